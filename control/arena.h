@@ -1,0 +1,54 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Arenas: the memory one session shares with the daemon.
+ *
+ * Layout: the header page, each channel's command and completion queue, the receive slots, the
+ * application's heap; each part starts on a page. The plan is made from checked sizes, before any
+ * memory exists, and stays in daemon-private memory.
+ *
+ * Ownership: control creates, maps and destroys arenas.
+ * Threads: control's. The SIGBUS guard reads its table from any thread, without a lock.
+ * Trust: the request is the application's word and is checked here; the memfd is sealed against
+ * shrinking, growing and unsealing before the application gets it.
+ */
+#ifndef CONTROL_ARENA_H
+#define CONTROL_ARENA_H
+
+#include "engines/pony/pony.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <saddle/abi.h>
+
+#define ARENA_BYTES_MAX         (1ull << 30) /* quota of one session */
+#define ARENA_QUEUE_ENTRIES_MIN 8u
+#define ARENA_SLOTS_MAX         4096u
+
+/* Checks an attach request and plans its arena: fills the geometry of `reply` (magic, bytes, abi,
+ * channels, arena_bytes, heap, channel[]) and *slots_offset. On error `reply->error` and
+ * `reply->reason` say what was wrong, and the error is returned: -EPROTO (not ours, or no common
+ * version), -EINVAL, -EDQUOT. */
+int arena_plan(const struct saddle_attach_request *request, struct saddle_attach_reply *reply,
+               uint64_t *slots_offset);
+
+/* Formats the header and the queues of a fresh arena. */
+void arena_format(uint8_t *arena, const struct saddle_attach_reply *plan);
+
+/* Describes the session to an engine. `doorbells` holds one write end per channel, or is NULL. */
+int arena_describe(struct pony_session_config *config, uint8_t *arena,
+                   const struct saddle_attach_reply *plan, uint64_t slots_offset,
+                   const int *doorbells);
+
+/* A sealed memfd of ordinary shared memory, mapped; *fd is the caller's. 0 or a negative errno. */
+int arena_create(uint64_t bytes, const char *name, int *fd, uint8_t **arena);
+void arena_destroy(uint8_t *arena, uint64_t bytes);
+
+/* Installs the SIGBUS guard: a fault inside a mapped arena gets a zero page and marks the arena as
+ * broken; a fault elsewhere takes the usual way. 0 or a negative errno. */
+int arena_guard_install(void);
+/* True if the guard had to step in for this arena. */
+bool arena_broken(const uint8_t *arena);
+
+#endif

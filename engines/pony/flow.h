@@ -1,0 +1,64 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The lower layer's face: reliable, unordered delivery of packets between two engines.
+ *
+ * A flow carries whole operations that the layer above writes into packets just before they leave,
+ * and hands each arrived packet's operations up exactly once, in any order. It knows nothing of
+ * messages; the layer above knows nothing of loss. SOSP'19 section 3.1.
+ *
+ * Ownership: the transport owns its flows. The layer above holds references (flow_hold) and may
+ * keep one pointer of its own in each flow. Threads: the engine's. Trust: peers are hostile;
+ * `deliver` gets operations whose headers are intact (header_crc) but which may say anything.
+ */
+#ifndef ENGINES_PONY_FLOW_H
+#define ENGINES_PONY_FLOW_H
+
+#include "engines/address.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct flow;
+
+/* What the lower layer asks of the layer above. `upper` is the argument given to transport_create.
+ */
+struct flow_upper_ops {
+    /* Writes up to `room` bytes of whole operations (see wire.h) to `ops`; returns how many bytes,
+     * 0 when the flow has nothing to send (it is then asked again only after flow_kick). At most
+     * WIRE_OPS_MAX operations. What was written will arrive, once, or the flow will end. */
+    uint32_t (*fill)(void *upper, struct flow *flow, uint8_t *ops, uint32_t room, uint64_t now);
+    /* May this packet be taken? False drops it unacknowledged, as if the network had: the answer to
+     * overload. Must not change anything. */
+    bool (*admit)(void *upper, struct flow *flow, const uint8_t *ops, uint32_t bytes);
+    /* The operations of one packet. */
+    void (*deliver)(void *upper, struct flow *flow, const uint8_t *ops, uint32_t bytes,
+                    uint64_t now);
+    /* The flow is up: packets can be sent. */
+    void (*opened)(void *upper, struct flow *flow, uint64_t now);
+    /* The flow is over: -ETIMEDOUT (peer silent), -ECONNRESET (peer restarted),
+     * -EHOSTUNREACH (never answered), -EPROTONOSUPPORT (no common version). No other call follows;
+     * references are to be dropped. */
+    void (*ended)(void *upper, struct flow *flow, int error, uint64_t now);
+};
+
+/* Says that `fill` would now find something. Cheap; may be said often. */
+void flow_kick(struct flow *flow);
+
+void flow_hold(struct flow *flow);
+/* A flow without references is kept for a while, then forgotten. */
+void flow_release(struct flow *flow);
+
+/* The peer's address, and the flow's number: unique in its transport, kept by save and load. */
+const struct address *flow_peer(const struct flow *flow);
+uint32_t flow_id(const struct flow *flow);
+/* True once packets can be sent. */
+bool flow_is_open(const struct flow *flow);
+/* Bytes of operations that fit into one packet. */
+uint32_t flow_room(const struct flow *flow);
+
+/* The layer above's own pointer. */
+void flow_set_context(struct flow *flow, void *context);
+void *flow_context(const struct flow *flow);
+
+#endif

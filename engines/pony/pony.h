@@ -1,0 +1,71 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pony: the engine that gives applications reliable messages, streams and one-sided operations.
+ *
+ * From below: flows (flow.h, transport.h). From above: sessions with their channels (this header).
+ * In between: connections, messages, one-sided operations and regions.
+ *
+ * Ownership: pony_create allocates everything the engine will need; control owns the engine, the
+ * port, and each session's memory (arena), and hands sessions in and out through the mailbox.
+ * Threads: functions named pony_mailbox_* run on the engine's thread, through its mailbox; the
+ * others on control's.
+ * Trust: applications and peers are hostile. Daemon memory alone holds geometry and ownership.
+ */
+#ifndef ENGINES_PONY_PONY_H
+#define ENGINES_PONY_PONY_H
+
+#include "engines/pony/transport.h"
+#include "mailbox/channel.h"
+#include "sched/engine.h"
+
+#include <saddle/abi.h>
+
+struct pony_config {
+    struct transport_config transport;
+    uint32_t sessions_max;    /* 0: 64 */
+    uint32_t connections_max; /* 0: 1024 */
+    uint32_t operations_max;  /* outstanding, all sessions; 0: 16384 */
+    uint32_t regions_max;     /* 0: 256 */
+    int control_fd;           /* eventfd rung when the engine closes a session; -1: none */
+};
+
+/* Makes an engine. `seed` is RNG_SEED_BYTES of randomness. */
+int pony_create(struct engine **engine, const char *name, const struct pony_config *config,
+                struct port *port, const struct clock *clock, const uint8_t *seed);
+
+/* One attached application, as control describes it to the engine. */
+struct pony_session_config {
+    uint64_t id; /* daemon-wide, never reused */
+    uint32_t uid;
+    char application[SADDLE_NAME_BYTES];
+    uint8_t *arena; /* mapped by control for as long as the engine has the session */
+    uint64_t arena_bytes;
+    uint64_t heap_offset; /* where the application's buffers and regions may lie */
+    uint64_t heap_bytes;
+    uint64_t slots_offset; /* receive slots of SADDLE_EAGER_MAX bytes, the engine's to lend */
+    uint32_t slot_count;
+    uint32_t channel_count;
+    struct channel_config channels[SADDLE_CHANNELS_MAX];
+};
+
+struct pony_session;
+
+/* Control's thread: allocates the engine's side of a session; touches no shared memory. */
+int pony_session_create(struct pony_session **session, const struct pony_session_config *config);
+/* Control's thread, after pony_mailbox_detach or if it was never attached. NULL is fine. */
+void pony_session_destroy(struct pony_session *session);
+/* 0 while served; else the negative errno the engine closed it with. Any thread. */
+int pony_session_error(const struct pony_session *session);
+
+/* Mailbox work: context is the engine, argument the session. 0, or -ENOSPC (sessions_max). */
+int pony_mailbox_attach(void *engine, void *session);
+/* Mailbox work: afterwards the engine holds no pointer into the session or its arena. Its
+ * connections are closed toward their peers, its regions revoked. Always 0. */
+int pony_mailbox_detach(void *engine, void *session);
+
+/* Before engine->ops->load: the sessions that the saved state refers to, by id. Control's thread,
+ * engine out of its group. -EEXIST, -ENOSPC. */
+int pony_adopt(struct engine *engine, struct pony_session *session);
+
+#endif

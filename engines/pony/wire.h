@@ -1,0 +1,178 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pony's wire format, version 1: what lies behind the UDP header. docs/wire.md specifies it; this
+ * header is its only expression in code. All fields are big-endian and unaligned; encode and decode
+ * copy them to and from host structures.
+ *
+ * Flow packet:  flow header (24) { operation header (24), operation payload }*
+ * Ack packet:   flow header (24), SACK bitmap (32)
+ * Hello packet: hello header, parameters, padding
+ * Reset packet: flow header (24) with the offending token, seq 0, ack 0
+ *
+ * A flow header and the first operation header are 48 bytes, the most that is added beyond UDP.
+ *
+ * Checksums are CRC32C. `header_crc` covers the pseudo-header (source address, destination address,
+ * ports, UDP length; addresses as 16 bytes, IPv4 mapped), the flow header with this field zero, the
+ * SACK bitmap, and every operation header; it is checked by the flow layer. `payload_crc` covers
+ * one operation's payload and is checked by the operation layer.
+ *
+ * Threads: pure functions. Trust: decode reads hostile bytes and checks every length first.
+ */
+#ifndef ENGINES_PONY_WIRE_H
+#define ENGINES_PONY_WIRE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define WIRE_VERSION_MIN 1u
+#define WIRE_VERSION_MAX 1u
+#define WIRE_UDP_PORT    4791u /* default; the configuration may choose another */
+
+#define WIRE_FLOW_BYTES    24u
+#define WIRE_OP_BYTES      24u
+#define WIRE_SACK_BYTES    32u /* bitmap of the 256 packets after `ack` */
+#define WIRE_SACK_BITS     (8u * WIRE_SACK_BYTES)
+#define WIRE_OPS_MAX       64u /* operations of one packet: bounds the work it can cause */
+#define WIRE_DELAY_UNIT_NS 64u /* of ack_delay: 16 bits reach 4 ms, and saturate */
+
+enum wire_type {
+    WIRE_DATA = 1,  /* operations; consumes a sequence number */
+    WIRE_ACK = 2,   /* SACK bitmap, no operations, consumes none */
+    WIRE_PROBE = 3, /* no operations, but consumes a sequence number: asks for an ack */
+    WIRE_HELLO = 4,
+    WIRE_RESET = 5, /* "no such flow": echoes the token of the packet it answers */
+};
+
+/* Flags of the flow header. */
+#define WIRE_FLAG_ECN_ECHO 0x01u /* congestion was experienced on a packet now acknowledged */
+#define WIRE_FLAG_KEY      0x02u /* reserved: key phase of an encrypted flow; must be 0 */
+#define WIRE_FLAGS_KNOWN   (WIRE_FLAG_ECN_ECHO)
+
+struct wire_flow {
+    uint8_t version; /* 4 bits */
+    uint8_t type;    /* 4 bits, enum wire_type */
+    uint8_t flags;
+    uint16_t ack_delay; /* since the newest packet acknowledged here arrived, in 64 ns */
+    uint32_t header_crc;
+    uint64_t token; /* chosen by the receiver of this packet, names its flow */
+    uint32_t seq;   /* packet number; a retransmission keeps it */
+    uint32_t ack;   /* all packets before this one have arrived */
+};
+
+enum wire_op_type {
+    WIRE_OP_OPEN = 1,       /* open a connection; payload: struct wire_open */
+    WIRE_OP_OPENED = 2,     /* accepted or refused; payload: struct wire_opened */
+    WIRE_OP_CLOSE = 3,      /* offset: reason (errno number, 0 orderly) */
+    WIRE_OP_CLOSED = 4,     /* answer to CLOSE: nothing more will come for this connection */
+    WIRE_OP_MESSAGE = 5,    /* a fragment of an eager message; `id` counts in its stream */
+    WIRE_OP_OFFER = 6,      /* a large message wants a buffer; payload: u32 length */
+    WIRE_OP_PULL = 7,       /* a buffer is there: send the large message; payload: u32 cookie */
+    WIRE_OP_BULK = 8,       /* a fragment of a large message */
+    WIRE_OP_DELIVERED = 9,  /* messages are in the receiver's memory; payload: entries */
+    WIRE_OP_CREDIT = 10,    /* offset: the total of eager messages allowed since opening */
+    WIRE_OP_STARVED = 11,   /* the sender wants credits and has none */
+    WIRE_OP_SKIP = 12,      /* message `id` of the stream will not be completed by its sender */
+    WIRE_OP_READ = 13,      /* payload: struct wire_access */
+    WIRE_OP_READ_DATA = 14, /* a fragment of the answer to READ `id`, at `offset` */
+    WIRE_OP_WRITE = 15,     /* payload: struct wire_access, then data at `offset` of the whole */
+    WIRE_OP_DONE = 16, /* one-sided operation `id` ended; offset: errno number, 0 for success */
+    WIRE_OP_COUNT
+};
+
+#define WIRE_OP_LAST        0x01u /* the last fragment: offset + length is the whole */
+#define WIRE_OP_TAGGED      0x80u /* reserved: a 10-byte request tag precedes the payload; must be 0 */
+#define WIRE_OP_FLAGS_KNOWN (WIRE_OP_LAST)
+
+struct wire_op {
+    uint8_t type; /* enum wire_op_type */
+    uint8_t flags;
+    uint16_t length;     /* bytes of payload that follow this header */
+    uint32_t connection; /* the receiver's number for it; of OPEN, the sender's */
+    uint16_t stream;
+    uint16_t reserved;    /* 0 */
+    uint32_t id;          /* message in its stream, or one-sided operation in its connection */
+    uint32_t offset;      /* of this fragment in the whole; or see the type */
+    uint32_t payload_crc; /* of `length` bytes; 0 when there are none */
+};
+
+/* Payload of OPEN: fixed part, then the service name (1 to 63 bytes, no NUL). */
+#define WIRE_OPEN_BYTES 8u
+struct wire_open {
+    uint32_t connection; /* the caller's number for it */
+    uint32_t credits;    /* eager messages the other side may send to the caller */
+};
+/* Payload of OPENED. */
+#define WIRE_OPENED_BYTES 12u
+struct wire_opened {
+    uint32_t connection; /* the answerer's number for it */
+    uint32_t credits;
+    uint32_t error; /* errno number, 0: open */
+};
+/* Payload of DELIVERED: entries of 8 bytes, stream (2), status as errno number (2), id (4). */
+#define WIRE_DELIVERED_BYTES 8u
+struct wire_delivered {
+    uint16_t stream;
+    uint16_t status;
+    uint32_t id;
+};
+/* Payload of READ, and start of the payload of WRITE. */
+#define WIRE_ACCESS_BYTES 20u
+struct wire_access {
+    uint64_t key;
+    uint64_t offset; /* into the region, of the whole operation */
+    uint32_t length; /* of the whole operation */
+};
+
+/* HELLO: three packets, CALL -> COOKIE -> CALL with the cookie -> WELCOME (or REFUSE). The
+ * answering side keeps nothing until the caller has shown the cookie. Every CALL is padded to
+ * WIRE_HELLO_BYTES so that no answer is longer than its question. */
+#define WIRE_HELLO_BYTES 96u
+enum wire_hello_kind {
+    WIRE_HELLO_CALL = 1, /* cookie 0: the first; else the proof */
+    WIRE_HELLO_COOKIE = 2,
+    WIRE_HELLO_WELCOME = 3,
+    WIRE_HELLO_REFUSE = 4, /* error says why */
+};
+struct wire_hello {
+    uint8_t kind;        /* enum wire_hello_kind */
+    uint8_t version_min; /* of the sender; of WELCOME both are the chosen one */
+    uint8_t version_max;
+    uint16_t error;    /* REFUSE: errno number */
+    uint16_t mtu;      /* largest IP packet the sender can receive */
+    uint32_t features; /* bits both sides must have to use; none defined yet */
+    uint32_t seq;      /* first packet number the sender will use */
+    uint64_t token;    /* the sender's: what it wants to see in packets to it */
+    uint64_t nonce;    /* the caller's, echoed by every answer */
+    uint64_t cookie;   /* the answerer's proof of address */
+    uint64_t epoch;    /* random, new with each start of the sender's engine */
+};
+
+/* What the header checksum is seeded with. */
+struct wire_addresses {
+    uint8_t source[16]; /* IPv4 as ::ffff:a.b.c.d */
+    uint8_t destination[16];
+    uint16_t source_port; /* host order */
+    uint16_t destination_port;
+};
+
+void wire_flow_encode(const struct wire_flow *flow, uint8_t *bytes);
+void wire_op_encode(const struct wire_op *op, uint8_t *bytes);
+void wire_hello_encode(const struct wire_hello *hello, uint8_t bytes[WIRE_HELLO_BYTES]);
+void wire_flow_decode(struct wire_flow *flow, const uint8_t *bytes);
+void wire_op_decode(struct wire_op *op, const uint8_t *bytes);
+void wire_hello_decode(struct wire_hello *hello, const uint8_t bytes[WIRE_HELLO_BYTES]);
+
+/* Walks the operations of a packet. True with the next one and its payload, false at the end.
+ * *at starts at 0. Only for packets that wire_check accepted. */
+bool wire_op_next(const uint8_t *ops, uint32_t bytes, uint32_t *at, struct wire_op *op,
+                  const uint8_t **payload);
+
+/* Completes a packet of `bytes` (everything behind UDP): computes and stores header_crc. */
+void wire_seal(uint8_t *packet, uint32_t bytes, const struct wire_addresses *addresses);
+/* Checks shape and header_crc of what came behind a UDP header: 0, -EBADMSG (damaged or malformed),
+ * -EPROTONOSUPPORT (a version this build does not speak). Fills *flow. */
+int wire_check(const uint8_t *packet, uint32_t bytes, const struct wire_addresses *addresses,
+               struct wire_flow *flow);
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The shared-memory ABI between libsaddle and saddled.
+ *
+ * Purpose: the attach handshake, the layout of a session's arena, and the two kinds of queue entry
+ * (command and completion). Everything here is frozen per SADDLE_ABI_* version; the daemon serves
+ * the current version and the one before it.
+ *
+ * Ownership: the daemon creates the arena (a sealed memfd) and the doorbells, and passes the
+ * descriptors over the attach socket. A command queue is written by the application and read by one
+ * engine; a completion queue the other way round.
+ *
+ * Threads: each queue has one producer and one consumer. A channel (one queue of each kind) belongs
+ * to one application thread and one engine.
+ *
+ * Trust: the daemon trusts nothing in the arena. It copies an entry once, checks the copy and uses
+ * only the copy. It never reads geometry back from shared memory. All offsets count from the start
+ * of the arena; no pointer of either side is ever stored in it. All fields are in host byte order:
+ * both sides run on one host.
+ */
+#ifndef SADDLE_ABI_H
+#define SADDLE_ABI_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SADDLE_ABI_VERSION 1u          /* the version this header describes */
+#define SADDLE_ABI_OLDEST  1u          /* the oldest version the daemon still serves */
+#define SADDLE_ABI_MAGIC   0x4c444153u /* "SADL" on a little-endian host */
+
+#define SADDLE_CACHE_LINE   64u    /* bytes; what two writers must not share */
+#define SADDLE_ENTRY_BYTES  128u   /* one queue entry: two cache lines, fetched as a pair */
+#define SADDLE_INLINE_BYTES 64u    /* payload carried in an entry: its second cache line */
+#define SADDLE_CHANNELS_MAX 32u    /* per session: two descriptors each, below SCM_MAX_FD (253) */
+#define SADDLE_QUEUE_MAX    32768u /* entries of a queue; always a power of two */
+#define SADDLE_NAME_BYTES   64u    /* service, host and application names, with the final NUL */
+#define SADDLE_REASON_BYTES 192u   /* one line for a human, with the final NUL */
+#define SADDLE_MESSAGE_MAX  (64u << 20) /* bytes of one message or one-sided operation */
+#define SADDLE_EAGER_MAX    16384u      /* bytes; a longer message waits for a posted buffer */
+#define SADDLE_STREAMS_MAX  64u /* streams of a connection are numbered 0 to this, less one */
+
+/* What a queue shares between its two sides, in front of its entries. Each word has a cache line of
+ * its own: `consumed` is written by the consumer, now and then; `armed` by both, by exchange. */
+struct saddle_queue_header {
+    uint32_t consumed; /* position the consumer has reached; lags, never leads */
+    uint8_t pad0[SADDLE_CACHE_LINE - sizeof(uint32_t)];
+    uint32_t armed; /* 1: the consumer sleeps, or is about to, and wants its doorbell rung */
+    uint8_t pad1[SADDLE_CACHE_LINE - sizeof(uint32_t)];
+};
+
+/* Entry flags, the same bit in commands and completions. */
+#define SADDLE_ENTRY_INLINE 0x01u /* the payload is in the entry: `len` bytes, at most 64 */
+/* Completion only: `buf` names a receive slot that the application gives back with
+ * SADDLE_CMD_RELEASE. */
+#define SADDLE_ENTRY_SLOT 0x02u
+
+/* Commands: what an application asks of an engine. */
+enum saddle_command_op {
+    SADDLE_CMD_NOP = 0,       /* completes at once; proves that the engine is alive */
+    SADDLE_CMD_LISTEN = 1,    /* payload: service name */
+    SADDLE_CMD_CONNECT = 2,   /* payload: host '\0' service '\0', at `buf`, or inline if it fits */
+    SADDLE_CMD_ACCEPT = 3,    /* handle: the incoming connection */
+    SADDLE_CMD_REJECT = 4,    /* handle: the incoming connection */
+    SADDLE_CMD_CLOSE = 5,     /* handle: connection or listener */
+    SADDLE_CMD_SEND = 6,      /* handle, stream, buf, len (or inline) */
+    SADDLE_CMD_POST_RECV = 7, /* handle, buf, len: a buffer for one message over the eager size */
+    SADDLE_CMD_RELEASE = 8,   /* slot: give a receive slot back; never completes */
+    SADDLE_CMD_EXPOSE = 9,    /* buf, len, rights in `key`: completion carries the region key */
+    SADDLE_CMD_REVOKE = 10,   /* key */
+    SADDLE_CMD_READ = 11,     /* handle, key, remote_offset, buf, len */
+    SADDLE_CMD_WRITE = 12,    /* handle, key, remote_offset, buf, len (or inline) */
+    SADDLE_CMD_COUNT
+};
+
+/* Completions: what an engine tells an application. Those up to SADDLE_EVT_DONE answer a command,
+ * exactly one each; the others announce something. */
+enum saddle_event_type {
+    SADDLE_EVT_DONE = 1, /* the command with this tag ended with `status` */
+    SADDLE_EVT_INCOMING =
+        2, /* a connection waits on a listener: handle new, `value` the listener */
+    SADDLE_EVT_MESSAGE =
+        3, /* a message: handle, stream, buf or inline, len; tag of the connection */
+    SADDLE_EVT_WAITING = 4, /* a message over the eager size (`value` bytes) waits for a buffer */
+    SADDLE_EVT_CLOSED = 5,  /* the peer closed, or died: status says which */
+};
+
+/* Rights of an exposed region. */
+#define SADDLE_RIGHT_READ  0x1u
+#define SADDLE_RIGHT_WRITE 0x2u
+
+/* One command. Bytes that an operation does not use are 0. */
+struct saddle_command {
+    uint32_t seq;           /* position + 1, stored last, with release */
+    uint8_t op;             /* enum saddle_command_op */
+    uint8_t flags;          /* SADDLE_ENTRY_INLINE */
+    uint16_t stream;        /* ordering domain in the connection */
+    uint64_t tag;           /* the caller's; comes back in the completion */
+    uint32_t handle;        /* connection or listener, with its generation */
+    uint32_t len;           /* bytes */
+    uint64_t buf;           /* arena offset */
+    uint64_t timeout_ns;    /* the operation fails after this; 0: only when the peer is dead */
+    uint64_t key;           /* region key, or rights */
+    uint64_t remote_offset; /* bytes into the remote region */
+    uint32_t slot;          /* receive slot of SADDLE_CMD_RELEASE */
+    uint32_t reserved;      /* 0 */
+    uint8_t payload[SADDLE_INLINE_BYTES];
+};
+
+/* One completion. */
+struct saddle_event {
+    uint32_t seq;  /* position + 1, stored last, with release */
+    uint8_t type;  /* enum saddle_event_type */
+    uint8_t flags; /* SADDLE_ENTRY_INLINE, SADDLE_ENTRY_SLOT */
+    uint16_t stream;
+    uint64_t tag;
+    uint32_t handle;
+    int32_t status;       /* 0 or negative errno */
+    uint64_t buf;         /* arena offset of the payload, if not inline */
+    uint32_t len;         /* bytes of payload */
+    uint32_t slot;        /* what to release, with SADDLE_ENTRY_SLOT */
+    uint64_t value;       /* region key, listener handle, waiting bytes */
+    uint8_t op;           /* SADDLE_EVT_DONE: the command's op */
+    uint8_t reserved[15]; /* 0 */
+    uint8_t payload[SADDLE_INLINE_BYTES];
+};
+
+/* Start of every arena. Written by the daemon, never read back by it. */
+enum saddle_session_state {
+    SADDLE_SESSION_OPEN = 1,
+    SADDLE_SESSION_CLOSED = 2, /* by the daemon; `error` and `reason` say why */
+};
+
+struct saddle_arena_header {
+    uint32_t magic;
+    uint32_t abi;
+    uint32_t state; /* enum saddle_session_state; stored with release after error and reason */
+    int32_t error;  /* negative errno, once closed */
+    char reason[SADDLE_REASON_BYTES];
+};
+
+/* Attach handshake, over a SOCK_SEQPACKET Unix socket: one request, one reply. The connection then
+ * stays open as the sign of life of both sides; nothing more is sent on it by the application. */
+struct saddle_attach_request {
+    uint32_t magic;
+    uint32_t bytes; /* sizeof the request as the sender knows it */
+    uint16_t abi_min;
+    uint16_t abi_max;
+    uint32_t channels;
+    uint32_t command_entries;            /* per channel, a power of two */
+    uint32_t completion_entries;         /* per channel, a power of two */
+    uint32_t receive_slots;              /* of SADDLE_EAGER_MAX bytes each, for the session */
+    uint32_t reserved;                   /* 0 */
+    uint64_t heap_bytes;                 /* memory for the application's own buffers and regions */
+    char engine[SADDLE_NAME_BYTES];      /* which engine (host) of the daemon; empty: the first */
+    char application[SADDLE_NAME_BYTES]; /* a name for operators to see */
+};
+
+/* Where one channel's queues lie. Each queue is a saddle_queue_header, then its entries. */
+struct saddle_channel_layout {
+    uint64_t command_offset;
+    uint64_t completion_offset;
+    uint32_t command_entries;
+    uint32_t completion_entries;
+};
+
+/* With an accepted reply come 1 + 2 * channels descriptors: the arena, then for each channel the
+ * engine's doorbell (an eventfd: write 8 bytes) and the application's (a pipe's read end). */
+struct saddle_attach_reply {
+    uint32_t magic;
+    uint32_t bytes;
+    uint16_t abi; /* chosen */
+    uint16_t channels;
+    int32_t error;    /* 0 or negative errno; then `reason` says why and no descriptor comes */
+    uint64_t session; /* the daemon's number for it, for operators */
+    uint64_t arena_bytes;
+    uint64_t heap_offset;
+    uint64_t heap_bytes;
+    char reason[SADDLE_REASON_BYTES];
+    struct saddle_channel_layout channel[SADDLE_CHANNELS_MAX];
+};
+
+#ifdef __cplusplus
+#define SADDLE_STATIC_ASSERT static_assert
+#else
+#define SADDLE_STATIC_ASSERT _Static_assert
+#endif
+SADDLE_STATIC_ASSERT(sizeof(struct saddle_command) == SADDLE_ENTRY_BYTES, "two cache lines");
+SADDLE_STATIC_ASSERT(sizeof(struct saddle_event) == SADDLE_ENTRY_BYTES, "two cache lines");
+SADDLE_STATIC_ASSERT(sizeof(struct saddle_queue_header) == 2 * SADDLE_CACHE_LINE, "two lines");
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

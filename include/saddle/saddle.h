@@ -1,0 +1,242 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libsaddle: reliable messages, streams and one-sided operations between hosts, through saddled.
+ *
+ * Shape. An application attaches to the daemon and gets a session: a piece of memory shared with
+ * the daemon (the arena) and one or more channels. Operations are submitted on a channel and each
+ * accepted one completes exactly once, as an event polled from the same channel. Data moves between
+ * the application's buffers in the arena and the engine without a copy.
+ *
+ * Threads. A channel belongs to one thread at a time; different channels of a session may be used
+ * by different threads at once. saddle_alloc and saddle_free may be called from any thread. Attach
+ * and detach belong to one thread, with no channel in use. Connections, listeners and regions are
+ * used through the channel that made or accepted them.
+ *
+ * Fork. A child must not touch a session it inherited: the memory is not inherited (the mapping is
+ * marked so) and every call on it answers -ECHILD. It may attach for itself.
+ *
+ * Blocking. Only saddle_attach, saddle_wait and the calls that end in _wait block. The library
+ * starts no thread, installs no signal handler and never writes to standard output or error.
+ *
+ * Results. 0 or a count, or a negative errno. saddle_strerror(session) says in words what the last
+ * failed call on that thread tripped over.
+ *
+ * Buffers. A buffer comes from saddle_alloc (or lies in memory that does). It is the application's
+ * until the operation is accepted, the engine's until its completion, and the application's again
+ * then. A buffer changed while the engine holds it harms nobody but its owner.
+ *
+ * Doorbells. Submitting does not wake a sleeping engine; saddle_flush does, and so do saddle_poll
+ * and saddle_wait. So a batch of operations costs at most one system call.
+ */
+#ifndef SADDLE_SADDLE_H
+#define SADDLE_SADDLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SADDLE_VERSION_MAJOR 0
+#define SADDLE_VERSION_MINOR 1
+#define SADDLE_VERSION_PATCH 0
+
+#if defined(__GNUC__)
+#define SADDLE_API __attribute__((visibility("default")))
+#else
+#define SADDLE_API
+#endif
+
+struct saddle_session;
+struct saddle_channel;
+
+/* A connection or listener of one channel, with a generation: a stale one is refused. 0 is none. */
+typedef uint32_t saddle_handle;
+/* Names an exposed region to peers. May be sent by any means. 0 is none. */
+typedef uint64_t saddle_key;
+
+/* Version of the library at run time, as (major << 16 | minor << 8 | patch). */
+SADDLE_API uint32_t saddle_version(void);
+
+/* ---- Sessions ---- */
+
+struct saddle_attach_options {
+    size_t size;             /* sizeof(struct saddle_attach_options) */
+    const char *socket;      /* path; NULL: $SADDLE_SOCKET, else /run/saddle/attach.sock */
+    const char *engine;      /* which engine (host) of the daemon; NULL: the first */
+    const char *application; /* a name for operators; NULL: the program's */
+    uint32_t channels;       /* 0: 1; at most 32 */
+    uint32_t queue_entries;  /* of each queue, rounded up to a power of two; 0: 256 */
+    uint32_t receive_slots;  /* messages up to 16 KiB that may wait here; 0: 256 */
+    uint32_t timeout_ms;     /* for the handshake; 0: 5000 */
+    uint64_t heap_bytes;     /* memory for saddle_alloc; 0: 16 MiB */
+};
+
+/* Attaches to the daemon. `options` may be NULL. On success *session is to be given to
+ * saddle_detach. On failure *session is NULL and `reason` (if not NULL, `reason_bytes` long) gets
+ * one line that names the cause.
+ * Errors: -ENOENT no socket, -ECONNREFUSED no daemon behind it, -EACCES policy, -EPROTO no common
+ * ABI version, -ENODEV no such engine, -EDQUOT a quota, -ETIMEDOUT, -ENOMEM, -EINVAL. */
+SADDLE_API int saddle_attach(struct saddle_session **session,
+                             const struct saddle_attach_options *options, char *reason,
+                             size_t reason_bytes);
+
+/* Ends the session: outstanding operations are dropped, peers see the connections close. NULL is
+ * fine. Events and buffers of the session are gone. */
+SADDLE_API void saddle_detach(struct saddle_session *session);
+
+/* 0 while the daemon serves the session, else the negative errno it was closed with. */
+SADDLE_API int saddle_status(const struct saddle_session *session);
+
+/* One line about the calling thread's last failed call, or about why the daemon closed the session
+ * (`session` may be NULL). Valid until that thread's next call. */
+SADDLE_API const char *saddle_strerror(const struct saddle_session *session);
+
+/* Channel `index` of the session, or NULL if there are not that many. */
+SADDLE_API struct saddle_channel *saddle_channel(struct saddle_session *session, uint32_t index);
+
+/* ---- Memory ---- */
+
+/* `bytes` of arena memory aligned to 64, or NULL when the heap is exhausted. Contents undefined. */
+SADDLE_API void *saddle_alloc(struct saddle_session *session, size_t bytes);
+/* Gives memory back; NULL is fine. No operation may still use it. */
+SADDLE_API void saddle_free(struct saddle_session *session, void *memory);
+
+/* ---- Operations ---- */
+
+/* What every operation carries. NULL stands for all zeroes. */
+struct saddle_op {
+    size_t size;         /* sizeof(struct saddle_op) */
+    uint64_t tag;        /* the caller's; comes back in the completion */
+    uint64_t timeout_ns; /* fail with -ETIMEDOUT after this; 0: only a dead peer ends it */
+    uint16_t stream; /* messages of one stream arrive in order; streams do not wait for others */
+};
+
+/* All of these queue one operation and return 0 (accepted), -EAGAIN (the queue is full: poll, then
+ * try again), -EINVAL (an argument: see saddle_strerror), -ENOTCONN or the session's error if it is
+ * closed. Once accepted the outcome arrives as a SADDLE_DONE event with the operation's tag. */
+
+/* Offers `service` to peers. DONE carries the listener's handle; then each caller is announced by
+ * SADDLE_INCOMING. -EADDRINUSE if another session offers it, -EACCES by policy. */
+SADDLE_API int saddle_listen(struct saddle_channel *channel, const char *service,
+                             const struct saddle_op *op);
+/* Connects to a service of a host: an address (IPv4 or IPv6), or a name the daemon knows. DONE
+ * carries the connection's handle. -ECONNREFUSED no such service or rejected, -EHOSTUNREACH no
+ * answer or no route, -EPROTONOSUPPORT no common version. */
+SADDLE_API int saddle_connect(struct saddle_channel *channel, const char *host, const char *service,
+                              const struct saddle_op *op);
+/* Takes or turns away the caller announced by SADDLE_INCOMING. After accepting, `op->tag` is on all
+ * messages and on the close of this connection. */
+SADDLE_API int saddle_accept(struct saddle_channel *channel, saddle_handle incoming,
+                             const struct saddle_op *op);
+SADDLE_API int saddle_reject(struct saddle_channel *channel, saddle_handle incoming,
+                             const struct saddle_op *op);
+/* Closes a connection or listener. A connection first delivers what was sent. */
+SADDLE_API int saddle_close(struct saddle_channel *channel, saddle_handle handle,
+                            const struct saddle_op *op);
+
+/* Sends `len` bytes (1 byte to 64 MiB) as one message. Up to 64 bytes may lie anywhere and are
+ * copied at once; more must lie in the arena. DONE with status 0 means that the message lies in
+ * the peer session's memory. */
+SADDLE_API int saddle_send(struct saddle_channel *channel, saddle_handle connection,
+                           const void *data, size_t len, const struct saddle_op *op);
+/* Posts arena memory for one message over 16 KiB (SADDLE_WAITING announces one that finds no
+ * buffer; buffers are used in the order posted, each by the next such message that fits it). DONE
+ * carries the message's length and stream. Smaller messages need none. */
+SADDLE_API int saddle_post_recv(struct saddle_channel *channel, saddle_handle connection,
+                                void *buffer, size_t len, const struct saddle_op *op);
+
+#define SADDLE_READABLE 0x1u
+#define SADDLE_WRITABLE 0x2u
+
+/* Exposes arena memory to peers. DONE carries the region key. */
+SADDLE_API int saddle_expose(struct saddle_channel *channel, void *memory, size_t len,
+                             uint32_t rights, const struct saddle_op *op);
+/* Withdraws a region. After DONE no peer reads or writes it any more. */
+SADDLE_API int saddle_revoke(struct saddle_channel *channel, saddle_key key,
+                             const struct saddle_op *op);
+/* Reads or writes a peer's region, without its application: 1 byte to 64 MiB. Local memory must lie
+ * in the arena (up to 64 bytes to write may lie anywhere). -EACCES: the key is unknown, revoked or
+ * lacks the right; -ERANGE: outside the region. A read's buffer is undefined after an error. */
+SADDLE_API int saddle_read(struct saddle_channel *channel, saddle_handle connection, saddle_key key,
+                           uint64_t remote_offset, void *buffer, size_t len,
+                           const struct saddle_op *op);
+SADDLE_API int saddle_write(struct saddle_channel *channel, saddle_handle connection,
+                            saddle_key key, uint64_t remote_offset, const void *data, size_t len,
+                            const struct saddle_op *op);
+
+/* ---- Events ---- */
+
+enum saddle_event_kind {
+    SADDLE_DONE = 1,     /* an accepted operation ended with `status` */
+    SADDLE_INCOMING = 2, /* `handle` wants to connect to listener `value` */
+    SADDLE_MESSAGE = 3,  /* `data`, `len`: to be given to saddle_release */
+    SADDLE_WAITING = 4,  /* a message of `value` bytes waits for saddle_post_recv */
+    SADDLE_CLOSED = 5,   /* the connection ended: status 0 closed by the peer, else why */
+};
+
+struct saddle_completion {
+    uint8_t kind; /* enum saddle_event_kind */
+    uint8_t op;   /* DONE: which operation, enum saddle_command_op of abi.h */
+    uint16_t stream;
+    int32_t status; /* 0 or negative errno */
+    uint64_t tag;
+    saddle_handle handle;
+    uint32_t slot;     /* the library's */
+    const void *data;  /* MESSAGE: the payload, until saddle_release */
+    size_t len;        /* bytes of payload; of POST_RECV, the message's length */
+    uint64_t value;    /* EXPOSE: the key; WAITING: bytes; INCOMING: the listener */
+    uint8_t bytes[64]; /* the library's: where `data` of a message up to 64 bytes points */
+};
+
+/* Makes submitted operations visible: rings the engine's doorbell if it sleeps. 0 or an error. */
+SADDLE_API int saddle_flush(struct saddle_channel *channel);
+/* Takes up to `max` events without blocking, after a flush. Returns how many, 0 for none, or the
+ * session's error once it is closed and drained. `data` of a small message points into the
+ * completion itself: copy the structure only with saddle_completion_copy. */
+SADDLE_API int saddle_poll(struct saddle_channel *channel, struct saddle_completion *events,
+                           int max);
+/* Flushes, then sleeps until an event can be polled: 1, or 0 after `timeout_ms` (-1: for ever), or
+ * the session's error. Spurious wake-ups do not show. -EINTR if a signal arrived. */
+SADDLE_API int saddle_wait(struct saddle_channel *channel, int timeout_ms);
+/* Gives the memory of a MESSAGE back to the receive pool; harmless for other events. Every message
+ * has to be released, or the sender runs out of credits. */
+SADDLE_API int saddle_release(struct saddle_channel *channel,
+                              const struct saddle_completion *event);
+/* Copies a completion so that `data` stays right. */
+SADDLE_API void saddle_completion_copy(struct saddle_completion *to,
+                                       const struct saddle_completion *from);
+
+/* For event loops: a descriptor that becomes readable when events arrive after saddle_arm. */
+SADDLE_API int saddle_fd(const struct saddle_channel *channel);
+/* Prepares to sleep on saddle_fd: 0, sleep now; 1, events are waiting, poll first. Flushes. */
+SADDLE_API int saddle_arm(struct saddle_channel *channel);
+/* After waking: empties the descriptor. */
+SADDLE_API void saddle_disarm(struct saddle_channel *channel);
+
+/* ---- Blocking conveniences: copying, one thing at a time. Events of other operations on the
+ * channel are kept for saddle_poll. `timeout_ms` -1 waits for ever. ---- */
+
+SADDLE_API int saddle_listen_wait(struct saddle_channel *channel, const char *service,
+                                  int timeout_ms, saddle_handle *listener);
+SADDLE_API int saddle_accept_wait(struct saddle_channel *channel, saddle_handle listener,
+                                  int timeout_ms, saddle_handle *connection);
+SADDLE_API int saddle_connect_wait(struct saddle_channel *channel, const char *host,
+                                   const char *service, int timeout_ms, saddle_handle *connection);
+/* Sends `len` bytes from anywhere and waits until the peer session has them. */
+SADDLE_API int saddle_send_wait(struct saddle_channel *channel, saddle_handle connection,
+                                const void *data, size_t len, int timeout_ms);
+/* Receives the next message of any stream into `buffer`: its length, 0 when the peer has closed, or
+ * an error; -EMSGSIZE (and the message is dropped) if it does not fit. */
+SADDLE_API int64_t saddle_recv_wait(struct saddle_channel *channel, saddle_handle connection,
+                                    void *buffer, size_t bytes, int timeout_ms);
+SADDLE_API int saddle_close_wait(struct saddle_channel *channel, saddle_handle handle,
+                                 int timeout_ms);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

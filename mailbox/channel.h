@@ -1,0 +1,62 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The engine's half of a channel: one command queue, one completion queue, the doorbell toward the
+ * application, and the promise that every accepted command finds room for its completion.
+ *
+ * Reservation: a command is taken only when a completion slot can be set aside for it
+ * (channel_take); unasked events (messages, incoming calls) use what is left (channel_room). So the
+ * completion queue never overflows, and an application that does not reap stalls only itself.
+ *
+ * Ownership: embedded in the engine's session. Threads: the engine's.
+ * Trust: the application is hostile; a broken rule is -EPROTO, and the caller closes the session.
+ */
+#ifndef MAILBOX_CHANNEL_H
+#define MAILBOX_CHANNEL_H
+
+#include "mailbox/queue.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct channel_config {
+    struct queue command;      /* the application produces */
+    struct queue completion;   /* the engine produces */
+    uint32_t command_position; /* 0 for a new channel */
+    uint32_t completion_position;
+    int doorbell_fd; /* write end of the application's pipe, non-blocking; -1: none (simulator) */
+};
+
+struct channel {
+    struct queue_consumer commands;
+    struct queue_producer completions;
+    uint32_t reserved; /* completion slots promised to accepted commands */
+    int doorbell_fd;
+    bool ring_due; /* completions were published since the last channel_ring */
+};
+
+void channel_open(struct channel *channel, const struct channel_config *config);
+
+/* Takes the next command if there is one and its completion slot can be reserved: 1 with a private
+ * copy in *command, 0 if none, -EPROTO. The inline payload is copied only if flagged. */
+int channel_take(struct channel *channel, struct saddle_command *command);
+/* Gives a reservation back, for a command that does not complete (RELEASE). */
+void channel_unreserve(struct channel *channel);
+/* Completion slots free for unasked events, or -EPROTO. */
+int channel_room(struct channel *channel);
+/* Publishes the completion of an accepted command, from its reservation. `event->seq` is ignored.
+ * 0, or -EPROTO. */
+int channel_complete(struct channel *channel, const struct saddle_event *event);
+/* Publishes an unasked event: 0, -EAGAIN if there is no room, or -EPROTO. */
+int channel_announce(struct channel *channel, const struct saddle_event *event);
+
+/* Rings the application if completions were published and it sleeps: true if it made the system
+ * call. */
+bool channel_ring(struct channel *channel);
+/* Before the engine sleeps: true if armed and no command waits. */
+bool channel_arm(struct channel *channel);
+void channel_disarm(struct channel *channel);
+/* True if a command waits that could be taken. */
+bool channel_pending(struct channel *channel);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The interface every engine implements, and all that scheduling knows of one.
+ *
+ * An engine is a single-threaded state machine. It is handed its time, its packets and its
+ * commands; inside `run` it allocates nothing, takes no lock, writes no log line and makes no
+ * system call but ringing a session's doorbell and the port's own kick.
+ *
+ * Ownership: an engine is made and destroyed by control, outside any group. While it is in a group
+ * only the group's thread touches it, except for the mailbox and the words marked as shared below.
+ *
+ * Example: a kind of engine embeds struct engine as its first member, fills `ops`, calls
+ * engine_init, and is then given to group_add.
+ */
+#ifndef SCHED_ENGINE_H
+#define SCHED_ENGINE_H
+
+#include "mailbox/mailbox.h"
+#include "sched/clock.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define ENGINE_NAME_BYTES 32u                  /* with the final NUL */
+#define ENGINE_BUDGET_NS  (50 * NSEC_PER_USEC) /* one run returns within this */
+#define ENGINE_NEVER      UINT64_MAX           /* no deadline */
+
+struct engine;
+struct state_writer;
+struct state_reader;
+
+/* One named counter, as operators see it. */
+struct engine_stat {
+    const char *name; /* snake_case, static */
+    uint64_t value;
+};
+
+struct engine_ops {
+    const char *kind; /* "pony" */
+    /* Does up to `budget_ns` worth of work that was waiting at `now`; returns how many items
+     * (packets, commands, timers) it handled, 0 when it found nothing to do. */
+    uint32_t (*run)(struct engine *engine, uint64_t now, uint64_t budget_ns);
+    /* About to sleep: arms every input, looks at each once more, and returns the next deadline in
+     * ns (ENGINE_NEVER if none), or 0 when work is waiting and it must not sleep. */
+    uint64_t (*arm)(struct engine *engine, uint64_t now);
+    /* Awake again. */
+    void (*disarm)(struct engine *engine);
+    /* Writes all state down; the engine must not run again afterwards unless it is loaded. Called
+     * with the engine out of its group. 0 or a negative errno. */
+    int (*save)(struct engine *engine, struct state_writer *writer);
+    /* Reads state into a fresh engine. -EBADMSG, -EPROTO for a document it cannot accept; then the
+     * engine is fit only to be destroyed. */
+    int (*load)(struct engine *engine, struct state_reader *reader);
+    /* Fills `stats` with up to `max` counters and returns how many there are. Any thread. */
+    uint32_t (*stats)(const struct engine *engine, struct engine_stat *stats, uint32_t max);
+    /* Frees it. Called with the engine out of its group. */
+    void (*destroy)(struct engine *engine);
+};
+
+struct engine {
+    const struct engine_ops *ops;
+    char name[ENGINE_NAME_BYTES];
+    const struct clock *clock;
+    int epoll_fd; /* all descriptors that may wake it: mailbox, doorbells, port interrupts */
+    struct mailbox mailbox;
+    /* Shared, written by the engine's thread: when all inputs were last seen empty, in ns. Others
+     * subtract it from the time: the queueing delay. */
+    _Atomic uint64_t drained_ns;
+    /* Shared, written by the group's thread: time spent in run, and number of runs. */
+    _Atomic uint64_t busy_ns;
+    _Atomic uint64_t runs;
+};
+
+/* Prepares the common part: the mailbox and the epoll descriptor. 0 or a negative errno. */
+int engine_init(struct engine *engine, const struct engine_ops *ops, const char *name,
+                const struct clock *clock);
+/* Releases the common part; the counterpart of engine_init, for an engine's own destroy. */
+void engine_fini(struct engine *engine);
+
+/* ns since the engine was last seen with all inputs empty; 0 if that is now. Any thread. */
+uint64_t engine_delay(const struct engine *engine, uint64_t now);
+
+/* Makes `fd` wake the engine when it sleeps. Edge-triggered: the engine never reads it. Control
+ * threads only. 0 or a negative errno. */
+int engine_watch(struct engine *engine, int fd);
+void engine_unwatch(struct engine *engine, int fd);
+
+static inline void engine_mark_drained(struct engine *engine, uint64_t now)
+{
+    atomic_store_explicit(&engine->drained_ns, now, memory_order_relaxed);
+}
+
+#endif
