@@ -27,6 +27,7 @@ struct wheel_timer {
 
 struct wheel {
     uint64_t tick; /* all earlier ticks have fired */
+    uint64_t now;  /* ns, of the last advance */
     uint32_t armed;
     uint64_t occupied[WHEEL_LEVELS][(1u << WHEEL_SLOT_BITS) / 64]; /* a bit per non-empty slot */
     struct wheel_timer *slots[WHEEL_LEVELS][1u << WHEEL_SLOT_BITS];
@@ -42,10 +43,13 @@ static inline bool wheel_timer_armed(const struct wheel_timer *timer)
 /* Sets or moves a timer. A deadline that has passed fires at the next advance. */
 void wheel_set(struct wheel *wheel, struct wheel_timer *timer, uint64_t deadline);
 void wheel_cancel(struct wheel *wheel, struct wheel_timer *timer);
-/* Fires what is due at `now`, at most `max` timers; returns how many. A fired timer is idle and may
- * be set again from its own function. */
+/* Fires what is due at `now`, at most `max` timers; returns how many, and `max` when more may be
+ * due. A fired timer is idle and may be set again from its own function. Timers of one tick fire in
+ * no particular order. Besides, moves timers to finer levels: each at most WHEEL_LEVELS times. */
 uint32_t wheel_advance(struct wheel *wheel, uint64_t now, uint32_t max);
-/* A time not after the earliest deadline, exact to the level it lies on; UINT64_MAX if none. */
+/* When to advance next, in ns; UINT64_MAX if nothing is armed. For a deadline within 256 ticks it
+ * is the tick at which that fires; for a later one a time before it, when it moves to a finer
+ * level. */
 uint64_t wheel_next(const struct wheel *wheel);
 
 #endif

@@ -1,0 +1,43 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "engines/address.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+/* RFC 4291 section 2.5.5.2: 80 bits of zero, 16 of one, then the IPv4 address. */
+static const uint8_t v4_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+_Static_assert(ADDRESS_TEXT_BYTES == INET6_ADDRSTRLEN, "text size differs from libc's");
+
+int address_parse(struct address *address, const char *text)
+{
+    struct address parsed;
+
+    memcpy(parsed.bytes, v4_prefix, sizeof(v4_prefix));
+    if (inet_pton(AF_INET, text, parsed.bytes + sizeof(v4_prefix)) != 1 &&
+        inet_pton(AF_INET6, text, parsed.bytes) != 1)
+        return -EINVAL;
+    *address = parsed;
+    return 0;
+}
+
+const char *address_format(const struct address *address, char text[ADDRESS_TEXT_BYTES])
+{
+    if (address_is_v4(address))
+        inet_ntop(AF_INET, address->bytes + sizeof(v4_prefix), text, ADDRESS_TEXT_BYTES);
+    else
+        inet_ntop(AF_INET6, address->bytes, text, ADDRESS_TEXT_BYTES);
+    return text;
+}
+
+bool address_is_v4(const struct address *address)
+{
+    return memcmp(address->bytes, v4_prefix, sizeof(v4_prefix)) == 0;
+}
+
+bool address_equal(const struct address *a, const struct address *b)
+{
+    return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}
