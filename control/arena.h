@@ -23,8 +23,10 @@
 #include <saddle/abi.h>
 
 #define ARENA_BYTES_MAX         (1ull << 30) /* quota of one session */
+#define ARENA_PAGE_BYTES        4096u        /* alignment of every part of an arena */
 #define ARENA_QUEUE_ENTRIES_MIN 8u
 #define ARENA_SLOTS_MAX         4096u
+#define ARENAS_MAX              1024u /* mapped at a time: size of the SIGBUS guard's table */
 
 /* Checks an attach request and plans its arena: fills the geometry of `reply` (magic, bytes, abi,
  * channels, arena_bytes, heap, channel[]) and *slots_offset. On error `reply->error` and
@@ -36,18 +38,26 @@ int arena_plan(const struct saddle_attach_request *request, struct saddle_attach
 /* Formats the header and the queues of a fresh arena. */
 void arena_format(uint8_t *arena, const struct saddle_attach_reply *plan);
 
-/* Describes the session to an engine. `doorbells` holds one write end per channel, or is NULL. */
+/* Describes the session to an engine: everything but uid and application name. `doorbells` holds
+ * one write end per channel, or is NULL. 0, or -EINVAL for a plan that is not arena_plan's. */
 int arena_describe(struct pony_session_config *config, uint8_t *arena,
                    const struct saddle_attach_reply *plan, uint64_t slots_offset,
                    const int *doorbells);
 
-/* A sealed memfd of ordinary shared memory, mapped; *fd is the caller's. 0 or a negative errno. */
+/* Tells the application that its session is over and why. Touches no doorbell. */
+void arena_close(uint8_t *arena, int error, const char *reason);
+
+/* A sealed memfd of ordinary shared memory, mapped; *fd is the caller's. 0, -ENFILE (ARENAS_MAX)
+ * or another negative errno. */
 int arena_create(uint64_t bytes, const char *name, int *fd, uint8_t **arena);
 void arena_destroy(uint8_t *arena, uint64_t bytes);
 
-/* Installs the SIGBUS guard: a fault inside a mapped arena gets a zero page and marks the arena as
- * broken; a fault elsewhere takes the usual way. 0 or a negative errno. */
-int arena_guard_install(void);
+/* Installs the SIGBUS guard: a fault inside a mapped arena gets a zero page, marks the arena as
+ * broken and rings `control_fd` (an eventfd, or -1); a fault elsewhere takes the usual way. 0 or a
+ * negative errno. */
+int arena_guard_install(int control_fd);
+/* Puts back what handled SIGBUS before. */
+void arena_guard_remove(void);
 /* True if the guard had to step in for this arena. */
 bool arena_broken(const uint8_t *arena);
 
