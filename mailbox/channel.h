@@ -8,6 +8,10 @@
  * (channel_take); unasked events (messages, incoming calls) use what is left (channel_room). So the
  * completion queue never overflows, and an application that does not reap stalls only itself.
  *
+ * Waiting for room: an engine that cannot take a command, or announce, for want of completion slots
+ * sleeps like an idle one, with the command doorbell armed. So whoever reaps completions looks at
+ * that doorbell each time queue_consumed says true, and rings the engine if it is due.
+ *
  * Ownership: embedded in the engine's session. Threads: the engine's.
  * Trust: the application is hostile; a broken rule is -EPROTO, and the caller closes the session.
  */
@@ -24,7 +28,8 @@ struct channel_config {
     struct queue completion;   /* the engine produces */
     uint32_t command_position; /* 0 for a new channel */
     uint32_t completion_position;
-    int doorbell_fd; /* write end of the application's pipe, non-blocking; -1: none (simulator) */
+    uint32_t reserved; /* completion slots promised to commands in flight; 0 for a new channel */
+    int doorbell_fd;   /* write end of the application's pipe, non-blocking; -1: none (simulator) */
 };
 
 struct channel {
@@ -38,14 +43,16 @@ struct channel {
 void channel_open(struct channel *channel, const struct channel_config *config);
 
 /* Takes the next command if there is one and its completion slot can be reserved: 1 with a private
- * copy in *command, 0 if none, -EPROTO. The inline payload is copied only if flagged. */
+ * copy in *command, 0 if none, -EPROTO. The inline payload is copied only if flagged; the bytes of
+ * command->payload are otherwise left alone. */
 int channel_take(struct channel *channel, struct saddle_command *command);
 /* Gives a reservation back, for a command that does not complete (RELEASE). */
 void channel_unreserve(struct channel *channel);
 /* Completion slots free for unasked events, or -EPROTO. */
 int channel_room(struct channel *channel);
 /* Publishes the completion of an accepted command, from its reservation. `event->seq` is ignored.
- * 0, or -EPROTO. */
+ * 0; or -EPROTO if nothing was reserved, or if after a hand-over the application denies the slots
+ * that were promised. */
 int channel_complete(struct channel *channel, const struct saddle_event *event);
 /* Publishes an unasked event: 0, -EAGAIN if there is no room, or -EPROTO. */
 int channel_announce(struct channel *channel, const struct saddle_event *event);
@@ -53,10 +60,11 @@ int channel_announce(struct channel *channel, const struct saddle_event *event);
 /* Rings the application if completions were published and it sleeps: true if it made the system
  * call. */
 bool channel_ring(struct channel *channel);
-/* Before the engine sleeps: true if armed and no command waits. */
+/* Before the engine sleeps: true if armed and nothing is pending; false, and not armed, otherwise.
+ * An engine with events that it could not announce asks channel_room after this. */
 bool channel_arm(struct channel *channel);
 void channel_disarm(struct channel *channel);
-/* True if a command waits that could be taken. */
+/* True if channel_take would not answer 0: a command can be taken, or the channel is broken. */
 bool channel_pending(struct channel *channel);
 
 #endif

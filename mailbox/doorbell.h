@@ -28,10 +28,11 @@ void doorbell_disarm(uint32_t *armed);
 /* Producer, after publishing: true if the consumer must be rung. */
 bool doorbell_due(uint32_t *armed);
 
-/* The bells. Failures (full, closed) are no error: then the other side is awake, or gone. */
+/* The bells. Failures (full, closed) are no error: then the other side is awake, or gone. A pipe
+ * knows no MSG_NOSIGNAL: whoever rings an application must ignore SIGPIPE. */
 void doorbell_ring_engine(int eventfd);
 void doorbell_ring_application(int pipe_write);
-/* Application: empties its pipe. */
+/* Application: empties its pipe, as far as a default pipe goes: work bounded. */
 void doorbell_drain(int pipe_read);
 
 /* A pair for one channel: an eventfd, and a pipe with both ends non-blocking, all close-on-exec.
@@ -42,6 +43,7 @@ struct doorbells {
     int application_write; /* the daemon's */
 };
 int doorbells_create(struct doorbells *doorbells);
+/* Closes all three. NULL is fine. */
 void doorbells_destroy(struct doorbells *doorbells);
 
 #endif

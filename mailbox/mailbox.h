@@ -46,13 +46,16 @@ struct mailbox {
     bool waited;                                       /* a caller collects the result */
     alignas(SADDLE_CACHE_LINE) _Atomic uint32_t armed; /* the engine sleeps */
     int wake_fd; /* eventfd, watched by the engine's epoll descriptor */
+    /* Pieces of work that took longer than MAILBOX_WORK_NS_MAX; counted in debug builds only. */
+    _Atomic uint64_t overruns;
 };
 
 /* 0 or a negative errno (from eventfd). */
 int mailbox_init(struct mailbox *mailbox);
 void mailbox_fini(struct mailbox *mailbox);
 
-/* Posts work and does not wait: 0, or -EBUSY if the slot is full. */
+/* Posts work and does not wait: 0, or -EBUSY if the slot is full. Never blocks; makes one system
+ * call if the engine sleeps. */
 int mailbox_post(struct mailbox *mailbox, mailbox_fn *fn, void *argument);
 
 /* Posts work and waits for it, for control threads only: waits for the slot and for the outcome
@@ -64,7 +67,8 @@ int mailbox_call(struct mailbox *mailbox, mailbox_fn *fn, void *argument, uint64
 /* The engine's thread: runs the work if there is any; true if it did. */
 bool mailbox_run(struct mailbox *mailbox, void *context);
 
-/* The engine's thread, before sleeping: true if armed and still empty, false if work waits. */
+/* The engine's thread, before sleeping: true if armed and no work waits; false, and not armed, if
+ * work waits. */
 bool mailbox_arm(struct mailbox *mailbox);
 void mailbox_disarm(struct mailbox *mailbox);
 

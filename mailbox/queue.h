@@ -21,9 +21,11 @@
 #ifndef MAILBOX_QUEUE_H
 #define MAILBOX_QUEUE_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <saddle/abi.h>
 
@@ -66,13 +68,152 @@ int queue_create(struct queue *queue, const struct queue_attrs *attrs, void *mem
 /* Formats the memory for a first entry at `position`: by the creator, before either side runs. */
 void queue_format(const struct queue *queue, uint32_t position);
 
-/* Opens one side at a known position: 0 for a new queue, a saved one after a hand-over. */
+/* Opens one side at a known position: 0 for a new queue, a saved one after a hand-over. A producer
+ * believes nothing of the consumer until it has looked; a consumer publishes its position. */
 void queue_producer_open(struct queue_producer *producer, const struct queue *queue,
                          uint32_t position);
 void queue_consumer_open(struct queue_consumer *consumer, const struct queue *queue,
                          uint32_t position);
 
-/* The inline half: queue_room, queue_reserve, queue_publish; queue_poll, queue_pop, queue_empty,
- * queue_consumed. */
+/* The inline half. */
+
+SADDLE_STATIC_ASSERT(offsetof(struct saddle_command, seq) == 0, "the sequence word comes first");
+SADDLE_STATIC_ASSERT(offsetof(struct saddle_event, seq) == 0, "the sequence word comes first");
+SADDLE_STATIC_ASSERT(offsetof(struct saddle_command, flags) == offsetof(struct saddle_event, flags),
+                     "one place for the flags");
+
+/* Byte of an entry that holds its flags, in commands and completions alike. */
+#define QUEUE_FLAGS_OFFSET offsetof(struct saddle_command, flags)
+/* Where the payload starts: the second cache line. */
+#define QUEUE_PAYLOAD_OFFSET offsetof(struct saddle_command, payload)
+/* The consumer publishes its position when this part of the ring has passed: often enough that the
+ * producer always sees three quarters of an emptied ring, seldom enough to cost nothing. */
+#define QUEUE_CONSUMED_SHARE 4u
+
+/* Shared memory as words. The loads are relaxed atomics: the compiler may neither repeat nor split
+ * nor invent one, so a value that was checked is the value that is used. */
+typedef uint32_t __attribute__((may_alias)) queue_word32;
+typedef uint64_t __attribute__((may_alias)) queue_word64;
+
+#ifndef QUEUE_LOAD
+/* Every load from shared memory; the tests put a peer here that acts between two loads. */
+#define QUEUE_LOAD(word, order) __atomic_load_n(word, order)
+#endif
+
+static inline uint8_t *queue_entry(const struct queue *queue, uint32_t position)
+{
+    return queue->entries + (size_t)(position & queue->mask) * SADDLE_ENTRY_BYTES;
+}
+
+/* Producer: free entries by what it believes already, without touching shared memory. */
+static inline uint32_t queue_room_known(const struct queue_producer *producer)
+{
+    return producer->queue.attrs.capacity - (producer->position - producer->consumed);
+}
+
+/* Producer: free entries, or -EPROTO if the consumer claims a position that it left earlier or that
+ * was never produced. */
+static inline int queue_room(struct queue_producer *producer)
+{
+    uint32_t consumed = QUEUE_LOAD(&producer->queue.header->consumed, __ATOMIC_ACQUIRE);
+
+    if (consumed - producer->consumed > producer->position - producer->consumed)
+        return -EPROTO;
+    producer->consumed = consumed;
+    return (int)queue_room_known(producer);
+}
+
+/* Producer: memory of the next entry, to be written in place; NULL if the queue is full or the
+ * consumer is absurd (queue_room tells which). The sequence word, its first four bytes, is not the
+ * caller's to write. Calling it again without queue_publish gives the same entry. */
+static inline void *queue_reserve(struct queue_producer *producer)
+{
+    if (queue_room_known(producer) == 0 && queue_room(producer) <= 0)
+        return NULL;
+    return queue_entry(&producer->queue, producer->position);
+}
+
+/* Producer: hands the reserved entry over. Look at the doorbell after the last one of a batch. */
+static inline void queue_publish(struct queue_producer *producer)
+{
+    queue_word32 *seq = (queue_word32 *)queue_entry(&producer->queue, producer->position);
+
+    producer->position++;
+    __atomic_store_n(seq, producer->position, __ATOMIC_RELEASE);
+}
+
+/* Producer: copies a private entry into the queue, its payload only if flagged inline, and hands it
+ * over; its sequence word is ignored. False, as NULL of queue_reserve, if nothing was done. */
+static inline bool queue_put(struct queue_producer *producer, const void *entry)
+{
+    const uint8_t *from = (const uint8_t *)entry;
+    uint8_t *to = (uint8_t *)queue_reserve(producer);
+
+    if (!to)
+        return false;
+    memcpy(to + sizeof(uint32_t), from + sizeof(uint32_t), QUEUE_PAYLOAD_OFFSET - sizeof(uint32_t));
+    if (from[QUEUE_FLAGS_OFFSET] & SADDLE_ENTRY_INLINE)
+        memcpy(to + QUEUE_PAYLOAD_OFFSET, from + QUEUE_PAYLOAD_OFFSET, SADDLE_INLINE_BYTES);
+    queue_publish(producer);
+    return true;
+}
+
+/* Consumer: 1 if an entry is ready, 0 if not, -EPROTO if the sequence word is neither the one of
+ * this lap nor that of the lap before. */
+static inline int queue_poll(const struct queue_consumer *consumer)
+{
+    const queue_word32 *word =
+        (const queue_word32 *)queue_entry(&consumer->queue, consumer->position);
+    uint32_t seq = QUEUE_LOAD(word, __ATOMIC_ACQUIRE);
+    uint32_t ready = consumer->position + 1;
+
+    if (seq == ready)
+        return 1;
+    return seq == ready - consumer->queue.attrs.capacity ? 0 : -EPROTO;
+}
+
+/* Consumer: true if nothing is ready; an absurd entry counts as something to look at. */
+static inline bool queue_empty(const struct queue_consumer *consumer)
+{
+    return queue_poll(consumer) == 0;
+}
+
+static inline void queue_copy_words(uint8_t *copy, const uint8_t *shared, size_t bytes)
+{
+    for (size_t at = 0; at < bytes; at += sizeof(uint64_t)) {
+        uint64_t word = QUEUE_LOAD((const queue_word64 *)(shared + at), __ATOMIC_RELAXED);
+
+        memcpy(copy + at, &word, sizeof(word));
+    }
+}
+
+/* Consumer, after queue_poll said 1: moves the entry into SADDLE_ENTRY_BYTES of private memory,
+ * loading each word of it once. The payload is copied only if the copy's flags say it is inline;
+ * otherwise those bytes of `copy` are left as they were. */
+static inline void queue_pop(struct queue_consumer *consumer, void *copy)
+{
+    const uint8_t *shared = queue_entry(&consumer->queue, consumer->position);
+    uint8_t *to = (uint8_t *)copy;
+
+    queue_copy_words(to, shared, QUEUE_PAYLOAD_OFFSET);
+    if (to[QUEUE_FLAGS_OFFSET] & SADDLE_ENTRY_INLINE)
+        queue_copy_words(to + QUEUE_PAYLOAD_OFFSET, shared + QUEUE_PAYLOAD_OFFSET,
+                         SADDLE_INLINE_BYTES);
+    consumer->position++;
+}
+
+/* Consumer: lets the producer have the entries popped so far, lazily, or at once if `force` (before
+ * it sleeps). True if it told the producer something new: one that sleeps for want of room is then
+ * due to be woken. */
+static inline bool queue_consumed(struct queue_consumer *consumer, bool force)
+{
+    uint32_t passed = consumer->position - consumer->published;
+
+    if (passed == 0 || (!force && passed < consumer->queue.attrs.capacity / QUEUE_CONSUMED_SHARE))
+        return false;
+    consumer->published = consumer->position;
+    __atomic_store_n(&consumer->queue.header->consumed, consumer->position, __ATOMIC_RELEASE);
+    return true;
+}
 
 #endif

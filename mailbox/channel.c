@@ -1,0 +1,114 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "mailbox/channel.h"
+
+#include "mailbox/doorbell.h"
+
+#include <errno.h>
+
+void channel_open(struct channel *channel, const struct channel_config *config)
+{
+    queue_consumer_open(&channel->commands, &config->command, config->command_position);
+    queue_producer_open(&channel->completions, &config->completion, config->completion_position);
+    channel->reserved = config->reserved;
+    channel->doorbell_fd = config->doorbell_fd;
+    channel->ring_due = false;
+}
+
+/* Unpromised completion slots. Looks at shared memory only when those it knows of are used up. */
+static int unpromised(struct channel *channel)
+{
+    uint32_t room = queue_room_known(&channel->completions);
+
+    if (room <= channel->reserved) {
+        int seen = queue_room(&channel->completions);
+
+        if (seen < 0)
+            return seen;
+        room = (uint32_t)seen;
+    }
+    return room > channel->reserved ? (int)(room - channel->reserved) : 0;
+}
+
+int channel_take(struct channel *channel, struct saddle_command *command)
+{
+    int ready = queue_poll(&channel->commands);
+    int room;
+
+    if (ready <= 0)
+        return ready;
+    room = unpromised(channel);
+    if (room <= 0)
+        return room;
+    queue_pop(&channel->commands, command);
+    queue_consumed(&channel->commands, false);
+    channel->reserved++;
+    return 1;
+}
+
+void channel_unreserve(struct channel *channel)
+{
+    if (channel->reserved > 0)
+        channel->reserved--;
+}
+
+int channel_room(struct channel *channel)
+{
+    int room = queue_room(&channel->completions);
+
+    if (room < 0)
+        return room;
+    return (uint32_t)room > channel->reserved ? room - (int)channel->reserved : 0;
+}
+
+int channel_complete(struct channel *channel, const struct saddle_event *event)
+{
+    if (channel->reserved == 0 || !queue_put(&channel->completions, event))
+        return -EPROTO;
+    channel->reserved--;
+    channel->ring_due = true;
+    return 0;
+}
+
+int channel_announce(struct channel *channel, const struct saddle_event *event)
+{
+    int room = unpromised(channel);
+
+    if (room < 0)
+        return room;
+    if (room == 0 || !queue_put(&channel->completions, event))
+        return -EAGAIN;
+    channel->ring_due = true;
+    return 0;
+}
+
+bool channel_ring(struct channel *channel)
+{
+    if (!channel->ring_due)
+        return false;
+    channel->ring_due = false;
+    if (!doorbell_due(&channel->completions.queue.header->armed) || channel->doorbell_fd < 0)
+        return false;
+    doorbell_ring_application(channel->doorbell_fd);
+    return true;
+}
+
+bool channel_arm(struct channel *channel)
+{
+    queue_consumed(&channel->commands, true);
+    doorbell_arm(&channel->commands.queue.header->armed);
+    if (!channel_pending(channel))
+        return true;
+    channel_disarm(channel);
+    return false;
+}
+
+void channel_disarm(struct channel *channel)
+{
+    doorbell_disarm(&channel->commands.queue.header->armed);
+}
+
+bool channel_pending(struct channel *channel)
+{
+    return queue_poll(&channel->commands) != 0 && unpromised(channel) != 0;
+}
