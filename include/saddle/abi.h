@@ -61,7 +61,7 @@ struct saddle_queue_header {
 /* Commands: what an application asks of an engine. */
 enum saddle_command_op {
     SADDLE_CMD_NOP = 0,       /* completes at once; proves that the engine is alive */
-    SADDLE_CMD_LISTEN = 1,    /* payload: service name */
+    SADDLE_CMD_LISTEN = 1,    /* payload: service '\0'; `len` counts it, as below */
     SADDLE_CMD_CONNECT = 2,   /* payload: host '\0' service '\0', at `buf`, or inline if it fits */
     SADDLE_CMD_ACCEPT = 3,    /* handle: the incoming connection */
     SADDLE_CMD_REJECT = 4,    /* handle: the incoming connection */
