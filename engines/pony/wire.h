@@ -14,8 +14,8 @@
  *
  * Checksums are CRC32C. `header_crc` covers the pseudo-header (source address, destination address,
  * ports, UDP length; addresses as 16 bytes, IPv4 mapped), the flow header with this field zero, the
- * SACK bitmap, and every operation header; it is checked by the flow layer. `payload_crc` covers
- * one operation's payload and is checked by the operation layer.
+ * SACK bitmap, and every operation header; of a HELLO, all of it. It is checked by the flow layer.
+ * `payload_crc` covers one operation's payload and is checked by the operation layer.
  *
  * Threads: pure functions. Trust: decode reads hostile bytes and checks every length first.
  */
@@ -31,14 +31,16 @@
 
 #define WIRE_FLOW_BYTES    24u
 #define WIRE_OP_BYTES      24u
-#define WIRE_SACK_BYTES    32u /* bitmap of the 256 packets after `ack` */
+#define WIRE_SACK_BYTES    32u /* bitmap: bit i of byte j is packet ack + 1 + 8j + i */
 #define WIRE_SACK_BITS     (8u * WIRE_SACK_BYTES)
-#define WIRE_OPS_MAX       64u /* operations of one packet: bounds the work it can cause */
-#define WIRE_DELAY_UNIT_NS 64u /* of ack_delay: 16 bits reach 4 ms, and saturate */
+#define WIRE_OPS_MAX       64u    /* operations of one packet: bounds the work it can cause */
+#define WIRE_DELAY_UNIT_NS 64u    /* of ack_delay: 16 bits reach 4 ms, and saturate */
+#define WIRE_PACKET_MAX    65507u /* what UDP over IPv4 can carry */
+#define WIRE_HELLO_VERSION 0u     /* of HELLO packets: their layout is the same in all versions */
 
 enum wire_type {
     WIRE_DATA = 1,  /* operations; consumes a sequence number */
-    WIRE_ACK = 2,   /* SACK bitmap, no operations, consumes none */
+    WIRE_ACK = 2,   /* SACK bitmap, no operations, consumes none; seq: duplicates seen so far */
     WIRE_PROBE = 3, /* no operations, but consumes a sequence number: asks for an ack */
     WIRE_HELLO = 4,
     WIRE_RESET = 5, /* "no such flow": echoes the token of the packet it answers */
@@ -168,7 +170,8 @@ void wire_hello_decode(struct wire_hello *hello, const uint8_t bytes[WIRE_HELLO_
 bool wire_op_next(const uint8_t *ops, uint32_t bytes, uint32_t *at, struct wire_op *op,
                   const uint8_t **payload);
 
-/* Completes a packet of `bytes` (everything behind UDP): computes and stores header_crc. */
+/* Completes a packet of `bytes`, at least WIRE_FLOW_BYTES (everything behind UDP): computes and
+ * stores header_crc. */
 void wire_seal(uint8_t *packet, uint32_t bytes, const struct wire_addresses *addresses);
 /* Checks shape and header_crc of what came behind a UDP header: 0, -EBADMSG (damaged or malformed),
  * -EPROTONOSUPPORT (a version this build does not speak). Fills *flow. */
