@@ -83,7 +83,7 @@ enum wire_op_type {
 };
 
 #define WIRE_OP_LAST        0x01u /* the last fragment: offset + length is the whole */
-#define WIRE_OP_TAGGED      0x80u /* reserved: a 10-byte request tag precedes the payload; must be 0 */
+#define WIRE_OP_TAGGED      0x80u /* reserved: a 10-byte request tag precedes the payload; is 0 */
 #define WIRE_OP_FLAGS_KNOWN (WIRE_OP_LAST)
 
 struct wire_op {
