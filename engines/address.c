@@ -7,17 +7,18 @@
 #include <string.h>
 
 /* RFC 4291 section 2.5.5.2: 80 bits of zero, 16 of one, then the IPv4 address. */
-static const uint8_t v4_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+const uint8_t address_v4_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
 _Static_assert(ADDRESS_TEXT_BYTES == INET6_ADDRSTRLEN, "text size differs from libc's");
 
 int address_parse(struct address *address, const char *text)
 {
     struct address parsed;
+    uint8_t v4[4];
 
-    memcpy(parsed.bytes, v4_prefix, sizeof(v4_prefix));
-    if (inet_pton(AF_INET, text, parsed.bytes + sizeof(v4_prefix)) != 1 &&
-        inet_pton(AF_INET6, text, parsed.bytes) != 1)
+    if (inet_pton(AF_INET, text, v4) == 1)
+        address_from_v4(&parsed, v4);
+    else if (inet_pton(AF_INET6, text, parsed.bytes) != 1)
         return -EINVAL;
     *address = parsed;
     return 0;
@@ -26,15 +27,10 @@ int address_parse(struct address *address, const char *text)
 const char *address_format(const struct address *address, char text[ADDRESS_TEXT_BYTES])
 {
     if (address_is_v4(address))
-        inet_ntop(AF_INET, address->bytes + sizeof(v4_prefix), text, ADDRESS_TEXT_BYTES);
+        inet_ntop(AF_INET, address_v4(address), text, ADDRESS_TEXT_BYTES);
     else
         inet_ntop(AF_INET6, address->bytes, text, ADDRESS_TEXT_BYTES);
     return text;
-}
-
-bool address_is_v4(const struct address *address)
-{
-    return memcmp(address->bytes, v4_prefix, sizeof(v4_prefix)) == 0;
 }
 
 bool address_equal(const struct address *a, const struct address *b)

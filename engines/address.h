@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #define ADDRESS_TEXT_BYTES 46u /* longest text form, with the final NUL (INET6_ADDRSTRLEN) */
 
@@ -22,7 +23,27 @@ struct address {
 int address_parse(struct address *address, const char *text);
 /* Writes the usual text form, IPv4 without the mapping; returns `text`. */
 const char *address_format(const struct address *address, char text[ADDRESS_TEXT_BYTES]);
-bool address_is_v4(const struct address *address);
 bool address_equal(const struct address *a, const struct address *b);
+
+/* The 12 bytes before a mapped IPv4 address. */
+extern const uint8_t address_v4_prefix[12];
+
+static inline bool address_is_v4(const struct address *address)
+{
+    return memcmp(address->bytes, address_v4_prefix, sizeof(address_v4_prefix)) == 0;
+}
+
+/* Maps four bytes in network order. */
+static inline void address_from_v4(struct address *address, const uint8_t v4[4])
+{
+    memcpy(address->bytes, address_v4_prefix, sizeof(address_v4_prefix));
+    memcpy(address->bytes + sizeof(address_v4_prefix), v4, 4);
+}
+
+/* The four bytes of a mapped address, in network order. */
+static inline const uint8_t *address_v4(const struct address *address)
+{
+    return address->bytes + sizeof(address_v4_prefix);
+}
 
 #endif
