@@ -62,22 +62,25 @@ struct wire_flow {
     uint32_t ack;   /* all packets before this one have arrived */
 };
 
+/* Each message begun (first MESSAGE, OFFER or SKIP of its id) uses one credit and is answered by
+ * exactly one entry of DELIVERED, also when it failed. */
 enum wire_op_type {
     WIRE_OP_OPEN = 1,       /* open a connection; payload: struct wire_open */
     WIRE_OP_OPENED = 2,     /* accepted or refused; payload: struct wire_opened */
-    WIRE_OP_CLOSE = 3,      /* offset: reason (errno number, 0 orderly) */
+    WIRE_OP_CLOSE = 3,      /* id: sender's number; payload: struct wire_close */
     WIRE_OP_CLOSED = 4,     /* answer to CLOSE: nothing more will come for this connection */
     WIRE_OP_MESSAGE = 5,    /* a fragment of an eager message; `id` counts in its stream */
-    WIRE_OP_OFFER = 6,      /* a large message wants a buffer; payload: u32 length */
-    WIRE_OP_PULL = 7,       /* a buffer is there: send the large message; payload: u32 cookie */
+    WIRE_OP_OFFER = 6,      /* a large message wants a buffer; offset: its length */
+    WIRE_OP_PULL = 7,       /* a buffer is there: send the large message `id` */
     WIRE_OP_BULK = 8,       /* a fragment of a large message */
-    WIRE_OP_DELIVERED = 9,  /* messages are in the receiver's memory; payload: entries */
-    WIRE_OP_CREDIT = 10,    /* offset: the total of eager messages allowed since opening */
-    WIRE_OP_STARVED = 11,   /* the sender wants credits and has none */
-    WIRE_OP_SKIP = 12,      /* message `id` of the stream will not be completed by its sender */
+    WIRE_OP_DELIVERED = 9,  /* messages are in the receiver's memory, or failed; payload: entries */
+    WIRE_OP_CREDIT = 10,    /* offset: the total of messages allowed since opening */
+    WIRE_OP_STARVED = 11,   /* the sender wants credits; offset: the total it knows and has used */
+    WIRE_OP_SKIP = 12,      /* message `id`, begun, will not be completed by its sender */
     WIRE_OP_READ = 13,      /* payload: struct wire_access */
     WIRE_OP_READ_DATA = 14, /* a fragment of the answer to READ `id`, at `offset` */
-    WIRE_OP_WRITE = 15,     /* payload: struct wire_access, then data at `offset` of the whole */
+    WIRE_OP_WRITE = 15,     /* payload: struct wire_access, then data at `offset` of the whole; if
+                             * the LAST one ends before access.length, its sender gave it up */
     WIRE_OP_DONE = 16, /* one-sided operation `id` ended; offset: errno number, 0 for success */
     WIRE_OP_COUNT
 };
@@ -99,10 +102,9 @@ struct wire_op {
 };
 
 /* Payload of OPEN: fixed part, then the service name (1 to 63 bytes, no NUL). */
-#define WIRE_OPEN_BYTES 8u
+#define WIRE_OPEN_BYTES 4u
 struct wire_open {
-    uint32_t connection; /* the caller's number for it */
-    uint32_t credits;    /* eager messages the other side may send to the caller */
+    uint32_t credits; /* messages the other side may send to the caller */
 };
 /* Payload of OPENED. */
 #define WIRE_OPENED_BYTES 12u
@@ -110,6 +112,13 @@ struct wire_opened {
     uint32_t connection; /* the answerer's number for it */
     uint32_t credits;
     uint32_t error; /* errno number, 0: open */
+};
+/* Payload of CLOSE. Packets overtake each other: the receiver first awaits all `answers` that the
+ * sender has given (entries of DELIVERED, READ_DATA and DONE), so that it knows what was done. */
+#define WIRE_CLOSE_BYTES 8u
+struct wire_close {
+    uint32_t reason; /* errno number, 0 orderly */
+    uint32_t answers;
 };
 /* Payload of DELIVERED: entries of 8 bytes, stream (2), status as errno number (2), id (4). */
 #define WIRE_DELIVERED_BYTES 8u
