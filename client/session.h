@@ -15,7 +15,7 @@
 #include <saddle/saddle.h>
 
 /* Builds a session over an arena that is already mapped and formatted. `doorbells` holds, per
- * channel, the engine's eventfd and the application's pipe; NULL: none, and saddle_wait answers
+ * channel, the engine's eventfd and the application's socket; NULL: none, and saddle_wait answers
  * -ENOTSUP. The session borrows arena and descriptors. 0, -EINVAL or -ENOMEM. */
 int session_open(struct saddle_session **session, const struct saddle_attach_reply *reply,
                  void *arena, const int (*doorbells)[2]);

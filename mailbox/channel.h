@@ -29,7 +29,7 @@ struct channel_config {
     uint32_t command_position; /* 0 for a new channel */
     uint32_t completion_position;
     uint32_t reserved; /* completion slots promised to commands in flight; 0 for a new channel */
-    int doorbell_fd;   /* write end of the application's pipe, non-blocking; -1: none (simulator) */
+    int doorbell_fd;   /* the daemon's end of the application's bell; -1: none (simulator) */
 };
 
 struct channel {

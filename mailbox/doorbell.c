@@ -3,9 +3,9 @@
 #include "mailbox/doorbell.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stddef.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #ifndef DOORBELL_EXCHANGE
@@ -14,10 +14,11 @@
 #define DOORBELL_EXCHANGE(word, value) __atomic_exchange_n(word, value, __ATOMIC_SEQ_CST)
 #endif
 
-#define DRAIN_BYTES 4096u /* one page: what a read of the pipe takes at once */
-/* Reads in one drain: a pipe of the default size, so that a writer that never stops cannot hold
- * the reader. */
+#define DRAIN_BYTES 64u /* rings taken by one read: more than the socket below can hold */
+/* Reads in one drain: a writer that never stops cannot hold the reader. */
 #define DRAIN_READS 16u
+/* Bytes of kernel memory that rings nobody takes may hold; the kernel raises it to its minimum. */
+#define BELL_SEND_BUFFER 1
 
 void doorbell_arm(uint32_t *armed)
 {
@@ -34,41 +35,47 @@ bool doorbell_due(uint32_t *armed)
     return DOORBELL_EXCHANGE(armed, 0) != 0;
 }
 
-static void ring(int fd, const void *bytes, size_t count)
-{
-    ssize_t written;
-
-    do {
-        written = write(fd, bytes, count);
-    } while (written < 0 && errno == EINTR);
-}
-
 void doorbell_ring_engine(int eventfd)
 {
     const uint64_t one = 1;
+    ssize_t written = write(eventfd, &one, sizeof(one));
 
-    ring(eventfd, &one, sizeof(one));
+    (void)written;
 }
 
-void doorbell_ring_application(int pipe_write)
+void doorbell_ring_application(int bell)
 {
     const uint8_t one = 1;
 
-    ring(pipe_write, &one, sizeof(one));
+    send(bell, &one, sizeof(one), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-void doorbell_drain(int pipe_read)
+void doorbell_drain(int bell)
 {
-    uint8_t bytes[DRAIN_BYTES];
+    uint8_t rings[DRAIN_BYTES];
 
     for (uint32_t reads = 0; reads < DRAIN_READS; reads++) {
-        ssize_t count = read(pipe_read, bytes, sizeof(bytes));
-
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count < (ssize_t)sizeof(bytes))
+        if (recv(bell, rings, sizeof(rings), MSG_DONTWAIT) < (ssize_t)sizeof(rings))
             return;
     }
+}
+
+/* The daemon's end only sends: its receiving half is shut, so that the application cannot park
+ * bytes or descriptors in it. */
+static int create_bell(int ends[2])
+{
+    const int bytes = BELL_SEND_BUFFER;
+    int error;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0)
+        return -errno;
+    if (setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)) == 0 &&
+        shutdown(ends[1], SHUT_RD) == 0)
+        return 0;
+    error = -errno;
+    close(ends[0]);
+    close(ends[1]);
+    return error;
 }
 
 int doorbells_create(struct doorbells *doorbells)
@@ -79,8 +86,8 @@ int doorbells_create(struct doorbells *doorbells)
     doorbells->engine = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (doorbells->engine < 0)
         return -errno;
-    if (pipe2(ends, O_NONBLOCK | O_CLOEXEC) < 0) {
-        error = -errno;
+    error = create_bell(ends);
+    if (error < 0) {
         close(doorbells->engine);
         return error;
     }

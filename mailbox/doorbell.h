@@ -8,9 +8,14 @@
  * exchanges are sequentially consistent read-modify-writes, so one of the two always sees the
  * other: store-before-load is the one order that acquire and release cannot give.
  *
- * Toward the application the bell is a non-blocking pipe whose write end the daemon keeps: a full
- * or broken pipe never blocks or harms the daemon. Toward the engine it is an eventfd that the
- * engine watches edge-triggered and never reads.
+ * Toward the engine the bell is an eventfd that the engine watches edge-triggered and never reads.
+ *
+ * Toward the application it is a Unix stream socket whose other end the daemon keeps. Nothing the
+ * application can do to its end makes the daemon wait: MSG_DONTWAIT goes with each byte, so there
+ * is no flag to clear as on a shared eventfd; and no lock is held while the reader's memory is
+ * touched, as the kernel does for a pipe, where a reader whose buffer lies on a stalled user-space
+ * file system would hold up the writer for ever. A full or closed socket is harmless; SIGPIPE is
+ * not raised.
  *
  * Threads: arm and disarm are the consumer's, due is the producer's.
  * Trust: the word may hold anything; any value but 0 counts as armed.
@@ -28,15 +33,14 @@ void doorbell_disarm(uint32_t *armed);
 /* Producer, after publishing: true if the consumer must be rung. */
 bool doorbell_due(uint32_t *armed);
 
-/* The bells. Failures (full, closed) are no error: then the other side is awake, or gone. A pipe
- * knows no MSG_NOSIGNAL: whoever rings an application must ignore SIGPIPE. */
+/* The bells. Failures (full, closed) are no error: then the other side is awake, or gone. */
 void doorbell_ring_engine(int eventfd);
-void doorbell_ring_application(int pipe_write);
-/* Application: empties its pipe, as far as a default pipe goes: work bounded. */
-void doorbell_drain(int pipe_read);
+void doorbell_ring_application(int bell);
+/* Application: takes the rings that have piled up; a bounded number of reads. */
+void doorbell_drain(int bell);
 
-/* A pair for one channel: an eventfd, and a pipe with both ends non-blocking, all close-on-exec.
- * 0 or a negative errno; on failure nothing is left open. */
+/* A pair for one channel: an eventfd, and the two ends of a socket, all non-blocking and
+ * close-on-exec. 0 or a negative errno; on failure nothing is left open. */
 struct doorbells {
     int engine;            /* eventfd */
     int application_read;  /* for the application */

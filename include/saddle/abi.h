@@ -168,7 +168,8 @@ struct saddle_channel_layout {
 };
 
 /* With an accepted reply come 1 + 2 * channels descriptors: the arena, then for each channel the
- * engine's doorbell (an eventfd: write 8 bytes) and the application's (a pipe's read end). */
+ * engine's doorbell (an eventfd: write 8 bytes) and the application's (a socket: readable when
+ * rung). */
 struct saddle_attach_reply {
     uint32_t magic;
     uint32_t bytes;

@@ -10,7 +10,7 @@
 #include <stdalign.h>
 #include <stdlib.h>
 
-#define LAPS 5u /* enough to meet every entry again, and to cross the wrap of the position */
+#define LAPS  5u   /* enough to meet every entry again, and to cross the wrap of the position */
 #define SWEEP 200u /* sequence words tried on either side of the position: many laps */
 
 struct pair {
