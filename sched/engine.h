@@ -67,12 +67,14 @@ struct engine {
     /* Shared, written by the engine's thread: when all inputs were last seen empty, in ns. Others
      * subtract it from the time: the queueing delay. */
     _Atomic uint64_t drained_ns;
-    /* Shared, written by the group's thread: time spent in run, and number of runs. */
+    /* Shared, written by the group's thread: time spent in runs that found something to do, and the
+     * number of all runs. */
     _Atomic uint64_t busy_ns;
     _Atomic uint64_t runs;
 };
 
-/* Prepares the common part: the mailbox and the epoll descriptor. 0 or a negative errno. */
+/* Prepares the common part: the mailbox and the epoll descriptor. `name` has 1 to
+ * ENGINE_NAME_BYTES - 1 bytes, else -EINVAL; `clock` is borrowed. 0 or a negative errno. */
 int engine_init(struct engine *engine, const struct engine_ops *ops, const char *name,
                 const struct clock *clock);
 /* Releases the common part; the counterpart of engine_init, for an engine's own destroy. */

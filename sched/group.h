@@ -4,11 +4,11 @@
  * An engine group: engines and the threads that run them.
  *
  * Ownership: the group borrows its engines; they outlive their membership. Control owns the group.
- * Threads: every function here is for control threads. Engines are handed to and from a group's
- * thread as mailbox work on that thread, never under a lock.
+ * Threads: every function here but group_threads is for control, one thread at a time. Engines are
+ * handed to and from a group's thread as mailbox work on that thread, never under a lock.
  *
- * A mode is a table of functions (struct group_mode) that places engines on threads and decides
- * when a thread sleeps.
+ * A mode is a table of functions (struct group_mode, mode.h) that places engines on threads and
+ * decides when a thread sleeps. Engines of a group live by the machine's clock.
  */
 #ifndef SCHED_GROUP_H
 #define SCHED_GROUP_H
@@ -16,7 +16,6 @@
 #include "sched/engine.h"
 
 #include <sched.h>
-#include <stdbool.h>
 #include <stdint.h>
 
 #define GROUP_NAME_BYTES  32u
@@ -61,11 +60,14 @@ int group_create(struct group **group, const struct group_config *config);
 /* Stops and joins the threads. All engines must be gone. NULL is fine. */
 void group_destroy(struct group *group);
 
-/* Puts an engine on a thread; it runs from now on. -ENOSPC, -EEXIST. */
+/* Puts an engine on a thread; it runs from now on. 0, -ENOSPC, -EEXIST, or -ETIMEDOUT if the thread
+ * does not come round. */
 int group_add(struct group *group, struct engine *engine);
-/* Takes an engine off its thread: when this returns it does not run any more. -ENOENT. */
+/* Takes an engine off its thread: when this returns 0 it does not run any more. -ENOENT, or
+ * -ETIMEDOUT if the thread does not come round. */
 int group_remove(struct group *group, struct engine *engine);
 
+/* Fills `stats` for up to `max` threads and returns how many there are. Any thread. */
 uint32_t group_threads(const struct group *group, struct group_thread_stats *stats, uint32_t max);
 
 #endif

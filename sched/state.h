@@ -12,7 +12,7 @@
  * Threads: one at a time.
  *
  * Errors stick: after the first one every call is harmless and returns zeroes, so that code reads
- * straight through and checks once, with state_reader_error or state_writer_error.
+ * straight through and checks once: `error` of the reader, or what state_writer_finish answers.
  */
 #ifndef SCHED_STATE_H
 #define SCHED_STATE_H
