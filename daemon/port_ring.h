@@ -31,4 +31,7 @@ struct port_ring_config {
  */
 int port_ring_create(struct port **a, struct port **b, const struct port_ring_config *config);
 
+/* How often this end had to ring the other. Any thread. */
+uint64_t port_ring_kicks(const struct port *port);
+
 #endif

@@ -1,0 +1,73 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/ethdev.h"
+
+#include <errno.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <stdio.h>
+#include <string.h>
+
+#define CACHE_PACKETS 256u /* of each registered thread */
+#define QUEUE         0u
+#define POOL_SUFFIX   ".pool"
+
+_Static_assert(ETHDEV_NAME_MAX + sizeof(POOL_SUFFIX) <= RTE_MEMPOOL_NAMESIZE, "names fit");
+
+int ethdev_name_check(const char *name)
+{
+    size_t length = name ? strlen(name) : 0;
+
+    return length > 0 && length <= ETHDEV_NAME_MAX ? 0 : -EINVAL;
+}
+
+struct rte_mempool *ethdev_pool_create(const char *port_name, uint32_t packets, uint16_t mtu)
+{
+    char name[RTE_MEMPOOL_NAMESIZE];
+    uint32_t room =
+        RTE_PKTMBUF_HEADROOM + RTE_ETHER_HDR_LEN + 2 * sizeof(struct rte_vlan_hdr) + mtu;
+
+    if (room > UINT16_MAX) {
+        rte_errno = EINVAL;
+        return NULL;
+    }
+    snprintf(name, sizeof(name), "%s" POOL_SUFFIX, port_name);
+    return rte_pktmbuf_pool_create(name, packets, RTE_MIN(CACHE_PACKETS, packets / 2), 0,
+                                   (uint16_t)room, SOCKET_ID_ANY);
+}
+
+void ethdev_pool_destroy(struct rte_mempool *pool)
+{
+    if (pool && rte_mempool_full(pool))
+        rte_mempool_free(pool);
+}
+
+static int configure(uint16_t ethdev, const struct ethdev_queue_config *config)
+{
+    struct rte_eth_conf conf = {.rxmode.mtu = config->mtu};
+    struct rte_eth_dev_info info;
+    uint16_t rx = config->descriptors;
+    uint16_t tx = config->descriptors;
+    int result = rte_eth_dev_info_get(ethdev, &info);
+
+    if (result)
+        return result;
+    if (config->mtu < info.min_mtu || config->mtu > info.max_mtu)
+        return -ERANGE;
+    conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+    result = rte_eth_dev_configure(ethdev, 1, 1, &conf);
+    if (!result)
+        result = rte_eth_dev_adjust_nb_rx_tx_desc(ethdev, &rx, &tx);
+    if (!result)
+        result = rte_eth_rx_queue_setup(ethdev, QUEUE, rx, SOCKET_ID_ANY, NULL, config->pool);
+    if (!result)
+        result = rte_eth_tx_queue_setup(ethdev, QUEUE, tx, SOCKET_ID_ANY, NULL);
+    return result;
+}
+
+int ethdev_start(uint16_t ethdev, const struct ethdev_queue_config *config)
+{
+    int result = configure(ethdev, config);
+
+    return result ? result : rte_eth_dev_start(ethdev);
+}

@@ -1,0 +1,201 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Most drivers cannot say how much room their transmit ring has. So the port promises one burst,
+ * and keeps what the driver did not take of it until the next call.
+ */
+#include "daemon/port_ethdev.h"
+
+#include "daemon/ethdev.h"
+
+#include <errno.h>
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define QUEUE               0u
+#define STASH_PACKETS       64u
+#define MTU_DEFAULT         1500u
+#define DESCRIPTORS_DEFAULT 512u
+#define POOL_DEFAULT        4096u
+
+struct port_ethdev {
+    struct port port; /* first: what users hold */
+    uint16_t ethdev;
+    bool probed; /* the device was created here */
+    uint16_t stashed;
+    struct rte_mbuf *stash[STASH_PACKETS]; /* promised to be sent */
+};
+
+static struct port_ethdev *from_port(struct port *port)
+{
+    return (struct port_ethdev *)port;
+}
+
+static void flush(struct port_ethdev *self)
+{
+    uint16_t sent;
+
+    if (self->stashed == 0)
+        return;
+    sent = rte_eth_tx_burst(self->ethdev, QUEUE, self->stash, self->stashed);
+    self->stashed -= sent;
+    memmove(self->stash, self->stash + sent, self->stashed * sizeof(self->stash[0]));
+}
+
+static uint16_t port_ethdev_rx_burst(struct port *port, struct rte_mbuf **packets, uint16_t max,
+                                     uint64_t now)
+{
+    struct port_ethdev *self = from_port(port);
+
+    (void)now;
+    flush(self);
+    return rte_eth_rx_burst(self->ethdev, QUEUE, packets, max);
+}
+
+static uint16_t port_ethdev_tx_room(struct port *port)
+{
+    struct port_ethdev *self = from_port(port);
+
+    flush(self);
+    return (uint16_t)(STASH_PACKETS - self->stashed);
+}
+
+static uint16_t port_ethdev_tx_burst(struct port *port, struct rte_mbuf **packets, uint16_t count,
+                                     uint64_t now)
+{
+    struct port_ethdev *self = from_port(port);
+    uint16_t taken = RTE_MIN(count, port_ethdev_tx_room(port));
+    uint16_t sent = 0;
+
+    (void)now;
+    if (self->stashed == 0)
+        sent = rte_eth_tx_burst(self->ethdev, QUEUE, packets, taken);
+    memcpy(self->stash + self->stashed, packets + sent,
+           (size_t)(taken - sent) * sizeof(self->stash[0]));
+    self->stashed = (uint16_t)(self->stashed + taken - sent);
+    return taken;
+}
+
+/* At once while packets wait for the driver. */
+static uint64_t port_ethdev_deadline(struct port *port)
+{
+    return from_port(port)->stashed > 0 ? 0 : UINT64_MAX;
+}
+
+static int port_ethdev_arm(struct port *port)
+{
+    (void)port;
+    return -ENOTSUP;
+}
+
+static void port_ethdev_disarm(struct port *port)
+{
+    (void)port;
+}
+
+static void remove_device(struct port_ethdev *self)
+{
+    struct rte_eth_dev_info info;
+
+    if (self->probed && !rte_eth_dev_info_get(self->ethdev, &info))
+        rte_dev_remove(info.device);
+}
+
+static void port_ethdev_destroy(struct port *port)
+{
+    struct port_ethdev *self = from_port(port);
+
+    rte_pktmbuf_free_bulk(self->stash, self->stashed);
+    rte_eth_dev_stop(self->ethdev);
+    if (self->probed)
+        remove_device(self);
+    else
+        rte_eth_dev_close(self->ethdev);
+    ethdev_pool_destroy(port->pool);
+    free(self);
+}
+
+static const struct port_ops port_ethdev_ops = {
+    .driver = "ethdev",
+    .rx_burst = port_ethdev_rx_burst,
+    .tx_burst = port_ethdev_tx_burst,
+    .tx_room = port_ethdev_tx_room,
+    .deadline = port_ethdev_deadline,
+    .arm = port_ethdev_arm,
+    .disarm = port_ethdev_disarm,
+    .destroy = port_ethdev_destroy,
+};
+
+/* Finds the device, or creates a virtual one. */
+static int find_device(struct port_ethdev *self, const char *device)
+{
+    char name[RTE_ETH_NAME_MAX_LEN];
+    size_t length = strcspn(device, ",");
+
+    if (length == 0 || length >= sizeof(name))
+        return -EINVAL;
+    memcpy(name, device, length);
+    name[length] = '\0';
+    if (!rte_eth_dev_get_port_by_name(name, &self->ethdev))
+        return 0;
+    if (rte_dev_probe(device) || rte_eth_dev_get_port_by_name(name, &self->ethdev))
+        return -ENODEV;
+    self->probed = true;
+    return 0;
+}
+
+static int start(struct port_ethdev *self, const struct port_ethdev_config *config)
+{
+    uint32_t packets = config->pool_packets ? config->pool_packets : POOL_DEFAULT;
+    struct ethdev_queue_config queue = {
+        .mtu = config->mtu ? config->mtu : MTU_DEFAULT,
+        .descriptors = config->descriptors ? config->descriptors : DESCRIPTORS_DEFAULT,
+    };
+    int result;
+
+    queue.pool = ethdev_pool_create(config->name, packets, queue.mtu);
+    if (!queue.pool)
+        return -rte_errno;
+    self->port.pool = queue.pool;
+    self->port.mtu = queue.mtu;
+    result = ethdev_start(self->ethdev, &queue);
+    if (result)
+        return result == -ERANGE ? -ERANGE : -ENODEV;
+    self->port.mac = config->mac;
+    if (rte_is_zero_ether_addr(&config->mac))
+        rte_eth_macaddr_get(self->ethdev, &self->port.mac);
+    else
+        /* A driver without a filter needs not be told. */
+        rte_eth_dev_default_mac_addr_set(self->ethdev, &self->port.mac);
+    return 0;
+}
+
+int port_ethdev_create(struct port **port, const struct port_ethdev_config *config)
+{
+    struct port_ethdev *self;
+    int result = ethdev_name_check(config->name);
+
+    if (result || !config->device)
+        return -EINVAL;
+    self = calloc(1, sizeof(*self));
+    if (!self)
+        return -ENOMEM;
+    result = find_device(self, config->device);
+    if (!result)
+        result = start(self, config);
+    if (result) {
+        remove_device(self);
+        ethdev_pool_destroy(self->port.pool);
+        free(self);
+        return result;
+    }
+    self->port.ops = &port_ethdev_ops;
+    self->port.wake_fd = -1;
+    snprintf(self->port.name, sizeof(self->port.name), "%s", config->name);
+    *port = &self->port;
+    return 0;
+}
