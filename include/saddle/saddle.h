@@ -106,10 +106,13 @@ SADDLE_API void saddle_free(struct saddle_session *session, void *memory);
 
 /* ---- Operations ---- */
 
+/* Tags from here up are the library's own (for the calls that end in _wait). */
+#define SADDLE_TAG_LIBRARY 0xffffffff00000000ull
+
 /* What every operation carries. NULL stands for all zeroes. */
 struct saddle_op {
     size_t size;         /* sizeof(struct saddle_op) */
-    uint64_t tag;        /* the caller's; comes back in the completion */
+    uint64_t tag;        /* the caller's, below SADDLE_TAG_LIBRARY; comes back in the completion */
     uint64_t timeout_ns; /* fail with -ETIMEDOUT after this; 0: only a dead peer ends it */
     uint16_t stream; /* messages of one stream arrive in order; streams do not wait for others */
 };
@@ -217,7 +220,12 @@ SADDLE_API int saddle_arm(struct saddle_channel *channel);
 SADDLE_API void saddle_disarm(struct saddle_channel *channel);
 
 /* ---- Blocking conveniences: copying, one thing at a time. Events of other operations on the
- * channel are kept for saddle_poll. `timeout_ms` -1 waits for ever. ---- */
+ * channel are kept for saddle_poll. `timeout_ms` -1 waits for ever.
+ *
+ * Besides their own errors and the session's they answer -ETIMEDOUT, -EINTR if a signal arrived,
+ * and -ENOMEM if the heap has no room for a copy. An operation given up that way is put in order
+ * later: what it opened is closed, and a message that was on its way is received by the next call
+ * or poll. A connection made here has tag 0: tell events apart by their handle. ---- */
 
 SADDLE_API int saddle_listen_wait(struct saddle_channel *channel, const char *service,
                                   int timeout_ms, saddle_handle *listener);

@@ -1,0 +1,332 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "client/operation.h"
+
+#include "client/channel.h"
+#include "client/error.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OPERATION_ADDRESS_BYTES (2u * SADDLE_NAME_BYTES) /* host and service, each with its NUL */
+/* Bytes of struct saddle_op that the first version of this header had. */
+#define OPERATION_OP_BYTES_MIN (offsetof(struct saddle_op, stream) + sizeof(uint16_t))
+
+SADDLE_STATIC_ASSERT(SADDLE_READABLE == SADDLE_RIGHT_READ && SADDLE_WRITABLE == SADDLE_RIGHT_WRITE,
+                     "rights have the same bits for the application and the daemon");
+
+struct client_address {
+    struct client_address *next;
+    char *names; /* arena: host, NUL, service, NUL */
+    size_t len;
+};
+
+/* Starts a command with what every operation carries: 0, or the error to return. Nothing is
+ * submitted before client_channel_publish. */
+static int operation_begin(struct saddle_channel *channel, enum saddle_command_op code,
+                           const struct saddle_op *op, struct saddle_command **command)
+{
+    int error = session_check(channel->session);
+
+    if (error)
+        return error;
+    error = client_channel_reserve(channel, command);
+    if (error)
+        return error;
+    (*command)->op = (uint8_t)code;
+    if (!op)
+        return 0;
+    if (op->size < OPERATION_OP_BYTES_MIN || op->size > sizeof(*op))
+        return client_errorf(-EINVAL, "op->size is %zu; it has to be sizeof(struct saddle_op), %zu",
+                             op->size, sizeof(*op));
+    if (client_errand_tag(op->tag) && !client_errand_waited(channel, op->tag))
+        return client_errorf(-EINVAL, "op->tag is %#llx; from %#llx up tags are the library's",
+                             (unsigned long long)op->tag, SADDLE_TAG_LIBRARY);
+    if (op->stream >= SADDLE_STREAMS_MAX)
+        return client_errorf(-EINVAL, "op->stream is %u; streams are 0 to %u", op->stream,
+                             SADDLE_STREAMS_MAX - 1);
+    (*command)->tag = op->tag;
+    (*command)->stream = op->stream;
+    (*command)->timeout_ns = op->timeout_ns;
+    return 0;
+}
+
+static int operation_length(const char *what, size_t len)
+{
+    if (len >= 1 && len <= SADDLE_MESSAGE_MAX)
+        return 0;
+    return client_errorf(-EINVAL, "%s: %zu bytes; it takes 1 to %u", what, len, SADDLE_MESSAGE_MAX);
+}
+
+/* Names the piece of the heap at `memory`. */
+static int operation_memory(struct saddle_channel *channel, struct saddle_command *command,
+                            const char *what, const void *memory, size_t len)
+{
+    const struct saddle_session *session = channel->session;
+
+    if (!client_heap_holds(&session->heap, memory, len))
+        return client_errorf(-EINVAL, "%s: %zu bytes at %p do not lie in memory of saddle_alloc",
+                             what, len, memory);
+    command->buf = (uint64_t)((uintptr_t)memory - (uintptr_t)session->arena);
+    command->len = (uint32_t)len;
+    return 0;
+}
+
+/* Copies up to SADDLE_INLINE_BYTES into the entry, or names a piece of the heap. */
+static int operation_data(struct saddle_channel *channel, struct saddle_command *command,
+                          const char *what, const void *data, size_t len)
+{
+    int error = operation_length(what, len);
+
+    if (error)
+        return error;
+    if (len > SADDLE_INLINE_BYTES)
+        return operation_memory(channel, command, what, data, len);
+    if (!data)
+        return client_errorf(-EINVAL, "%s: the data is NULL", what);
+    memcpy(command->payload, data, len);
+    command->flags = SADDLE_ENTRY_INLINE;
+    command->len = (uint32_t)len;
+    return 0;
+}
+
+/* Length of a name with its NUL, or -EINVAL. */
+static int operation_name(const char *what, const char *name)
+{
+    size_t len = name ? strnlen(name, SADDLE_NAME_BYTES) : 0;
+
+    if (len >= 1 && len < SADDLE_NAME_BYTES)
+        return (int)len + 1;
+    return client_errorf(-EINVAL, "%s \"%.70s\": 1 to %u characters", what, name ? name : "",
+                         SADDLE_NAME_BYTES - 1);
+}
+
+static int operation_handle(struct saddle_channel *channel, enum saddle_command_op code,
+                            saddle_handle handle, const struct saddle_op *op)
+{
+    struct saddle_command *command;
+    int error = operation_begin(channel, code, op, &command);
+
+    if (error)
+        return error;
+    if (handle == 0)
+        return client_error(-EINVAL, "the handle is 0, which names nothing");
+    command->handle = handle;
+    client_channel_publish(channel);
+    return 0;
+}
+
+/* ---- Connections ---- */
+
+int saddle_listen(struct saddle_channel *channel, const char *service, const struct saddle_op *op)
+{
+    struct saddle_command *command;
+    int error = operation_begin(channel, SADDLE_CMD_LISTEN, op, &command);
+    int len;
+
+    if (error)
+        return error;
+    len = operation_name("service", service);
+    if (len < 0)
+        return len;
+    error = operation_data(channel, command, "service", service, (size_t)len);
+    if (error)
+        return error;
+    client_channel_publish(channel);
+    return 0;
+}
+
+/* The arena copy of a long address: NULL if there is no memory for it. */
+static char *operation_address(struct saddle_channel *channel, const char *names, size_t len)
+{
+    struct client_address *address = channel->addresses;
+
+    while (address && (address->len != len || memcmp(address->names, names, len) != 0))
+        address = address->next;
+    if (address)
+        return address->names;
+    address = (struct client_address *)calloc(1, sizeof(*address));
+    if (!address)
+        return NULL;
+    address->names = (char *)client_heap_alloc(&channel->session->heap, len);
+    if (!address->names) {
+        free(address);
+        return NULL;
+    }
+    memcpy(address->names, names, len);
+    address->len = len;
+    address->next = channel->addresses;
+    channel->addresses = address;
+    return address->names;
+}
+
+void client_addresses_close(struct saddle_channel *channel)
+{
+    while (channel->addresses) {
+        struct client_address *address = channel->addresses;
+
+        channel->addresses = address->next;
+        free(address);
+    }
+}
+
+int saddle_connect(struct saddle_channel *channel, const char *host, const char *service,
+                   const struct saddle_op *op)
+{
+    char names[OPERATION_ADDRESS_BYTES];
+    const char *at = names;
+    struct saddle_command *command;
+    int error = operation_begin(channel, SADDLE_CMD_CONNECT, op, &command);
+    int host_len;
+    int service_len;
+    size_t len;
+
+    if (error)
+        return error;
+    host_len = operation_name("host", host);
+    if (host_len < 0)
+        return host_len;
+    service_len = operation_name("service", service);
+    if (service_len < 0)
+        return service_len;
+    len = (size_t)host_len + (size_t)service_len;
+    memcpy(names, host, (size_t)host_len);
+    memcpy(names + host_len, service, (size_t)service_len);
+    if (len > SADDLE_INLINE_BYTES) {
+        at = operation_address(channel, names, len);
+        if (!at)
+            return client_error(-ENOMEM, "the heap has no room for host and service");
+    }
+    error = operation_data(channel, command, "host and service", at, len);
+    if (error)
+        return error;
+    client_channel_publish(channel);
+    return 0;
+}
+
+int saddle_accept(struct saddle_channel *channel, saddle_handle incoming,
+                  const struct saddle_op *op)
+{
+    return operation_handle(channel, SADDLE_CMD_ACCEPT, incoming, op);
+}
+
+int saddle_reject(struct saddle_channel *channel, saddle_handle incoming,
+                  const struct saddle_op *op)
+{
+    return operation_handle(channel, SADDLE_CMD_REJECT, incoming, op);
+}
+
+int saddle_close(struct saddle_channel *channel, saddle_handle handle, const struct saddle_op *op)
+{
+    return operation_handle(channel, SADDLE_CMD_CLOSE, handle, op);
+}
+
+/* ---- Messages ---- */
+
+int saddle_send(struct saddle_channel *channel, saddle_handle connection, const void *data,
+                size_t len, const struct saddle_op *op)
+{
+    struct saddle_command *command;
+    int error = operation_begin(channel, SADDLE_CMD_SEND, op, &command);
+
+    if (error)
+        return error;
+    error = operation_data(channel, command, "saddle_send", data, len);
+    if (error)
+        return error;
+    command->handle = connection;
+    client_channel_publish(channel);
+    return 0;
+}
+
+int saddle_post_recv(struct saddle_channel *channel, saddle_handle connection, void *buffer,
+                     size_t len, const struct saddle_op *op)
+{
+    struct saddle_command *command;
+    int error = operation_begin(channel, SADDLE_CMD_POST_RECV, op, &command);
+
+    if (error)
+        return error;
+    error = operation_length("saddle_post_recv", len);
+    if (!error)
+        error = operation_memory(channel, command, "saddle_post_recv", buffer, len);
+    if (error)
+        return error;
+    command->handle = connection;
+    client_channel_publish(channel);
+    return 0;
+}
+
+/* ---- One-sided operations ---- */
+
+int saddle_expose(struct saddle_channel *channel, void *memory, size_t len, uint32_t rights,
+                  const struct saddle_op *op)
+{
+    struct saddle_command *command;
+    int error = operation_begin(channel, SADDLE_CMD_EXPOSE, op, &command);
+
+    if (error)
+        return error;
+    if (len == 0 || len > UINT32_MAX)
+        return client_errorf(-EINVAL, "a region of %zu bytes; it takes 1 to %u", len, UINT32_MAX);
+    if (rights == 0 || (rights & ~(SADDLE_READABLE | SADDLE_WRITABLE)) != 0)
+        return client_errorf(-EINVAL, "rights %#x: SADDLE_READABLE, SADDLE_WRITABLE or both",
+                             rights);
+    error = operation_memory(channel, command, "saddle_expose", memory, len);
+    if (error)
+        return error;
+    command->key = rights;
+    client_channel_publish(channel);
+    return 0;
+}
+
+int saddle_revoke(struct saddle_channel *channel, saddle_key key, const struct saddle_op *op)
+{
+    struct saddle_command *command;
+    int error = operation_begin(channel, SADDLE_CMD_REVOKE, op, &command);
+
+    if (error)
+        return error;
+    command->key = key;
+    client_channel_publish(channel);
+    return 0;
+}
+
+int saddle_read(struct saddle_channel *channel, saddle_handle connection, saddle_key key,
+                uint64_t remote_offset, void *buffer, size_t len, const struct saddle_op *op)
+{
+    struct saddle_command *command;
+    int error = operation_begin(channel, SADDLE_CMD_READ, op, &command);
+
+    if (error)
+        return error;
+    error = operation_length("saddle_read", len);
+    if (!error)
+        error = operation_memory(channel, command, "saddle_read", buffer, len);
+    if (error)
+        return error;
+    command->handle = connection;
+    command->key = key;
+    command->remote_offset = remote_offset;
+    client_channel_publish(channel);
+    return 0;
+}
+
+int saddle_write(struct saddle_channel *channel, saddle_handle connection, saddle_key key,
+                 uint64_t remote_offset, const void *data, size_t len, const struct saddle_op *op)
+{
+    struct saddle_command *command;
+    int error = operation_begin(channel, SADDLE_CMD_WRITE, op, &command);
+
+    if (error)
+        return error;
+    error = operation_data(channel, command, "saddle_write", data, len);
+    if (error)
+        return error;
+    command->handle = connection;
+    command->key = key;
+    command->remote_offset = remote_offset;
+    client_channel_publish(channel);
+    return 0;
+}
