@@ -50,7 +50,7 @@ static int attach_name(char *to, const char *name, const char *what)
         return client_errorf(-EINVAL, "the name of the %s is too long: %u characters at most", what,
                              SADDLE_NAME_BYTES - 1);
     if (name)
-        strcpy(to, name);
+        memcpy(to, name, strlen(name) + 1);
     return 0;
 }
 
@@ -126,7 +126,7 @@ static int attach_connect(const char *path, uint32_t timeout_ms)
     if (strlen(path) >= sizeof(address.sun_path))
         return client_errorf(-EINVAL, "%s: the path of a socket has at most %zu characters", path,
                              sizeof(address.sun_path) - 1);
-    strcpy(address.sun_path, path);
+    memcpy(address.sun_path, path, strlen(path) + 1);
     fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return client_errorf(-errno, "no socket to be had: %s", strerrordesc_np(errno));
@@ -318,7 +318,7 @@ static int attach(struct saddle_session **session, const struct saddle_attach_op
 {
     uint32_t timeout_ms = options->timeout_ms ? options->timeout_ms : ATTACH_TIMEOUT_MS;
     struct saddle_attach_request request;
-    struct saddle_attach_reply reply;
+    struct saddle_attach_reply reply = {0};
     struct attach_descriptors got = {.count = 0};
     int error = attach_request(&request, options);
     int fd;

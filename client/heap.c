@@ -6,13 +6,14 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define HEAP_NONE          UINT32_MAX  /* no granule: the end of a list */
-#define HEAP_GRANULES_MAX  (1u << 30)  /* 64 GiB: leaves two bits of a mark's word for flags */
-#define HEAP_FIRST         0x80000000u /* this granule starts its block */
-#define HEAP_USED          0x40000000u /* the block is handed out */
-#define HEAP_SIZE          0x3fffffffu /* granules of the block */
-#define HEAP_OWN_CLASS_TRY 8u /* blocks looked at where not every one fits, before a larger list   \
-                               */
+#define HEAP_NONE         UINT32_MAX  /* no granule: the end of a list */
+#define HEAP_GRANULES_MAX (1u << 30)  /* 64 GiB: leaves two bits of a mark's word for flags */
+#define HEAP_FIRST        0x80000000u /* this granule starts its block */
+#define HEAP_USED         0x40000000u /* the block is handed out */
+#define HEAP_SIZE         0x3fffffffu /* granules of the block */
+#define HEAP_OWN_CLASS_TRY                                                                         \
+    8u /* blocks looked at where not every one fits, before a larger list                          \
+        */
 
 /* Of a granule inside a block all is 0. */
 struct client_heap_mark {

@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "sched/worker.h"
 
+#include "sched/probe.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -77,6 +79,7 @@ static uint64_t give_turn(struct worker *worker, struct engine *engine, uint64_t
 {
     bool posted = mailbox_run(&engine->mailbox, engine);
     uint32_t done = engine->ops->run(engine, now, ENGINE_BUDGET_NS);
+    SADDLE_PROBE3(engine_run, engine->name, now, done);
     count_up(&engine->runs, 1);
     uint64_t after = clock_now(&clock_machine);
     if (posted || done > 0) {
@@ -109,8 +112,10 @@ static void wait_until(struct worker *worker, uint64_t deadline)
     }
     struct epoll_event events[EVENTS_MAX];
     count_up(&worker->stats.sleeps, 1);
+    SADDLE_PROBE2(thread_sleep, worker->config->name, deadline);
     int count = epoll_pwait2(worker->epoll_fd, events, EVENTS_MAX,
                              deadline == ENGINE_NEVER ? NULL : &timeout, NULL);
+    SADDLE_PROBE2(thread_wake, worker->config->name, count);
     if (count > 0) {
         count_up(&worker->stats.wakes_event, 1);
         drain_events(worker, events, count);
