@@ -21,6 +21,7 @@ struct guarded {
 
 static struct guarded guarded[ARENAS_MAX];
 static struct sigaction guard_previous;
+static bool guard_installed;
 static _Atomic int guard_control_fd = -1;
 
 static_assert(sizeof(struct saddle_arena_header) <= ARENA_PAGE_BYTES, "the header is one page");
@@ -323,10 +324,15 @@ int arena_guard_install(int control_fd)
 
     sigemptyset(&action.sa_mask);
     atomic_store_explicit(&guard_control_fd, control_fd, memory_order_relaxed);
-    return sigaction(SIGBUS, &action, &guard_previous) ? -errno : 0;
+    if (sigaction(SIGBUS, &action, &guard_previous))
+        return -errno;
+    guard_installed = true;
+    return 0;
 }
 
 void arena_guard_remove(void)
 {
-    sigaction(SIGBUS, &guard_previous, NULL);
+    if (guard_installed)
+        sigaction(SIGBUS, &guard_previous, NULL);
+    guard_installed = false;
 }

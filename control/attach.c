@@ -1,0 +1,203 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "control/attach.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LOCK_SUFFIX   ".lock"
+#define LOCK_BYTES    (sizeof(((struct sockaddr_un *)0)->sun_path) + sizeof(LOCK_SUFFIX))
+#define LOCK_ATTEMPTS 8 /* each fails only if a daemon ended just then */
+#define BACKLOG       64
+#define OWNER_ONLY    0177 /* umask until the socket has its own permission bits */
+
+static void lock_path(const char *path, char lock[LOCK_BYTES])
+{
+    snprintf(lock, LOCK_BYTES, "%s%s", path, LOCK_SUFFIX);
+}
+
+/* Opens and locks the lock file; sure that the locked file is still the one at its path. */
+static int lock_take(const char *path)
+{
+    char name[LOCK_BYTES];
+    struct stat opened, named;
+
+    lock_path(path, name);
+    for (int attempt = 0; attempt < LOCK_ATTEMPTS; attempt++) {
+        int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
+        int error;
+
+        if (fd < 0)
+            return -errno;
+        if (flock(fd, LOCK_EX | LOCK_NB)) {
+            error = errno == EWOULDBLOCK ? -EADDRINUSE : -errno;
+            close(fd);
+            return error;
+        }
+        if (!fstat(fd, &opened) && !stat(name, &named) && opened.st_ino == named.st_ino &&
+            opened.st_dev == named.st_dev)
+            return fd;
+        close(fd);
+    }
+    return -EADDRINUSE;
+}
+
+static void lock_release(const char *path, int fd)
+{
+    char name[LOCK_BYTES];
+
+    lock_path(path, name);
+    unlink(name);
+    close(fd);
+}
+
+/* Removes what a dead daemon left; whoever holds the lock may. */
+static int remove_stale(const char *path)
+{
+    struct stat found;
+
+    if (lstat(path, &found))
+        return errno == ENOENT ? 0 : -errno;
+    if (!S_ISSOCK(found.st_mode))
+        return -EEXIST;
+    return unlink(path) ? -errno : 0;
+}
+
+static int listen_at(struct attach_socket *attach, mode_t mode)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    mode_t before;
+    int error = 0;
+
+    memcpy(address.sun_path, attach->path, sizeof(address.sun_path));
+    attach->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (attach->fd < 0)
+        return -errno;
+    before = umask(OWNER_ONLY);
+    if (bind(attach->fd, (struct sockaddr *)&address, sizeof(address)))
+        error = -errno;
+    umask(before);
+    if (!error && (chmod(attach->path, mode) || listen(attach->fd, BACKLOG))) {
+        error = -errno;
+        unlink(attach->path);
+    }
+    if (error) {
+        close(attach->fd);
+        attach->fd = -1;
+    }
+    return error;
+}
+
+static const char *explain(int error)
+{
+    if (error == -EADDRINUSE)
+        return "another saddled serves it";
+    if (error == -EEXIST)
+        return "something that is no socket stands there";
+    return strerror(-error);
+}
+
+int attach_open(struct attach_socket *attach, const char *path, mode_t mode, char *reason,
+                size_t reason_bytes)
+{
+    int error = 0;
+
+    attach->fd = -1;
+    attach->lock_fd = -1;
+    if (strlen(path) >= sizeof(attach->path))
+        error = -ENAMETOOLONG;
+    if (!error) {
+        memset(attach->path, 0, sizeof(attach->path));
+        memcpy(attach->path, path, strlen(path));
+        attach->lock_fd = lock_take(path);
+        error = attach->lock_fd < 0 ? attach->lock_fd : remove_stale(path);
+    }
+    if (!error)
+        error = listen_at(attach, mode);
+    if (error) {
+        snprintf(reason, reason_bytes, "socket %s: %s", path, explain(error));
+        if (attach->lock_fd >= 0)
+            lock_release(path, attach->lock_fd);
+        attach->lock_fd = -1;
+    }
+    return error;
+}
+
+void attach_close(struct attach_socket *attach)
+{
+    if (attach->fd < 0)
+        return;
+    unlink(attach->path);
+    close(attach->fd);
+    lock_release(attach->path, attach->lock_fd);
+    attach->fd = -1;
+    attach->lock_fd = -1;
+}
+
+int attach_refuse(struct saddle_attach_reply *reply, int error, const char *format, ...)
+{
+    va_list args;
+
+    memset(reply, 0, sizeof(*reply));
+    reply->magic = SADDLE_ABI_MAGIC;
+    reply->bytes = sizeof(*reply);
+    reply->error = error;
+    va_start(args, format);
+    vsnprintf(reply->reason, sizeof(reply->reason), format, args);
+    va_end(args);
+    return error;
+}
+
+int attach_check(const void *datagram, size_t bytes, bool descriptors,
+                 struct saddle_attach_request *request, struct saddle_attach_reply *reply)
+{
+    if (descriptors)
+        return attach_refuse(reply, -EPROTO, "attach: a request carries no descriptors");
+    if (bytes != sizeof(*request))
+        return attach_refuse(reply, -EPROTO, "attach: a request of the wrong size, not %zu bytes",
+                             sizeof(*request));
+    memcpy(request, datagram, sizeof(*request));
+    return 0;
+}
+
+int attach_receive(int fd, struct saddle_attach_request *request, struct saddle_attach_reply *reply)
+{
+    uint8_t datagram[sizeof(*request) + 1]; /* one more: to see that it is too long */
+    struct iovec vector = {datagram, sizeof(datagram)};
+    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+    ssize_t bytes = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+    if (bytes < 0)
+        return errno == EAGAIN || errno == EINTR ? -EAGAIN : -ECONNRESET;
+    if (bytes == 0 && !(message.msg_flags & MSG_CTRUNC))
+        return -ECONNRESET;
+    return attach_check(datagram, (size_t)bytes, message.msg_flags & MSG_CTRUNC, request, reply);
+}
+
+int attach_send(int fd, const struct saddle_attach_reply *reply, const int *fds, uint32_t count)
+{
+    union {
+        struct cmsghdr header;
+        uint8_t bytes[CMSG_SPACE(ATTACH_FDS_MAX * sizeof(int))];
+    } control;
+    struct iovec vector = {(void *)(uintptr_t)reply, sizeof(*reply)};
+    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+
+    if (count) {
+        memset(&control, 0, sizeof(control));
+        message.msg_control = control.bytes;
+        message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+        control.header.cmsg_level = SOL_SOCKET;
+        control.header.cmsg_type = SCM_RIGHTS;
+        control.header.cmsg_len = CMSG_LEN(count * sizeof(int));
+        memcpy(CMSG_DATA(&control.header), fds, count * sizeof(int));
+    }
+    return sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}

@@ -1,0 +1,55 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Attaching: the Unix socket that applications knock on, and the two datagrams of the handshake.
+ *
+ * Ownership: an open attach_socket owns its path; a lock file beside it (PATH.lock) says that it is
+ * served, so that the socket of a dead daemon is replaced and that of a live one is not.
+ * Threads: control's. Nothing here blocks.
+ * Trust: applications are hostile. A request is taken only in its exact size and without
+ * descriptors; the kernel drops those that come (no room is given for them), so none is ever open
+ * in the daemon.
+ */
+#ifndef CONTROL_ATTACH_H
+#define CONTROL_ATTACH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+#include <sys/un.h>
+
+#include <saddle/abi.h>
+
+#define ATTACH_FDS_MAX (1 + 2 * SADDLE_CHANNELS_MAX) /* descriptors of one reply */
+
+struct attach_socket {
+    int fd; /* listening, SOCK_SEQPACKET, non-blocking; -1: none */
+    int lock_fd;
+    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+};
+
+/* Listens at `path` with permission bits `mode`. 0, or a negative errno with one line in `reason`:
+ * -EADDRINUSE a daemon serves it, -EEXIST something there is no socket. */
+int attach_open(struct attach_socket *socket, const char *path, mode_t mode, char *reason,
+                size_t reason_bytes);
+/* Removes the socket and its lock. */
+void attach_close(struct attach_socket *socket);
+
+/* A request as it arrived, `bytes` long (it may be longer than a request is), with or without
+ * descriptors: 0 with *request filled, or -EPROTO with the reply's error and reason set. */
+int attach_check(const void *datagram, size_t bytes, bool descriptors,
+                 struct saddle_attach_request *request, struct saddle_attach_reply *reply);
+
+/* Receives and checks the request. 0; -EPROTO as above; -EAGAIN nothing there yet; -ECONNRESET the
+ * application is gone. */
+int attach_receive(int fd, struct saddle_attach_request *request,
+                   struct saddle_attach_reply *reply);
+
+/* Sends the reply with `count` descriptors. 0 or a negative errno. */
+int attach_send(int fd, const struct saddle_attach_reply *reply, const int *fds, uint32_t count);
+
+/* Sets a refusal: error and one line of reason. Returns `error`. */
+int attach_refuse(struct saddle_attach_reply *reply, int error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,524 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "control/server.h"
+
+#include "control/arena.h"
+#include "control/attach.h"
+#include "control/log.h"
+#include "control/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define CLIENTS_MAX  (ARENAS_MAX + SERVER_HANDSHAKES_MAX)
+#define EVENTS_MAX   64
+#define ACCEPTS_MAX  16 /* per wake-up: the others wait for the next */
+#define RETRY_NS     NSEC_PER_SEC
+#define REASON_BYTES SADDLE_REASON_BYTES
+
+/* What an epoll event is about: a client's slot, or one of these. */
+enum source {
+    SOURCE_LISTEN = CLIENTS_MAX,
+    SOURCE_SIGNAL,
+    SOURCE_CONTROL,
+};
+
+enum client_state {
+    CLIENT_FREE,
+    CLIENT_HANDSHAKE, /* has not sent its request yet */
+    CLIENT_ATTACHED,
+    CLIENT_LEAVING, /* its engine did not answer when it was to be detached */
+};
+
+/* One application's connection. */
+struct client {
+    enum client_state state;
+    int fd; /* -1 once it is closed */
+    uint32_t uid;
+    pid_t pid;
+    bool allowed;        /* by policy, when it connected */
+    uint64_t deadline;   /* of the handshake */
+    uint32_t generation; /* an event of an earlier use of this slot is stale */
+    struct session *session;
+};
+
+struct server {
+    struct server_config config;
+    struct attach_socket socket;
+    int epoll_fd;
+    int signal_fd;
+    int control_fd;
+    int spare_fd; /* given up for a moment to refuse a connection when descriptors run out */
+    struct engine *const *engines;
+    uint32_t engine_count;
+    uint64_t sessions_made;
+    uint64_t now; /* of this wake-up */
+    struct log_limit refusals;
+    struct log_limit sessions;
+    bool stopping;
+    struct client clients[CLIENTS_MAX];
+};
+
+static int watch(struct server *server, int fd, uint32_t slot, uint32_t generation)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP,
+                                .data.u64 = (uint64_t)generation << 32 | slot};
+
+    return epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+static void client_hang_up(struct client *client)
+{
+    close_fd(&client->fd);
+    client->generation++;
+}
+
+static void client_free(struct client *client)
+{
+    client_hang_up(client);
+    client->state = CLIENT_FREE;
+    client->session = NULL;
+}
+
+/* Takes the session from its engine; if that does not answer, server_run tries again. */
+static void client_detach(struct server *server, struct client *client, const char *why)
+{
+    uint64_t id = session_id(client->session);
+
+    client_hang_up(client);
+    if (session_destroy(client->session)) {
+        if (client->state != CLIENT_LEAVING)
+            log_line(LOG_ERROR, "session %llu: its engine does not answer", (unsigned long long)id);
+        client->state = CLIENT_LEAVING;
+        client->deadline = server->now + RETRY_NS;
+        return;
+    }
+    client_free(client);
+    if (log_allowed(&server->sessions, server->now))
+        log_line(LOG_INFO, "session %llu: %s", (unsigned long long)id, why);
+}
+
+/* Ends a session that broke a rule, or lost its memory. */
+static void client_expel(struct server *server, struct client *client, int error, const char *why)
+{
+    session_tell(client->session, error, why);
+    client_detach(server, client, why);
+}
+
+static void client_refuse(struct server *server, struct client *client,
+                          const struct saddle_attach_reply *reply)
+{
+    if (log_allowed(&server->refusals, server->now))
+        log_line(LOG_WARNING, "uid %u, process %d refused: %s", client->uid, client->pid,
+                 reply->reason);
+    attach_send(client->fd, reply, NULL, 0);
+    client_free(client);
+}
+
+static int check_quota(const struct server *server, const struct client *client,
+                       struct saddle_attach_reply *reply)
+{
+    uint64_t bytes = reply->arena_bytes;
+    uint32_t sessions = 1;
+
+    for (uint32_t i = 0; i < CLIENTS_MAX; i++) {
+        const struct client *other = &server->clients[i];
+
+        if (!other->session || other->uid != client->uid)
+            continue;
+        sessions++;
+        bytes += session_bytes(other->session);
+    }
+    if (sessions > server->config.sessions_per_uid)
+        return attach_refuse(reply, -EDQUOT, "attach: uid %u has its %u sessions already",
+                             client->uid, server->config.sessions_per_uid);
+    if (bytes > server->config.memory_per_uid)
+        return attach_refuse(reply, -EDQUOT,
+                             "attach: uid %u would have %llu bytes of arenas, its quota is %llu",
+                             client->uid, (unsigned long long)bytes,
+                             (unsigned long long)server->config.memory_per_uid);
+    return 0;
+}
+
+static struct engine *find_engine(const struct server *server, const char *name)
+{
+    for (uint32_t i = 0; i < server->engine_count; i++) {
+        if (!*name || !strcmp(server->engines[i]->name, name))
+            return server->engines[i];
+    }
+    return NULL;
+}
+
+/* The request as a session, or a refusal in *reply. */
+static int attach(struct server *server, struct client *client,
+                  const struct saddle_attach_request *request, struct saddle_attach_reply *reply)
+{
+    struct session_owner owner = {.uid = client->uid};
+    uint64_t slots_offset;
+    int error;
+
+    if (!client->allowed)
+        return attach_refuse(reply, -EACCES, "attach: the policy allows nothing to uid %u",
+                             client->uid);
+    error = arena_plan(request, reply, &slots_offset);
+    if (!error)
+        error = check_quota(server, client, reply);
+    if (error)
+        return error;
+    owner.engine = find_engine(server, request->engine);
+    if (!owner.engine)
+        return attach_refuse(reply, -ENODEV, "attach: there is no engine \"%s\"", request->engine);
+    owner.id = ++server->sessions_made;
+    return session_create(&client->session, &owner, request, reply, slots_offset);
+}
+
+static void client_request(struct server *server, struct client *client)
+{
+    struct saddle_attach_request request;
+    struct saddle_attach_reply reply;
+    int fds[ATTACH_FDS_MAX];
+    int error = attach_receive(client->fd, &request, &reply);
+
+    if (error == -EAGAIN)
+        return;
+    if (error == -ECONNRESET) {
+        client_free(client);
+        return;
+    }
+    if (!error)
+        error = attach(server, client, &request, &reply);
+    if (error) {
+        client_refuse(server, client, &reply);
+        return;
+    }
+    client->state = CLIENT_ATTACHED;
+    error = attach_send(client->fd, &reply, fds, session_fds(client->session, fds));
+    session_sent(client->session);
+    if (error)
+        client_detach(server, client, "gone before the reply");
+    else if (log_allowed(&server->sessions, server->now))
+        log_line(LOG_INFO, "session %llu: attached, uid %u, process %d, engine %s",
+                 (unsigned long long)reply.session, client->uid, client->pid,
+                 find_engine(server, request.engine)->name);
+}
+
+/* An attached application has nothing more to say here: it hangs up, or breaks the rule. */
+static void client_speaks(struct server *server, struct client *client)
+{
+    uint8_t byte;
+    ssize_t got = recv(client->fd, &byte, sizeof(byte), MSG_DONTWAIT);
+
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (got > 0)
+        client_expel(server, client, -EPROTO, "closed: it spoke on the attach socket");
+    else
+        client_detach(server, client, "detached");
+}
+
+static void client_ready(struct server *server, uint32_t slot, uint32_t generation)
+{
+    struct client *client = &server->clients[slot];
+
+    if (client->generation != generation)
+        return;
+    if (client->state == CLIENT_HANDSHAKE)
+        client_request(server, client);
+    else if (client->state == CLIENT_ATTACHED)
+        client_speaks(server, client);
+}
+
+/* A free slot, unless there are too many handshakes already, of this user or of all. */
+static struct client *client_find_free(struct server *server, uint32_t uid)
+{
+    struct client *free_client = NULL;
+    uint32_t all = 0, own = 0;
+
+    for (uint32_t i = 0; i < CLIENTS_MAX; i++) {
+        struct client *client = &server->clients[i];
+
+        if (client->state == CLIENT_FREE)
+            free_client = client;
+        if (client->state != CLIENT_HANDSHAKE)
+            continue;
+        all++;
+        own += client->uid == uid;
+    }
+    if (all >= SERVER_HANDSHAKES_MAX || own >= SERVER_HANDSHAKES_PER_UID_MAX)
+        return NULL;
+    return free_client;
+}
+
+static void welcome(struct server *server, int fd)
+{
+    struct policy_peer peer;
+    struct client *client;
+
+    if (policy_identify(&peer, fd)) {
+        close(fd);
+        return;
+    }
+    client = client_find_free(server, peer.uid);
+    if (!client) {
+        if (log_allowed(&server->refusals, server->now))
+            log_line(LOG_WARNING, "uid %u, process %d refused: too many connections", peer.uid,
+                     peer.pid);
+        close(fd);
+        return;
+    }
+    client->state = CLIENT_HANDSHAKE;
+    client->fd = fd;
+    client->uid = peer.uid;
+    client->pid = peer.pid;
+    client->allowed = policy_may_attach(&server->config.policy, &peer);
+    client->deadline = server->now + server->config.handshake_timeout_ns;
+    if (watch(server, fd, (uint32_t)(client - server->clients), client->generation))
+        client_free(client);
+}
+
+/* Out of descriptors: takes one connection with the spare one and hangs up on it, so that the
+ * listening socket does not stay readable for ever. */
+static void turn_away(struct server *server)
+{
+    int fd;
+
+    close_fd(&server->spare_fd);
+    fd = accept4(server->socket.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    close_fd(&fd);
+    server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (log_allowed(&server->refusals, server->now))
+        log_line(LOG_ERROR, "out of file descriptors: a connection was turned away");
+}
+
+static void accept_clients(struct server *server)
+{
+    for (int i = 0; i < ACCEPTS_MAX; i++) {
+        int fd = accept4(server->socket.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+        if (fd >= 0) {
+            welcome(server, fd);
+            continue;
+        }
+        if (errno == EMFILE || errno == ENFILE)
+            turn_away(server);
+        return;
+    }
+}
+
+static void take_signal(struct server *server)
+{
+    struct signalfd_siginfo info;
+
+    if (read(server->signal_fd, &info, sizeof(info)) != sizeof(info))
+        return;
+    if (info.ssi_signo == SIGHUP) {
+        log_line(LOG_WARNING, "SIGHUP: the configuration is read at start only");
+        return;
+    }
+    log_line(LOG_INFO, "signal %u: stopping", info.ssi_signo);
+    server->stopping = true;
+}
+
+static const char *explain(int error, char line[REASON_BYTES])
+{
+    if (error == -EPROTO)
+        return "closed: it broke a rule of the shared memory";
+    if (error == -EFAULT)
+        return "closed: its memory was taken away";
+    snprintf(line, REASON_BYTES, "closed: %s", strerror(-error));
+    return line;
+}
+
+/* An engine, or the SIGBUS guard, has news: finds the sessions that are over. */
+static void sweep(struct server *server)
+{
+    char line[REASON_BYTES];
+    uint64_t rings;
+
+    if (read(server->control_fd, &rings, sizeof(rings)) < 0 && errno != EAGAIN)
+        log_line(LOG_ERROR, "control eventfd: %s", strerror(errno));
+    for (uint32_t i = 0; i < CLIENTS_MAX; i++) {
+        struct client *client = &server->clients[i];
+        int error = client->state == CLIENT_ATTACHED ? session_error(client->session) : 0;
+
+        if (error)
+            client_expel(server, client, error, explain(error, line));
+    }
+}
+
+/* Handles what is overdue, and says how many ms may pass until something else is; -1: any. */
+static int tend(struct server *server)
+{
+    uint64_t next = ENGINE_NEVER;
+
+    for (uint32_t i = 0; i < CLIENTS_MAX; i++) {
+        struct client *client = &server->clients[i];
+        struct saddle_attach_reply reply;
+
+        if (client->state == CLIENT_HANDSHAKE && client->deadline <= server->now) {
+            attach_refuse(&reply, -ETIMEDOUT, "attach: no request within %llu ms",
+                          (unsigned long long)(server->config.handshake_timeout_ns /
+                                               NSEC_PER_MSEC));
+            client_refuse(server, client, &reply);
+        }
+        if (client->state == CLIENT_LEAVING && client->deadline <= server->now)
+            client_detach(server, client, "detached late");
+        if ((client->state == CLIENT_HANDSHAKE || client->state == CLIENT_LEAVING) &&
+            client->deadline < next)
+            next = client->deadline;
+    }
+    if (next == ENGINE_NEVER)
+        return -1;
+    return (int)((next - server->now) / NSEC_PER_MSEC) + 1;
+}
+
+static void dispatch(struct server *server, const struct epoll_event *event)
+{
+    uint32_t slot = (uint32_t)event->data.u64;
+
+    switch (slot) {
+    case SOURCE_LISTEN:
+        accept_clients(server);
+        break;
+    case SOURCE_SIGNAL:
+        take_signal(server);
+        break;
+    case SOURCE_CONTROL:
+        sweep(server);
+        break;
+    default:
+        client_ready(server, slot, (uint32_t)(event->data.u64 >> 32));
+        break;
+    }
+}
+
+int server_run(struct server *server, struct engine *const *engines, uint32_t engine_count)
+{
+    server->engines = engines;
+    server->engine_count = engine_count;
+    server->now = clock_now(&clock_machine);
+    while (!server->stopping) {
+        struct epoll_event events[EVENTS_MAX];
+        int timeout_ms = tend(server);
+        int count = epoll_wait(server->epoll_fd, events, EVENTS_MAX, timeout_ms);
+
+        if (count < 0 && errno != EINTR)
+            return -errno;
+        server->now = clock_now(&clock_machine);
+        for (int i = 0; i < count; i++)
+            dispatch(server, &events[i]);
+    }
+    return 0;
+}
+
+int server_stop(struct server *server)
+{
+    int error = 0;
+
+    for (uint32_t i = 0; i < CLIENTS_MAX; i++) {
+        struct client *client = &server->clients[i];
+
+        if (client->state == CLIENT_ATTACHED)
+            client_expel(server, client, -ESHUTDOWN, "closed: the daemon stops");
+        else if (client->state == CLIENT_LEAVING)
+            client_detach(server, client, "detached late");
+        else if (client->state == CLIENT_HANDSHAKE)
+            client_free(client);
+        if (client->state == CLIENT_LEAVING)
+            error = -ETIMEDOUT;
+    }
+    return error;
+}
+
+static int open_signals(struct server *server)
+{
+    sigset_t signals;
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    if (sigprocmask(SIG_BLOCK, &signals, NULL))
+        return -errno;
+    server->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    return server->signal_fd < 0 ? -errno : 0;
+}
+
+static int open_descriptors(struct server *server)
+{
+    int error = open_signals(server);
+
+    if (error)
+        return error;
+    server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    server->control_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (server->epoll_fd < 0 || server->control_fd < 0 || server->spare_fd < 0)
+        return -errno;
+    error = watch(server, server->signal_fd, SOURCE_SIGNAL, 0);
+    if (!error)
+        error = watch(server, server->control_fd, SOURCE_CONTROL, 0);
+    return error ? error : arena_guard_install(server->control_fd);
+}
+
+int server_create(struct server **server, const struct server_config *config, char *reason,
+                  size_t reason_bytes)
+{
+    struct server *made = calloc(1, sizeof(*made));
+    int error;
+
+    snprintf(reason, reason_bytes, "out of memory");
+    if (!made)
+        return -ENOMEM;
+    made->config = *config;
+    made->socket.fd = made->epoll_fd = made->signal_fd = made->control_fd = made->spare_fd = -1;
+    for (uint32_t i = 0; i < CLIENTS_MAX; i++)
+        made->clients[i].fd = -1;
+    error = open_descriptors(made);
+    if (error)
+        snprintf(reason, reason_bytes, "control descriptors: %s", strerror(-error));
+    else
+        error = attach_open(&made->socket, config->path, config->mode, reason, reason_bytes);
+    if (!error)
+        error = watch(made, made->socket.fd, SOURCE_LISTEN, 0);
+    if (error) {
+        server_destroy(made);
+        return error;
+    }
+    *server = made;
+    return 0;
+}
+
+int server_control_fd(const struct server *server)
+{
+    return server->control_fd;
+}
+
+void server_destroy(struct server *server)
+{
+    if (!server)
+        return;
+    attach_close(&server->socket);
+    arena_guard_remove();
+    close_fd(&server->epoll_fd);
+    close_fd(&server->signal_fd);
+    close_fd(&server->control_fd);
+    close_fd(&server->spare_fd);
+    free(server);
+}

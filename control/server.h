@@ -1,0 +1,53 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The server: the control thread's loop. It lets applications in and out, watches over their
+ * sessions, and ends when it is told to.
+ *
+ * Ownership: the server owns the attach socket, the applications' connections and their sessions;
+ * it borrows the engines. Threads: the caller's alone, which becomes the control thread.
+ * Trust: applications are hostile: each has a deadline for its handshake, each user a quota of
+ * connections, sessions and memory, and the log a limit.
+ */
+#ifndef CONTROL_SERVER_H
+#define CONTROL_SERVER_H
+
+#include "control/policy.h"
+#include "sched/engine.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define SERVER_HANDSHAKES_MAX         64u /* connections that have not attached, of all users */
+#define SERVER_HANDSHAKES_PER_UID_MAX 16u /* and of one: slow ones do not keep others out */
+
+struct server_config {
+    const char *path; /* of the attach socket */
+    mode_t mode;      /* its permission bits */
+    struct policy policy;
+    uint32_t sessions_per_uid;
+    uint64_t memory_per_uid; /* bytes of arenas */
+    uint64_t handshake_timeout_ns;
+};
+
+struct server;
+
+/* Takes the attach socket, blocks SIGTERM, SIGINT and SIGHUP (threads made later inherit that), and
+ * guards against SIGBUS. 0, or a negative errno with one line in `reason`. */
+int server_create(struct server **server, const struct server_config *config, char *reason,
+                  size_t reason_bytes);
+/* The eventfd by which engines say that they closed a session. */
+int server_control_fd(const struct server *server);
+
+/* Serves until SIGTERM or SIGINT. The first engine is the one that an application gets if it names
+ * none. 0, or a negative errno. */
+int server_run(struct server *server, struct engine *const *engines, uint32_t engine_count);
+
+/* Tells every application that the daemon stops, and takes all sessions from their engines, which
+ * must still run. 0, or -ETIMEDOUT if an engine did not answer. */
+int server_stop(struct server *server);
+/* Removes the socket. All sessions are gone. NULL is fine. */
+void server_destroy(struct server *server);
+
+#endif

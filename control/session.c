@@ -1,0 +1,213 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "control/session.h"
+
+#include "control/arena.h"
+#include "engines/pony/pony.h"
+#include "mailbox/doorbell.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct session {
+    struct session_owner owner;
+    struct saddle_attach_reply plan;
+    uint64_t slots_offset;
+    uint8_t *arena;
+    int arena_fd;
+    uint32_t doorbell_count; /* made */
+    uint32_t watched;        /* of them, by the engine */
+    struct doorbells doorbells[SADDLE_CHANNELS_MAX];
+    struct pony_session *pony;
+    bool attached;
+};
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+/* What doorbells_create opened, less what was closed once the application had it. */
+static void close_doorbells(struct doorbells *doorbells)
+{
+    close_fd(&doorbells->engine);
+    close_fd(&doorbells->application_read);
+    close_fd(&doorbells->application_write);
+}
+
+/* The application's own name for itself, fit to be shown. */
+static void copy_name(char *to, const char *from)
+{
+    for (uint32_t i = 0; i < SADDLE_NAME_BYTES; i++)
+        to[i] = (char)(from[i] && (from[i] < ' ' || from[i] > '~') ? '?' : from[i]);
+    to[SADDLE_NAME_BYTES - 1] = '\0';
+}
+
+static int make_doorbells(struct session *session)
+{
+    while (session->doorbell_count < session->plan.channels) {
+        int error = doorbells_create(&session->doorbells[session->doorbell_count]);
+
+        if (error)
+            return error;
+        session->doorbell_count++;
+    }
+    return 0;
+}
+
+static int make_pony(struct session *session, const struct saddle_attach_request *request)
+{
+    struct pony_session_config config;
+    int doorbells[SADDLE_CHANNELS_MAX];
+    int error;
+
+    for (uint32_t i = 0; i < session->doorbell_count; i++)
+        doorbells[i] = session->doorbells[i].application_write;
+    error =
+        arena_describe(&config, session->arena, &session->plan, session->slots_offset, doorbells);
+    if (error)
+        return error;
+    config.uid = session->owner.uid;
+    copy_name(config.application, request->application);
+    return pony_session_create(&session->pony, &config);
+}
+
+static int watch_doorbells(struct session *session)
+{
+    while (session->watched < session->doorbell_count) {
+        int error =
+            engine_watch(session->owner.engine, session->doorbells[session->watched].engine);
+
+        if (error)
+            return error;
+        session->watched++;
+    }
+    return 0;
+}
+
+static int give_to_engine(struct session *session)
+{
+    struct engine *engine = session->owner.engine;
+    int result = 0;
+    int error = mailbox_call(&engine->mailbox, pony_mailbox_attach, session->pony,
+                             SESSION_MAILBOX_NS, &result);
+
+    if (!error)
+        error = result;
+    session->attached = !error;
+    return error;
+}
+
+static int build(struct session *session, const struct saddle_attach_request *request)
+{
+    int error = arena_create(session->plan.arena_bytes, "saddle-arena", &session->arena_fd,
+                             &session->arena);
+
+    if (error)
+        return error;
+    arena_format(session->arena, &session->plan);
+    error = make_doorbells(session);
+    if (!error)
+        error = make_pony(session, request);
+    if (!error)
+        error = watch_doorbells(session);
+    return error ? error : give_to_engine(session);
+}
+
+int session_create(struct session **session, const struct session_owner *owner,
+                   const struct saddle_attach_request *request, struct saddle_attach_reply *plan,
+                   uint64_t slots_offset)
+{
+    struct session *made = calloc(1, sizeof(*made));
+    int error = -ENOMEM;
+
+    if (made) {
+        made->owner = *owner;
+        made->arena_fd = -1;
+        made->slots_offset = slots_offset;
+        plan->session = owner->id;
+        made->plan = *plan;
+        error = build(made, request);
+    }
+    if (error) {
+        session_destroy(made);
+        return attach_refuse(plan, error, "attach: engine %s: %s", owner->engine->name,
+                             strerror(-error));
+    }
+    *session = made;
+    return 0;
+}
+
+uint32_t session_fds(const struct session *session, int fds[ATTACH_FDS_MAX])
+{
+    uint32_t count = 0;
+
+    fds[count++] = session->arena_fd;
+    for (uint32_t i = 0; i < session->doorbell_count; i++) {
+        fds[count++] = session->doorbells[i].engine;
+        fds[count++] = session->doorbells[i].application_read;
+    }
+    return count;
+}
+
+void session_sent(struct session *session)
+{
+    for (uint32_t i = 0; i < session->doorbell_count; i++)
+        close_fd(&session->doorbells[i].application_read);
+}
+
+int session_error(const struct session *session)
+{
+    return arena_broken(session->arena) ? -EFAULT : pony_session_error(session->pony);
+}
+
+void session_tell(struct session *session, int error, const char *reason)
+{
+    arena_close(session->arena, error, reason);
+    for (uint32_t i = 0; i < session->doorbell_count; i++)
+        doorbell_ring_application(session->doorbells[i].application_write);
+}
+
+int session_destroy(struct session *session)
+{
+    if (!session)
+        return 0;
+    if (session->attached) {
+        struct engine *engine = session->owner.engine;
+        int result;
+        int error = mailbox_call(&engine->mailbox, pony_mailbox_detach, session->pony,
+                                 SESSION_MAILBOX_NS, &result);
+
+        if (error)
+            return error;
+        session->attached = false;
+    }
+    for (uint32_t i = 0; i < session->watched; i++)
+        engine_unwatch(session->owner.engine, session->doorbells[i].engine);
+    pony_session_destroy(session->pony);
+    for (uint32_t i = 0; i < session->doorbell_count; i++)
+        close_doorbells(&session->doorbells[i]);
+    arena_destroy(session->arena, session->plan.arena_bytes);
+    close_fd(&session->arena_fd);
+    free(session);
+    return 0;
+}
+
+uint64_t session_id(const struct session *session)
+{
+    return session->owner.id;
+}
+
+uint32_t session_uid(const struct session *session)
+{
+    return session->owner.uid;
+}
+
+uint64_t session_bytes(const struct session *session)
+{
+    return session->plan.arena_bytes;
+}

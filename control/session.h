@@ -1,0 +1,57 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A session as control sees it: the memory and doorbells of one attached application, and its
+ * place in an engine.
+ *
+ * Ownership: the session owns its arena, its doorbells and the engine's half; it borrows the
+ * engine, which outlives it. Threads: control's; the engine is reached through its mailbox. Trust:
+ * whatever the application does, setting up and tearing down take back everything.
+ */
+#ifndef CONTROL_SESSION_H
+#define CONTROL_SESSION_H
+
+#include "control/attach.h"
+#include "sched/engine.h"
+
+#include <stdint.h>
+
+#include <saddle/abi.h>
+
+#define SESSION_MAILBOX_NS (1 * NSEC_PER_SEC) /* an engine that is silent for longer is stuck */
+
+struct session;
+
+/* Whose session it is to be. */
+struct session_owner {
+    uint64_t id; /* never reused */
+    uint32_t uid;
+    struct engine *engine;
+};
+
+/* Sets a session up from a plan (see arena_plan) and gives it to the engine, which must be running.
+ * 0; or a negative errno, with the reply's error and reason set and nothing left behind. */
+int session_create(struct session **session, const struct session_owner *owner,
+                   const struct saddle_attach_request *request, struct saddle_attach_reply *plan,
+                   uint64_t slots_offset);
+
+/* The descriptors of the reply, in its order; returns how many. */
+uint32_t session_fds(const struct session *session, int fds[ATTACH_FDS_MAX]);
+/* Once the reply is sent: closes what only the application needs. */
+void session_sent(struct session *session);
+
+/* 0 while all is well, else why the session has to go: what the engine closed it with, or -EFAULT
+ * when its memory was taken away. */
+int session_error(const struct session *session);
+/* Tells the application why its session ends, and wakes it. */
+void session_tell(struct session *session, int error, const char *reason);
+
+/* Takes the session from its engine and frees it: 0, or -ETIMEDOUT if the engine does not answer;
+ * then the session stays as it was, to be destroyed later. NULL is fine. */
+int session_destroy(struct session *session);
+
+uint64_t session_id(const struct session *session);
+uint32_t session_uid(const struct session *session);
+uint64_t session_bytes(const struct session *session);
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The daemon's configuration: one YAML file, checked as a whole before anything is started.
+ *
+ * Ownership: config_load fills a structure that config_free empties. Nothing else keeps pointers
+ * into it but the daemon it configures.
+ * Threads: any one. Trust: the file is the operator's; it is checked, not trusted.
+ */
+#ifndef DAEMON_CONFIG_H
+#define DAEMON_CONFIG_H
+
+#include "daemon/schema.h"
+#include "engines/address.h"
+
+#include <rte_ether.h>
+#include <sched.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define CONFIG_BYTES_MAX   (256u << 10) /* a longer file is a mistake */
+#define CONFIG_ENGINES_MAX 64u          /* GROUP_ENGINES_MAX */
+#define CONFIG_PORTS_MAX   64u
+#define CONFIG_GROUPS_MAX  16u
+
+enum config_hugepages {
+    CONFIG_HUGEPAGES_AUTO,
+    CONFIG_HUGEPAGES_OFF,
+    CONFIG_HUGEPAGES_REQUIRED,
+};
+
+enum config_driver {
+    CONFIG_NET_RING,
+    CONFIG_NET_NULL,
+};
+
+enum config_mode {
+    CONFIG_SPIN,
+    CONFIG_SLEEP,
+};
+
+/* Faults a port is to cause: shares in parts per million, times in ns. */
+struct config_impair {
+    struct schema_place place;
+    uint64_t loss, duplicate, reorder, corrupt;
+    uint64_t burst_enter, burst_leave, burst_loss;
+    uint64_t reorder_by, delay, jitter;
+    uint64_t seed;
+};
+
+struct config_port {
+    struct schema_place place;
+    struct schema_text name;
+    uint64_t driver;         /* enum config_driver */
+    struct schema_text peer; /* net_ring: the port at the other end */
+    struct schema_text mac;  /* empty: made up from the position in the list */
+    uint64_t mtu;            /* bytes of the IP packet */
+    struct config_impair impair;
+};
+
+/* A host that an engine knows by name. */
+struct config_peer {
+    struct schema_place place;
+    struct schema_text name, address, mac;
+};
+
+struct config_engine {
+    struct schema_place place;
+    struct schema_text name;
+    uint64_t kind;
+    struct schema_text port;
+    struct schema_list addresses; /* struct schema_text */
+    struct schema_list peers;     /* struct config_peer */
+    uint64_t udp_port, vlan, dscp, window;
+    uint64_t rto_min, rto_max, dead_after, keepalive, hello_timeout, ack_delay;
+    uint64_t sessions, connections, operations, regions, flows;
+};
+
+struct config_group {
+    struct schema_place place;
+    struct schema_text name;
+    uint64_t mode; /* enum config_mode */
+    struct schema_text cpus;
+    uint64_t threads;
+    uint64_t idle;
+    struct schema_list engines; /* struct schema_text */
+};
+
+/* One rule: exactly one of uid, gid and any is given. */
+struct config_rule {
+    struct schema_place place;
+    uint64_t uid, gid; /* or SCHEMA_UNSET */
+    uint64_t any;      /* 1: everybody */
+    uint64_t allow;    /* what is allowed; attaching is all there is */
+};
+
+struct config_socket {
+    struct schema_place place;
+    struct schema_text path;
+    uint64_t mode;
+};
+
+/* What one user may take. */
+struct config_limits {
+    struct schema_place place;
+    uint64_t sessions_per_uid;
+    uint64_t memory_per_uid;    /* bytes of arenas */
+    uint64_t handshake_timeout; /* ns */
+};
+
+struct config {
+    struct schema_place place;
+    struct config_socket socket;
+    uint64_t memory; /* bytes for packets and DPDK's own use */
+    uint64_t hugepages;
+    struct schema_list ports;   /* struct config_port */
+    struct schema_list engines; /* struct config_engine */
+    struct schema_list groups;  /* struct config_group */
+    struct schema_list policy;  /* struct config_rule */
+    struct config_limits limits;
+};
+
+/* Parses and checks. 0, or a negative errno with the line to show in source->error; config_free is
+ * due in both cases. */
+int config_parse(struct config *config, struct schema_source *source, const char *text,
+                 size_t length);
+/* The same from a file, whose name is source->file. */
+int config_load(struct config *config, struct schema_source *source);
+void config_free(struct config *config);
+/* Writes the effective configuration: what was given, and every default. */
+void config_print(const struct config *config, FILE *stream);
+
+/* The texts inside a checked configuration, as values. -EINVAL if they are none. */
+int config_mac(const char *text, struct rte_ether_addr *mac);
+int config_cpus(const char *text, cpu_set_t *cpus);
+
+/* By position or name; NULL if there is none. */
+const struct config_port *config_port(const struct config *config, uint32_t index);
+const struct config_engine *config_engine(const struct config *config, uint32_t index);
+const struct config_group *config_group(const struct config *config, uint32_t index);
+const struct config_port *config_find_port(const struct config *config, const char *name);
+const struct config_engine *config_find_engine(const struct config *config, const char *name);
+/* The engine whose port has this name, or NULL. */
+const struct config_engine *config_engine_on(const struct config *config, const char *port);
+
+#endif

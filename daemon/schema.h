@@ -1,0 +1,89 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Schemas: tables that say what a YAML document may hold and where each value goes.
+ *
+ * A schema describes one mapping, and the structure it fills. That structure starts with a struct
+ * schema_place. Values of number kinds are uint64_t, texts struct schema_text, choices uint64_t
+ * (the index), nested mappings a structure of their own in place, lists struct schema_list.
+ *
+ * Ownership: lists are allocated by schema_load and freed by schema_free.
+ * Threads: any one. Trust: the text is arbitrary; every error is one line, FILE:LINE:COLUMN first.
+ */
+#ifndef DAEMON_SCHEMA_H
+#define DAEMON_SCHEMA_H
+
+#include "daemon/units.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define SCHEMA_TEXT_BYTES  128u /* longest value of a text, with the final NUL */
+#define SCHEMA_ERROR_BYTES 512u /* one error line, with the final NUL */
+#define SCHEMA_UNSET       UINT64_MAX
+
+/* Where in the file a thing stands, counted from 1. Line 0: it is a default. */
+struct schema_place {
+    uint32_t line;
+    uint32_t column;
+};
+
+struct schema_text {
+    struct schema_place place;
+    char text[SCHEMA_TEXT_BYTES];
+};
+
+struct schema_list {
+    void *items;
+    uint32_t count;
+};
+
+enum schema_kind {
+    SCHEMA_NUMBER,   /* in `units`, from `min` to `max` */
+    SCHEMA_TEXT,     /* any text */
+    SCHEMA_NAME,     /* letters, digits, '.', '_', '-'; at most `max` characters */
+    SCHEMA_CHOICE,   /* one of `choices` */
+    SCHEMA_MAPPING,  /* of `element` */
+    SCHEMA_MAPPINGS, /* a list of at most `max` mappings of `element` */
+    SCHEMA_TEXTS,    /* a list of at most `max` texts (struct schema_text) */
+};
+
+struct schema_field {
+    const char *key;
+    enum schema_kind kind;
+    enum units_kind units;
+    size_t offset; /* into the structure */
+    uint64_t min, max;
+    /* Scalars: the default, as it would be written; "" leaves a text empty and a number
+     * SCHEMA_UNSET; NULL: the key must be given. Not used for mappings and lists. */
+    const char *fallback;
+    const char *const *choices; /* ends with NULL */
+    const struct schema *element;
+};
+
+struct schema {
+    const struct schema_field *fields; /* ends with a NULL key */
+    size_t bytes;                      /* of the structure */
+};
+
+/* A document being loaded, for error lines. */
+struct schema_source {
+    const char *file;
+    char error[SCHEMA_ERROR_BYTES]; /* the line, without a newline */
+};
+
+/* Parses `length` bytes of `text` into the zeroed structure `into`. 0, or a negative errno with
+ * source->error set; schema_free is due in both cases. */
+int schema_load(const struct schema *schema, void *into, struct schema_source *source,
+                const char *text, size_t length);
+void schema_free(const struct schema *schema, void *into);
+
+/* Writes a structure as the YAML that would load it, defaults included. */
+void schema_print(const struct schema *schema, const void *from, FILE *stream);
+
+/* Sets the error line for something at `place` and returns -EINVAL. */
+int schema_fail(struct schema_source *source, struct schema_place place, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif
