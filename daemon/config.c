@@ -3,6 +3,7 @@
 #include "daemon/config.h"
 
 #include "control/arena.h"
+#include "daemon/ethdev.h"
 #include "engines/pony/transport.h"
 #include "sched/group.h"
 
@@ -15,6 +16,8 @@
 
 #define MTU_MIN           1280u /* bytes: what IPv6 needs (RFC 8200 section 5) */
 #define MTU_MAX           9000u /* bytes: the usual jumbo frame */
+#define PACKETS_MIN       512u  /* receive ring and bursts leave some to send with */
+#define PACKETS_MAX       (1u << 20)
 #define POLICY_RULES_MAX  256u
 #define CONNECTIONS_MAX   (1u << 20)
 #define OPERATIONS_MAX    (1u << 20)
@@ -84,11 +87,12 @@ static const struct schema_field impair_fields[] = {
 static const struct schema impair_schema = {impair_fields, sizeof(struct config_impair)};
 
 static const struct schema_field port_fields[] = {
-    TEXT(config_port, name, SCHEMA_NAME, NAME_LENGTH_MAX, NULL),
+    TEXT(config_port, name, SCHEMA_NAME, ETHDEV_NAME_MAX, NULL),
     CHOICE(config_port, driver, driver_choices, NULL),
-    TEXT(config_port, peer, SCHEMA_NAME, NAME_LENGTH_MAX, ""),
+    TEXT(config_port, peer, SCHEMA_NAME, ETHDEV_NAME_MAX, ""),
     TEXT(config_port, mac, SCHEMA_TEXT, 0, ""),
     NUMBER(config_port, mtu, UNITS_COUNT, MTU_MIN, MTU_MAX, "1500"),
+    NUMBER(config_port, packets, UNITS_COUNT, PACKETS_MIN, PACKETS_MAX, "4096"),
     NESTED(config_port, impair, SCHEMA_MAPPING, 0, &impair_schema),
     END,
 };
@@ -105,7 +109,7 @@ static const struct schema peer_schema = {peer_fields, sizeof(struct config_peer
 static const struct schema_field engine_fields[] = {
     TEXT(config_engine, name, SCHEMA_NAME, NAME_LENGTH_MAX, NULL),
     CHOICE(config_engine, kind, kind_choices, "pony"),
-    TEXT(config_engine, port, SCHEMA_NAME, NAME_LENGTH_MAX, NULL),
+    TEXT(config_engine, port, SCHEMA_NAME, ETHDEV_NAME_MAX, NULL),
     NESTED(config_engine, addresses, SCHEMA_TEXTS, TRANSPORT_ADDRESSES_MAX, NULL),
     NESTED(config_engine, peers, SCHEMA_MAPPINGS, TRANSPORT_PEERS_MAX, &peer_schema),
     NUMBER(config_engine, udp_port, UNITS_COUNT, 1, UINT16_MAX, "17000"),

@@ -55,6 +55,7 @@ struct config_port {
     struct schema_text peer; /* net_ring: the port at the other end */
     struct schema_text mac;  /* empty: made up from the position in the list */
     uint64_t mtu;            /* bytes of the IP packet */
+    uint64_t packets;        /* in its pool */
     struct config_impair impair;
 };
 

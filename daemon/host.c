@@ -1,0 +1,394 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/host.h"
+
+#include "daemon/eal.h"
+#include "daemon/port_ethdev.h"
+#include "daemon/port_ring.h"
+#include "engines/pony/pony.h"
+#include "engines/port_impair.h"
+#include "sched/group.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define STATS_MAX    128u /* counters of one engine */
+#define DEVICE_BYTES 48u
+
+static_assert(CONFIG_ENGINES_MAX <= GROUP_ENGINES_MAX, "all engines fit into one group");
+
+struct host {
+    const struct config *config;
+    struct port *ports[CONFIG_PORTS_MAX];
+    struct engine *engines[CONFIG_ENGINES_MAX];
+    struct group *groups[CONFIG_GROUPS_MAX];
+    struct group *group_of[CONFIG_ENGINES_MAX]; /* where the engine runs; NULL: nowhere */
+    char *reason;
+    size_t reason_bytes;
+};
+
+static int __attribute__((format(printf, 3, 4)))
+fail(struct host *host, int error, const char *format, ...)
+{
+    va_list args;
+    int used;
+
+    va_start(args, format);
+    used = vsnprintf(host->reason, host->reason_bytes, format, args);
+    va_end(args);
+    if (used > 0 && (size_t)used < host->reason_bytes)
+        snprintf(host->reason + used, host->reason_bytes - (size_t)used, ": %s", strerror(-error));
+    return error;
+}
+
+/* The port's own address, or one made up from its position: locally administered (IEEE 802 section
+ * 8.2), never zero. */
+static void port_mac(const struct config *config, uint32_t index, struct rte_ether_addr *mac)
+{
+    const char *given = config_port(config, index)->mac.text;
+    const uint32_t number = index + 1;
+
+    if (given[0] && !config_mac(given, mac))
+        return;
+    *mac = (struct rte_ether_addr){
+        {0x02, 0, 0, 0, (uint8_t)(number >> 8), (uint8_t)(number & UINT8_MAX)}};
+}
+
+static uint32_t port_index(const struct config *config, const char *name)
+{
+    return (uint32_t)(config_find_port(config, name) - config_port(config, 0));
+}
+
+/* Both ends, when the first of the two is asked for. */
+static int make_ring(struct host *host, uint32_t index)
+{
+    const struct config_port *port = config_port(host->config, index);
+    uint32_t peer = port_index(host->config, port->peer.text);
+    struct port_ring_config config = {
+        .name = {port->name.text, port->peer.text},
+        .mtu = (uint16_t)port->mtu,
+        .pool_packets = (uint32_t)port->packets,
+    };
+
+    if (peer < index)
+        return 0;
+    port_mac(host->config, index, &config.mac[0]);
+    port_mac(host->config, peer, &config.mac[1]);
+    return port_ring_create(&host->ports[index], &host->ports[peer], &config);
+}
+
+/* The null device invents packets without end unless it is told not to. */
+static int make_null(struct host *host, uint32_t index)
+{
+    const struct config_port *port = config_port(host->config, index);
+    char device[DEVICE_BYTES];
+    struct port_ethdev_config config = {
+        .name = port->name.text,
+        .device = device,
+        .mtu = (uint16_t)port->mtu,
+        .pool_packets = (uint32_t)port->packets,
+    };
+
+    snprintf(device, sizeof(device), "net_null%u,no-rx=1", index);
+    port_mac(host->config, index, &config.mac);
+    return port_ethdev_create(&host->ports[index], &config);
+}
+
+static bool impaired(const struct config_impair *impair)
+{
+    return impair->loss || impair->duplicate || impair->reorder || impair->corrupt ||
+           impair->burst_enter || impair->delay || impair->jitter;
+}
+
+/* Puts the faults that the configuration asks for in front of what the port sends. */
+static int make_impair(struct host *host, uint32_t index)
+{
+    const struct config_impair *impair = &config_port(host->config, index)->impair;
+    const struct impair_config send = {
+        .loss_ppm = (uint32_t)impair->loss,
+        .burst_enter_ppm = (uint32_t)impair->burst_enter,
+        .burst_leave_ppm = (uint32_t)impair->burst_leave,
+        .burst_loss_ppm = (uint32_t)impair->burst_loss,
+        .duplicate_ppm = (uint32_t)impair->duplicate,
+        .corrupt_ppm = (uint32_t)impair->corrupt,
+        .reorder_ppm = (uint32_t)impair->reorder,
+        .reorder_ns = impair->reorder_by,
+        .delay_ns = impair->delay,
+        .jitter_ns = impair->jitter,
+    };
+    struct port_impair_config config = {.send = &send};
+    struct port *port;
+    int error;
+
+    if (!impaired(impair))
+        return 0;
+    /* Two ports with the same seed do not lose the same packets. */
+    memcpy(config.seed, &impair->seed, sizeof(impair->seed));
+    memcpy(config.seed + sizeof(impair->seed), &index, sizeof(index));
+    error = port_impair_create(&port, host->ports[index], &config);
+    if (!error)
+        host->ports[index] = port;
+    return error;
+}
+
+static int make_ports(struct host *host)
+{
+    const struct config *config = host->config;
+    int error = 0;
+
+    for (uint32_t i = 0; i < config->ports.count; i++) {
+        const struct config_port *port = config_port(config, i);
+
+        if (port->driver == CONFIG_NET_RING)
+            error = make_ring(host, i);
+        else
+            error = make_null(host, i);
+        if (error)
+            return fail(host, error, "port %s", port->name.text);
+    }
+    for (uint32_t i = 0; i < config->ports.count; i++) {
+        error = make_impair(host, i);
+        if (error)
+            return fail(host, error, "port %s: impair", config_port(config, i)->name.text);
+    }
+    return 0;
+}
+
+static int add_peer(struct transport_peer *peer, const char *name, const char *address)
+{
+    snprintf(peer->name, sizeof(peer->name), "%.*s", (int)sizeof(peer->name) - 1, name);
+    return address_parse(&peer->address, address);
+}
+
+/* Those that are listed, then the engine at the other end of the ring. Returns how many. */
+static uint32_t collect_peers(const struct config *config, const struct config_engine *engine,
+                              struct transport_peer peers[TRANSPORT_PEERS_MAX])
+{
+    const struct config_peer *listed = engine->peers.items;
+    const struct config_port *port = config_find_port(config, engine->port.text);
+    const struct config_engine *joined = config_engine_on(config, port->peer.text);
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < engine->peers.count; i++) {
+        if (!add_peer(&peers[count], listed[i].name.text, listed[i].address.text) &&
+            !config_mac(listed[i].mac.text, &peers[count].mac))
+            count++;
+    }
+    for (uint32_t i = 0; joined && i < joined->addresses.count; i++) {
+        const struct schema_text *addresses = joined->addresses.items;
+
+        if (count == TRANSPORT_PEERS_MAX)
+            break;
+        if (add_peer(&peers[count], joined->name.text, addresses[i].text))
+            continue;
+        port_mac(config, port_index(config, port->peer.text), &peers[count].mac);
+        count++;
+    }
+    return count;
+}
+
+static void describe_engine(struct pony_config *pony, const struct config_engine *engine)
+{
+    const struct schema_text *addresses = engine->addresses.items;
+    struct transport_config *transport = &pony->transport;
+
+    for (uint32_t i = 0; i < engine->addresses.count; i++) {
+        if (!address_parse(&transport->addresses[transport->address_count], addresses[i].text))
+            transport->address_count++;
+    }
+    transport->udp_port = (uint16_t)engine->udp_port;
+    transport->vlan = (uint16_t)engine->vlan;
+    transport->dscp = (uint8_t)engine->dscp;
+    transport->flows_max = (uint32_t)engine->flows;
+    transport->cc_params.window_max = (uint32_t)engine->window;
+    transport->rto_min_ns = engine->rto_min;
+    transport->rto_max_ns = engine->rto_max;
+    transport->dead_after_ns = engine->dead_after;
+    transport->keepalive_ns = engine->keepalive;
+    transport->hello_timeout_ns = engine->hello_timeout;
+    transport->ack_delay_ns = engine->ack_delay;
+    pony->sessions_max = (uint32_t)engine->sessions;
+    pony->connections_max = (uint32_t)engine->connections;
+    pony->operations_max = (uint32_t)engine->operations;
+    pony->regions_max = (uint32_t)engine->regions;
+}
+
+static int make_engine(struct host *host, uint32_t index, int control_fd)
+{
+    const struct config_engine *engine = config_engine(host->config, index);
+    struct pony_config pony = {.control_fd = control_fd};
+    struct transport_peer *peers = calloc(TRANSPORT_PEERS_MAX, sizeof(*peers));
+    uint8_t seed[RNG_SEED_BYTES];
+    int error;
+
+    if (!peers)
+        return -ENOMEM;
+    describe_engine(&pony, engine);
+    pony.transport.peers = peers;
+    pony.transport.peer_count = collect_peers(host->config, engine, peers);
+    if (getrandom(seed, sizeof(seed), 0) == (ssize_t)sizeof(seed))
+        error = pony_create(&host->engines[index], engine->name.text, &pony,
+                            host->ports[port_index(host->config, engine->port.text)],
+                            &clock_machine, seed);
+    else
+        error = -EIO;
+    explicit_bzero(seed, sizeof(seed));
+    free(peers);
+    return error;
+}
+
+static int make_engines(struct host *host, int control_fd)
+{
+    for (uint32_t i = 0; i < host->config->engines.count; i++) {
+        int error = make_engine(host, i, control_fd);
+
+        if (error)
+            return fail(host, error, "engine %s", config_engine(host->config, i)->name.text);
+    }
+    return 0;
+}
+
+static int fill_group(struct host *host, uint32_t index)
+{
+    const struct config_group *group = config_group(host->config, index);
+    const struct schema_text *members = group->engines.items;
+
+    for (uint32_t i = 0; i < group->engines.count; i++) {
+        uint32_t engine = (uint32_t)(config_find_engine(host->config, members[i].text) -
+                                     config_engine(host->config, 0));
+        int error = group_add(host->groups[index], host->engines[engine]);
+
+        if (error)
+            return fail(host, error, "group %s: engine %s", group->name.text, members[i].text);
+        host->group_of[engine] = host->groups[index];
+    }
+    return 0;
+}
+
+static int make_groups(struct host *host)
+{
+    for (uint32_t i = 0; i < host->config->groups.count; i++) {
+        const struct config_group *group = config_group(host->config, i);
+        struct group_config config = {
+            .mode = group->mode == CONFIG_SPIN ? &group_mode_spin : &group_mode_sleep,
+            .threads = (uint32_t)group->threads,
+            .idle_ns = group->idle,
+            .thread_start = eal_thread_start,
+            .thread_stop = eal_thread_stop,
+        };
+        int error;
+
+        snprintf(config.name, sizeof(config.name), "%.*s", (int)sizeof(config.name) - 1,
+                 group->name.text);
+        error = config_cpus(group->cpus.text, &config.cpus);
+        if (!error)
+            error = group_create(&host->groups[i], &config);
+        if (error)
+            return fail(host, error, "group %s", group->name.text);
+        error = fill_group(host, i);
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
+int host_create(struct host **host, const struct config *config, int control_fd, char *reason,
+                size_t reason_bytes)
+{
+    struct host *made = calloc(1, sizeof(*made));
+    int error;
+
+    snprintf(reason, reason_bytes, "out of memory");
+    if (!made)
+        return -ENOMEM;
+    made->config = config;
+    made->reason = reason;
+    made->reason_bytes = reason_bytes;
+    error = make_ports(made);
+    if (!error)
+        error = make_engines(made, control_fd);
+    if (!error)
+        error = make_groups(made);
+    if (error) {
+        host_stop(made);
+        host_destroy(made);
+        return error;
+    }
+    *host = made;
+    return 0;
+}
+
+struct engine *const *host_engines(const struct host *host, uint32_t *count)
+{
+    *count = host->config->engines.count;
+    return host->engines;
+}
+
+void host_stop(struct host *host)
+{
+    for (uint32_t i = 0; i < host->config->engines.count; i++) {
+        if (host->group_of[i])
+            group_remove(host->group_of[i], host->engines[i]);
+        host->group_of[i] = NULL;
+    }
+    for (uint32_t i = 0; i < host->config->groups.count; i++) {
+        group_destroy(host->groups[i]);
+        host->groups[i] = NULL;
+    }
+}
+
+/* Names need no escaping: the schema allows letters, digits, '.', '_' and '-' alone. */
+static void write_engine(const struct engine *engine, FILE *stream)
+{
+    struct engine_stat stats[STATS_MAX];
+    uint32_t count = engine->ops->stats(engine, stats, STATS_MAX);
+
+    fprintf(stream, "    \"%s\": {\n", engine->name);
+    for (uint32_t i = 0; i < count && i < STATS_MAX; i++)
+        fprintf(stream, "      \"%s\": %llu,\n", stats[i].name, (unsigned long long)stats[i].value);
+    fprintf(stream, "      \"busy_ns\": %llu,\n",
+            (unsigned long long)atomic_load_explicit(&engine->busy_ns, memory_order_relaxed));
+    fprintf(stream, "      \"runs\": %llu\n    }",
+            (unsigned long long)atomic_load_explicit(&engine->runs, memory_order_relaxed));
+}
+
+int host_write_stats(const struct host *host, const char *path)
+{
+    FILE *stream = fopen(path, "we");
+    int error = 0;
+
+    if (!stream)
+        return -errno;
+    fputs("{\n  \"engines\": {\n", stream);
+    for (uint32_t i = 0; i < host->config->engines.count; i++) {
+        if (i)
+            fputs(",\n", stream);
+        write_engine(host->engines[i], stream);
+    }
+    fputs("\n  }\n}\n", stream);
+    if (ferror(stream))
+        error = -EIO;
+    if (fclose(stream) && !error)
+        error = -errno;
+    return error;
+}
+
+void host_destroy(struct host *host)
+{
+    if (!host)
+        return;
+    for (uint32_t i = 0; i < host->config->engines.count; i++) {
+        if (host->engines[i])
+            host->engines[i]->ops->destroy(host->engines[i]);
+    }
+    for (uint32_t i = 0; i < host->config->ports.count; i++) {
+        if (host->ports[i])
+            host->ports[i]->ops->destroy(host->ports[i]);
+    }
+    free(host);
+}

@@ -1,0 +1,280 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * saddled: reads its configuration, takes the attach socket, starts DPDK, ports, engines and
+ * groups, serves until it is told to stop, and gives everything back in the reverse order.
+ */
+#include "control/log.h"
+#include "control/server.h"
+#include "daemon/config.h"
+#include "daemon/eal.h"
+#include "daemon/host.h"
+#include "daemon/privileges.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <saddle/saddle.h>
+
+#define DEFAULT_CONFIG "/etc/saddle/saddled.yaml"
+#define REASON_BYTES   512
+#define EXIT_USAGE     2
+
+enum action {
+    ACTION_SERVE,
+    ACTION_CHECK,
+    ACTION_SHOW,
+};
+
+struct options {
+    enum action action;
+    const char *config;
+    const char *stats_file;
+    int ready_fd;
+    bool verbose;
+};
+
+enum option_value {
+    OPTION_CONFIG = 'c',
+    OPTION_VERBOSE = 'v',
+    OPTION_HELP = 'h',
+    OPTION_VERSION = 'V',
+    OPTION_CHECK = 256,
+    OPTION_SHOW,
+    OPTION_STATS,
+    OPTION_READY,
+};
+
+/* One table for getopt and for --help. */
+static const struct {
+    struct option_text {
+        const char *name, *argument, *help;
+    } text;
+    int value;
+} option_table[] = {
+    {{"config", "FILE", "the configuration (default: " DEFAULT_CONFIG ")"}, OPTION_CONFIG},
+    {{"check-config", "FILE", "check a configuration and exit: 0 if it is good, else 1"},
+     OPTION_CHECK},
+    {{"show-config", NULL, "print the configuration with all defaults, and exit"}, OPTION_SHOW},
+    {{"stats-file", "FILE", "write every counter there, as JSON, when stopped"}, OPTION_STATS},
+    {{"ready-fd", "N", "write one byte to descriptor N and close it once ready"}, OPTION_READY},
+    {{"verbose", NULL, "log more, DPDK's messages too, and stay dumpable"}, OPTION_VERBOSE},
+    {{"help", NULL, "print this and exit"}, OPTION_HELP},
+    {{"version", NULL, "print the version and exit"}, OPTION_VERSION},
+};
+#define OPTION_COUNT (sizeof(option_table) / sizeof(option_table[0]))
+
+static void print_help(void)
+{
+    printf("usage: saddled [OPTION]...\n\nThe Saddle daemon: host networking for the applications "
+           "that attach to it.\n\n");
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct option_text *text = &option_table[i].text;
+        int width = printf("  --%s%s%s", text->name, text->argument ? " " : "",
+                           text->argument ? text->argument : "");
+
+        printf("%*s%s\n", 24 - width, "", text->help);
+    }
+    printf("\nExit status: 0 stopped in order, 1 failure, 2 wrong usage.\n"
+           "Manual: saddled(8), saddled.conf(5).\n");
+}
+
+static int parse_descriptor(const char *text)
+{
+    char *end;
+    long value = strtol(text, &end, 10);
+
+    if (end == text || *end || value < 0 || value > INT16_MAX || fcntl((int)value, F_GETFD) < 0) {
+        fprintf(stderr, "saddled: --ready-fd: \"%s\" is no open descriptor\n", text);
+        exit(EXIT_USAGE);
+    }
+    return (int)value;
+}
+
+static void set_option(struct options *options, int value)
+{
+    switch (value) {
+    case OPTION_CONFIG:
+        options->config = optarg;
+        break;
+    case OPTION_CHECK:
+        options->action = ACTION_CHECK;
+        options->config = optarg;
+        break;
+    case OPTION_SHOW:
+        options->action = ACTION_SHOW;
+        break;
+    case OPTION_STATS:
+        options->stats_file = optarg;
+        break;
+    case OPTION_READY:
+        options->ready_fd = parse_descriptor(optarg);
+        break;
+    case OPTION_VERBOSE:
+        options->verbose = true;
+        break;
+    case OPTION_HELP:
+        print_help();
+        exit(EXIT_SUCCESS);
+    case OPTION_VERSION:
+        printf("saddled %d.%d.%d\n", SADDLE_VERSION_MAJOR, SADDLE_VERSION_MINOR,
+               SADDLE_VERSION_PATCH);
+        exit(EXIT_SUCCESS);
+    default:
+        fprintf(stderr, "Try: saddled --help\n");
+        exit(EXIT_USAGE);
+    }
+}
+
+static void parse_options(struct options *options, int argc, char **argv)
+{
+    struct option table[OPTION_COUNT + 1] = {0};
+    int value;
+
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        table[i].name = option_table[i].text.name;
+        table[i].has_arg = option_table[i].text.argument ? required_argument : no_argument;
+        table[i].val = option_table[i].value;
+    }
+    while ((value = getopt_long(argc, argv, "", table, NULL)) != -1)
+        set_option(options, value);
+    if (optind < argc) {
+        fprintf(stderr, "saddled: unexpected argument \"%s\"\nTry: saddled --help\n", argv[optind]);
+        exit(EXIT_USAGE);
+    }
+}
+
+static void tell_ready(int fd)
+{
+    if (fd < 0)
+        return;
+    if (write(fd, "", 1) != 1)
+        log_line(LOG_WARNING, "ready-fd: %s", strerror(errno));
+    close(fd);
+}
+
+static void describe_server(struct server_config *server, const struct config *config,
+                            struct policy_rule *rules)
+{
+    const struct config_rule *given = config->policy.items;
+
+    for (uint32_t i = 0; i < config->policy.count; i++) {
+        if (given[i].any)
+            rules[i] = (struct policy_rule){POLICY_ANY, 0};
+        else if (given[i].uid != SCHEMA_UNSET)
+            rules[i] = (struct policy_rule){POLICY_UID, (uint32_t)given[i].uid};
+        else
+            rules[i] = (struct policy_rule){POLICY_GID, (uint32_t)given[i].gid};
+    }
+    *server = (struct server_config){
+        .path = config->socket.path.text,
+        .mode = (mode_t)config->socket.mode,
+        .policy = {geteuid(), rules, config->policy.count},
+        .sessions_per_uid = (uint32_t)config->limits.sessions_per_uid,
+        .memory_per_uid = config->limits.memory_per_uid,
+        .handshake_timeout_ns = config->limits.handshake_timeout,
+    };
+}
+
+/* From ready to stopped. */
+static int run(const struct options *options, struct server *server, struct host *host)
+{
+    uint32_t engine_count;
+    struct engine *const *engines = host_engines(host, &engine_count);
+    int error, stop_error;
+
+    log_line(LOG_INFO, "ready: %u engines", engine_count);
+    tell_ready(options->ready_fd);
+    error = server_run(server, engines, engine_count);
+    if (error)
+        log_line(LOG_ERROR, "control loop: %s", strerror(-error));
+    stop_error = server_stop(server);
+    if (stop_error)
+        return stop_error;
+    host_stop(host);
+    if (!error && options->stats_file) {
+        error = host_write_stats(host, options->stats_file);
+        if (error)
+            log_line(LOG_ERROR, "stats-file %s: %s", options->stats_file, strerror(-error));
+    }
+    return error;
+}
+
+/* With the socket taken: everything that packets need. */
+static int start(const struct options *options, const struct config *config, struct server *server)
+{
+    char reason[REASON_BYTES];
+    struct host *host;
+    int error = privileges_settle(options->verbose);
+
+    if (error) {
+        log_line(LOG_ERROR, "privileges: %s", strerror(-error));
+        return error;
+    }
+    error = eal_start(config, !options->verbose, reason, sizeof(reason));
+    if (error) {
+        log_line(LOG_ERROR, "%s", reason);
+        return error;
+    }
+    error = host_create(&host, config, server_control_fd(server), reason, sizeof(reason));
+    if (error) {
+        log_line(LOG_ERROR, "%s", reason);
+    } else {
+        error = run(options, server, host);
+        /* An engine that hangs still uses its session and its port. */
+        if (error == -ETIMEDOUT)
+            return error;
+        host_destroy(host);
+    }
+    eal_stop();
+    return error;
+}
+
+static int serve(const struct options *options, const struct config *config)
+{
+    struct server_config server_config;
+    struct policy_rule *rules = calloc(config->policy.count + 1, sizeof(*rules));
+    struct server *server = NULL;
+    char reason[REASON_BYTES] = "out of memory";
+    int error = -ENOMEM;
+
+    signal(SIGPIPE, SIG_IGN);
+    log_set_verbose(options->verbose);
+    if (rules) {
+        describe_server(&server_config, config, rules);
+        error = server_create(&server, &server_config, reason, sizeof(reason));
+    }
+    if (error)
+        log_line(LOG_ERROR, "%s", reason);
+    else
+        error = start(options, config, server);
+    server_destroy(server);
+    free(rules);
+    return error;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {.config = DEFAULT_CONFIG, .ready_fd = -1};
+    struct schema_source source;
+    struct config config;
+    int error;
+
+    parse_options(&options, argc, argv);
+    source.file = options.config;
+    error = config_load(&config, &source);
+    if (error)
+        fprintf(stderr, "%s\n", source.error);
+    else if (options.action == ACTION_SHOW)
+        config_print(&config, stdout);
+    else if (options.action == ACTION_SERVE)
+        error = serve(&options, &config);
+    config_free(&config);
+    return error ? EXIT_FAILURE : EXIT_SUCCESS;
+}
