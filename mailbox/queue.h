@@ -95,9 +95,11 @@ SADDLE_STATIC_ASSERT(offsetof(struct saddle_command, flags) == offsetof(struct s
 typedef uint32_t __attribute__((may_alias)) queue_word32;
 typedef uint64_t __attribute__((may_alias)) queue_word64;
 
+/* Every load and every ordered store of shared memory; the tests put a peer here that acts between
+ * any two of them. */
 #ifndef QUEUE_LOAD
-/* Every load from shared memory; the tests put a peer here that acts between two loads. */
-#define QUEUE_LOAD(word, order) __atomic_load_n(word, order)
+#define QUEUE_LOAD(word, order)         __atomic_load_n(word, order)
+#define QUEUE_STORE(word, value, order) __atomic_store_n(word, value, order)
 #endif
 
 static inline uint8_t *queue_entry(const struct queue *queue, uint32_t position)
@@ -139,7 +141,7 @@ static inline void queue_publish(struct queue_producer *producer)
     queue_word32 *seq = (queue_word32 *)queue_entry(&producer->queue, producer->position);
 
     producer->position++;
-    __atomic_store_n(seq, producer->position, __ATOMIC_RELEASE);
+    QUEUE_STORE(seq, producer->position, __ATOMIC_RELEASE);
 }
 
 /* Producer: copies a private entry into the queue, its payload only if flagged inline, and hands it
@@ -212,7 +214,7 @@ static inline bool queue_consumed(struct queue_consumer *consumer, bool force)
     if (passed == 0 || (!force && passed < consumer->queue.attrs.capacity / QUEUE_CONSUMED_SHARE))
         return false;
     consumer->published = consumer->position;
-    __atomic_store_n(&consumer->queue.header->consumed, consumer->position, __ATOMIC_RELEASE);
+    QUEUE_STORE(&consumer->queue.header->consumed, consumer->position, __ATOMIC_RELEASE);
     return true;
 }
 
