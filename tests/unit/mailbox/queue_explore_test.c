@@ -13,8 +13,20 @@
  * the two are never stuck before all entries have crossed, asleep or otherwise. Seeded mistakes
  * show that the search finds what it looks for.
  */
-#include "mailbox/doorbell.h"
+#include <stddef.h>
+#include <stdint.h>
+
+static uint64_t explore_load(const void *word, size_t bytes);
+static void explore_store(void *word, uint64_t value);
+static uint32_t explore_exchange(const uint32_t *word, uint32_t value);
+
+#define QUEUE_LOAD(word, order)         ((__typeof__(*(word) + 0))explore_load(word, sizeof(*(word))))
+#define QUEUE_STORE(word, value, order) explore_store(word, value)
+#define DOORBELL_EXCHANGE(word, value)  explore_exchange(word, value)
+
 #include "mailbox/queue.h"
+/* NOLINTNEXTLINE(bugprone-suspicious-include): the same source on the explorer's memory. */
+#include "mailbox/doorbell.c"
 
 #include <check.h>
 #include <setjmp.h>
@@ -136,25 +148,24 @@ static uint64_t record(uint64_t value)
     return value;
 }
 
-uint64_t explore_load(const void *word, size_t bytes)
+static uint64_t explore_load(const void *word, size_t bytes)
 {
     uint64_t value;
 
     return replay(&value) ? value : record(shared_load((const uint8_t *)word, bytes));
 }
 
-void explore_store(void *word, uint64_t value, size_t bytes)
+static void explore_store(void *word, uint64_t value)
 {
     uint64_t logged;
 
-    (void)bytes;
     if (!replay(&logged)) {
         shared_store((const uint8_t *)word, value);
         record(value);
     }
 }
 
-uint32_t explore_exchange(uint32_t *word, uint32_t value)
+static uint32_t explore_exchange(const uint32_t *word, uint32_t value)
 {
     uint64_t before;
 
@@ -193,10 +204,9 @@ static void write_words(uint8_t *entry, uint32_t number, uint32_t from, uint32_t
 {
     for (uint32_t word = from; word < to; word++) {
         if (word == 0)
-            explore_store(entry + sizeof(uint32_t), entry_head(number), sizeof(uint32_t));
+            explore_store(entry + sizeof(uint32_t), entry_head(number));
         else
-            explore_store(entry + word * sizeof(uint64_t), entry_word(number, word),
-                          sizeof(uint64_t));
+            explore_store(entry + word * sizeof(uint64_t), entry_word(number, word));
     }
 }
 
@@ -245,7 +255,7 @@ static void take(struct queue_consumer *consumer)
     uint32_t position = consumer->position;
 
     if (search.mistake == MISTAKE_CONSUMED_EARLY)
-        explore_store(&search.queue.header->consumed, position + 1, sizeof(uint32_t));
+        explore_store(&search.queue.header->consumed, position + 1);
     queue_pop(consumer, copy);
     if (!intact(copy, search.side->count, position))
         fault("an entry is torn, lost, doubled or out of order");
