@@ -169,7 +169,8 @@ static void attach_collect(struct msghdr *message, struct attach_descriptors *go
 
         if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
             continue;
-        for (size_t at = 0; at + sizeof(int) <= bytes; at += sizeof(int))
+        for (size_t at = 0; at + sizeof(int) <= bytes && got->count < ATTACH_DESCRIPTORS_MAX;
+             at += sizeof(int))
             memcpy(&got->fd[got->count++], CMSG_DATA(part) + at, sizeof(int));
     }
 }
@@ -185,7 +186,8 @@ static int attach_receive(int fd, struct saddle_attach_reply *reply, struct atta
     struct msghdr message = {.msg_iov = &vector,
                              .msg_iovlen = 1,
                              .msg_control = control.bytes,
-                             .msg_controllen = sizeof(control.bytes)};
+                             /* Without the padding, which is room for one descriptor more. */
+                             .msg_controllen = CMSG_LEN(sizeof(int) * ATTACH_DESCRIPTORS_MAX)};
     ssize_t bytes;
 
     memset(reply, 0, sizeof(*reply));

@@ -3,9 +3,11 @@
 #include "fake_engine.h"
 
 #include <check.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define FAKE_PAGE 4096u
 
@@ -49,8 +51,12 @@ void fake_engine_open(struct fake_engine *engine)
     engine->reply.heap_bytes = FAKE_HEAP_BYTES;
     engine->reply.heap_offset = fake_place(&end, FAKE_HEAP_BYTES);
     engine->reply.arena_bytes = end;
-    engine->arena = (uint8_t *)mmap(NULL, end, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                                    -1, 0);
+    engine->arena_fd = memfd_create("fake-arena", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    ck_assert_int_ge(engine->arena_fd, 0);
+    ck_assert_int_eq(ftruncate(engine->arena_fd, (off_t)end), 0);
+    ck_assert_int_eq(fcntl(engine->arena_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW), 0);
+    engine->arena =
+        (uint8_t *)mmap(NULL, end, PROT_READ | PROT_WRITE, MAP_SHARED, engine->arena_fd, 0);
     ck_assert_ptr_ne(engine->arena, MAP_FAILED);
     header = (struct saddle_arena_header *)engine->arena;
     header->magic = SADDLE_ABI_MAGIC;
@@ -69,6 +75,7 @@ void fake_engine_close(struct fake_engine *engine)
     for (uint32_t at = 0; at < FAKE_CHANNELS; at++)
         doorbells_destroy(&engine->bells[at]);
     munmap(engine->arena, engine->reply.arena_bytes);
+    close(engine->arena_fd);
 }
 
 struct saddle_session *fake_session(struct fake_engine *engine, bool bells)
@@ -81,7 +88,7 @@ struct saddle_session *fake_session(struct fake_engine *engine, bool bells)
         ends[at][1] = engine->bells[at].application_read;
     }
     ck_assert_int_eq(session_open(&session, &engine->reply, engine->arena,
-                                  bells ? (const int (*)[2])ends : NULL),
+                                  bells ? (const int(*)[2])ends : NULL),
                      0);
     return session;
 }

@@ -20,6 +20,7 @@
 #define FAKE_HEAP_BYTES (1u << 20) /* of the session */
 
 struct fake_engine {
+    int arena_fd; /* a sealed memfd */
     uint8_t *arena;
     struct saddle_attach_reply reply;
     uint64_t slots_offset;

@@ -1,0 +1,303 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Operations: the command that each writes, and every argument that is refused before it gets
+ * there.
+ */
+#include "client/channel.h"
+#include "fake_engine.h"
+
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LONG_NAME "a-name-of-thirty-two-characters."
+
+static struct fake_engine engine;
+static struct saddle_session *session;
+static struct saddle_channel *channel;
+static uint8_t *memory;
+
+static const struct saddle_op op = {
+    .size = sizeof(op), .tag = 0x1234567890, .timeout_ns = 5000, .stream = 7};
+
+static void open_session(void)
+{
+    fake_engine_open(&engine);
+    session = fake_session(&engine, false);
+    channel = saddle_channel(session, 0);
+    memory = (uint8_t *)saddle_alloc(session, 4096);
+    ck_assert_ptr_nonnull(memory);
+}
+
+static void close_session(void)
+{
+    saddle_detach(session);
+    fake_engine_close(&engine);
+}
+
+/* The one command submitted, with what every operation carries. */
+static struct saddle_command expect(enum saddle_command_op code)
+{
+    struct saddle_command command = fake_expect(&engine, 0, code);
+
+    ck_assert_uint_eq(command.tag, op.tag);
+    ck_assert_uint_eq(command.timeout_ns, op.timeout_ns);
+    ck_assert_uint_eq(command.stream, op.stream);
+    ck_assert_uint_eq(command.reserved, 0);
+    ck_assert(!fake_take(&engine, 0, &(struct saddle_command){0}));
+    return command;
+}
+
+static uint64_t offset_of(const void *at)
+{
+    return (uint64_t)((const uint8_t *)at - engine.arena);
+}
+
+static void assert_refused(int result, const char *word)
+{
+    ck_assert_int_eq(result, -EINVAL);
+    ck_assert_msg(strstr(saddle_strerror(session), word), "\"%s\" lacks \"%s\"",
+                  saddle_strerror(session), word);
+    ck_assert(!fake_take(&engine, 0, &(struct saddle_command){0}));
+}
+
+START_TEST(services_and_hosts)
+{
+    struct saddle_command command;
+
+    ck_assert_int_eq(saddle_listen(channel, "echo", &op), 0);
+    command = expect(SADDLE_CMD_LISTEN);
+    ck_assert_uint_eq(command.flags, SADDLE_ENTRY_INLINE);
+    ck_assert_uint_eq(command.len, 5);
+    ck_assert_mem_eq(command.payload, "echo", 5);
+    ck_assert_int_eq(saddle_connect(channel, "fd00::1", "echo", &op), 0);
+    command = expect(SADDLE_CMD_CONNECT);
+    ck_assert_uint_eq(command.flags, SADDLE_ENTRY_INLINE);
+    ck_assert_uint_eq(command.len, 13);
+    ck_assert_mem_eq(command.payload, "fd00::1\0echo", 13);
+}
+END_TEST
+
+START_TEST(long_addresses_lie_in_the_arena_once)
+{
+    struct saddle_command first;
+    struct saddle_command again;
+    struct saddle_command other;
+
+    ck_assert_int_eq(saddle_connect(channel, LONG_NAME, LONG_NAME, &op), 0);
+    first = expect(SADDLE_CMD_CONNECT);
+    ck_assert_uint_eq(first.flags, 0);
+    ck_assert_uint_eq(first.len, 66);
+    ck_assert_mem_eq(engine.arena + first.buf, LONG_NAME "\0" LONG_NAME, 66);
+    ck_assert_int_eq(saddle_connect(channel, LONG_NAME "x", LONG_NAME, &op), 0);
+    other = expect(SADDLE_CMD_CONNECT);
+    ck_assert_uint_ne(first.buf, other.buf);
+    ck_assert_int_eq(saddle_connect(channel, LONG_NAME, LONG_NAME, &op), 0);
+    again = expect(SADDLE_CMD_CONNECT);
+    ck_assert_uint_eq(first.buf, again.buf);
+    ck_assert_mem_eq(engine.arena + first.buf, LONG_NAME "\0" LONG_NAME, 66);
+    /* Exactly an entry's payload still goes inline. */
+    ck_assert_int_eq(saddle_connect(channel, LONG_NAME, LONG_NAME + 2, &op), 0);
+    ck_assert_uint_eq(expect(SADDLE_CMD_CONNECT).flags, SADDLE_ENTRY_INLINE);
+    while (saddle_alloc(session, 64))
+        ;
+    ck_assert_int_eq(saddle_connect(channel, LONG_NAME "y", LONG_NAME, &op), -ENOMEM);
+}
+END_TEST
+
+START_TEST(handles)
+{
+    ck_assert_int_eq(saddle_accept(channel, 5, &op), 0);
+    ck_assert_uint_eq(expect(SADDLE_CMD_ACCEPT).handle, 5);
+    ck_assert_int_eq(saddle_reject(channel, 6, &op), 0);
+    ck_assert_uint_eq(expect(SADDLE_CMD_REJECT).handle, 6);
+    ck_assert_int_eq(saddle_close(channel, 7, &op), 0);
+    ck_assert_uint_eq(expect(SADDLE_CMD_CLOSE).handle, 7);
+    assert_refused(saddle_accept(channel, 0, &op), "handle");
+    assert_refused(saddle_reject(channel, 0, &op), "handle");
+    assert_refused(saddle_close(channel, 0, &op), "handle");
+}
+END_TEST
+
+START_TEST(sends_inline_up_to_64_bytes)
+{
+    uint8_t data[64];
+    struct saddle_command command;
+
+    for (uint32_t at = 0; at < sizeof(data); at++)
+        data[at] = fake_byte(at);
+    ck_assert_int_eq(saddle_send(channel, 3, data, 64, &op), 0);
+    command = expect(SADDLE_CMD_SEND);
+    ck_assert_uint_eq(command.handle, 3);
+    ck_assert_uint_eq(command.flags, SADDLE_ENTRY_INLINE);
+    ck_assert_uint_eq(command.len, 64);
+    ck_assert_mem_eq(command.payload, data, 64);
+    ck_assert_int_eq(saddle_send(channel, 3, memory, 65, &op), 0);
+    command = expect(SADDLE_CMD_SEND);
+    ck_assert_uint_eq(command.flags, 0);
+    ck_assert_uint_eq(command.len, 65);
+    ck_assert_uint_eq(command.buf, offset_of(memory));
+    ck_assert_int_eq(saddle_write(channel, 3, 11, 12, data, 1, &op), 0);
+    command = expect(SADDLE_CMD_WRITE);
+    ck_assert_uint_eq(command.flags, SADDLE_ENTRY_INLINE);
+    ck_assert_uint_eq(command.key, 11);
+    ck_assert_uint_eq(command.remote_offset, 12);
+}
+END_TEST
+
+START_TEST(memory_goes_by_offset)
+{
+    struct saddle_command command;
+
+    ck_assert_int_eq(saddle_post_recv(channel, 3, memory + 1, 4095, &op), 0);
+    command = expect(SADDLE_CMD_POST_RECV);
+    ck_assert_uint_eq(command.buf, offset_of(memory) + 1);
+    ck_assert_uint_eq(command.len, 4095);
+    ck_assert_int_eq(saddle_read(channel, 3, 11, 1ull << 40, memory, 1, &op), 0);
+    command = expect(SADDLE_CMD_READ);
+    ck_assert_uint_eq(command.handle, 3);
+    ck_assert_uint_eq(command.key, 11);
+    ck_assert_uint_eq(command.remote_offset, 1ull << 40);
+    ck_assert_uint_eq(command.buf, offset_of(memory));
+    ck_assert_int_eq(saddle_write(channel, 3, 11, 0, memory, 100, &op), 0);
+    ck_assert_uint_eq(expect(SADDLE_CMD_WRITE).buf, offset_of(memory));
+    ck_assert_int_eq(saddle_expose(channel, memory, 4096, SADDLE_READABLE, &op), 0);
+    command = expect(SADDLE_CMD_EXPOSE);
+    ck_assert_uint_eq(command.key, SADDLE_RIGHT_READ);
+    ck_assert_uint_eq(command.len, 4096);
+    ck_assert_int_eq(saddle_revoke(channel, 99, &op), 0);
+    ck_assert_uint_eq(expect(SADDLE_CMD_REVOKE).key, 99);
+}
+END_TEST
+
+START_TEST(no_options_are_all_zeroes)
+{
+    struct saddle_command command;
+
+    /* Whatever the entry held before. */
+    memset(engine.commands[0].queue.entries + sizeof(uint32_t), 0xff, 124);
+    ck_assert_int_eq(saddle_revoke(channel, 99, NULL), 0);
+    command = fake_expect(&engine, 0, SADDLE_CMD_REVOKE);
+    ck_assert_uint_eq(command.tag, 0);
+    ck_assert_uint_eq(command.timeout_ns, 0);
+    ck_assert_uint_eq(command.stream, 0);
+    ck_assert_uint_eq(command.flags, 0);
+    ck_assert_uint_eq(command.handle, 0);
+    ck_assert_uint_eq(command.buf, 0);
+    ck_assert_uint_eq(command.slot, 0);
+}
+END_TEST
+
+START_TEST(names_are_checked)
+{
+    char name[80];
+
+    memset(name, 'n', sizeof(name));
+    name[64] = '\0';
+    assert_refused(saddle_listen(channel, NULL, &op), "service");
+    assert_refused(saddle_listen(channel, "", &op), "service");
+    assert_refused(saddle_listen(channel, name, &op), name);
+    assert_refused(saddle_connect(channel, NULL, "echo", &op), "host");
+    assert_refused(saddle_connect(channel, "", "echo", &op), "host");
+    assert_refused(saddle_connect(channel, name, "echo", &op), "host");
+    assert_refused(saddle_connect(channel, "h", NULL, &op), "service");
+    assert_refused(saddle_connect(channel, "h", name, &op), "service");
+    name[63] = '\0';
+    ck_assert_int_eq(saddle_listen(channel, name, &op), 0);
+    ck_assert_mem_eq(expect(SADDLE_CMD_LISTEN).payload, name, 64);
+}
+END_TEST
+
+START_TEST(lengths_are_checked)
+{
+    assert_refused(saddle_send(channel, 1, memory, 0, &op), "0 bytes");
+    assert_refused(saddle_send(channel, 1, memory, SADDLE_MESSAGE_MAX + 1, &op), "67108865");
+    assert_refused(saddle_send(channel, 1, memory, SIZE_MAX, &op), "bytes");
+    assert_refused(saddle_send(channel, 1, NULL, 3, &op), "NULL");
+    assert_refused(saddle_write(channel, 1, 1, 0, memory, 0, &op), "saddle_write");
+    assert_refused(saddle_read(channel, 1, 1, 0, memory, 0, &op), "saddle_read");
+    assert_refused(saddle_post_recv(channel, 1, memory, 0, &op), "saddle_post_recv");
+    assert_refused(saddle_expose(channel, memory, 0, SADDLE_READABLE, &op), "region");
+    assert_refused(saddle_expose(channel, memory, 1ull << 32, SADDLE_READABLE, &op), "region");
+    assert_refused(saddle_expose(channel, memory, 64, 0, &op), "rights");
+    assert_refused(saddle_expose(channel, memory, 64, 4, &op), "rights");
+}
+END_TEST
+
+START_TEST(memory_is_checked)
+{
+    static uint8_t elsewhere[128];
+    uint8_t *end = engine.arena + engine.reply.heap_offset + FAKE_HEAP_BYTES;
+
+    assert_refused(saddle_send(channel, 1, elsewhere, 65, &op), "saddle_alloc");
+    assert_refused(saddle_send(channel, 1, NULL, 65, &op), "saddle_alloc");
+    assert_refused(saddle_read(channel, 1, 1, 0, elsewhere, 1, &op), "saddle_alloc");
+    assert_refused(saddle_post_recv(channel, 1, end - 64, 65, &op), "saddle_alloc");
+    assert_refused(saddle_write(channel, 1, 1, 0, end, 65, &op), "saddle_alloc");
+    /* Queues and receive slots are in the arena, but no application's memory. */
+    assert_refused(saddle_expose(channel, engine.arena, 4096, SADDLE_WRITABLE, &op),
+                   "saddle_alloc");
+    ck_assert_int_eq(saddle_post_recv(channel, 1, end - 65, 65, &op), 0);
+    expect(SADDLE_CMD_POST_RECV);
+}
+END_TEST
+
+START_TEST(options_are_checked)
+{
+    struct saddle_op wrong = op;
+
+    wrong.size = 0;
+    assert_refused(saddle_revoke(channel, 1, &wrong), "op->size is 0");
+    wrong.size = sizeof(wrong) + 8;
+    assert_refused(saddle_revoke(channel, 1, &wrong), "op->size");
+    wrong = op;
+    wrong.stream = SADDLE_STREAMS_MAX;
+    assert_refused(saddle_revoke(channel, 1, &wrong), "stream");
+    wrong = op;
+    wrong.tag = SADDLE_TAG_LIBRARY;
+    assert_refused(saddle_revoke(channel, 1, &wrong), "tag");
+    wrong.tag = UINT64_MAX;
+    assert_refused(saddle_revoke(channel, 1, &wrong), "tag");
+    wrong.tag = SADDLE_TAG_LIBRARY - 1;
+    ck_assert_int_eq(saddle_revoke(channel, 1, &wrong), 0);
+}
+END_TEST
+
+START_TEST(channels_are_apart)
+{
+    ck_assert_int_eq(saddle_revoke(saddle_channel(session, 1), 5, &op), 0);
+    ck_assert(!fake_take(&engine, 0, &(struct saddle_command){0}));
+    ck_assert_uint_eq(fake_expect(&engine, 1, SADDLE_CMD_REVOKE).key, 5);
+    ck_assert_ptr_null(saddle_channel(session, 2));
+    ck_assert_ptr_null(saddle_channel(session, UINT32_MAX));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("operation");
+    TCase *tcase = tcase_create("operation");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_add_checked_fixture(tcase, open_session, close_session);
+    tcase_add_test(tcase, services_and_hosts);
+    tcase_add_test(tcase, long_addresses_lie_in_the_arena_once);
+    tcase_add_test(tcase, handles);
+    tcase_add_test(tcase, sends_inline_up_to_64_bytes);
+    tcase_add_test(tcase, memory_goes_by_offset);
+    tcase_add_test(tcase, no_options_are_all_zeroes);
+    tcase_add_test(tcase, names_are_checked);
+    tcase_add_test(tcase, lengths_are_checked);
+    tcase_add_test(tcase, memory_is_checked);
+    tcase_add_test(tcase, options_are_checked);
+    tcase_add_test(tcase, channels_are_apart);
+    suite_add_tcase(suite, tcase);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
