@@ -1,0 +1,32 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "eal.h"
+
+#include <check.h>
+#include <rte_eal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void eal_start(void)
+{
+    /* 128 MiB: two pools of 4096 packets of 5000 bytes, with room to spare. */
+    char *arguments[] = {
+        "test", "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry",
+        "-m",   "128",       "--log-level", "error",    NULL,
+    };
+    int count = (int)(sizeof(arguments) / sizeof(arguments[0])) - 1;
+
+    if (rte_eal_init(count, arguments) < 0) {
+        fprintf(stderr, "EAL does not start\n");
+        exit(EXIT_FAILURE);
+    }
+}
+
+struct rte_mempool *eal_pool(const char *name, uint32_t packets)
+{
+    struct rte_mempool *pool =
+        rte_pktmbuf_pool_create(name, packets, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+
+    ck_assert_ptr_nonnull(pool);
+    return pool;
+}
