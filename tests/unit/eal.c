@@ -7,15 +7,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define WORD_BYTES 24u /* the longest argument fits */
+
 void eal_start(void)
 {
-    /* 128 MiB: two pools of 4096 packets of 5000 bytes, with room to spare. */
-    char *arguments[] = {
-        "test", "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry",
-        "-m",   "128",       "--log-level", "error",    NULL,
+    /* 128 MiB: two pools of 4096 packets of 5000 bytes, with room to spare. EAL wants its arguments
+     * writable. */
+    static char words[][WORD_BYTES] = {
+        "test",           "--no-huge", "--no-shconf", "--no-pci",
+        "--no-telemetry", "-m",        "128",         "--log-level=error",
     };
-    int count = (int)(sizeof(arguments) / sizeof(arguments[0])) - 1;
+    char *arguments[sizeof(words) / sizeof(words[0]) + 1] = {NULL};
+    int count = (int)(sizeof(words) / sizeof(words[0]));
 
+    for (int i = 0; i < count; i++)
+        arguments[i] = words[i];
     if (rte_eal_init(count, arguments) < 0) {
         fprintf(stderr, "EAL does not start\n");
         exit(EXIT_FAILURE);

@@ -96,12 +96,23 @@ struct rte_mbuf *frame_chain(struct rte_mempool *pool, const void *bytes, uint32
     return head;
 }
 
+void frame_borrow(struct rte_mbuf *packet, void *bytes, uint32_t length)
+{
+    memset(packet, 0, sizeof(*packet));
+    packet->buf_addr = bytes;
+    packet->buf_len = (uint16_t)length;
+    packet->data_len = (uint16_t)length;
+    packet->pkt_len = length;
+    packet->nb_segs = 1;
+    rte_mbuf_refcnt_set(packet, 1);
+}
+
 void frame_seal_ipv4(uint8_t *header)
 {
     struct rte_ipv4_hdr copy;
 
     memcpy(&copy, header, sizeof(copy));
     copy.hdr_checksum = 0;
-    copy.hdr_checksum = rte_ipv4_cksum(&copy);
+    copy.hdr_checksum = (uint16_t)~rte_raw_cksum(&copy, sizeof(copy));
     memcpy(header, &copy, sizeof(copy));
 }

@@ -36,7 +36,9 @@ struct rte_mbuf *frame_exact(struct rte_mempool *pool, const void *bytes, uint32
 /* A chain of segments of `step` bytes each, and an empty one behind every one. */
 struct rte_mbuf *frame_chain(struct rte_mempool *pool, const void *bytes, uint32_t length,
                              uint32_t step);
-/* Makes the checksum right of an IPv4 header without options. */
+/* A packet outside of any pool over `bytes`, for steps that neither allocate nor free. */
+void frame_borrow(struct rte_mbuf *packet, void *bytes, uint32_t length);
+/* Makes the checksum right of the first 20 bytes, whatever header length they claim. */
 void frame_seal_ipv4(uint8_t *header);
 
 #endif
