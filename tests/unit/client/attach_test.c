@@ -5,7 +5,7 @@
  * that lie. Nothing may be left open after a failure.
  */
 #include "client/channel.h"
-#include "fake_engine.h"
+#include "tests/unit/client/fake_engine.h"
 
 #include <check.h>
 #include <dirent.h>
@@ -264,7 +264,7 @@ END_TEST
 START_TEST(a_refusal_carries_its_reason)
 {
     answer.reply.error = -EACCES;
-    strcpy(answer.reply.reason, "uid 1000 may not attach");
+    snprintf(answer.reply.reason, sizeof(answer.reply.reason), "uid 1000 may not attach");
     answer.descriptors = 0;
     /* The channels need not follow. */
     answer.bytes = _i ? offsetof(struct saddle_attach_reply, channel) : sizeof(answer.reply);
@@ -277,7 +277,7 @@ START_TEST(a_version_nobody_has)
     answer.descriptors = 0;
     if (_i == 0) {
         answer.reply.error = -EPROTO;
-        strcpy(answer.reply.reason, "no common version of the ABI");
+        snprintf(answer.reply.reason, sizeof(answer.reply.reason), "no common version of the ABI");
         assert_refused(-EPROTO, "no common version");
     } else {
         answer.descriptors = 1 + 2 * FAKE_CHANNELS;

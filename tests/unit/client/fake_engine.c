@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
-#include "fake_engine.h"
+#include "tests/unit/client/fake_engine.h"
 
 #include <check.h>
 #include <fcntl.h>

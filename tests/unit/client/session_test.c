@@ -5,7 +5,7 @@
  */
 #include "client/channel.h"
 #include "client/session.h"
-#include "fake_engine.h"
+#include "tests/unit/client/fake_engine.h"
 
 #include <check.h>
 #include <errno.h>

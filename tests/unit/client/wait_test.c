@@ -5,7 +5,7 @@
  * they give up.
  */
 #include "client/channel.h"
-#include "fake_engine.h"
+#include "tests/unit/client/fake_engine.h"
 
 #include <check.h>
 #include <errno.h>
