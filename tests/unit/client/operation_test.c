@@ -100,7 +100,7 @@ START_TEST(long_addresses_lie_in_the_arena_once)
     ck_assert_uint_eq(first.buf, again.buf);
     ck_assert_mem_eq(engine.arena + first.buf, LONG_NAME "\0" LONG_NAME, 66);
     /* Exactly an entry's payload still goes inline. */
-    ck_assert_int_eq(saddle_connect(channel, LONG_NAME, LONG_NAME + 2, &op), 0);
+    ck_assert_int_eq(saddle_connect(channel, LONG_NAME, &LONG_NAME[2], &op), 0);
     ck_assert_uint_eq(expect(SADDLE_CMD_CONNECT).flags, SADDLE_ENTRY_INLINE);
     while (saddle_alloc(session, 64))
         ;
