@@ -20,7 +20,8 @@ static uint64_t explore_load(const void *word, size_t bytes);
 static void explore_store(void *word, uint64_t value);
 static uint32_t explore_exchange(const uint32_t *word, uint32_t value);
 
-#define QUEUE_LOAD(word, order)         ((__typeof__(*(word) + 0))explore_load(word, sizeof(*(word))))
+#define QUEUE_LOAD(word, order) ((__typeof__(*(word) + 0))explore_load(word, sizeof(*(word))))
+
 #define QUEUE_STORE(word, value, order) explore_store(word, value)
 #define DOORBELL_EXCHANGE(word, value)  explore_exchange(word, value)
 
