@@ -1,0 +1,242 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "control/attach.h"
+
+#include <check.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define REASON_BYTES 256
+
+static char folder[] = "/tmp/saddle-attach-test.XXXXXX";
+static char path[sizeof(folder) + 8];
+
+static void make_folder(void)
+{
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/s", folder);
+}
+
+/* Fails if anything was left in it. */
+static void remove_folder(void)
+{
+    ck_assert_int_eq(rmdir(folder), 0);
+}
+
+static uint32_t open_descriptors(void)
+{
+    DIR *all = opendir("/proc/self/fd");
+    uint32_t count = 0;
+    ck_assert_ptr_nonnull(all);
+    while (readdir(all))
+        count++;
+    closedir(all);
+    return count;
+}
+
+static struct attach_socket must_open(mode_t mode)
+{
+    struct attach_socket attach;
+    char reason[REASON_BYTES] = "";
+    int error = attach_open(&attach, path, mode, reason, sizeof(reason));
+    ck_assert_msg(error == 0, "%s", reason);
+    return attach;
+}
+
+START_TEST(test_open_and_close)
+{
+    uint32_t before = open_descriptors();
+    struct attach_socket attach = must_open(0640);
+    struct stat found;
+    ck_assert_int_eq(stat(path, &found), 0);
+    ck_assert(S_ISSOCK(found.st_mode));
+    ck_assert_uint_eq(found.st_mode & 0777, 0640);
+    attach_close(&attach);
+    attach_close(&attach);
+    ck_assert_int_eq(stat(path, &found), -1);
+    ck_assert_uint_eq(open_descriptors(), before);
+}
+END_TEST
+
+START_TEST(test_second_is_refused)
+{
+    struct attach_socket attach = must_open(0600), second;
+    char reason[REASON_BYTES] = "";
+    uint32_t before = open_descriptors();
+    ck_assert_int_eq(attach_open(&second, path, 0600, reason, sizeof(reason)), -EADDRINUSE);
+    ck_assert_ptr_nonnull(strstr(reason, path));
+    ck_assert_ptr_nonnull(strstr(reason, "another saddled"));
+    ck_assert_uint_eq(open_descriptors(), before);
+    /* The first is unharmed. */
+    struct stat found;
+    ck_assert_int_eq(stat(path, &found), 0);
+    attach_close(&attach);
+}
+END_TEST
+
+START_TEST(test_stale_is_replaced)
+{
+    struct attach_socket attach = must_open(0600);
+    /* As a killed daemon leaves it: closed, but not removed. */
+    close(attach.fd);
+    close(attach.lock_fd);
+    attach = must_open(0600);
+    attach_close(&attach);
+}
+END_TEST
+
+START_TEST(test_other_file_stays)
+{
+    struct attach_socket attach;
+    char reason[REASON_BYTES] = "";
+    int file = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    close(file);
+    ck_assert_int_eq(attach_open(&attach, path, 0600, reason, sizeof(reason)), -EEXIST);
+    ck_assert_ptr_nonnull(strstr(reason, path));
+    ck_assert_int_eq(unlink(path), 0);
+}
+END_TEST
+
+START_TEST(test_bad_paths)
+{
+    struct attach_socket attach;
+    char reason[REASON_BYTES] = "";
+    char longer[sizeof(attach.path) + 1];
+    ck_assert_int_eq(attach_open(&attach, "/nonexistent/s", 0600, reason, sizeof(reason)), -ENOENT);
+    ck_assert_ptr_nonnull(strstr(reason, "/nonexistent/s"));
+    memset(longer, 'x', sizeof(longer) - 1);
+    longer[sizeof(longer) - 1] = '\0';
+    ck_assert_int_eq(attach_open(&attach, longer, 0600, reason, sizeof(reason)), -ENAMETOOLONG);
+}
+END_TEST
+
+static void make_pair(int ends[2])
+{
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+}
+
+START_TEST(test_request_size)
+{
+    uint8_t bytes[sizeof(struct saddle_attach_request) + 8] = {0};
+    const size_t sizes[] = {1, sizeof(struct saddle_attach_request) - 1,
+                            sizeof(struct saddle_attach_request) + 1, sizeof(bytes)};
+    struct saddle_attach_request request;
+    struct saddle_attach_reply reply;
+    int ends[2];
+    make_pair(ends);
+    ck_assert_int_eq(attach_receive(ends[0], &request, &reply), -EAGAIN);
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        ck_assert_int_eq(send(ends[1], bytes, sizes[i], 0), (ssize_t)sizes[i]);
+        ck_assert_int_eq(attach_receive(ends[0], &request, &reply), -EPROTO);
+        ck_assert_int_eq(reply.error, -EPROTO);
+    }
+    bytes[0] = 7;
+    send(ends[1], bytes, sizeof(request), 0);
+    ck_assert_int_eq(attach_receive(ends[0], &request, &reply), 0);
+    ck_assert_mem_eq(&request, bytes, sizeof(request));
+    close(ends[1]);
+    ck_assert_int_eq(attach_receive(ends[0], &request, &reply), -ECONNRESET);
+    close(ends[0]);
+}
+END_TEST
+
+static void send_with_descriptors(int fd, size_t bytes, uint32_t count)
+{
+    union {
+        struct cmsghdr header;
+        uint8_t bytes[CMSG_SPACE(253 * sizeof(int))];
+    } control = {0};
+    uint8_t payload[sizeof(struct saddle_attach_request)] = {0};
+    struct iovec vector = {payload, bytes};
+    struct msghdr message = {.msg_iov = &vector,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = CMSG_SPACE(count * sizeof(int))};
+    control.header.cmsg_level = SOL_SOCKET;
+    control.header.cmsg_type = SCM_RIGHTS;
+    control.header.cmsg_len = CMSG_LEN(count * sizeof(int));
+    int *fds = (int *)(void *)CMSG_DATA(&control.header);
+    for (uint32_t i = 0; i < count; i++)
+        fds[i] = STDERR_FILENO;
+    ck_assert_int_eq(sendmsg(fd, &message, 0), (ssize_t)bytes);
+}
+
+START_TEST(test_request_with_descriptors)
+{
+    const uint32_t counts[] = {1, 2, 253};
+    struct saddle_attach_request request;
+    struct saddle_attach_reply reply;
+    int ends[2];
+    make_pair(ends);
+    uint32_t before = open_descriptors();
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        send_with_descriptors(ends[1], sizeof(request), counts[i]);
+        ck_assert_int_eq(attach_receive(ends[0], &request, &reply), -EPROTO);
+        ck_assert_ptr_nonnull(strstr(reply.reason, "descriptors"));
+        ck_assert_uint_eq(open_descriptors(), before);
+    }
+    close(ends[0]);
+    close(ends[1]);
+}
+END_TEST
+
+START_TEST(test_reply_carries_descriptors)
+{
+    struct saddle_attach_reply reply, got;
+    int fds[ATTACH_FDS_MAX];
+    int ends[2];
+    union {
+        struct cmsghdr header;
+        uint8_t bytes[CMSG_SPACE(sizeof(fds))];
+    } control;
+    struct iovec vector = {&got, sizeof(got)};
+    struct msghdr message = {.msg_iov = &vector,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof(control)};
+    make_pair(ends);
+    for (uint32_t i = 0; i < ATTACH_FDS_MAX; i++)
+        fds[i] = ends[0];
+    attach_refuse(&reply, -EACCES, "uid %d", 5);
+    ck_assert_int_eq(attach_send(ends[0], &reply, fds, ATTACH_FDS_MAX), 0);
+    ck_assert_int_eq(recvmsg(ends[1], &message, MSG_CMSG_CLOEXEC), sizeof(got));
+    ck_assert_int_eq(message.msg_flags & MSG_CTRUNC, 0);
+    ck_assert_uint_eq(control.header.cmsg_len, CMSG_LEN(sizeof(fds)));
+    ck_assert_int_eq(got.error, -EACCES);
+    ck_assert_str_eq(got.reason, "uid 5");
+    memcpy(fds, CMSG_DATA(&control.header), sizeof(fds));
+    for (uint32_t i = 0; i < ATTACH_FDS_MAX; i++)
+        close(fds[i]);
+    close(ends[1]);
+    ck_assert_int_lt(attach_send(ends[0], &reply, NULL, 0), 0);
+    close(ends[0]);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("control/attach");
+    TCase *tcase = tcase_create("attach");
+    tcase_add_checked_fixture(tcase, make_folder, remove_folder);
+    tcase_add_test(tcase, test_open_and_close);
+    tcase_add_test(tcase, test_second_is_refused);
+    tcase_add_test(tcase, test_stale_is_replaced);
+    tcase_add_test(tcase, test_other_file_stays);
+    tcase_add_test(tcase, test_bad_paths);
+    tcase_add_test(tcase, test_request_size);
+    tcase_add_test(tcase, test_request_with_descriptors);
+    tcase_add_test(tcase, test_reply_carries_descriptors);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

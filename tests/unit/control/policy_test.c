@@ -1,0 +1,89 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "control/policy.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define OWNER    900u
+#define STRANGER 1000u
+
+START_TEST(test_default)
+{
+    const struct policy policy = {.owner = OWNER};
+    struct policy_peer peer = {.uid = STRANGER, .gid = OWNER};
+    ck_assert(!policy_may_attach(&policy, &peer));
+    peer.uid = OWNER;
+    ck_assert(policy_may_attach(&policy, &peer));
+    peer.uid = 0;
+    ck_assert(policy_may_attach(&policy, &peer));
+}
+END_TEST
+
+START_TEST(test_rules)
+{
+    const struct policy_rule rules[] = {{POLICY_UID, 1001}, {POLICY_GID, 50}};
+    const struct policy policy = {OWNER, rules, 2};
+    struct policy_peer peer = {.uid = STRANGER, .gid = STRANGER};
+    ck_assert(!policy_may_attach(&policy, &peer));
+    peer.uid = 1001;
+    ck_assert(policy_may_attach(&policy, &peer));
+    peer.uid = 50; /* a uid is no gid */
+    ck_assert(!policy_may_attach(&policy, &peer));
+    peer.gid = 50;
+    ck_assert(policy_may_attach(&policy, &peer));
+    peer.gid = 1001;
+    ck_assert(!policy_may_attach(&policy, &peer));
+    peer.groups[0] = 51;
+    peer.groups[1] = 50;
+    peer.group_count = 1;
+    ck_assert(!policy_may_attach(&policy, &peer));
+    peer.group_count = 2;
+    ck_assert(policy_may_attach(&policy, &peer));
+}
+END_TEST
+
+START_TEST(test_anybody)
+{
+    const struct policy_rule rule = {POLICY_ANY, 0};
+    const struct policy policy = {OWNER, &rule, 1};
+    const struct policy_peer peer = {.uid = STRANGER, .gid = STRANGER};
+    ck_assert(policy_may_attach(&policy, &peer));
+}
+END_TEST
+
+START_TEST(test_identify)
+{
+    struct policy_peer peer;
+    gid_t groups[POLICY_GROUPS_MAX];
+    int ends[2];
+    int count = getgroups(POLICY_GROUPS_MAX, groups);
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+    ck_assert_int_eq(policy_identify(&peer, ends[0]), 0);
+    ck_assert_uint_eq(peer.uid, geteuid());
+    ck_assert_uint_eq(peer.gid, getegid());
+    ck_assert_int_eq(peer.pid, getpid());
+    ck_assert_int_eq((int)peer.group_count, count);
+    close(ends[0]);
+    close(ends[1]);
+    ck_assert_int_lt(policy_identify(&peer, -1), 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("control/policy");
+    TCase *tcase = tcase_create("policy");
+    tcase_add_test(tcase, test_default);
+    tcase_add_test(tcase, test_rules);
+    tcase_add_test(tcase, test_anybody);
+    tcase_add_test(tcase, test_identify);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

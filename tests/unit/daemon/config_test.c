@@ -1,0 +1,283 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/config.h"
+
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A pair of ports, an engine on each: what the cases below vary. */
+#define PORTS                                                                                      \
+    "ports:\n"                                                                                     \
+    "  - {name: a, driver: net_ring, peer: b}\n"                                                   \
+    "  - {name: b, driver: net_ring, peer: a}\n"
+#define ENGINES                                                                                    \
+    "engines:\n"                                                                                   \
+    "  - {name: x, port: a, addresses: [10.0.0.1]}\n"                                              \
+    "  - {name: y, port: b, addresses: [10.0.0.2]}\n"
+
+static struct config config;
+static struct schema_source source;
+
+static int parse(const char *text)
+{
+    source.file = "f";
+    return config_parse(&config, &source, text, strlen(text));
+}
+
+static void release(void)
+{
+    config_free(&config);
+}
+
+START_TEST(test_defaults)
+{
+    ck_assert_msg(parse(PORTS ENGINES) == 0, "%s", source.error);
+    ck_assert_str_eq(config.socket.path.text, "/run/saddle/attach.sock");
+    ck_assert_uint_eq(config.socket.mode, 0660);
+    ck_assert_uint_eq(config.memory, 256u << 20);
+    ck_assert_uint_eq(config.hugepages, CONFIG_HUGEPAGES_AUTO);
+    ck_assert_uint_eq(config.ports.count, 2);
+    ck_assert_uint_eq(config_port(&config, 1)->mtu, 1500);
+    ck_assert_uint_eq(config_port(&config, 1)->impair.loss, 0);
+    ck_assert_uint_eq(config_engine(&config, 0)->udp_port, 17000);
+    ck_assert_uint_eq(config_engine(&config, 0)->dead_after, 5000000000u);
+    /* One group for all engines. */
+    ck_assert_uint_eq(config.groups.count, 1);
+    ck_assert_uint_eq(config_group(&config, 0)->mode, CONFIG_SLEEP);
+    ck_assert_uint_eq(config_group(&config, 0)->engines.count, 2);
+    ck_assert_uint_eq(config.policy.count, 0);
+    ck_assert_uint_eq(config.limits.sessions_per_uid, 64);
+    ck_assert_ptr_eq(config_engine_on(&config, "b"), config_engine(&config, 1));
+    ck_assert_ptr_null(config_find_engine(&config, "z"));
+}
+END_TEST
+
+START_TEST(test_values)
+{
+    ck_assert_msg(parse("socket: {path: /tmp/s, mode: \"0600\"}\n"
+                        "memory: 64MiB\n"
+                        "hugepages: off\n"
+                        "ports:\n"
+                        "  - name: a\n"
+                        "    driver: net_null\n"
+                        "    mac: 02:00:00:00:00:09\n"
+                        "    impair: {loss: 0.5%, delay: 10us, seed: 7}\n"
+                        "engines:\n"
+                        "  - name: x\n"
+                        "    port: a\n"
+                        "    addresses: [10.0.0.1, 'fd00::1']\n"
+                        "    peers: [{name: p, address: 'fd00::2', mac: 02:00:00:00:00:0a}]\n"
+                        "    window: 32\n"
+                        "groups:\n"
+                        "  - {name: g, mode: spin, cpus: '0-1,3', engines: [x]}\n"
+                        "policy:\n"
+                        "  - {uid: 1000, allow: attach}\n"
+                        "  - {gid: 50, allow: attach}\n"
+                        "  - {any: true, allow: attach}\n"
+                        "limits: {memory_per_uid: 1GiB, handshake_timeout: 100ms}\n") == 0,
+                  "%s", source.error);
+    cpu_set_t cpus;
+    const struct config_rule *rules = config.policy.items;
+    ck_assert_uint_eq(config.socket.mode, 0600);
+    ck_assert_uint_eq(config_port(&config, 0)->impair.loss, 5000);
+    ck_assert_uint_eq(config_port(&config, 0)->impair.delay, 10000);
+    ck_assert_uint_eq(config_engine(&config, 0)->addresses.count, 2);
+    ck_assert_uint_eq(config_engine(&config, 0)->peers.count, 1);
+    ck_assert_uint_eq(config_group(&config, 0)->mode, CONFIG_SPIN);
+    ck_assert_int_eq(config_cpus(config_group(&config, 0)->cpus.text, &cpus), 0);
+    ck_assert_int_eq(CPU_COUNT(&cpus), 3);
+    ck_assert(CPU_ISSET(3, &cpus));
+    ck_assert_uint_eq(config.policy.count, 3);
+    ck_assert_uint_eq(rules[0].uid, 1000);
+    ck_assert_uint_eq(rules[0].gid, SCHEMA_UNSET);
+    ck_assert_uint_eq(rules[2].any, 1);
+    ck_assert_uint_eq(config.limits.memory_per_uid, 1u << 30);
+}
+END_TEST
+
+/* A document, and the one line that names what is wrong with it. */
+static const struct wrong {
+    const char *text;
+    const char *line;
+} wrongs[] = {
+    {"", "f:1:1: the file is empty"},
+    {"# nothing\n", "f:1:1: the file is empty"},
+    {"[1, 2]", "f:1:1: keys with values expected"},
+    {"word", "f:1:1: keys with values expected"},
+    {"a: b: c", "f:1:5: not YAML: mapping values are not allowed in this context"},
+    {"memory: [", "f:2:1: not YAML: did not find expected node content"},
+    {"memory: \"\xff\"", "f:1:1: not YAML: invalid leading UTF-8 octet"},
+    {"--- {memory: 64MiB}\n--- {memory: 64MiB}", "f:2:5: a second document"},
+    {PORTS ENGINES "---\nmemory: 64MiB", "f:8:1: a second document"},
+    {"memroy: 64MiB\n", "f:1:1: unknown key \"memroy\" (did you mean \"memory\"?)"},
+    {"colour: red\n", "f:1:1: unknown key \"colour\""},
+    {"? [a]\n: b\n", "f:1:3: a key is a word"},
+    {"ports:\n  - name: a\n    driver: net_ring\n    adress: x\n", "f:4:5: unknown key \"adress\""},
+    {"memory: 64MiB\nmemory: 65MiB\n",
+     "f:2:1: the key \"memory\" stands here twice, first in line 1"},
+    {"memory:\n", "f:1:8: memory: a value is missing"},
+    {"memory: [1]\n", "f:1:9: memory: one value expected"},
+    {"memory: \"a\\0b\"\n", "f:1:9: memory: the value holds a NUL"},
+    {"memory: 64\n", "f:1:9: memory: \"64\" needs a unit (B, KiB, MiB, GiB)"},
+    {"memory: 64MB\n", "f:1:9: memory: \"64MB\" needs a unit (B, KiB, MiB, GiB)"},
+    {"memory: 10us\n", "f:1:9: memory: \"10us\" needs a unit (B, KiB, MiB, GiB)"},
+    {"memory: lots\n", "f:1:9: memory: \"lots\" is not a number"},
+    {"memory: 1MiB\n", "f:1:9: memory: 1MiB is not from 32MiB to 1024GiB"},
+    {"memory: 9999999999GiB\n", "f:1:9: memory: 9999999999GiB is not from 32MiB to 1024GiB"},
+    {"hugepages: maybe\n", "f:1:12: hugepages: \"maybe\" is none of auto, off, required"},
+    {"socket: {mode: 660}", "f:1:16: mode: \"660\" is not a number in octal (0660)"},
+    {"socket: /tmp/s", "f:1:9: keys with values expected"},
+    {"limits: {handshake_timeout: 5}",
+     "f:1:29: handshake_timeout: \"5\" needs a unit (ns, us, ms, s)"},
+    {"ports: {}", "f:1:8: ports: a list expected"},
+    {"ports: [a]", "f:1:9: keys with values expected"},
+    {"ports:\n  - {driver: net_null}", "f:2:5: the key \"name\" is missing"},
+    {"ports:\n  - {name: a}", "f:2:5: the key \"driver\" is missing"},
+    {"ports:\n  - {name: 'a b', driver: net_null}",
+     "f:2:12: name: \"a b\" is no name (letters, digits, '.', '_', '-')"},
+    {"ports:\n  - {name: \"a\\nb\", driver: net_null}",
+     "f:2:12: name: \"a?b\" is no name (letters, digits, '.', '_', '-')"},
+    {"ports:\n  - {name: abcdefghijklmnopqrstuvwxyz, driver: net_null}",
+     "f:2:12: name: \"abcdefghijklmnopqrstuvwxyz\" is longer than 20 characters"},
+    {"ports:\n  - {name: a, driver: e1000}",
+     "f:2:23: driver: \"e1000\" is none of net_ring, net_null"},
+    {"ports:\n  - {name: a, driver: net_null, mtu: 100}",
+     "f:2:38: mtu: 100 is not from 1280 to 9000"},
+    {"ports:\n  - {name: a, driver: net_null, mtu: 1500B}",
+     "f:2:38: mtu: \"1500B\" is not a plain number"},
+    {"ports:\n  - {name: a, driver: net_null, impair: {loss: 0.05}}",
+     "f:2:48: loss: \"0.05\" needs a unit (%)"},
+    {"ports:\n  - {name: a, driver: net_null, impair: {loss: 101%}}",
+     "f:2:48: loss: 101% is not from 0% to 100%"},
+    {PORTS "  - {name: a, driver: net_null}\n" ENGINES,
+     "f:4:12: \"a\" is named twice, first in line 2"},
+    {PORTS "memory: 64MiB\n", "f:1:1: there is no engine"},
+    {"ports:\n  - {name: a, driver: net_ring}\n" ENGINES,
+     "f:2:5: port \"a\": the key \"peer\" is missing"},
+    {"ports:\n  - {name: a, driver: net_ring, peer: a}\n" ENGINES,
+     "f:2:39: peer: there is no other port \"a\""},
+    {"ports:\n  - {name: a, driver: net_ring, peer: c}\n" ENGINES,
+     "f:2:39: peer: there is no other port \"c\""},
+    {"ports:\n  - {name: a, driver: net_ring, peer: b}\n  - {name: b, driver: net_null}\n" ENGINES,
+     "f:2:39: peer: port \"b\" does not have \"a\" as its peer"},
+    {"ports:\n  - {name: a, driver: net_null, peer: b}\n" ENGINES,
+     "f:2:39: peer: \"a\" has driver net_null, and only net_ring joins ports"},
+    {"ports:\n  - {name: a, driver: net_ring, peer: b}\n"
+     "  - {name: b, driver: net_ring, peer: a, mtu: 5000}\n" ENGINES,
+     "f:2:5: mtu: ports \"a\" and \"b\" differ"},
+    {"ports:\n  - {name: a, driver: net_null, mac: 01:00:00:00:00:01}\n" ENGINES,
+     "f:2:38: mac: \"01:00:00:00:00:01\" is no unicast Ethernet address (02:00:00:00:00:01)"},
+    {PORTS "engines: [{name: x, port: c, addresses: [10.0.0.1]}]",
+     "f:4:27: port: there is no port \"c\""},
+    {PORTS ENGINES "  - {name: z, port: a, addresses: [10.0.0.3]}\n",
+     "f:7:21: port: \"a\" already belongs to engine \"x\""},
+    {PORTS "engines: [{name: x, port: a}]",
+     "f:4:11: engine \"x\": the key \"addresses\" is missing"},
+    {PORTS "engines: [{name: x, port: a, addresses: [10.0.0]}]",
+     "f:4:42: addresses: \"10.0.0\" is no IP address"},
+    {PORTS "engines: [{name: x, port: a, addresses: [\"1\\n2\"]}]",
+     "f:4:42: addresses: \"1?2\" is no IP address"},
+    {PORTS "engines: [{name: x, port: a, addresses: [fd00::1, 'fd00:0::1']}]",
+     "f:4:51: addresses: fd00:0::1 is already used by engine \"x\""},
+    {PORTS "engines: [{name: x, port: a, addresses: [1,2,3,4,5,6,7,8,9]}]",
+     "f:4:41: addresses: 9 entries, at most 8"},
+    {PORTS "engines: [{name: x, port: a, addresses: [10.0.0.1], rto_min: 1s}]",
+     "f:4:11: engine \"x\": rto_max is below rto_min"},
+    {PORTS "engines: [{name: x, port: a, addresses: [10.0.0.1], udp_port: 65536}]",
+     "f:4:63: udp_port: 65536 is not from 1 to 65535"},
+    {PORTS "engines: [{name: x, port: a, addresses: [10.0.0.1],\n"
+           "  peers: [{name: p, address: nowhere, mac: 02:00:00:00:00:01}]}]",
+     "f:5:30: address: \"nowhere\" is no IP address"},
+    {PORTS ENGINES "groups: [{name: g, engines: [x]}]", "f:6:5: engine \"y\" is in no group"},
+    {PORTS ENGINES "groups: [{name: g, engines: [x, z]}]",
+     "f:7:33: engines: there is no engine \"z\""},
+    {PORTS ENGINES "groups: [{name: g, engines: [x, y]}, {name: h, engines: [y]}]",
+     "f:7:58: engines: \"y\" is in a group already, in line 7"},
+    {PORTS ENGINES "groups: [{name: g, mode: fast, engines: [x, y]}]",
+     "f:7:26: mode: \"fast\" is none of spin, sleep"},
+    {PORTS ENGINES "groups: [{name: g, cpus: '1-', engines: [x, y]}]",
+     "f:7:26: cpus: \"1-\" is no list of CPUs (0-2,5)"},
+    {PORTS ENGINES "policy: [{allow: attach}]",
+     "f:7:10: a rule has one of uid, gid and any, not 0"},
+    {PORTS ENGINES "policy: [{uid: 1, any: true, allow: attach}]",
+     "f:7:10: a rule has one of uid, gid and any, not 2"},
+    {PORTS ENGINES "policy: [{uid: 1}]", "f:7:10: the key \"allow\" is missing"},
+    {PORTS ENGINES "policy: [{uid: alice, allow: attach}]",
+     "f:7:16: uid: \"alice\" is not a number"},
+};
+
+START_TEST(test_wrong)
+{
+    for (size_t i = 0; i < sizeof(wrongs) / sizeof(wrongs[0]); i++) {
+        ck_assert_int_eq(parse(wrongs[i].text), -EINVAL);
+        ck_assert_str_eq(source.error, wrongs[i].line);
+        config_free(&config);
+    }
+}
+END_TEST
+
+/* The effective configuration, loaded again, is the same. */
+START_TEST(test_print_and_parse)
+{
+    char *first = NULL, *second = NULL;
+    size_t first_length, second_length;
+    ck_assert_int_eq(parse(PORTS ENGINES "policy: [{uid: 1, allow: attach}]"), 0);
+    FILE *stream = open_memstream(&first, &first_length);
+    config_print(&config, stream);
+    fclose(stream);
+    config_free(&config);
+    ck_assert_msg(parse(first) == 0, "%s in\n%s", source.error, first);
+    stream = open_memstream(&second, &second_length);
+    config_print(&config, stream);
+    fclose(stream);
+    ck_assert_str_eq(first, second);
+    free(first);
+    free(second);
+}
+END_TEST
+
+START_TEST(test_cpus)
+{
+    const char *bad[] = {"x", "-1", "1-", "3-1", "1,", ",1", "1 2", "1024", "99999999999999999999"};
+    cpu_set_t cpus;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        ck_assert_int_eq(config_cpus(bad[i], &cpus), -EINVAL);
+    ck_assert_int_eq(config_cpus("", &cpus), 0);
+    ck_assert_int_eq(CPU_COUNT(&cpus), 0);
+    ck_assert_int_eq(config_cpus("1023", &cpus), 0);
+    ck_assert(CPU_ISSET(1023, &cpus));
+}
+END_TEST
+
+START_TEST(test_files)
+{
+    source.file = "/nonexistent/f";
+    ck_assert_int_eq(config_load(&config, &source), -ENOENT);
+    ck_assert_str_eq(source.error, "/nonexistent/f: No such file or directory");
+    source.file = "/";
+    ck_assert_int_eq(config_load(&config, &source), -EISDIR);
+    source.file = "/dev/zero";
+    ck_assert_int_eq(config_load(&config, &source), -EFBIG);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("daemon/config");
+    TCase *tcase = tcase_create("config");
+    tcase_add_checked_fixture(tcase, NULL, release);
+    tcase_add_test(tcase, test_defaults);
+    tcase_add_test(tcase, test_values);
+    tcase_add_test(tcase, test_wrong);
+    tcase_add_test(tcase, test_print_and_parse);
+    tcase_add_test(tcase, test_cpus);
+    tcase_add_test(tcase, test_files);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
