@@ -290,6 +290,8 @@ static void welcome(struct server *server, int fd)
     client->deadline = server->now + server->config.handshake_timeout_ns;
     if (watch(server, fd, (uint32_t)(client - server->clients), client->generation))
         client_free(client);
+    else
+        client_request(server, client); /* most have sent it by now, or are gone */
 }
 
 /* Out of descriptors: takes one connection with the spare one and hangs up on it, so that the
@@ -357,8 +359,11 @@ static void sweep(struct server *server)
         struct client *client = &server->clients[i];
         int error = client->state == CLIENT_ATTACHED ? session_error(client->session) : 0;
 
-        if (error)
+        /* Of what an engine finds wrong it tells the application itself, and in more detail. */
+        if (error == -EFAULT)
             client_expel(server, client, error, explain(error, line));
+        else if (error)
+            client_detach(server, client, explain(error, line));
     }
 }
 
@@ -394,7 +399,6 @@ static void dispatch(struct server *server, const struct epoll_event *event)
 
     switch (slot) {
     case SOURCE_LISTEN:
-        accept_clients(server);
         break;
     case SOURCE_SIGNAL:
         take_signal(server);
@@ -421,8 +425,10 @@ int server_run(struct server *server, struct engine *const *engines, uint32_t en
         if (count < 0 && errno != EINTR)
             return -errno;
         server->now = clock_now(&clock_machine);
+        /* Newcomers last: those who are here first make room. */
         for (int i = 0; i < count; i++)
             dispatch(server, &events[i]);
+        accept_clients(server);
     }
     return 0;
 }
