@@ -1,0 +1,155 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Connections: from CONNECT or an incoming OPEN to the CLOSE handshake.
+ *
+ *     caller: OPENING --OPENED--> OPEN          callee: INCOMING --ACCEPT--> OPEN
+ *     OPEN --close wanted, all answered--> CLOSING --CLOSED--> free
+ *     OPEN --peer's CLOSE, or the flow ended--> DEAD --application's CLOSE--> free
+ *
+ * An application's close waits in OPEN (`closing` set) until everything it sent has been answered.
+ * A dead connection is kept so that its handle answers -ENOTCONN, until the application closes it
+ * or its place is needed. A connection whose session is gone goes to CLOSING at once.
+ *
+ * CLOSE counts the answers that its sender has given (entries of DELIVERED, READ_DATA, DONE); the
+ * receiver processes it when it has all of them, since packets overtake each other.
+ *
+ * The number that peers use is the handle; so what is late for a connection that is no more meets a
+ * newer generation, and is dropped.
+ *
+ * Ownership: a table in the engine. Threads: the engine's.
+ */
+#ifndef ENGINES_PONY_CONNECTION_H
+#define ENGINES_PONY_CONNECTION_H
+
+#include "engines/pony/operation.h"
+#include "engines/pony/path.h"
+
+#define CONNECTION_ISSUED_MAX 128u /* one-sided operations begun; more wait here */
+
+enum connection_state {
+    CONNECTION_FREE,
+    CONNECTION_OPENING,
+    CONNECTION_INCOMING,
+    CONNECTION_OPEN,
+    CONNECTION_REFUSING, /* only OPENED with `error` is left to be sent */
+    CONNECTION_CLOSING,  /* CLOSED is awaited */
+    CONNECTION_LEAVING,  /* only CLOSED is left to be sent */
+    CONNECTION_DEAD,
+};
+
+/* Control operations that are to be sent. */
+#define CONNECTION_SAY_OPEN    0x01u
+#define CONNECTION_SAY_OPENED  0x02u
+#define CONNECTION_SAY_CREDIT  0x04u
+#define CONNECTION_SAY_STARVED 0x08u
+#define CONNECTION_SAY_CLOSE   0x10u
+#define CONNECTION_SAY_CLOSED  0x20u
+
+/* Events that are to be announced. */
+#define CONNECTION_EVENT_INCOMING 0x01u
+#define CONNECTION_EVENT_CLOSED   0x02u
+
+struct connection {
+    struct list path_node;
+    struct list ring;         /* the path's, while it has something to say */
+    struct list session_node; /* or upper->dead's, when it has no session */
+    struct list dead;         /* upper->dead */
+    struct list notice;       /* its channel's, while it has events */
+    struct list thirst;       /* its session's, while the peer wants credits */
+    struct list streams;
+    struct list active;  /* streams with messages that may be begun */
+    struct list thirsty; /* streams that wait for credits */
+    struct list posted, filling;
+    struct list wanted, issued;
+    struct list sending; /* operations with bytes to send, in turn */
+    struct list answers; /* slots to which something is due */
+    struct list served;  /* a peer's operations in progress */
+    struct list serving; /* those of them with something to say, in turn */
+    struct upper *upper;
+    struct path *path;            /* NULL once the flow is gone, or nothing is left to say */
+    struct pony_session *session; /* NULL once the application is gone */
+    struct service *service;      /* while INCOMING */
+    struct operation *opening, *closing;
+    uint64_t tag;
+    uint32_t number;                            /* handle, and what the peer calls it */
+    uint32_t peer;                              /* the peer's number; 0 while unknown */
+    uint32_t credits_allowed, credits_used;     /* by the peer, for our messages */
+    uint32_t credits_granted, credits_consumed; /* for the peer's */
+    uint32_t answers_given, answers_taken;
+    uint32_t close_answers; /* what the peer's CLOSE counted */
+    uint32_t unanswered; /* messages accepted from the application and not answered by the peer */
+    uint32_t issued_count, served_count;
+    int32_t error; /* why it ended: status of CLOSED, or reason of CLOSE */
+    uint16_t generation;
+    uint16_t stream_count;
+    uint8_t state; /* enum connection_state */
+    uint8_t channel;
+    uint8_t say;    /* CONNECTION_SAY_* */
+    uint8_t events; /* CONNECTION_EVENT_* */
+    bool close_received;
+    bool close_wanted;            /* while DEAD: the peer's CLOSED is awaited */
+    bool announced;               /* the application knows the handle */
+    uint8_t data_turn;            /* messages, operations' bytes and served bytes take turns */
+    char name[SADDLE_NAME_BYTES]; /* the service that OPEN asks for */
+};
+
+/* Commands. */
+void connection_connect(struct pony_session *session, uint32_t channel,
+                        const struct saddle_command *command);
+void connection_accept(struct pony_session *session, uint32_t channel,
+                       const struct saddle_command *command);
+void connection_reject(struct pony_session *session, uint32_t channel,
+                       const struct saddle_command *command);
+void connection_close(struct pony_session *session, uint32_t channel,
+                      const struct saddle_command *command);
+/* The open connection that a command names, if it belongs to this session and channel: 0, -EBADF,
+ * -ENOTCONN. */
+int connection_of_handle(struct pony_session *session, uint32_t channel, uint32_t handle,
+                         struct connection **connection);
+
+/* Operations from the peer; `number` is what the peer called. */
+void connection_on_open(struct upper *upper, struct path *path, const struct wire_op *op,
+                        const uint8_t *payload);
+void connection_on_opened(struct upper *upper, struct path *path, const struct wire_op *op,
+                          const uint8_t *payload);
+void connection_on_close(struct upper *upper, struct path *path, const struct wire_op *op,
+                         const uint8_t *payload);
+void connection_on_closed(struct connection *connection);
+/* The connection with this number on this path, or NULL. */
+struct connection *connection_find(struct upper *upper, uint32_t number);
+
+/* Something changed that may have made it say or announce more. */
+void connection_schedule(struct connection *connection);
+void connection_notice(struct connection *connection);
+/* An answer from the peer was counted, or all of ours may be complete: goes on with closing. */
+void connection_advance(struct connection *connection);
+
+/* Writes what it has to say: control operations and one fragment. True if it has more to say. *full
+ * tells that the packet had no room for it. */
+bool connection_fill(struct connection *connection, struct packet *packet, bool *full);
+/* Announces its events: false if the channel had no room for all. */
+bool connection_announce(struct connection *connection);
+
+/* The peer broke a rule, or a table is full: ends this connection on both sides. */
+void connection_abort(struct connection *connection, int error);
+/* The application is gone. */
+void connection_disown(struct connection *connection);
+/* The flow is gone. */
+void connection_lost(struct connection *connection, int error);
+/* Deadlines. */
+void connection_open_expired(struct operation *operation);
+void connection_close_expired(struct operation *operation);
+/* Refuses a caller that was not accepted; the application knows it no more. */
+void connection_refuse(struct connection *connection, int error);
+
+/* Ends whatever still goes on in it, without a word to the peer, and frees it. */
+void connection_free(struct connection *connection);
+/* Nothing is left to say to the peer. */
+void connection_leave(struct connection *connection);
+/* Dead, and everybody has been told: its place may be taken when all others are. */
+void connection_bury(struct connection *connection);
+/* An empty connection of this generation of its index. */
+void connection_init(struct connection *connection, struct upper *upper, uint16_t generation);
+
+#endif

@@ -1,0 +1,472 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "engines/pony/incoming.h"
+
+#include "engines/pony/payload.h"
+
+#define ANSWERS_PER_OPERATION 32u /* entries of one DELIVERED: its bytes lie on the stack */
+
+/* Something has to be said to the peer about this message. */
+static void due(struct slot *slot, enum slot_due what)
+{
+    slot->due = (uint8_t)what;
+    if (list_empty(&slot->answer))
+        list_push(&slot->connection->answers, &slot->answer);
+    connection_schedule(slot->connection);
+}
+
+static void answer(struct slot *slot, uint16_t status)
+{
+    slot->status = status;
+    due(slot, SLOT_DUE_ANSWER);
+    connection_notice(slot->connection);
+}
+
+static struct operation *buffer_for(struct connection *connection, uint32_t length)
+{
+    struct list *node;
+
+    LIST_EACH(node, &connection->posted)
+    {
+        struct operation *operation = LIST_OF(node, struct operation, node);
+        if (operation->len >= length)
+            return operation;
+    }
+    return NULL;
+}
+
+/* Gives posted buffers to offers whose predecessors have all begun. */
+static void match(struct stream *stream)
+{
+    struct connection *connection = stream->connection;
+    uint32_t expected = stream->receive_next;
+    struct list *node;
+
+    if (stream->unmatched == 0)
+        return;
+    LIST_EACH(node, &stream->incoming)
+    {
+        struct slot *slot = LIST_OF(node, struct slot, node);
+        if (slot->id != expected++)
+            return;
+        struct operation *buffer =
+            slot->state == SLOT_OFFERED ? buffer_for(connection, slot->length) : NULL;
+        if (!buffer)
+            continue;
+        buffer->state = OPERATION_FILLING;
+        list_move(&connection->filling, &buffer->node);
+        slot->buffer = buffer;
+        slot->state = SLOT_FILLING;
+        slot->waiting = false;
+        stream->unmatched--;
+        due(slot, SLOT_DUE_PULL);
+    }
+}
+
+static void match_all(struct connection *connection)
+{
+    struct list *node;
+
+    LIST_EACH(node, &connection->streams)
+    match(LIST_OF(node, struct stream, node));
+}
+
+void incoming_post(struct pony_session *session, uint32_t channel,
+                   const struct saddle_command *command)
+{
+    struct connection *connection;
+    int error = connection_of_handle(session, channel, command->handle, &connection);
+
+    if (!error && (command->len == 0 || (command->flags & SADDLE_ENTRY_INLINE) ||
+                   !session_owns(session, command->buf, command->len)))
+        error = -EINVAL;
+    if (error) {
+        session_answer(session, channel, command, error, 0, 0);
+        return;
+    }
+    struct operation *operation = operation_take(session, channel, command);
+    operation->state = OPERATION_POSTED;
+    operation->connection = connection;
+    list_push(&connection->posted, &operation->node);
+    match_all(connection);
+}
+
+/* The message will not be: its turn passes, and the peer is told. A buffer goes back to where it
+ * was, before all others. */
+static void fail(struct slot *slot, uint16_t status)
+{
+    struct connection *connection = slot->connection;
+    struct operation *buffer = slot->buffer;
+
+    if (slot->state == SLOT_OFFERED)
+        slot->stream->unmatched--;
+    slot->state = SLOT_SKIPPED;
+    slot->waiting = false;
+    slot->buffer = NULL;
+    counter_add(&connection->upper->counters.messages_failed, 1);
+    answer(slot, status);
+    if (!buffer)
+        return;
+    buffer->state = OPERATION_POSTED;
+    list_remove(&buffer->node);
+    list_after(&connection->posted, &buffer->node);
+    match_all(connection);
+}
+
+void incoming_expired(struct operation *operation)
+{
+    struct connection *connection = operation->connection;
+    struct list *stream_node, *node;
+
+    LIST_EACH(stream_node, &connection->streams)
+    {
+        struct stream *stream = LIST_OF(stream_node, struct stream, node);
+        LIST_EACH(node, &stream->incoming)
+        {
+            struct slot *slot = LIST_OF(node, struct slot, node);
+            if (slot->buffer != operation)
+                continue;
+            if (slot->state == SLOT_READY) /* it only waits for its turn */
+                return;
+            slot->buffer = NULL;
+            fail(slot, ETIMEDOUT);
+            operation_finish(operation, -ETIMEDOUT);
+            return;
+        }
+    }
+    operation_finish(operation, -ETIMEDOUT);
+}
+
+/* Complete: the bytes lie in the application's memory. */
+static void ready(struct slot *slot)
+{
+    struct upper *upper = slot->connection->upper;
+
+    slot->state = SLOT_READY;
+    if (slot->buffer)
+        list_remove(&slot->buffer->node);
+    counter_add(&upper->counters.messages_received, 1);
+    counter_add(&upper->counters.message_bytes_received, slot->length);
+    answer(slot, 0);
+}
+
+static struct slot *find(struct stream *stream, uint32_t id)
+{
+    for (struct list *node = stream->incoming.prev; node != &stream->incoming; node = node->prev) {
+        struct slot *slot = LIST_OF(node, struct slot, node);
+        if (slot->id == id)
+            return slot;
+        if (id - stream->receive_next > slot->id - stream->receive_next)
+            return NULL;
+    }
+    return NULL;
+}
+
+bool incoming_insert(struct stream *stream, struct slot *slot)
+{
+    struct list *place = stream->incoming.prev;
+    uint32_t distance = slot->id - stream->receive_next;
+
+    for (; place != &stream->incoming; place = place->prev) {
+        uint32_t other = LIST_OF(place, struct slot, node)->id - stream->receive_next;
+        if (other == distance)
+            return false;
+        if (other < distance)
+            break;
+    }
+    list_remove(&slot->node);
+    list_after(place, &slot->node);
+    slot->stream = stream;
+    return true;
+}
+
+/* The slot of the message that an operation speaks of, begun if it is new. NULL if it has passed,
+ * or a rule was broken; then the connection is over. */
+static struct slot *slot_of(struct connection *connection, const struct wire_op *op, bool *fresh)
+{
+    struct stream *stream = stream_get(connection, op->stream);
+
+    *fresh = false;
+    if (!stream) {
+        connection_abort(connection, op->stream < SADDLE_STREAMS_MAX ? -ENOMEM : -EPROTO);
+        return NULL;
+    }
+    if ((int32_t)(op->id - stream->receive_next) < 0)
+        return NULL;
+    struct slot *slot = find(stream, op->id);
+    if (slot)
+        return slot;
+    if (!session_credit_use(connection)) {
+        connection_abort(connection, -EPROTO);
+        return NULL;
+    }
+    slot = session_slot_take(connection);
+    slot->id = op->id;
+    slot->number = op->stream;
+    slot->state = SLOT_PARTIAL;
+    incoming_insert(stream, slot);
+    *fresh = true;
+    return slot;
+}
+
+void incoming_on_fragment(struct connection *connection, const struct wire_op *op,
+                          const uint8_t *payload)
+{
+    bool fresh;
+    struct slot *slot = slot_of(connection, op, &fresh);
+
+    if (!slot)
+        return;
+    if (fresh)
+        match(slot->stream);
+    if (slot->state == SLOT_SKIPPED)
+        return;
+    uint64_t end = (uint64_t)op->offset + op->length;
+    if (slot->state != SLOT_PARTIAL || end > SADDLE_EAGER_MAX ||
+        slot->received + op->length > SADDLE_EAGER_MAX ||
+        (slot->length && (end > slot->length || (op->flags & WIRE_OP_LAST)))) {
+        connection_abort(connection, -EPROTO);
+        return;
+    }
+    uint8_t *to = session_slot_bytes(connection->session, slot) + op->offset;
+    slot->received += op->length;
+    if (crc32c_copy(CRC32C_START, to, payload, op->length) != op->payload_crc) {
+        counter_add(&connection->upper->counters.payload_damaged, 1);
+        fail(slot, EBADMSG);
+        return;
+    }
+    if (op->flags & WIRE_OP_LAST)
+        slot->length = (uint32_t)end;
+    if (slot->length && slot->received >= slot->length)
+        ready(slot);
+}
+
+void incoming_on_offer(struct connection *connection, const struct wire_op *op)
+{
+    bool fresh;
+    struct slot *slot = slot_of(connection, op, &fresh);
+
+    if (!slot)
+        return;
+    if (!fresh && slot->state == SLOT_SKIPPED)
+        return;
+    if (!fresh || op->offset <= SADDLE_EAGER_MAX || op->offset > SADDLE_MESSAGE_MAX) {
+        connection_abort(connection, -EPROTO);
+        return;
+    }
+    slot->large = true;
+    slot->state = SLOT_OFFERED;
+    slot->length = op->offset;
+    slot->waiting = true;
+    slot->stream->unmatched++;
+    match(slot->stream);
+    if (slot->waiting)
+        connection_notice(connection);
+}
+
+void incoming_on_bulk(struct connection *connection, const struct wire_op *op,
+                      const uint8_t *payload)
+{
+    struct stream *stream = stream_find(connection, op->stream);
+    struct slot *slot = stream ? find(stream, op->id) : NULL;
+
+    if (stream && (int32_t)(op->id - stream->receive_next) < 0)
+        return;
+    if (slot && slot->state == SLOT_SKIPPED)
+        return;
+    uint64_t end = (uint64_t)op->offset + op->length;
+    if (!slot || slot->state != SLOT_FILLING || end > slot->length) {
+        connection_abort(connection, -EPROTO);
+        return;
+    }
+    uint8_t *to = operation_buffer(slot->buffer, op->offset);
+    if (crc32c_copy(CRC32C_START, to, payload, op->length) != op->payload_crc) {
+        counter_add(&connection->upper->counters.payload_damaged, 1);
+        fail(slot, EBADMSG);
+        return;
+    }
+    slot->received += op->length;
+    if (slot->received >= slot->length)
+        ready(slot);
+}
+
+void incoming_on_skip(struct connection *connection, const struct wire_op *op)
+{
+    bool fresh;
+    struct slot *slot = slot_of(connection, op, &fresh);
+
+    if (!slot)
+        return;
+    if (slot->state == SLOT_PARTIAL || slot->state == SLOT_OFFERED || slot->state == SLOT_FILLING) {
+        fail(slot, ECANCELED);
+        match(slot->stream);
+    }
+}
+
+/* The message at the head of its stream: false if the channel has no room. */
+static bool announce_message(struct stream *stream, struct slot *slot)
+{
+    struct connection *connection = stream->connection;
+    struct pony_session *session = connection->session;
+
+    if (slot->large) {
+        struct operation *buffer = slot->buffer;
+        slot->buffer = NULL;
+        buffer->number = slot->number;
+        operation_answer(buffer, 0, slot->length);
+        operation_free(buffer);
+        slot->state = SLOT_SPENT;
+        return true;
+    }
+    const uint8_t *bytes = session_slot_bytes(session, slot);
+    struct saddle_event event = {
+        .type = SADDLE_EVT_MESSAGE,
+        .stream = slot->number,
+        .tag = connection->tag,
+        .handle = connection->number,
+        .len = slot->length,
+    };
+    bool in_entry = slot->length <= SADDLE_INLINE_BYTES;
+    if (in_entry) {
+        event.flags = SADDLE_ENTRY_INLINE;
+        memcpy(event.payload, bytes, slot->length);
+    } else {
+        event.flags = SADDLE_ENTRY_SLOT;
+        event.buf = (uint64_t)(bytes - session->config.arena);
+        event.slot = (uint32_t)(slot - session->slots);
+    }
+    if (!session_announce(session, connection->channel, &event))
+        return false;
+    slot->state = in_entry ? SLOT_SPENT : SLOT_LENT;
+    return true;
+}
+
+static bool announce_waiting(struct stream *stream)
+{
+    struct connection *connection = stream->connection;
+    struct list *node;
+
+    if (stream->unmatched == 0)
+        return true;
+    LIST_EACH(node, &stream->incoming)
+    {
+        struct slot *slot = LIST_OF(node, struct slot, node);
+        struct saddle_event event = {
+            .type = SADDLE_EVT_WAITING,
+            .stream = slot->number,
+            .tag = connection->tag,
+            .handle = connection->number,
+            .value = slot->length,
+        };
+        if (!slot->waiting)
+            continue;
+        if (!session_announce(connection->session, connection->channel, &event))
+            return false;
+        slot->waiting = false;
+    }
+    return true;
+}
+
+bool incoming_announce(struct stream *stream)
+{
+    struct pony_session *session = stream->connection->session;
+    struct list *node;
+
+    while ((node = list_first(&stream->incoming))) {
+        struct slot *slot = LIST_OF(node, struct slot, node);
+        if (slot->id != stream->receive_next)
+            break;
+        if (slot->state == SLOT_SKIPPED)
+            slot->state = SLOT_SPENT;
+        else if (slot->state != SLOT_READY)
+            break;
+        else if (!announce_message(stream, slot))
+            return false;
+        stream->receive_next++;
+        list_remove(node);
+        slot->stream = NULL;
+        session_slot_settle(session, slot);
+    }
+    return announce_waiting(stream);
+}
+
+static bool fill_pull(struct connection *connection, struct slot *slot, struct packet *packet)
+{
+    struct wire_op op = {
+        .type = WIRE_OP_PULL,
+        .connection = connection->peer,
+        .stream = slot->number,
+        .id = slot->id,
+    };
+
+    if (!packet_put(packet, &op, NULL))
+        return false;
+    slot->due = SLOT_DUE_NOTHING;
+    list_remove(&slot->answer);
+    return true;
+}
+
+static bool fill_delivered(struct connection *connection, struct packet *packet)
+{
+    uint8_t payload[ANSWERS_PER_OPERATION * WIRE_DELIVERED_BYTES];
+    struct wire_op op = {.type = WIRE_OP_DELIVERED, .connection = connection->peer};
+    int64_t room = packet_payload_room(packet) / (int64_t)WIRE_DELIVERED_BYTES;
+    struct list *node;
+
+    for (uint32_t i = 0; i < ANSWERS_PER_OPERATION && i < room; i++) {
+        node = list_first(&connection->answers);
+        struct slot *slot = node ? LIST_OF(node, struct slot, answer) : NULL;
+        if (!slot || slot->due != SLOT_DUE_ANSWER)
+            break;
+        const struct wire_delivered entry = {.stream = slot->number,
+                                             .status = slot->status,
+                                             .id = slot->id};
+        payload_put_delivered(payload + op.length, &entry);
+        op.length += WIRE_DELIVERED_BYTES;
+        slot->due = SLOT_DUE_NOTHING;
+        list_remove(node);
+        connection->answers_given++;
+        session_slot_settle(connection->session, slot);
+    }
+    return op.length && packet_put(packet, &op, payload);
+}
+
+bool incoming_fill(struct connection *connection, struct packet *packet)
+{
+    struct list *node;
+
+    while ((node = list_first(&connection->answers))) {
+        struct slot *slot = LIST_OF(node, struct slot, answer);
+        if (!(slot->due == SLOT_DUE_PULL ? fill_pull(connection, slot, packet)
+                                         : fill_delivered(connection, packet)))
+            return false;
+    }
+    return true;
+}
+
+void incoming_purge(struct stream *stream, bool keep, int status)
+{
+    struct pony_session *session = stream->connection->session;
+    uint32_t expected = stream->receive_next;
+    struct list *node, *after;
+
+    stream->unmatched = 0;
+    LIST_EACH_SAFE(node, after, &stream->incoming)
+    {
+        struct slot *slot = LIST_OF(node, struct slot, node);
+        bool complete = slot->state == SLOT_READY || slot->state == SLOT_SKIPPED;
+        keep = keep && complete && slot->id == expected++;
+        slot->due = SLOT_DUE_NOTHING;
+        slot->waiting = false;
+        list_remove(&slot->answer);
+        if (keep)
+            continue;
+        if (slot->state == SLOT_READY && slot->buffer)
+            operation_finish(slot->buffer, status);
+        slot->buffer = NULL;
+        slot->stream = NULL;
+        slot->state = SLOT_SPENT;
+        list_remove(node);
+        session_slot_settle(session, slot);
+    }
+}

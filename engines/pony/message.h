@@ -1,0 +1,33 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Messages being sent.
+ *
+ * A message gets its id in its stream, and uses a credit, when its first bytes (or, if it is over
+ * SADDLE_EAGER_MAX, its OFFER) leave. From then on the peer answers it exactly once. If the
+ * application's deadline passes in between, the peer is told to SKIP it, so that its stream goes
+ * on, and the operation stays, without access to the application's memory, until the answer.
+ *
+ * Threads: the engine's.
+ */
+#ifndef ENGINES_PONY_MESSAGE_H
+#define ENGINES_PONY_MESSAGE_H
+
+#include "engines/pony/stream.h"
+
+/* The command. */
+void message_send(struct pony_session *session, uint32_t channel,
+                  const struct saddle_command *command);
+/* From the peer. */
+void message_on_delivered(struct connection *connection, const struct wire_op *op,
+                          const uint8_t *payload);
+void message_on_pull(struct connection *connection, const struct wire_op *op);
+void message_on_credit(struct connection *connection, const struct wire_op *op);
+void message_expired(struct operation *operation);
+
+/* Begins or continues one message. False if none could, or the packet is full (*full). */
+bool message_fill(struct connection *connection, struct packet *packet, bool *full);
+/* Writes one fragment of a large message that the peer pulled. False if the packet is full. */
+bool message_fill_bulk(struct operation *operation, struct packet *packet);
+
+#endif

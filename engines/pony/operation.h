@@ -1,0 +1,86 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Outstanding operations: commands that complete later.
+ *
+ * An operation answers its application exactly once. It may live on after that, without any access
+ * to the application's memory, while the peer's answer is still due (a message that was begun).
+ *
+ * Ownership: a table in the engine; each operation is in one list of its connection, by its state.
+ * Threads: the engine's. Trust: `id` comes back from peers and is checked by index, generation and
+ * connection.
+ */
+#ifndef ENGINES_PONY_OPERATION_H
+#define ENGINES_PONY_OPERATION_H
+
+#include "engines/pony/session.h"
+
+enum operation_state {
+    OPERATION_FREE,
+    OPERATION_OPENING, /* CONNECT; connection->opening */
+    OPERATION_CLOSING, /* CLOSE; connection->closing */
+    OPERATION_QUEUED,  /* SEND; stream->queue; its head may be partly sent */
+    OPERATION_BEGUN,   /* SEND; stream->begun, waits for DELIVERED */
+    OPERATION_POSTED,  /* POST_RECV; connection->posted */
+    OPERATION_FILLING, /* POST_RECV; connection->filling, a slot points to it */
+    OPERATION_WANTED,  /* READ, WRITE; connection->wanted, not begun */
+    OPERATION_ISSUED,  /* READ, WRITE; connection->issued */
+};
+
+#define OPERATION_INDEX_BITS      20u
+#define OPERATION_INDEX_MASK      ((1u << OPERATION_INDEX_BITS) - 1)
+#define OPERATION_GENERATION_MASK ((1u << (32 - OPERATION_INDEX_BITS)) - 1)
+
+struct operation {
+    struct list node;    /* in the list of its state */
+    struct list sending; /* connection->sending, while it has bytes to send */
+    struct wheel_timer timer;
+    struct upper *upper;
+    struct pony_session *session; /* NULL once the application has its answer */
+    struct connection *connection;
+    struct stream *stream; /* of a SEND */
+    uint64_t tag;
+    uint64_t buf;           /* arena offset, unless inline */
+    uint64_t key;           /* region key */
+    uint64_t remote_offset; /* bytes */
+    uint32_t handle;
+    uint32_t len;      /* bytes */
+    uint32_t sent;     /* bytes */
+    uint32_t received; /* bytes, of a READ */
+    uint32_t id;       /* of a SEND: in its stream. Of READ and WRITE: operation_id */
+    uint16_t number;   /* of the stream */
+    uint16_t generation;
+    uint8_t op;    /* enum saddle_command_op */
+    uint8_t state; /* enum operation_state */
+    uint8_t channel;
+    uint8_t flags; /* SADDLE_ENTRY_INLINE */
+    bool skip;     /* a SEND that was given up: the peer has to be told */
+    uint8_t payload[SADDLE_INLINE_BYTES];
+};
+
+/* May this session have another operation? */
+bool operation_available(const struct upper *upper, const struct pony_session *session);
+/* Empties all but the generation. */
+void operation_init(struct operation *operation, struct upper *upper);
+/* A new operation for a command, with its deadline set. Only after operation_available. */
+struct operation *operation_take(struct pony_session *session, uint32_t channel,
+                                 const struct saddle_command *command);
+/* Tells the application the outcome, once; later calls do nothing. The memory is its own again. */
+void operation_answer(struct operation *operation, int status, uint32_t len);
+/* As operation_answer, then frees it. */
+void operation_finish(struct operation *operation, int status);
+/* Frees without telling anybody who has not been told. */
+void operation_free(struct operation *operation);
+/* Finishes or, if its session is gone, frees all of a list. */
+void operation_finish_all(struct list *operations, int status);
+
+/* The name by which peers speak of it. */
+uint32_t operation_id(const struct operation *operation);
+/* The operation of this connection that a peer calls `id`, or NULL. */
+struct operation *operation_by_id(struct connection *connection, uint32_t id);
+
+/* `len` bytes of the application's data at `offset`, for as long as it has no answer. */
+const uint8_t *operation_bytes(const struct operation *operation, uint32_t offset);
+uint8_t *operation_buffer(const struct operation *operation, uint32_t offset);
+
+#endif

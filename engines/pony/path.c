@@ -1,0 +1,98 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "engines/pony/path.h"
+
+#include "engines/pony/connection.h"
+#include "engines/pony/payload.h"
+
+struct path *path_of(struct upper *upper, struct flow *flow)
+{
+    struct path *path = flow_context(flow);
+
+    if (path) {
+        flow_release(flow);
+        return path;
+    }
+    uint32_t index = pool_take(&upper->path_pool);
+    if (index == POOL_NONE)
+        return NULL;
+    path = &upper->paths[index];
+    path->flow = flow;
+    list_init(&path->connections);
+    list_init(&path->ring);
+    path->served = 0;
+    path->busy = false;
+    path->reply_first = 0;
+    path->reply_count = 0;
+    flow_set_context(flow, path);
+    return path;
+}
+
+void path_settle(struct upper *upper, struct path *path)
+{
+    struct flow *flow = path->flow;
+
+    if (path->busy || !list_empty(&path->connections) || path->reply_count > 0)
+        return;
+    path->flow = NULL;
+    pool_give(&upper->path_pool, (uint32_t)(path - upper->paths));
+    flow_set_context(flow, NULL);
+    flow_release(flow);
+}
+
+bool path_reply(struct path *path, uint8_t type, uint32_t connection, uint32_t error)
+{
+    if (path->reply_count == PATH_REPLIES)
+        return false;
+    path->replies[(path->reply_first + path->reply_count++) % PATH_REPLIES] =
+        (struct path_reply){.type = type, .connection = connection, .error = error};
+    flow_kick(path->flow);
+    return true;
+}
+
+static bool put_reply(struct packet *packet, const struct path_reply *reply)
+{
+    uint8_t payload[WIRE_OPENED_BYTES];
+    struct wire_op op = {.type = reply->type, .connection = reply->connection};
+
+    if (reply->type == WIRE_OP_OPENED) {
+        const struct wire_opened opened = {.error = reply->error};
+        payload_put_opened(payload, &opened);
+        op.length = WIRE_OPENED_BYTES;
+    } else if (reply->type == WIRE_OP_CLOSE) {
+        const struct wire_close close = {.reason = reply->error};
+        payload_put_close(payload, &close);
+        op.length = WIRE_CLOSE_BYTES;
+    }
+    return packet_put(packet, &op, payload);
+}
+
+uint32_t path_fill(struct upper *upper, struct path *path, struct packet *packet)
+{
+    bool full = false;
+    struct list *node;
+
+    path->busy = true;
+    while (path->reply_count > 0 && !full) {
+        full = !put_reply(packet, &path->replies[path->reply_first]);
+        if (full)
+            break;
+        path->reply_first = (path->reply_first + 1) % PATH_REPLIES;
+        path->reply_count--;
+    }
+    while (!full && (node = list_first(&path->ring))) {
+        struct connection *connection = LIST_OF(node, struct connection, ring);
+        uint32_t before = packet->operations;
+        list_remove(node);
+        bool more = connection_fill(connection, packet, &full);
+        if (full)
+            list_after(&path->ring, node);
+        else if (more && packet->operations > before)
+            list_push(&path->ring, node);
+    }
+    if (full)
+        flow_kick(path->flow);
+    path->busy = false;
+    path_settle(upper, path);
+    return packet->used;
+}

@@ -1,0 +1,46 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A path: this layer's side of one flow. It knows the connections that use the flow and which of
+ * them have something to say, and gives short answers to peers about connections that do not exist
+ * here.
+ *
+ * Ownership: a path lives while it has connections or answers to give, and holds a reference to its
+ * flow as long. Threads: the engine's.
+ */
+#ifndef ENGINES_PONY_PATH_H
+#define ENGINES_PONY_PATH_H
+
+#include "engines/pony/packet.h"
+#include "engines/pony/upper.h"
+
+#define PATH_REPLIES      64u /* a packet cannot ask for more: WIRE_OPS_MAX */
+#define PATH_SERVED_SHARE 4u  /* one peer may occupy this fraction of the table of served ones */
+
+/* An answer that needs no connection. */
+struct path_reply {
+    uint8_t type;        /* WIRE_OP_OPENED (refused), WIRE_OP_CLOSE or WIRE_OP_CLOSED */
+    uint32_t connection; /* the peer's number */
+    uint32_t error;      /* errno number */
+};
+
+struct path {
+    struct flow *flow; /* NULL: free */
+    struct list connections;
+    struct list ring; /* connections with something to say, in turn */
+    uint32_t served;  /* one-sided operations of this peer in progress */
+    bool busy;        /* in use further up the stack: not to be freed */
+    uint32_t reply_first, reply_count;
+    struct path_reply replies[PATH_REPLIES];
+};
+
+/* The path of a flow, made if there is none; it takes over one reference to the flow. NULL if all
+ * are in use (cannot be: there are as many as flows); then the reference is the caller's. */
+struct path *path_of(struct upper *upper, struct flow *flow);
+/* Frees the path if it has no purpose any more. */
+void path_settle(struct upper *upper, struct path *path);
+/* False if the answers given are still waiting to leave, and there is no room for this one. */
+bool path_reply(struct path *path, uint8_t type, uint32_t connection, uint32_t error);
+uint32_t path_fill(struct upper *upper, struct path *path, struct packet *packet);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One-sided operations that peers ask of this host, run to completion here without the application
+ * (SOSP'19 section 3.2).
+ *
+ * The table is fixed. A packet that asks for more than is free is not taken (served_admits), as if
+ * the network had dropped it: overload makes peers back off. Key, right and range are looked at for
+ * every fragment, so nothing is read or written once a region is revoked.
+ *
+ * Ownership: a table in the engine. Threads: the engine's. Trust: requests say anything.
+ */
+#ifndef ENGINES_PONY_SERVED_H
+#define ENGINES_PONY_SERVED_H
+
+#include "engines/pony/connection.h"
+
+#define SERVED_PER_CONNECTION CONNECTION_ISSUED_MAX
+
+struct served {
+    struct list node;              /* connection->served */
+    struct list serving;           /* connection->serving, while it has something to say */
+    struct connection *connection; /* NULL: free */
+    struct wire_access access;
+    uint32_t id;
+    uint32_t sent;     /* bytes of READ_DATA */
+    uint32_t received; /* bytes of WRITE */
+    uint32_t whole;    /* bytes of WRITE that will come; known with the last fragment */
+    uint16_t status;   /* errno number */
+    bool write;
+    bool known;  /* `whole` is */
+    bool begun;  /* `access` of a WRITE is known, from an intact fragment */
+    bool answer; /* DONE is due */
+};
+
+/* The operation of this connection that the peer calls `id`, or NULL. */
+struct served *served_find(struct connection *connection, uint32_t id);
+/* May this connection have `wanted` more? */
+bool served_has_room(const struct upper *upper, const struct path *path,
+                     const struct connection *connection, uint32_t wanted);
+void served_on_read(struct connection *connection, const struct wire_op *op,
+                    const uint8_t *payload);
+void served_on_write(struct connection *connection, const struct wire_op *op,
+                     const uint8_t *payload);
+/* Writes the answers that are due: false if the packet is full. */
+bool served_fill_answers(struct connection *connection, struct packet *packet);
+/* Writes one fragment of an answer: false if the packet is full. */
+bool served_fill_data(struct connection *connection, struct packet *packet);
+/* An empty entry of this connection. */
+void served_init(struct served *served, struct connection *connection, uint32_t id);
+/* Puts it where fill looks: answers first. */
+void served_schedule(struct served *served);
+void served_free(struct served *served);
+
+#endif

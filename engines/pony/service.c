@@ -1,0 +1,97 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "engines/pony/service.h"
+
+#include "engines/pony/connection.h"
+
+#include <string.h>
+
+#define FNV_OFFSET 2166136261u
+#define FNV_PRIME  16777619u
+
+uint32_t service_hash(const char *name, uint32_t length)
+{
+    uint32_t hash = FNV_OFFSET;
+
+    for (uint32_t i = 0; i < length; i++)
+        hash = (hash ^ (uint8_t)name[i]) * FNV_PRIME;
+    return hash;
+}
+
+struct service *service_find(struct upper *upper, const char *name, uint32_t length)
+{
+    if (length == 0 || length >= SADDLE_NAME_BYTES)
+        return NULL;
+    uint32_t hash = service_hash(name, length);
+    for (uint32_t i = 0; i < UPPER_LISTENERS; i++) {
+        struct service *service = &upper->services[i];
+        if (service->session && service->hash == hash && memcmp(service->name, name, length) == 0 &&
+            service->name[length] == '\0')
+            return service;
+    }
+    return NULL;
+}
+
+struct service *service_by_handle(struct upper *upper, uint32_t handle)
+{
+    uint32_t index = (handle & HANDLE_INDEX_MASK) - HANDLE_LISTENERS;
+
+    if ((handle & HANDLE_INDEX_MASK) < HANDLE_LISTENERS || index >= UPPER_LISTENERS)
+        return NULL;
+    struct service *service = &upper->services[index];
+    return service->session && service->number == handle ? service : NULL;
+}
+
+void service_listen(struct pony_session *session, uint32_t channel,
+                    const struct saddle_command *command)
+{
+    struct upper *upper = session->upper;
+    char name[SADDLE_NAME_BYTES];
+    int error = session_text(session, command, name, sizeof(name));
+
+    if (!error && strnlen(name, sizeof(name)) + 1 != command->len)
+        error = -EINVAL;
+    if (!error && service_find(upper, name, command->len - 1))
+        error = -EADDRINUSE;
+    uint32_t index = error ? POOL_NONE : pool_take(&upper->service_pool);
+    if (!error && index == POOL_NONE)
+        error = -ENOSPC;
+    if (error) {
+        session_answer(session, channel, command, error, 0, 0);
+        return;
+    }
+    struct service *service = &upper->services[index];
+    service->generation = generation_next(service->generation);
+    service->number =
+        (uint32_t)service->generation << HANDLE_INDEX_BITS | (HANDLE_LISTENERS + index);
+    service->session = session;
+    service->tag = command->tag;
+    service->channel = (uint8_t)channel;
+    service->waiting = 0;
+    memcpy(service->name, name, sizeof(name));
+    service->hash = service_hash(name, command->len - 1);
+    session_answer(session, channel, command, 0, service->number, 0);
+}
+
+void service_free(struct upper *upper, struct service *service)
+{
+    struct list *node, *after;
+
+    LIST_EACH_SAFE(node, after, &service->session->connections)
+    {
+        struct connection *connection = LIST_OF(node, struct connection, session_node);
+        if (connection->state == CONNECTION_INCOMING && connection->service == service)
+            connection_refuse(connection, -ECONNREFUSED);
+    }
+    service->session = NULL;
+    pool_give(&upper->service_pool, (uint32_t)(service - upper->services));
+}
+
+void service_drop(struct pony_session *session)
+{
+    struct upper *upper = session->upper;
+
+    for (uint32_t i = 0; i < UPPER_LISTENERS; i++)
+        if (upper->services[i].session == session)
+            service_free(upper, &upper->services[i]);
+}

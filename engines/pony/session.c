@@ -1,0 +1,306 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "engines/pony/session.h"
+
+#include "engines/pony/connection.h"
+#include "engines/pony/incoming.h"
+#include "engines/pony/message.h"
+#include "engines/pony/onesided.h"
+#include "engines/pony/region.h"
+#include "engines/pony/service.h"
+#include "mailbox/doorbell.h"
+#include "mailbox/notice.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool geometry_fits(const struct pony_session_config *config)
+{
+    uint64_t slots = (uint64_t)config->slot_count * SADDLE_EAGER_MAX;
+
+    return config->arena && config->slot_count > 0 && config->channel_count > 0 &&
+           config->channel_count <= SADDLE_CHANNELS_MAX &&
+           config->arena_bytes >= sizeof(struct saddle_arena_header) &&
+           config->heap_bytes <= config->arena_bytes &&
+           config->heap_offset <= config->arena_bytes - config->heap_bytes &&
+           slots <= config->arena_bytes && config->slots_offset <= config->arena_bytes - slots;
+}
+
+int pony_session_create(struct pony_session **result, const struct pony_session_config *config)
+{
+    if (!geometry_fits(config))
+        return -EINVAL;
+    struct pony_session *session = calloc(1, sizeof(*session));
+    if (!session)
+        return -ENOMEM;
+    session->config = *config;
+    session->slots = calloc(config->slot_count, sizeof(session->slots[0]));
+    if (!session->slots) {
+        free(session);
+        return -ENOMEM;
+    }
+    list_init(&session->free_slots);
+    list_init(&session->thirst);
+    list_init(&session->connections);
+    for (uint32_t i = 0; i < config->slot_count; i++) {
+        list_init(&session->slots[i].answer);
+        list_init(&session->slots[i].node);
+        list_push(&session->free_slots, &session->slots[i].node);
+    }
+    session->free_count = config->slot_count;
+    for (uint32_t i = 0; i < config->channel_count; i++) {
+        list_init(&session->channels[i].notices);
+        channel_open(&session->channels[i].channel, &config->channels[i]);
+    }
+    *result = session;
+    return 0;
+}
+
+void pony_session_destroy(struct pony_session *session)
+{
+    if (!session)
+        return;
+    free(session->slots);
+    free(session);
+}
+
+int pony_session_error(const struct pony_session *session)
+{
+    return atomic_load_explicit(&session->error, memory_order_relaxed);
+}
+
+void session_violate(struct pony_session *session, int error, const char *reason)
+{
+    if (pony_session_error(session))
+        return;
+    session->reason = reason;
+    atomic_store_explicit(&session->error, error, memory_order_relaxed);
+    session->upper->violated = true;
+    counter_add(&session->upper->counters.violations, 1);
+}
+
+void session_drop(struct pony_session *session)
+{
+    struct upper *upper = session->upper;
+    struct list *node, *after;
+
+    service_drop(session);
+    LIST_EACH_SAFE(node, after, &session->connections)
+    connection_disown(LIST_OF(node, struct connection, session_node));
+    region_drop(session);
+    session->dropped = true;
+    if (!pony_session_error(session))
+        return;
+    notice_closed((struct saddle_arena_header *)(void *)session->config.arena,
+                  pony_session_error(session), session->reason);
+    for (uint32_t i = 0; i < session->config.channel_count; i++) {
+        int fd = session->channels[i].channel.doorbell_fd;
+        if (fd >= 0)
+            doorbell_ring_application(fd);
+    }
+    if (upper->control_fd >= 0)
+        doorbell_ring_engine(upper->control_fd);
+}
+
+void session_complete(struct pony_session *session, uint32_t channel,
+                      const struct saddle_event *event)
+{
+    if (pony_session_error(session))
+        return;
+    counter_add(&session->upper->counters.events, 1);
+    if (channel_complete(&session->channels[channel].channel, event))
+        session_violate(session, -EPROTO, "the completion queue's consumed position is absurd");
+}
+
+bool session_announce(struct pony_session *session, uint32_t channel,
+                      const struct saddle_event *event)
+{
+    if (pony_session_error(session))
+        return false;
+    int error = channel_announce(&session->channels[channel].channel, event);
+    if (error == -EAGAIN)
+        return false;
+    if (error) {
+        session_violate(session, -EPROTO, "the completion queue's consumed position is absurd");
+        return false;
+    }
+    counter_add(&session->upper->counters.events, 1);
+    return true;
+}
+
+void session_answer(struct pony_session *session, uint32_t channel,
+                    const struct saddle_command *command, int status, uint32_t handle,
+                    uint64_t value)
+{
+    struct saddle_event event = {
+        .type = SADDLE_EVT_DONE,
+        .op = command->op,
+        .tag = command->tag,
+        .handle = handle ? handle : command->handle,
+        .status = status,
+        .stream = command->stream,
+        .value = value,
+    };
+    session_complete(session, channel, &event);
+}
+
+int session_text(const struct pony_session *session, const struct saddle_command *command,
+                 char *text, uint32_t size)
+{
+    if (command->len == 0 || command->len > size)
+        return -EINVAL;
+    if (command->flags & SADDLE_ENTRY_INLINE)
+        memcpy(text, command->payload, command->len);
+    else if (session_owns(session, command->buf, command->len))
+        memcpy(text, session->config.arena + command->buf, command->len);
+    else
+        return -EINVAL;
+    return text[0] != '\0' && text[command->len - 1] == '\0' ? 0 : -EINVAL;
+}
+
+static void release(struct pony_session *session, uint32_t channel,
+                    const struct saddle_command *command)
+{
+    channel_unreserve(&session->channels[channel].channel);
+    if (command->slot >= session->config.slot_count ||
+        session->slots[command->slot].state != SLOT_LENT) {
+        session_violate(session, -EPROTO, "released a receive slot that was not lent");
+        return;
+    }
+    struct slot *slot = &session->slots[command->slot];
+    slot->state = SLOT_SPENT;
+    session_slot_settle(session, slot);
+}
+
+static void close_handle(struct pony_session *session, uint32_t channel,
+                         const struct saddle_command *command)
+{
+    struct service *service = service_by_handle(session->upper, command->handle);
+
+    if (!service || service->session != session || service->channel != channel) {
+        connection_close(session, channel, command);
+        return;
+    }
+    service_free(session->upper, service);
+    session_answer(session, channel, command, 0, 0, 0);
+}
+
+static void nop(struct pony_session *session, uint32_t channel,
+                const struct saddle_command *command)
+{
+    session_answer(session, channel, command, 0, 0, 0);
+}
+
+typedef void command_fn(struct pony_session *session, uint32_t channel,
+                        const struct saddle_command *command);
+
+static command_fn *const commands[SADDLE_CMD_COUNT] = {
+    [SADDLE_CMD_NOP] = nop,
+    [SADDLE_CMD_LISTEN] = service_listen,
+    [SADDLE_CMD_CONNECT] = connection_connect,
+    [SADDLE_CMD_ACCEPT] = connection_accept,
+    [SADDLE_CMD_REJECT] = connection_reject,
+    [SADDLE_CMD_CLOSE] = close_handle,
+    [SADDLE_CMD_SEND] = message_send,
+    [SADDLE_CMD_POST_RECV] = incoming_post,
+    [SADDLE_CMD_RELEASE] = release,
+    [SADDLE_CMD_EXPOSE] = region_expose,
+    [SADDLE_CMD_REVOKE] = region_revoke,
+    [SADDLE_CMD_READ] = onesided_command,
+    [SADDLE_CMD_WRITE] = onesided_command,
+};
+
+void session_command(struct pony_session *session, uint32_t channel,
+                     const struct saddle_command *command)
+{
+    if (command->op >= SADDLE_CMD_COUNT)
+        session_violate(session, -EPROTO, "unknown command");
+    else if (command->flags & ~SADDLE_ENTRY_INLINE)
+        session_violate(session, -EPROTO, "unknown flag in a command");
+    else if (command->reserved != 0)
+        session_violate(session, -EPROTO, "reserved field of a command is not 0");
+    else if ((command->flags & SADDLE_ENTRY_INLINE) && command->len > SADDLE_INLINE_BYTES)
+        session_violate(session, -EPROTO, "inline length over 64");
+    else
+        commands[command->op](session, channel, command);
+}
+
+uint32_t session_commands(struct pony_session *session)
+{
+    struct upper *upper = session->upper;
+    struct saddle_command command;
+    uint32_t total = 0;
+
+    for (uint32_t i = 0; i < session->config.channel_count; i++) {
+        struct channel *channel = &session->channels[i].channel;
+        for (uint32_t taken = 0; taken < SESSION_COMMANDS_PER_TURN; taken++) {
+            if (pony_session_error(session) || !operation_available(upper, session))
+                break;
+            int result = channel_take(channel, &command);
+            if (result < 0)
+                session_violate(session, -EPROTO, "a queue's sequence word or position is absurd");
+            if (result <= 0)
+                break;
+            total++;
+            session_command(session, i, &command);
+        }
+    }
+    counter_add(&upper->counters.commands, total);
+    clock_charge(upper->clock, total * UPPER_COST_COMMAND_NS);
+    return total;
+}
+
+void session_notices(struct pony_session *session)
+{
+    for (uint32_t i = 0; i < session->config.channel_count; i++) {
+        struct list *notices = &session->channels[i].notices;
+        for (uint32_t looked = 0; looked < SESSION_NOTICES_PER_TURN; looked++) {
+            struct list *node = list_first(notices);
+            if (!node || pony_session_error(session))
+                break;
+            struct connection *connection = LIST_OF(node, struct connection, notice);
+            if (!connection_announce(connection))
+                break;
+        }
+    }
+}
+
+void session_ring(struct pony_session *session)
+{
+    uint32_t count = session->config.channel_count;
+
+    for (uint32_t i = 1; i <= count; i++) {
+        uint32_t turn = (session->ring_turn + i) % count;
+        if (!channel_ring(&session->channels[turn].channel))
+            continue;
+        session->ring_turn = turn;
+        session->rings++;
+        counter_add(&session->upper->counters.rings, 1);
+        clock_charge(session->upper->clock, UPPER_COST_RING_NS);
+        return;
+    }
+}
+
+bool session_arm(struct pony_session *session)
+{
+    bool idle = true;
+
+    for (uint32_t i = 0; i < session->config.channel_count && idle; i++) {
+        struct session_channel *side = &session->channels[i];
+        if (!channel_arm(&side->channel)) {
+            /* What cannot be taken for want of operations waits for their end, not for a turn. */
+            idle = !operation_available(session->upper, session);
+            continue;
+        }
+        if (side->channel.ring_due ||
+            (!list_empty(&side->notices) && channel_room(&side->channel) != 0))
+            idle = false;
+    }
+    return idle;
+}
+
+void session_disarm(struct pony_session *session)
+{
+    for (uint32_t i = 0; i < session->config.channel_count; i++)
+        channel_disarm(&session->channels[i].channel);
+}

@@ -1,0 +1,160 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The engine's side of one attached application: its channels, its receive slots and the credits
+ * promised from them, and its end when it breaks a rule.
+ *
+ * Receive slots. Slot i is SADDLE_EAGER_MAX bytes of the arena. Who owns it is known here alone:
+ * a slot is free; or it stands for one message that a peer has begun (a large one too, whose bytes
+ * go to a posted buffer); or it is lent to the application; and it is free again only when the
+ * application has released it and the peer has been told what became of the message. So slots bound
+ * everything that peers can make the engine remember about messages.
+ *
+ * Credits. A peer may begin as many messages on a connection as it was granted. The sum of all
+ * grants not yet used never exceeds the free slots. Some free slots are kept back for peers that
+ * ran out (`thirst`), so that connections which hold credits and do nothing cannot starve others.
+ *
+ * Rules whose breach closes the session (-EPROTO), because no honest library does it: an absurd
+ * sequence word or consumed position; an unknown operation or flag; a reserved field that is not 0;
+ * an inline length over 64; the release of a slot that is not lent. All else is an application's
+ * mistake and is answered in the completion: -EINVAL (length, stream, buffer outside the heap,
+ * names), -EBADF (a handle that is stale or another's), -ENOTCONN (a connection that is over),
+ * -EACCES (a region key), and what saddle.h lists.
+ *
+ * Ownership: control allocates and frees; between attach and detach the engine alone uses it.
+ * Threads: the engine's, but for `error`. Trust: the arena is the application's to scribble on.
+ */
+#ifndef ENGINES_PONY_SESSION_H
+#define ENGINES_PONY_SESSION_H
+
+#include "engines/pony/pony.h"
+#include "engines/pony/upper.h"
+
+#include <stdatomic.h>
+
+#define SESSION_COMMANDS_PER_TURN 16u /* of one channel, before the next gets its turn */
+#define SESSION_NOTICES_PER_TURN  64u /* connections of one channel whose events are looked at */
+#define SESSION_SLOTS_RESERVED    8u  /* one in this many is kept for thirsty peers */
+#define CREDIT_BATCH              16u /* unused credits that a busy connection holds at most */
+
+enum slot_state {
+    SLOT_FREE,
+    SLOT_PARTIAL, /* a small message is being assembled */
+    SLOT_OFFERED, /* a large message waits for a buffer */
+    SLOT_FILLING, /* its bytes go to `buffer` */
+    SLOT_READY,   /* complete, waits for its turn in the stream */
+    SLOT_SKIPPED, /* failed or given up: its turn passes without a trace */
+    SLOT_LENT,    /* the application's, until it releases it */
+    SLOT_SPENT,   /* nobody's, but the peer's answer is still due */
+};
+
+enum slot_due {
+    SLOT_DUE_NOTHING,
+    SLOT_DUE_PULL,
+    SLOT_DUE_ANSWER, /* an entry of DELIVERED with `status` */
+};
+
+struct slot {
+    struct list node;   /* the session's free slots, or its stream's incoming messages by id */
+    struct list answer; /* the connection's, while something is due */
+    struct connection *connection; /* to which something is due, or whose message it is */
+    struct stream *stream;         /* while in its incoming list */
+    struct operation *buffer;      /* posted, of a large message */
+    uint32_t id;
+    uint32_t length;   /* bytes; 0 until the last fragment told */
+    uint32_t received; /* bytes */
+    uint16_t number;   /* of the stream */
+    uint16_t status;   /* errno number of the answer */
+    uint8_t state;     /* enum slot_state */
+    uint8_t due;       /* enum slot_due */
+    bool large;
+    bool waiting; /* the application is to be told that a buffer is wanted */
+};
+
+struct session_channel {
+    struct channel channel;
+    struct list notices; /* connections with events */
+};
+
+struct pony_session {
+    struct pony_session_config config;
+    struct upper *upper; /* NULL while not attached */
+    uint32_t index;
+    _Atomic int32_t error; /* 0 while served */
+    const char *reason;
+    bool dropped; /* its memory is not touched any more */
+    struct slot *slots;
+    struct list free_slots;
+    uint32_t free_count;
+    uint32_t promised;  /* credits granted and not used */
+    struct list thirst; /* connections whose peers have no credits and want some */
+    struct list connections;
+    uint32_t connection_count, operation_count, region_count; /* shares of the tables */
+    uint32_t ring_turn;                                       /* channel rung last */
+    uint64_t rings;
+    struct session_channel channels[SADDLE_CHANNELS_MAX];
+};
+
+/* Takes and runs commands, a bounded number per channel; returns how many. */
+uint32_t session_commands(struct pony_session *session);
+/* Runs one command, already taken from `channel`. */
+void session_command(struct pony_session *session, uint32_t channel,
+                     const struct saddle_command *command);
+/* Announces events of connections that have some, while there is room. */
+void session_notices(struct pony_session *session);
+/* Rings at most one of its doorbells. */
+void session_ring(struct pony_session *session);
+/* False if something waits that could be done. */
+bool session_arm(struct pony_session *session);
+void session_disarm(struct pony_session *session);
+
+/* Marks the session as broken; it is dropped at the end of the current step. `reason` is static. */
+void session_violate(struct pony_session *session, int error, const char *reason);
+/* Closes its connections toward their peers, and forgets all that it had in the engine. If it broke
+ * a rule, tells it so in its arena. */
+void session_drop(struct pony_session *session);
+
+/* Memory: `len` bytes at `buf` lie in the heap? */
+static inline bool session_owns(const struct pony_session *session, uint64_t buf, uint64_t len)
+{
+    uint64_t at = buf - session->config.heap_offset;
+    return buf >= session->config.heap_offset && len <= session->config.heap_bytes &&
+           at <= session->config.heap_bytes - len;
+}
+
+static inline uint8_t *session_slot_bytes(const struct pony_session *session,
+                                          const struct slot *slot)
+{
+    return session->config.arena + session->config.slots_offset +
+           (uint64_t)(slot - session->slots) * SADDLE_EAGER_MAX;
+}
+
+/* A copy of the text that a command carries, inline or in the heap, at most `size` bytes with its
+ * final NUL: 0 or -EINVAL. */
+int session_text(const struct pony_session *session, const struct saddle_command *command,
+                 char *text, uint32_t size);
+/* Completes an accepted command that needed no operation. */
+void session_answer(struct pony_session *session, uint32_t channel,
+                    const struct saddle_command *command, int status, uint32_t handle,
+                    uint64_t value);
+/* Publishes: from a reservation, or unasked (false if there is no room). */
+void session_complete(struct pony_session *session, uint32_t channel,
+                      const struct saddle_event *event);
+bool session_announce(struct pony_session *session, uint32_t channel,
+                      const struct saddle_event *event);
+
+/* Slots and credits. */
+/* A slot for a message that used a credit of this connection, so there is one. */
+struct slot *session_slot_take(struct connection *connection);
+/* Frees the slot if nobody needs it any more, and lets a thirsty peer have the credit. */
+void session_slot_settle(struct pony_session *session, struct slot *slot);
+/* Credits for a new connection. */
+uint32_t session_credit_first(struct pony_session *session);
+/* The peer begins a message: false if it was not allowed to. */
+bool session_credit_use(struct connection *connection);
+/* The peer has used `total` credits and wants more. */
+void session_credit_thirst(struct connection *connection, uint32_t total);
+/* The connection is over: what it did not use is free for others. */
+void session_credit_return(struct connection *connection);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Streams: the ordering domains of a connection, both directions of one number together. Made on
+ * first use and kept until the connection ends.
+ *
+ * Ownership: a table in the engine. Every connection can have one stream; further ones come from
+ * what is left. Threads: the engine's.
+ */
+#ifndef ENGINES_PONY_STREAM_H
+#define ENGINES_PONY_STREAM_H
+
+#include "engines/pony/connection.h"
+
+#define STREAM_OFFERS_MAX                                                                          \
+    4u /* large messages begun and not answered: enough to hide a round trip */
+
+struct stream {
+    struct list node;     /* the connection's */
+    struct list ready;    /* connection->active or ->thirsty, while messages wait to be begun */
+    struct list queue;    /* SENDs not yet sent whole (small) or not yet offered (large) */
+    struct list begun;    /* SENDs that await DELIVERED */
+    struct list incoming; /* slots, by id */
+    struct connection *connection; /* NULL: free */
+    uint32_t send_next;            /* id of the next message to begin */
+    uint32_t receive_next;         /* id of the next message to announce */
+    uint32_t offers;               /* ours, begun and not answered */
+    uint32_t unmatched;            /* the peer's, without a buffer */
+    uint16_t number;
+};
+
+/* The connection's stream of this number, made if need be; NULL if the number is too large or the
+ * table is full. */
+struct stream *stream_get(struct connection *connection, uint16_t number);
+/* As stream_get, but never makes one. */
+struct stream *stream_find(struct connection *connection, uint16_t number);
+/* Frees it; its lists are empty. */
+void stream_free(struct stream *stream);
+/* Puts it where fill looks, if it has a message that may be begun. */
+void stream_schedule(struct stream *stream);
+
+#endif

@@ -1,0 +1,362 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "engines/pony/upper.h"
+
+#include "engines/pony/connection.h"
+#include "engines/pony/incoming.h"
+#include "engines/pony/message.h"
+#include "engines/pony/onesided.h"
+#include "engines/pony/payload.h"
+#include "engines/pony/region.h"
+#include "engines/pony/served.h"
+#include "engines/pony/service.h"
+
+#include <stdlib.h>
+
+#define KIB 1024u
+
+static int make_pools(struct upper *upper)
+{
+    const struct {
+        struct pool *pool;
+        uint32_t size;
+    } pools[] = {
+        {&upper->connection_pool, upper->connections_max},
+        {&upper->service_pool, UPPER_LISTENERS},
+        {&upper->stream_pool, upper->streams_max},
+        {&upper->operation_pool, upper->operations_max},
+        {&upper->served_pool, UPPER_SERVED},
+        {&upper->region_pool, upper->regions_max},
+        {&upper->path_pool, upper->paths_max},
+    };
+
+    for (uint32_t i = 0; i < sizeof(pools) / sizeof(pools[0]); i++)
+        if (pool_init(pools[i].pool, pools[i].size))
+            return -ENOMEM;
+    return 0;
+}
+
+static int make_tables(struct upper *upper)
+{
+    upper->sessions = calloc(upper->sessions_max, sizeof(upper->sessions[0]));
+    upper->adopted = calloc(upper->sessions_max, sizeof(upper->adopted[0]));
+    upper->connections = calloc(upper->connections_max, sizeof(upper->connections[0]));
+    upper->services = calloc(UPPER_LISTENERS, sizeof(upper->services[0]));
+    upper->streams = calloc(upper->streams_max, sizeof(upper->streams[0]));
+    upper->operations = calloc(upper->operations_max, sizeof(upper->operations[0]));
+    upper->served = calloc(UPPER_SERVED, sizeof(upper->served[0]));
+    upper->regions = calloc(upper->regions_max, sizeof(upper->regions[0]));
+    upper->paths = calloc(upper->paths_max, sizeof(upper->paths[0]));
+    if (!upper->sessions || !upper->adopted || !upper->connections || !upper->services ||
+        !upper->streams || !upper->operations || !upper->served || !upper->regions || !upper->paths)
+        return -ENOMEM;
+    return make_pools(upper);
+}
+
+int upper_init(struct upper *upper, const struct upper_limits *limits)
+{
+    uint32_t spare = limits->connections / 4;
+
+    if (limits->sessions == 0 || limits->connections == 0 || limits->operations == 0 ||
+        limits->regions == 0 || limits->flows == 0 || limits->connections > UPPER_CONNECTIONS_MAX ||
+        limits->operations > UPPER_OPERATIONS_MAX || limits->regions > REGION_MAX)
+        return -EINVAL;
+    upper->control_fd = -1;
+    upper->sessions_max = limits->sessions;
+    upper->connections_max = limits->connections;
+    upper->operations_max = limits->operations;
+    upper->regions_max = limits->regions;
+    upper->paths_max = limits->flows;
+    upper->streams_max =
+        limits->connections + (spare > UPPER_STREAMS_SPARE ? spare : UPPER_STREAMS_SPARE);
+    list_init(&upper->dead);
+    share_init(&upper->connection_share, limits->connections, limits->sessions);
+    share_init(&upper->operation_share, limits->operations, limits->sessions);
+    share_init(&upper->region_share, limits->regions, limits->sessions);
+    int error = make_tables(upper);
+    if (error)
+        upper_fini(upper);
+    return error;
+}
+
+void upper_fini(struct upper *upper)
+{
+    pool_fini(&upper->connection_pool);
+    pool_fini(&upper->service_pool);
+    pool_fini(&upper->stream_pool);
+    pool_fini(&upper->operation_pool);
+    pool_fini(&upper->served_pool);
+    pool_fini(&upper->region_pool);
+    pool_fini(&upper->path_pool);
+    free(upper->sessions);
+    free(upper->adopted);
+    free(upper->connections);
+    free(upper->services);
+    free(upper->streams);
+    free(upper->operations);
+    free(upper->served);
+    free(upper->regions);
+    free(upper->paths);
+}
+
+static uint32_t fill(void *arg, struct flow *flow, uint8_t *ops, uint32_t room, uint64_t now)
+{
+    struct upper *upper = arg;
+    struct path *path = flow_context(flow);
+    struct packet packet = {.bytes = ops, .room = room};
+
+    upper->now = now;
+    if (!path)
+        return 0;
+    uint32_t used = path_fill(upper, path, &packet);
+    clock_charge(upper->clock,
+                 packet.operations * UPPER_COST_OP_NS + packet.data / KIB * UPPER_COST_KIB_NS);
+    return used;
+}
+
+/* Packets that must be lost, as far as the flow can tell: those whose control operations are
+ * damaged, and those that ask for more answers or more work than there is room for. */
+static bool admit(void *arg, struct flow *flow, const uint8_t *ops, uint32_t bytes)
+{
+    struct upper *upper = arg;
+    const struct path *path = flow_context(flow);
+    uint32_t replies = path ? path->reply_count : 0;
+    uint32_t requests = 0, at = 0;
+    const uint8_t *payload;
+    struct wire_op op;
+
+    while (wire_op_next(ops, bytes, &at, &op, &payload)) {
+        if (op.length && !payload_is_data(&op) &&
+            crc32c_update(CRC32C_START, payload, op.length) != op.payload_crc)
+            return false;
+        if (op.type == WIRE_OP_OPEN || op.type == WIRE_OP_OPENED || op.type == WIRE_OP_CLOSE)
+            replies++;
+        if (op.type != WIRE_OP_READ && op.type != WIRE_OP_WRITE)
+            continue;
+        struct connection *connection = connection_find(upper, op.connection);
+        if (!connection || !path || connection->path != path || served_find(connection, op.id))
+            continue;
+        if (!served_has_room(upper, path, connection, ++requests))
+            return false;
+    }
+    return replies <= PATH_REPLIES;
+}
+
+/* Operations of a connection that both sides hold open. */
+static void dispatch(struct connection *connection, const struct wire_op *op,
+                     const uint8_t *payload)
+{
+    switch (op->type) {
+    case WIRE_OP_MESSAGE:
+        incoming_on_fragment(connection, op, payload);
+        break;
+    case WIRE_OP_OFFER:
+        incoming_on_offer(connection, op);
+        break;
+    case WIRE_OP_PULL:
+        message_on_pull(connection, op);
+        break;
+    case WIRE_OP_BULK:
+        incoming_on_bulk(connection, op, payload);
+        break;
+    case WIRE_OP_DELIVERED:
+        message_on_delivered(connection, op, payload);
+        break;
+    case WIRE_OP_CREDIT:
+        message_on_credit(connection, op);
+        break;
+    case WIRE_OP_STARVED:
+        session_credit_thirst(connection, op->offset);
+        break;
+    case WIRE_OP_SKIP:
+        incoming_on_skip(connection, op);
+        break;
+    case WIRE_OP_READ:
+        served_on_read(connection, op, payload);
+        break;
+    case WIRE_OP_READ_DATA:
+        onesided_on_data(connection, op, payload);
+        break;
+    case WIRE_OP_WRITE:
+        served_on_write(connection, op, payload);
+        break;
+    default:
+        onesided_on_done(connection, op);
+        break;
+    }
+}
+
+static void deliver_one(struct upper *upper, struct path *path, const struct wire_op *op,
+                        const uint8_t *payload)
+{
+    struct connection *connection = connection_find(upper, op->connection);
+
+    if (connection && connection->path != path)
+        connection = NULL;
+    if (!payload_fits(op)) {
+        if (connection)
+            connection_abort(connection, -EPROTO);
+        return;
+    }
+    if (op->type == WIRE_OP_OPEN)
+        connection_on_open(upper, path, op, payload);
+    else if (op->type == WIRE_OP_OPENED)
+        connection_on_opened(upper, path, op, payload);
+    else if (op->type == WIRE_OP_CLOSE)
+        connection_on_close(upper, path, op, payload);
+    else if (connection && op->type == WIRE_OP_CLOSED)
+        connection_on_closed(connection);
+    else if (connection && connection->session &&
+             (connection->state == CONNECTION_OPEN || connection->state == CONNECTION_OPENING))
+        dispatch(connection, op, payload);
+    else
+        counter_add(&upper->counters.strays, 1);
+}
+
+static void deliver(void *arg, struct flow *flow, const uint8_t *ops, uint32_t bytes, uint64_t now)
+{
+    struct upper *upper = arg;
+    uint32_t at = 0, count = 0;
+    const uint8_t *payload;
+    struct wire_op op;
+
+    upper->now = now;
+    flow_hold(flow);
+    struct path *path = path_of(upper, flow);
+    if (!path) {
+        flow_release(flow);
+        return;
+    }
+    path->busy = true;
+    while (wire_op_next(ops, bytes, &at, &op, &payload)) {
+        deliver_one(upper, path, &op, payload);
+        count++;
+    }
+    path->busy = false;
+    path_settle(upper, path);
+    clock_charge(upper->clock, count * UPPER_COST_OP_NS + bytes / KIB * UPPER_COST_KIB_NS);
+}
+
+static void opened(void *arg, struct flow *flow, uint64_t now)
+{
+    struct upper *upper = arg;
+    struct path *path = flow_context(flow);
+
+    upper->now = now;
+    if (path && (!list_empty(&path->ring) || path->reply_count))
+        flow_kick(flow);
+}
+
+static void ended(void *arg, struct flow *flow, int error, uint64_t now)
+{
+    struct upper *upper = arg;
+    struct path *path = flow_context(flow);
+    struct list *node;
+
+    upper->now = now;
+    if (!path)
+        return;
+    path->busy = true;
+    while ((node = list_first(&path->connections)))
+        connection_lost(LIST_OF(node, struct connection, path_node), error);
+    path->busy = false;
+    path->reply_count = 0;
+    path_settle(upper, path);
+}
+
+const struct flow_upper_ops upper_flow_ops = {
+    .fill = fill,
+    .admit = admit,
+    .deliver = deliver,
+    .opened = opened,
+    .ended = ended,
+};
+
+uint32_t upper_commands(struct upper *upper, uint64_t now)
+{
+    uint32_t total = 0;
+
+    upper->now = now;
+    upper->session_turn = (upper->session_turn + 1) % upper->sessions_max;
+    for (uint32_t i = 0; i < upper->sessions_max; i++) {
+        struct pony_session *session =
+            upper->sessions[(upper->session_turn + i) % upper->sessions_max];
+        if (session && !session->dropped)
+            total += session_commands(session);
+    }
+    return total;
+}
+
+void upper_notices(struct upper *upper)
+{
+    for (uint32_t i = 0; i < upper->sessions_max; i++)
+        if (upper->sessions[i] && !upper->sessions[i]->dropped)
+            session_notices(upper->sessions[i]);
+    for (uint32_t i = 0; i < upper->sessions_max; i++) {
+        struct pony_session *session = upper->sessions[i];
+        if (!session || session->dropped)
+            continue;
+        if (upper->violated && pony_session_error(session))
+            session_drop(session);
+        else
+            session_ring(session);
+    }
+    upper->violated = false;
+}
+
+bool upper_arm(struct upper *upper)
+{
+    bool idle = !upper->violated;
+
+    for (uint32_t i = 0; i < upper->sessions_max && idle; i++)
+        if (upper->sessions[i] && !upper->sessions[i]->dropped)
+            idle = session_arm(upper->sessions[i]);
+    if (!idle)
+        upper_disarm(upper);
+    return idle;
+}
+
+void upper_disarm(struct upper *upper)
+{
+    for (uint32_t i = 0; i < upper->sessions_max; i++)
+        if (upper->sessions[i] && !upper->sessions[i]->dropped)
+            session_disarm(upper->sessions[i]);
+}
+
+int upper_attach(struct upper *upper, struct pony_session *session)
+{
+    for (uint32_t i = 0; i < upper->sessions_max; i++) {
+        if (upper->sessions[i])
+            continue;
+        upper->sessions[i] = session;
+        session->upper = upper;
+        session->index = i;
+        counter_add(&upper->counters.sessions, 1);
+        return 0;
+    }
+    return -ENOSPC;
+}
+
+void upper_detach(struct upper *upper, struct pony_session *session)
+{
+    if (session->upper != upper)
+        return;
+    if (!session->dropped)
+        session_drop(session);
+    upper->sessions[session->index] = NULL;
+    session->upper = NULL;
+    counter_sub(&upper->counters.sessions, 1);
+}
+
+int upper_adopt(struct upper *upper, struct pony_session *session)
+{
+    for (uint32_t i = 0; i < upper->sessions_max; i++) {
+        if (upper->adopted[i] && upper->adopted[i]->config.id == session->config.id)
+            return -EEXIST;
+        if (upper->adopted[i])
+            continue;
+        upper->adopted[i] = session;
+        return 0;
+    }
+    return -ENOSPC;
+}

@@ -1,0 +1,393 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "engines/pony/connection.h"
+#include "engines/pony/payload.h"
+#include "engines/pony/region.h"
+#include "engines/pony/served.h"
+#include "engines/pony/service.h"
+#include "engines/pony/stream.h"
+#include "engines/pony/upper_state.h"
+
+#include <string.h>
+
+#define SAY_KNOWN                                                                                  \
+    (CONNECTION_SAY_OPEN | CONNECTION_SAY_OPENED | CONNECTION_SAY_CREDIT |                         \
+     CONNECTION_SAY_STARVED | CONNECTION_SAY_CLOSE | CONNECTION_SAY_CLOSED)
+
+static void wrong(struct state_reader *reader)
+{
+    state_reader_fail(reader, -EPROTO);
+}
+
+struct pony_session *upper_loaded_session(struct upper *upper, struct state_reader *reader,
+                                          uint32_t index)
+{
+    if (!reader->error && index < upper->sessions_max && upper->sessions[index])
+        return upper->sessions[index];
+    wrong(reader);
+    return NULL;
+}
+
+struct connection *upper_loaded_connection(struct upper *upper, struct state_reader *reader,
+                                           uint32_t index)
+{
+    if (!reader->error && index < upper->connections_max &&
+        upper->connections[index].state != CONNECTION_FREE)
+        return &upper->connections[index];
+    wrong(reader);
+    return NULL;
+}
+
+/* Generations of a table, each at `stride` bytes from the last. */
+static void load_generations(struct state_reader *reader, uint16_t *first, size_t stride,
+                             uint32_t entries)
+{
+    uint32_t count = state_get_u32(reader);
+
+    if (count > entries)
+        wrong(reader);
+    for (uint32_t i = 0; i < count && !reader->error; i++)
+        *(uint16_t *)(void *)((char *)first + i * stride) = state_get_u16(reader);
+}
+
+static void load_engine(struct upper *upper, struct state_reader *reader)
+{
+    uint64_t counters[UPPER_COUNTERS] = {0};
+    uint32_t count = state_get_u32(reader);
+
+    for (uint32_t i = 0; i < count && !reader->error; i++) {
+        uint64_t value = state_get_u64(reader);
+        if (i < UPPER_COUNTERS)
+            counters[i] = value;
+    }
+    memcpy(&upper->counters, counters, sizeof(counters));
+    upper->counters.sessions = 0;
+    upper->counters.connections = 0;
+    upper->counters.operations = 0;
+    load_generations(reader, &upper->connections[0].generation, sizeof(upper->connections[0]),
+                     upper->connections_max);
+    load_generations(reader, &upper->services[0].generation, sizeof(upper->services[0]),
+                     UPPER_LISTENERS);
+    load_generations(reader, &upper->regions[0].generation, sizeof(upper->regions[0]),
+                     upper->regions_max);
+    load_generations(reader, &upper->operations[0].generation, sizeof(upper->operations[0]),
+                     upper->operations_max);
+}
+
+static struct pony_session *adopted(struct upper *upper, uint64_t id)
+{
+    for (uint32_t i = 0; i < upper->sessions_max; i++)
+        if (upper->adopted[i] && upper->adopted[i]->config.id == id)
+            return upper->adopted[i];
+    return NULL;
+}
+
+static void load_channel(struct channel *channel, struct state_reader *reader)
+{
+    struct channel_config config = {
+        .command = channel->commands.queue,
+        .completion = channel->completions.queue,
+        .doorbell_fd = channel->doorbell_fd,
+    };
+
+    config.command_position = state_get_u32(reader);
+    config.completion_position = state_get_u32(reader);
+    config.reserved = state_get_u32(reader);
+    if (config.reserved > config.completion.attrs.capacity)
+        wrong(reader);
+    if (reader->error)
+        return;
+    channel_open(channel, &config);
+    channel->ring_due = true;
+}
+
+static void load_session(struct upper *upper, struct state_reader *reader)
+{
+    uint32_t index = state_get_u32(reader);
+    struct pony_session *session = adopted(upper, state_get_u64(reader));
+    uint32_t error = state_get_u32(reader);
+    bool dropped = state_get_u8(reader);
+    uint64_t rings = state_get_u64(reader);
+    uint32_t slots = state_get_u32(reader);
+    uint32_t channels = state_get_u32(reader);
+
+    if (reader->error || index >= upper->sessions_max || upper->sessions[index] || !session ||
+        session->upper || session->config.slot_count != slots ||
+        session->config.channel_count != channels || error > UPPER_ERRNO_MAX) {
+        wrong(reader);
+        return;
+    }
+    session->index = index;
+    session->upper = upper;
+    session->dropped = dropped;
+    session->rings = rings;
+    atomic_store_explicit(&session->error, -(int32_t)error, memory_order_relaxed);
+    upper->sessions[index] = session;
+    counter_add(&upper->counters.sessions, 1);
+    if (dropped != (error != 0))
+        wrong(reader);
+    for (uint32_t i = 0; i < channels && !reader->error; i++)
+        load_channel(&session->channels[i].channel, reader);
+}
+
+static void load_region(struct upper *upper, struct state_reader *reader)
+{
+    uint32_t index = state_get_u32(reader);
+    struct pony_session *session = upper_loaded_session(upper, reader, state_get_u32(reader));
+    struct region region = {.session = session};
+
+    region.key = state_get_u64(reader);
+    region.buf = state_get_u64(reader);
+    region.len = state_get_u32(reader);
+    region.rights = state_get_u32(reader);
+    if (reader->error || index >= upper->regions_max || upper->regions[index].session ||
+        (region.key & REGION_INDEX_MASK) != index ||
+        !session_owns(session, region.buf, region.len)) {
+        wrong(reader);
+        return;
+    }
+    region.generation = upper->regions[index].generation;
+    upper->regions[index] = region;
+    share_take(&upper->region_share, &session->region_count);
+}
+
+static bool load_name(struct state_reader *reader, char name[SADDLE_NAME_BYTES], uint32_t *length)
+{
+    const void *bytes = state_get_bytes(reader, PAYLOAD_SERVICE_MAX, length);
+
+    if (!bytes || reader->error)
+        return false;
+    memset(name, 0, SADDLE_NAME_BYTES);
+    memcpy(name, bytes, *length);
+    return true;
+}
+
+static void load_service(struct upper *upper, struct state_reader *reader)
+{
+    uint32_t index = state_get_u32(reader), length;
+    struct pony_session *session = upper_loaded_session(upper, reader, state_get_u32(reader));
+    uint64_t tag = state_get_u64(reader);
+    uint8_t channel = state_get_u8(reader);
+    char name[SADDLE_NAME_BYTES];
+
+    if (!load_name(reader, name, &length) || index >= UPPER_LISTENERS ||
+        upper->services[index].session || channel >= session->config.channel_count) {
+        wrong(reader);
+        return;
+    }
+    struct service *service = &upper->services[index];
+    service->session = session;
+    service->tag = tag;
+    service->channel = channel;
+    service->number =
+        (uint32_t)service->generation << HANDLE_INDEX_BITS | (HANDLE_LISTENERS + index);
+    service->hash = service_hash(name, length);
+    memcpy(service->name, name, sizeof(name));
+}
+
+/* Puts a connection where its session, path and service know it. */
+static void bind_connection(struct connection *connection, struct state_reader *reader,
+                            struct pony_session *session, uint32_t flow_number, uint32_t service)
+{
+    struct upper *upper = connection->upper;
+
+    if (session) {
+        connection->session = session;
+        list_push(&session->connections, &connection->session_node);
+        share_take(&upper->connection_share, &session->connection_count);
+        session->promised += connection->credits_granted - connection->credits_consumed;
+    }
+    if (flow_number != UPPER_STATE_NONE) {
+        struct flow *flow = transport_flow_by_id(upper->transport, flow_number);
+        if (flow)
+            flow_hold(flow);
+        connection->path = flow ? path_of(upper, flow) : NULL;
+        if (connection->path)
+            list_push(&connection->path->connections, &connection->path_node);
+        else
+            wrong(reader);
+    }
+    if (connection->state == CONNECTION_INCOMING) {
+        connection->service = service_by_handle(upper, service);
+        if (connection->service && connection->service->session == session)
+            connection->service->waiting++;
+        else
+            wrong(reader);
+    }
+}
+
+static bool state_fits(const struct connection *connection)
+{
+    bool served = connection->session && !connection->session->dropped;
+
+    switch (connection->state) {
+    case CONNECTION_OPENING:
+    case CONNECTION_INCOMING:
+    case CONNECTION_OPEN:
+        return served && connection->path;
+    case CONNECTION_DEAD:
+        return served;
+    case CONNECTION_CLOSING:
+        return (served || !connection->session) && connection->path;
+    case CONNECTION_REFUSING:
+    case CONNECTION_LEAVING:
+        return !connection->session && connection->path;
+    default:
+        return false;
+    }
+}
+
+static void load_counts(struct connection *connection, struct state_reader *reader)
+{
+    connection->tag = state_get_u64(reader);
+    connection->peer = state_get_u32(reader);
+    connection->credits_allowed = state_get_u32(reader);
+    connection->credits_used = state_get_u32(reader);
+    connection->credits_granted = state_get_u32(reader);
+    connection->credits_consumed = state_get_u32(reader);
+    connection->answers_given = state_get_u32(reader);
+    connection->answers_taken = state_get_u32(reader);
+    connection->close_answers = state_get_u32(reader);
+    connection->error = status_of_wire(state_get_u32(reader));
+    connection->channel = state_get_u8(reader);
+    connection->say = state_get_u8(reader) & SAY_KNOWN;
+    connection->events =
+        state_get_u8(reader) & (CONNECTION_EVENT_INCOMING | CONNECTION_EVENT_CLOSED);
+    connection->close_received = state_get_u8(reader);
+    connection->close_wanted = state_get_u8(reader);
+    connection->announced = state_get_u8(reader);
+}
+
+static void load_connection(struct upper *upper, struct state_reader *reader)
+{
+    uint32_t index = state_get_u32(reader), length;
+    uint8_t state = state_get_u8(reader);
+    uint32_t owner = state_get_u32(reader);
+    uint32_t flow_number = state_get_u32(reader);
+    uint32_t service = state_get_u32(reader);
+    struct pony_session *session =
+        owner == UPPER_STATE_NONE ? NULL : upper_loaded_session(upper, reader, owner);
+
+    if (reader->error || index >= upper->connections_max ||
+        upper->connections[index].state != CONNECTION_FREE) {
+        wrong(reader);
+        return;
+    }
+    struct connection *connection = &upper->connections[index];
+    connection_init(connection, upper, connection->generation);
+    connection->state = state;
+    counter_add(&upper->counters.connections, 1);
+    load_counts(connection, reader);
+    bool thirsty = state_get_u8(reader);
+    if (!load_name(reader, connection->name, &length) ||
+        (session && connection->channel >= session->config.channel_count)) {
+        wrong(reader);
+        return;
+    }
+    bind_connection(connection, reader, session, flow_number, service);
+    if (!state_fits(connection))
+        wrong(reader);
+    else if (thirsty && session)
+        list_push(&session->thirst, &connection->thirst);
+}
+
+static void load_stream(struct upper *upper, struct state_reader *reader)
+{
+    struct connection *connection = upper_loaded_connection(upper, reader, state_get_u32(reader));
+    uint16_t number = state_get_u16(reader);
+    uint32_t send_next = state_get_u32(reader);
+    uint32_t receive_next = state_get_u32(reader);
+
+    if (reader->error || !connection->session || stream_find(connection, number)) {
+        wrong(reader);
+        return;
+    }
+    struct stream *stream = stream_get(connection, number);
+    if (!stream) {
+        wrong(reader);
+        return;
+    }
+    stream->send_next = send_next;
+    stream->receive_next = receive_next;
+}
+
+static void load_reply(struct upper *upper, struct state_reader *reader)
+{
+    struct flow *flow = transport_flow_by_id(upper->transport, state_get_u32(reader));
+    uint8_t type = state_get_u8(reader);
+    uint32_t connection = state_get_u32(reader);
+    uint32_t error = state_get_u32(reader);
+    struct path *path = NULL;
+
+    if (flow && !reader->error) {
+        flow_hold(flow);
+        path = path_of(upper, flow);
+    }
+    if (!path || (type != WIRE_OP_OPENED && type != WIRE_OP_CLOSE && type != WIRE_OP_CLOSED) ||
+        !path_reply(path, type, connection, error))
+        wrong(reader);
+}
+
+void upper_load_record(struct upper *upper, struct state_reader *reader, uint16_t type,
+                       uint64_t now)
+{
+    static void (*const loaders[])(struct upper * upper, struct state_reader * reader) = {
+        load_engine, load_session,         load_region,     load_service,      load_connection,
+        load_stream, upper_load_operation, upper_load_slot, upper_load_served, load_reply,
+    };
+
+    upper->now = now;
+    if (type - UPPER_RECORD_FIRST < sizeof(loaders) / sizeof(loaders[0]))
+        loaders[type - UPPER_RECORD_FIRST](upper, reader);
+}
+
+static void free_rest(struct upper *upper)
+{
+    pool_clear(&upper->connection_pool);
+    for (uint32_t i = 0; i < upper->connections_max; i++)
+        if (upper->connections[i].state == CONNECTION_FREE)
+            pool_give(&upper->connection_pool, i);
+    pool_clear(&upper->service_pool);
+    for (uint32_t i = 0; i < UPPER_LISTENERS; i++)
+        if (!upper->services[i].session)
+            pool_give(&upper->service_pool, i);
+    pool_clear(&upper->operation_pool);
+    for (uint32_t i = 0; i < upper->operations_max; i++)
+        if (upper->operations[i].state == OPERATION_FREE)
+            pool_give(&upper->operation_pool, i);
+    pool_clear(&upper->region_pool);
+    for (uint32_t i = 0; i < upper->regions_max; i++)
+        if (!upper->regions[i].session)
+            pool_give(&upper->region_pool, i);
+}
+
+/* What a connection must have that other records bring. */
+static bool whole(const struct connection *connection)
+{
+    if (connection->state == CONNECTION_OPENING)
+        return connection->opening != NULL;
+    if (connection->state == CONNECTION_CLOSING && connection->session)
+        return connection->closing != NULL;
+    return true;
+}
+
+int upper_load_finish(struct upper *upper)
+{
+    free_rest(upper);
+    for (uint32_t i = 0; i < upper->sessions_max; i++) {
+        upper->adopted[i] = NULL;
+        if (upper->sessions[i] && upper->sessions[i]->promised > upper->sessions[i]->free_count)
+            return -EPROTO;
+    }
+    for (uint32_t i = 0; i < upper->connections_max; i++) {
+        struct connection *connection = &upper->connections[i];
+        if (connection->state == CONNECTION_FREE)
+            continue;
+        if (!whole(connection))
+            return -EPROTO;
+        connection_schedule(connection);
+        connection_notice(connection);
+        connection_bury(connection);
+    }
+    return 0;
+}

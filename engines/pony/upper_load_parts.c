@@ -1,0 +1,289 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/* Reading back operations, slots and served operations; see upper_state.h. */
+#include "engines/pony/incoming.h"
+#include "engines/pony/served.h"
+#include "engines/pony/upper_state.h"
+
+#include <string.h>
+
+static void wrong(struct state_reader *reader)
+{
+    state_reader_fail(reader, -EPROTO);
+}
+
+/* Which commands can be in which state. */
+static bool kind_fits(const struct operation *operation)
+{
+    switch (operation->state) {
+    case OPERATION_OPENING:
+        return operation->op == SADDLE_CMD_CONNECT;
+    case OPERATION_CLOSING:
+        return operation->op == SADDLE_CMD_CLOSE;
+    case OPERATION_QUEUED:
+    case OPERATION_BEGUN:
+        return operation->op == SADDLE_CMD_SEND && operation->stream;
+    case OPERATION_POSTED:
+    case OPERATION_FILLING:
+        return operation->op == SADDLE_CMD_POST_RECV;
+    case OPERATION_WANTED:
+    case OPERATION_ISSUED:
+        return operation->op == SADDLE_CMD_READ || operation->op == SADDLE_CMD_WRITE;
+    default:
+        return false;
+    }
+}
+
+/* Memory and progress: nothing outside the application's heap, nothing past the end. */
+static bool extent_fits(const struct operation *operation)
+{
+    const struct pony_session *session = operation->session;
+
+    if (operation->state == OPERATION_OPENING || operation->state == OPERATION_CLOSING)
+        return session != NULL;
+    if (operation->len == 0 || operation->sent > operation->len)
+        return false;
+    if (operation->op != SADDLE_CMD_POST_RECV && operation->len > SADDLE_MESSAGE_MAX)
+        return false;
+    if (operation->flags & SADDLE_ENTRY_INLINE)
+        return operation->len <= SADDLE_INLINE_BYTES &&
+               (operation->op == SADDLE_CMD_SEND || operation->op == SADDLE_CMD_WRITE);
+    if (session)
+        return session_owns(session, operation->buf, operation->len);
+    return operation->state == OPERATION_BEGUN ||
+           (operation->state == OPERATION_ISSUED && operation->op == SADDLE_CMD_WRITE);
+}
+
+static void enlist_message(struct operation *operation)
+{
+    struct stream *stream = operation->stream;
+
+    operation->connection->unanswered++;
+    if (operation->state == OPERATION_QUEUED) {
+        list_push(&stream->queue, &operation->node);
+        stream_schedule(stream);
+        return;
+    }
+    list_push(&stream->begun, &operation->node);
+    if (operation->len > SADDLE_EAGER_MAX)
+        stream->offers++;
+}
+
+/* Puts it in the list of its state: false if its place is taken. */
+static bool enlist(struct operation *operation)
+{
+    struct connection *connection = operation->connection;
+
+    switch (operation->state) {
+    case OPERATION_OPENING:
+        if (connection->opening || connection->state != CONNECTION_OPENING)
+            return false;
+        connection->opening = operation;
+        return true;
+    case OPERATION_CLOSING:
+        if (connection->closing)
+            return false;
+        connection->closing = operation;
+        return true;
+    case OPERATION_POSTED:
+        list_push(&connection->posted, &operation->node);
+        return true;
+    case OPERATION_FILLING:
+        list_push(&connection->filling, &operation->node);
+        return true;
+    case OPERATION_WANTED:
+        list_push(&connection->wanted, &operation->node);
+        return true;
+    case OPERATION_ISSUED:
+        list_push(&connection->issued, &operation->node);
+        connection->issued_count++;
+        return true;
+    default:
+        enlist_message(operation);
+        return true;
+    }
+}
+
+/* May it be where fill looks for bytes to send? */
+static bool sending_fits(const struct operation *operation)
+{
+    if (operation->state == OPERATION_ISSUED)
+        return operation->op == SADDLE_CMD_WRITE;
+    return operation->state == OPERATION_BEGUN &&
+           (operation->skip || (operation->session && operation->len > SADDLE_EAGER_MAX));
+}
+
+static void get_fields(struct operation *operation, struct state_reader *reader)
+{
+    uint32_t length = 0;
+
+    operation->tag = state_get_u64(reader);
+    operation->buf = state_get_u64(reader);
+    operation->key = state_get_u64(reader);
+    operation->remote_offset = state_get_u64(reader);
+    operation->handle = state_get_u32(reader);
+    operation->len = state_get_u32(reader);
+    operation->sent = state_get_u32(reader);
+    operation->received = state_get_u32(reader);
+    operation->id = state_get_u32(reader);
+    operation->skip = state_get_u8(reader);
+    bool sending = state_get_u8(reader);
+    const void *payload = state_get_bytes(reader, sizeof(operation->payload), &length);
+    if (payload)
+        memcpy(operation->payload, payload, length);
+    if (length != sizeof(operation->payload) || (sending && !sending_fits(operation)))
+        wrong(reader);
+    else if (sending)
+        list_push(&operation->connection->sending, &operation->sending);
+}
+
+void upper_load_operation(struct upper *upper, struct state_reader *reader)
+{
+    uint32_t index = state_get_u32(reader);
+    uint8_t state = state_get_u8(reader);
+    struct connection *connection = upper_loaded_connection(upper, reader, state_get_u32(reader));
+
+    if (reader->error || index >= upper->operations_max ||
+        upper->operations[index].state != OPERATION_FREE || !connection->session) {
+        wrong(reader);
+        return;
+    }
+    struct operation *operation = &upper->operations[index];
+    struct pony_session *session = connection->session;
+    operation_init(operation, upper);
+    operation->connection = connection;
+    operation->session = state_get_u8(reader) ? session : NULL;
+    operation->channel = state_get_u8(reader);
+    operation->op = state_get_u8(reader);
+    operation->flags = state_get_u8(reader);
+    operation->number = state_get_u16(reader);
+    uint64_t remaining = state_get_u64(reader);
+    if (operation->op == SADDLE_CMD_SEND)
+        operation->stream = stream_find(connection, operation->number);
+    operation->state = state;
+    get_fields(operation, reader);
+    if (reader->error || operation->channel >= session->config.channel_count ||
+        !kind_fits(operation) || !extent_fits(operation) || !enlist(operation)) {
+        list_remove(&operation->sending);
+        operation->state = OPERATION_FREE;
+        wrong(reader);
+        return;
+    }
+    counter_add(&upper->counters.operations, 1);
+    if (operation->session)
+        share_take(&upper->operation_share, &session->operation_count);
+    if (operation->session && remaining && upper->now + remaining > upper->now)
+        wheel_set(upper->wheel, &operation->timer, upper->now + remaining);
+}
+
+/* The posted buffer of a large message, if it can be that. */
+static bool bind_buffer(struct slot *slot, struct upper *upper, uint32_t index)
+{
+    bool needed = slot->large && (slot->state == SLOT_FILLING || slot->state == SLOT_READY);
+
+    if (index == UPPER_STATE_NONE)
+        return !needed;
+    if (!needed || index >= upper->operations_max || !slot->connection)
+        return false;
+    struct operation *buffer = &upper->operations[index];
+    if (buffer->state != OPERATION_FILLING || buffer->connection != slot->connection ||
+        !buffer->session || buffer->len < slot->length)
+        return false;
+    slot->buffer = buffer;
+    if (slot->state == SLOT_READY)
+        list_remove(&buffer->node);
+    return true;
+}
+
+static bool slot_fits(const struct slot *slot, bool in_stream)
+{
+    bool streamed = slot->state >= SLOT_PARTIAL && slot->state <= SLOT_SKIPPED;
+    uint32_t most = slot->large ? SADDLE_MESSAGE_MAX : SADDLE_EAGER_MAX;
+
+    bool by_buffer = slot->state == SLOT_OFFERED || slot->state == SLOT_FILLING;
+    bool by_slot = slot->state == SLOT_PARTIAL || slot->state == SLOT_LENT;
+
+    if (slot->state == SLOT_FREE || slot->state > SLOT_SPENT || slot->due > SLOT_DUE_ANSWER ||
+        streamed != in_stream || slot->length > most)
+        return false;
+    if ((by_buffer && !slot->large) || (by_slot && slot->large))
+        return false;
+    return !(streamed || slot->due != SLOT_DUE_NOTHING) || slot->connection;
+}
+
+static bool bind_slot(struct slot *slot, bool in_stream)
+{
+    if (slot->due != SLOT_DUE_NOTHING)
+        list_push(&slot->connection->answers, &slot->answer);
+    if (!in_stream)
+        return true;
+    struct stream *stream = stream_find(slot->connection, slot->number);
+    if (!stream || !incoming_insert(stream, slot))
+        return false;
+    if (slot->state == SLOT_OFFERED)
+        stream->unmatched++;
+    return true;
+}
+
+void upper_load_slot(struct upper *upper, struct state_reader *reader)
+{
+    struct pony_session *session = upper_loaded_session(upper, reader, state_get_u32(reader));
+    uint32_t index = state_get_u32(reader);
+
+    if (reader->error || index >= session->config.slot_count ||
+        session->slots[index].state != SLOT_FREE) {
+        wrong(reader);
+        return;
+    }
+    struct slot *slot = &session->slots[index];
+    uint8_t state = state_get_u8(reader);
+    slot->due = state_get_u8(reader);
+    uint32_t owner = state_get_u32(reader);
+    bool in_stream = state_get_u8(reader);
+    slot->number = state_get_u16(reader);
+    slot->status = state_get_u16(reader);
+    slot->id = state_get_u32(reader);
+    slot->length = state_get_u32(reader);
+    slot->received = state_get_u32(reader);
+    slot->large = state_get_u8(reader);
+    slot->waiting = state_get_u8(reader);
+    uint32_t buffer = state_get_u32(reader);
+    slot->connection =
+        owner == UPPER_STATE_NONE ? NULL : upper_loaded_connection(upper, reader, owner);
+    slot->state = state;
+    list_remove(&slot->node);
+    session->free_count--;
+    if (reader->error || (slot->connection && slot->connection->session != session) ||
+        !slot_fits(slot, in_stream) || !bind_buffer(slot, upper, buffer) ||
+        !bind_slot(slot, in_stream))
+        wrong(reader);
+}
+
+void upper_load_served(struct upper *upper, struct state_reader *reader)
+{
+    struct connection *connection = upper_loaded_connection(upper, reader, state_get_u32(reader));
+
+    if (reader->error || !connection->session || !connection->path ||
+        !served_has_room(upper, connection->path, connection, 1)) {
+        wrong(reader);
+        return;
+    }
+    struct served *served = &upper->served[pool_take(&upper->served_pool)];
+    served_init(served, connection, 0);
+    served->access.key = state_get_u64(reader);
+    served->access.offset = state_get_u64(reader);
+    served->access.length = state_get_u32(reader);
+    served->id = state_get_u32(reader);
+    served->sent = state_get_u32(reader);
+    served->received = state_get_u32(reader);
+    served->whole = state_get_u32(reader);
+    served->status = state_get_u16(reader);
+    served->write = state_get_u8(reader);
+    served->known = state_get_u8(reader);
+    served->begun = state_get_u8(reader);
+    served->answer = state_get_u8(reader);
+    if (served->sent > served->access.length)
+        wrong(reader);
+    else if (served->answer || !served->write)
+        served_schedule(served);
+}

@@ -1,0 +1,308 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "engines/pony/connection.h"
+#include "engines/pony/region.h"
+#include "engines/pony/served.h"
+#include "engines/pony/service.h"
+#include "engines/pony/stream.h"
+#include "engines/pony/upper_state.h"
+
+#include <string.h>
+
+static void begin(struct state_writer *writer, enum upper_record type)
+{
+    state_record_begin(writer, (uint16_t)type, UPPER_STATE_VERSION);
+}
+
+static uint32_t session_index(const struct pony_session *session)
+{
+    return session ? session->index : UPPER_STATE_NONE;
+}
+
+static uint32_t connection_index(const struct connection *connection)
+{
+    return connection ? connection->number & HANDLE_INDEX_MASK : UPPER_STATE_NONE;
+}
+
+static void save_engine(const struct upper *upper, struct state_writer *writer)
+{
+    uint64_t counters[UPPER_COUNTERS];
+
+    memcpy(counters, &upper->counters, sizeof(counters));
+    begin(writer, UPPER_RECORD_ENGINE);
+    state_put_u32(writer, UPPER_COUNTERS);
+    for (uint32_t i = 0; i < UPPER_COUNTERS; i++)
+        state_put_u64(writer, counters[i]);
+    state_put_u32(writer, upper->connections_max);
+    for (uint32_t i = 0; i < upper->connections_max; i++)
+        state_put_u16(writer, upper->connections[i].generation);
+    state_put_u32(writer, UPPER_LISTENERS);
+    for (uint32_t i = 0; i < UPPER_LISTENERS; i++)
+        state_put_u16(writer, upper->services[i].generation);
+    state_put_u32(writer, upper->regions_max);
+    for (uint32_t i = 0; i < upper->regions_max; i++)
+        state_put_u16(writer, upper->regions[i].generation);
+    state_put_u32(writer, upper->operations_max);
+    for (uint32_t i = 0; i < upper->operations_max; i++)
+        state_put_u16(writer, upper->operations[i].generation);
+    state_record_end(writer);
+}
+
+static void save_session(const struct pony_session *session, struct state_writer *writer)
+{
+    begin(writer, UPPER_RECORD_SESSION);
+    state_put_u32(writer, session->index);
+    state_put_u64(writer, session->config.id);
+    state_put_u32(writer, (uint32_t)-pony_session_error(session));
+    state_put_u8(writer, session->dropped);
+    state_put_u64(writer, session->rings);
+    state_put_u32(writer, session->config.slot_count);
+    state_put_u32(writer, session->config.channel_count);
+    for (uint32_t i = 0; i < session->config.channel_count; i++) {
+        const struct channel *channel = &session->channels[i].channel;
+        state_put_u32(writer, channel->commands.position);
+        state_put_u32(writer, channel->completions.position);
+        state_put_u32(writer, channel->reserved);
+    }
+    state_record_end(writer);
+}
+
+static void save_region(const struct upper *upper, uint32_t index, struct state_writer *writer)
+{
+    const struct region *region = &upper->regions[index];
+
+    begin(writer, UPPER_RECORD_REGION);
+    state_put_u32(writer, index);
+    state_put_u32(writer, session_index(region->session));
+    state_put_u64(writer, region->key);
+    state_put_u64(writer, region->buf);
+    state_put_u32(writer, region->len);
+    state_put_u32(writer, region->rights);
+    state_record_end(writer);
+}
+
+static void save_service(const struct upper *upper, uint32_t index, struct state_writer *writer)
+{
+    const struct service *service = &upper->services[index];
+
+    begin(writer, UPPER_RECORD_SERVICE);
+    state_put_u32(writer, index);
+    state_put_u32(writer, session_index(service->session));
+    state_put_u64(writer, service->tag);
+    state_put_u8(writer, service->channel);
+    state_put_bytes(writer, service->name, (uint32_t)strlen(service->name));
+    state_record_end(writer);
+}
+
+static void save_connection(const struct connection *connection, struct state_writer *writer)
+{
+    const struct service *service = connection->service;
+
+    begin(writer, UPPER_RECORD_CONNECTION);
+    state_put_u32(writer, connection_index(connection));
+    state_put_u8(writer, connection->state);
+    state_put_u32(writer, session_index(connection->session));
+    state_put_u32(writer, connection->path ? flow_id(connection->path->flow) : UPPER_STATE_NONE);
+    state_put_u32(writer, service ? service->number : 0);
+    state_put_u64(writer, connection->tag);
+    state_put_u32(writer, connection->peer);
+    state_put_u32(writer, connection->credits_allowed);
+    state_put_u32(writer, connection->credits_used);
+    state_put_u32(writer, connection->credits_granted);
+    state_put_u32(writer, connection->credits_consumed);
+    state_put_u32(writer, connection->answers_given);
+    state_put_u32(writer, connection->answers_taken);
+    state_put_u32(writer, connection->close_answers);
+    state_put_u32(writer, (uint32_t)-connection->error);
+    state_put_u8(writer, connection->channel);
+    state_put_u8(writer, connection->say);
+    state_put_u8(writer, connection->events);
+    state_put_u8(writer, connection->close_received);
+    state_put_u8(writer, connection->close_wanted);
+    state_put_u8(writer, connection->announced);
+    state_put_u8(writer, !list_empty(&connection->thirst));
+    state_put_bytes(writer, connection->name, (uint32_t)strlen(connection->name));
+    state_record_end(writer);
+}
+
+static void save_stream(const struct stream *stream, struct state_writer *writer)
+{
+    begin(writer, UPPER_RECORD_STREAM);
+    state_put_u32(writer, connection_index(stream->connection));
+    state_put_u16(writer, stream->number);
+    state_put_u32(writer, stream->send_next);
+    state_put_u32(writer, stream->receive_next);
+    state_record_end(writer);
+}
+
+static void save_operation(const struct operation *operation, struct state_writer *writer)
+{
+    const struct upper *upper = operation->upper;
+    uint64_t remaining = 0;
+
+    if (wheel_timer_armed(&operation->timer)) {
+        uint64_t deadline = operation->timer.deadline;
+        remaining = deadline > upper->now ? deadline - upper->now : 1;
+    }
+    begin(writer, UPPER_RECORD_OPERATION);
+    state_put_u32(writer, (uint32_t)(operation - upper->operations));
+    state_put_u8(writer, operation->state);
+    state_put_u32(writer, connection_index(operation->connection));
+    state_put_u8(writer, operation->session != NULL);
+    state_put_u8(writer, operation->channel);
+    state_put_u8(writer, operation->op);
+    state_put_u8(writer, operation->flags);
+    state_put_u16(writer, operation->number);
+    state_put_u64(writer, remaining);
+    state_put_u64(writer, operation->tag);
+    state_put_u64(writer, operation->buf);
+    state_put_u64(writer, operation->key);
+    state_put_u64(writer, operation->remote_offset);
+    state_put_u32(writer, operation->handle);
+    state_put_u32(writer, operation->len);
+    state_put_u32(writer, operation->sent);
+    state_put_u32(writer, operation->received);
+    state_put_u32(writer, operation->id);
+    state_put_u8(writer, operation->skip);
+    state_put_u8(writer, !list_empty(&operation->sending));
+    state_put_bytes(writer, operation->payload, sizeof(operation->payload));
+    state_record_end(writer);
+}
+
+static void save_list(const struct list *operations, struct state_writer *writer)
+{
+    const struct list *node;
+
+    LIST_EACH(node, operations)
+    save_operation(LIST_OF(node, struct operation, node), writer);
+}
+
+/* Streams, and those operations whose order matters. */
+static void save_parts(const struct connection *connection, struct state_writer *writer)
+{
+    const struct list *node;
+
+    LIST_EACH(node, &connection->streams)
+    {
+        const struct stream *stream = LIST_OF(node, struct stream, node);
+        save_stream(stream, writer);
+        save_list(&stream->queue, writer);
+    }
+    save_list(&connection->posted, writer);
+    save_list(&connection->wanted, writer);
+}
+
+static void save_operations(const struct upper *upper, struct state_writer *writer)
+{
+    for (uint32_t i = 0; i < upper->operations_max; i++) {
+        const struct operation *operation = &upper->operations[i];
+        switch (operation->state) {
+        case OPERATION_OPENING:
+        case OPERATION_CLOSING:
+        case OPERATION_BEGUN:
+        case OPERATION_FILLING:
+        case OPERATION_ISSUED:
+            save_operation(operation, writer);
+            break;
+        default:
+            break;
+        }
+    }
+}
+
+static void save_slot(const struct pony_session *session, uint32_t index,
+                      struct state_writer *writer)
+{
+    const struct slot *slot = &session->slots[index];
+    const struct operation *buffer = slot->buffer;
+    bool bound = slot->stream || slot->due != SLOT_DUE_NOTHING;
+
+    begin(writer, UPPER_RECORD_SLOT);
+    state_put_u32(writer, session->index);
+    state_put_u32(writer, index);
+    state_put_u8(writer, slot->state);
+    state_put_u8(writer, slot->due);
+    state_put_u32(writer, bound ? connection_index(slot->connection) : UPPER_STATE_NONE);
+    state_put_u8(writer, slot->stream != NULL);
+    state_put_u16(writer, slot->number);
+    state_put_u16(writer, slot->status);
+    state_put_u32(writer, slot->id);
+    state_put_u32(writer, slot->length);
+    state_put_u32(writer, slot->received);
+    state_put_u8(writer, slot->large);
+    state_put_u8(writer, slot->waiting);
+    state_put_u32(writer,
+                  buffer ? (uint32_t)(buffer - session->upper->operations) : UPPER_STATE_NONE);
+    state_record_end(writer);
+}
+
+static void save_served(const struct served *served, struct state_writer *writer)
+{
+    begin(writer, UPPER_RECORD_SERVED);
+    state_put_u32(writer, connection_index(served->connection));
+    state_put_u64(writer, served->access.key);
+    state_put_u64(writer, served->access.offset);
+    state_put_u32(writer, served->access.length);
+    state_put_u32(writer, served->id);
+    state_put_u32(writer, served->sent);
+    state_put_u32(writer, served->received);
+    state_put_u32(writer, served->whole);
+    state_put_u16(writer, served->status);
+    state_put_u8(writer, served->write);
+    state_put_u8(writer, served->known);
+    state_put_u8(writer, served->begun);
+    state_put_u8(writer, served->answer);
+    state_record_end(writer);
+}
+
+static void save_replies(const struct path *path, struct state_writer *writer)
+{
+    for (uint32_t i = 0; i < path->reply_count; i++) {
+        const struct path_reply *reply = &path->replies[(path->reply_first + i) % PATH_REPLIES];
+        begin(writer, UPPER_RECORD_REPLY);
+        state_put_u32(writer, flow_id(path->flow));
+        state_put_u8(writer, reply->type);
+        state_put_u32(writer, reply->connection);
+        state_put_u32(writer, reply->error);
+        state_record_end(writer);
+    }
+}
+
+static void save_tables(const struct upper *upper, struct state_writer *writer)
+{
+    for (uint32_t i = 0; i < upper->sessions_max; i++)
+        if (upper->sessions[i])
+            save_session(upper->sessions[i], writer);
+    for (uint32_t i = 0; i < upper->regions_max; i++)
+        if (upper->regions[i].session)
+            save_region(upper, i, writer);
+    for (uint32_t i = 0; i < UPPER_LISTENERS; i++)
+        if (upper->services[i].session)
+            save_service(upper, i, writer);
+    for (uint32_t i = 0; i < upper->connections_max; i++)
+        if (upper->connections[i].state != CONNECTION_FREE)
+            save_connection(&upper->connections[i], writer);
+}
+
+void upper_save(struct upper *upper, struct state_writer *writer)
+{
+    upper_notices(upper);
+    save_engine(upper, writer);
+    save_tables(upper, writer);
+    for (uint32_t i = 0; i < upper->connections_max; i++)
+        if (upper->connections[i].state != CONNECTION_FREE)
+            save_parts(&upper->connections[i], writer);
+    save_operations(upper, writer);
+    for (uint32_t i = 0; i < upper->sessions_max; i++) {
+        const struct pony_session *session = upper->sessions[i];
+        for (uint32_t j = 0; session && j < session->config.slot_count; j++)
+            if (session->slots[j].state != SLOT_FREE)
+                save_slot(session, j, writer);
+    }
+    for (uint32_t i = 0; i < UPPER_SERVED; i++)
+        if (upper->served[i].connection)
+            save_served(&upper->served[i], writer);
+    for (uint32_t i = 0; i < upper->paths_max; i++)
+        if (upper->paths[i].flow)
+            save_replies(&upper->paths[i], writer);
+}

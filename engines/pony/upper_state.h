@@ -1,0 +1,49 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How the operation layer's state is written down: one record per object, each naming others by
+ * index. Order: engine, sessions, regions, services, connections, streams, operations, slots,
+ * served, replies; so that a record only speaks of what came before it. Lists are not saved: an
+ * object's state says in which it is, and where order matters the records are in order. What
+ * follows from other objects (counts, shares) is computed again.
+ *
+ * Deadlines are saved as the time that remains, since clocks differ between machines.
+ *
+ * Trust: what is read is checked like anything hostile: every index, state and length before use.
+ */
+#ifndef ENGINES_PONY_UPPER_STATE_H
+#define ENGINES_PONY_UPPER_STATE_H
+
+#include "engines/pony/upper.h"
+#include "sched/state.h"
+
+#define UPPER_STATE_VERSION 1u
+
+enum upper_record {
+    UPPER_RECORD_ENGINE = UPPER_RECORD_FIRST,
+    UPPER_RECORD_SESSION,
+    UPPER_RECORD_REGION,
+    UPPER_RECORD_SERVICE,
+    UPPER_RECORD_CONNECTION,
+    UPPER_RECORD_STREAM,
+    UPPER_RECORD_OPERATION,
+    UPPER_RECORD_SLOT,
+    UPPER_RECORD_SERVED,
+    UPPER_RECORD_REPLY,
+};
+
+/* In place of an index: no such object. */
+#define UPPER_STATE_NONE UINT32_MAX
+
+/* Slots, operations and what hangs on them; upper_load_record reads the rest. */
+void upper_load_operation(struct upper *upper, struct state_reader *reader);
+void upper_load_slot(struct upper *upper, struct state_reader *reader);
+void upper_load_served(struct upper *upper, struct state_reader *reader);
+
+/* The object of an index that was read, or NULL with the reader failed. */
+struct pony_session *upper_loaded_session(struct upper *upper, struct state_reader *reader,
+                                          uint32_t index);
+struct connection *upper_loaded_connection(struct upper *upper, struct state_reader *reader,
+                                           uint32_t index);
+
+#endif
