@@ -4,12 +4,13 @@
 
 #include <check.h>
 #include <rte_eal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define WORD_BYTES 24u /* the longest argument fits */
 
-void eal_start(void)
+void test_eal_start(void)
 {
     /* 128 MiB: two pools of 4096 packets of 5000 bytes, with room to spare. EAL wants its arguments
      * writable. */
@@ -17,9 +18,13 @@ void eal_start(void)
         "test",           "--no-huge", "--no-shconf", "--no-pci",
         "--no-telemetry", "-m",        "128",         "--log-level=error",
     };
+    static bool started; /* already, if the runner was told not to fork */
     char *arguments[sizeof(words) / sizeof(words[0]) + 1] = {NULL};
     int count = (int)(sizeof(words) / sizeof(words[0]));
 
+    if (started)
+        return;
+    started = true;
     for (int i = 0; i < count; i++)
         arguments[i] = words[i];
     if (rte_eal_init(count, arguments) < 0) {
@@ -28,7 +33,7 @@ void eal_start(void)
     }
 }
 
-struct rte_mempool *eal_pool(const char *name, uint32_t packets)
+struct rte_mempool *test_eal_pool(const char *name, uint32_t packets)
 {
     struct rte_mempool *pool =
         rte_pktmbuf_pool_create(name, packets, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);

@@ -39,7 +39,7 @@ static uint16_t one(struct rte_mbuf *packet, struct packet_meta *meta)
 START_TEST(accepts)
 {
     static const uint8_t tags[FRAMES] = {0, 0, 0, 1, 2};
-    struct rte_mempool *pool = eal_pool("accepts", POOL_PACKETS);
+    struct rte_mempool *pool = test_eal_pool("accepts", POOL_PACKETS);
     struct packet_meta meta;
     char text[ADDRESS_TEXT_BYTES];
 
@@ -60,7 +60,7 @@ END_TEST
 
 START_TEST(every_truncation)
 {
-    struct rte_mempool *pool = eal_pool("truncation", POOL_PACKETS);
+    struct rte_mempool *pool = test_eal_pool("truncation", POOL_PACKETS);
     struct packet_meta meta;
 
     for (uint32_t length = 0; length < frames[_i].length; length++)
@@ -90,7 +90,7 @@ static bool harmless(const struct frame *frame, uint32_t bit)
 START_TEST(every_single_bit)
 {
     const struct frame *frame = &frames[_i];
-    struct rte_mempool *pool = eal_pool("bits", POOL_PACKETS);
+    struct rte_mempool *pool = test_eal_pool("bits", POOL_PACKETS);
     uint8_t bytes[FRAME_BYTES_MAX];
     struct packet_meta meta;
 
@@ -107,7 +107,7 @@ END_TEST
 /* Any cut into segments reads as the whole does. */
 START_TEST(every_segmentation)
 {
-    struct rte_mempool *pool = eal_pool("segments", POOL_PACKETS);
+    struct rte_mempool *pool = test_eal_pool("segments", POOL_PACKETS);
     struct packet_meta meta;
 
     for (uint32_t step = 1; step <= frames[_i].length; step++) {
@@ -121,7 +121,7 @@ END_TEST
 
 START_TEST(mixed_burst)
 {
-    struct rte_mempool *pool = eal_pool("mixed", POOL_PACKETS);
+    struct rte_mempool *pool = test_eal_pool("mixed", POOL_PACKETS);
     struct rte_mbuf *packets[BURST_MAX];
     struct packet_meta metas[BURST_MAX];
     uint8_t arp[60] = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x08, 0x06};
@@ -153,7 +153,7 @@ END_TEST
 
 START_TEST(random_bytes)
 {
-    struct rte_mempool *pool = eal_pool("random", POOL_PACKETS);
+    struct rte_mempool *pool = test_eal_pool("random", POOL_PACKETS);
     uint8_t bytes[FRAME_BYTES_MAX];
     struct packet_meta meta;
     uint32_t state = 1;
@@ -195,7 +195,7 @@ int main(void)
     SRunner *runner;
     int failed;
 
-    eal_start();
+    tcase_add_checked_fixture(tcase, test_eal_start, NULL);
     tcase_add_loop_test(tcase, accepts, 0, FRAMES);
     tcase_add_loop_test(tcase, every_truncation, 0, FRAMES);
     tcase_add_loop_test(tcase, every_single_bit, 0, FRAMES);

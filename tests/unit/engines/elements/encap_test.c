@@ -49,7 +49,7 @@ START_TEST(known_frames)
         {{frame_v6, sizeof(frame_v6)}, false, 0},
         {{frame_v4_vlan, sizeof(frame_v4_vlan)}, true, 100},
     };
-    struct rte_mempool *pool = eal_pool("known", POOL_PACKETS);
+    struct rte_mempool *pool = test_eal_pool("known", POOL_PACKETS);
     struct rte_mbuf *packet = payload(pool, FRAME_PAYLOAD, FRAME_PAYLOAD_BYTES);
     struct encap_config config = config_for(cases[_i].v4);
     struct encap encap;
@@ -71,7 +71,7 @@ END_TEST
 /* What is sent is accepted, whatever the length, also as a chain. */
 START_TEST(round_trip)
 {
-    struct rte_mempool *pool = eal_pool("round_trip", POOL_PACKETS);
+    struct rte_mempool *pool = test_eal_pool("round_trip", POOL_PACKETS);
     struct encap_config config = config_for(_i % 2);
     struct decap decap = {0};
     struct encap encap;
@@ -123,7 +123,7 @@ END_TEST
 
 START_TEST(no_headroom)
 {
-    struct rte_mempool *pool = eal_pool("headroom", POOL_PACKETS);
+    struct rte_mempool *pool = test_eal_pool("headroom", POOL_PACKETS);
     struct rte_mbuf *packet = payload(pool, FRAME_PAYLOAD, FRAME_PAYLOAD_BYTES);
     struct encap_config config = config_for(true);
     struct encap encap;
@@ -139,7 +139,7 @@ END_TEST
 START_TEST(too_long)
 {
     uint32_t most = UINT16_MAX - 8 - (_i ? 20 : 0);
-    struct rte_mempool *pool = eal_pool("too_long", POOL_PACKETS);
+    struct rte_mempool *pool = test_eal_pool("too_long", POOL_PACKETS);
     struct rte_mbuf *packet = rte_pktmbuf_alloc(pool);
     struct encap_config config = config_for(_i);
     struct encap encap;
@@ -169,7 +169,7 @@ int main(void)
     SRunner *runner;
     int failed;
 
-    eal_start();
+    tcase_add_checked_fixture(tcase, test_eal_start, NULL);
     tcase_add_loop_test(tcase, known_frames, 0, 3);
     tcase_add_loop_test(tcase, round_trip, 0, 4);
     tcase_add_test(tcase, bad_configurations);

@@ -20,7 +20,7 @@ static void check_same(const struct rte_mbuf *packet)
 /* Segments of any size, empty ones between, the first one empty too. */
 START_TEST(joins)
 {
-    struct rte_mempool *pool = eal_pool("joins", POOL_PACKETS);
+    struct rte_mempool *pool = test_eal_pool("joins", POOL_PACKETS);
 
     for (uint32_t step = 1; step <= sizeof(frame_v6); step++) {
         struct rte_mbuf *packet = frame_chain(pool, frame_v6, sizeof(frame_v6), step);
@@ -36,7 +36,7 @@ END_TEST
 
 START_TEST(leaves_one_segment_alone)
 {
-    struct rte_mempool *pool = eal_pool("alone", POOL_PACKETS);
+    struct rte_mempool *pool = test_eal_pool("alone", POOL_PACKETS);
     struct rte_mbuf *packet = frame_exact(pool, frame_v6, sizeof(frame_v6));
     struct packet_meta meta;
 
@@ -49,7 +49,7 @@ END_TEST
 
 START_TEST(no_room)
 {
-    struct rte_mempool *pool = eal_pool("no_room", POOL_PACKETS);
+    struct rte_mempool *pool = test_eal_pool("no_room", POOL_PACKETS);
     struct rte_mbuf *packet = rte_pktmbuf_alloc(pool);
     struct packet_meta meta;
 
@@ -68,7 +68,7 @@ END_TEST
 /* The memory behind a clone is its sender's: it must not be written to. */
 START_TEST(shared_first_segment)
 {
-    struct rte_mempool *pool = eal_pool("shared", POOL_PACKETS);
+    struct rte_mempool *pool = test_eal_pool("shared", POOL_PACKETS);
     struct rte_mbuf *original = frame_chain(pool, frame_v6, sizeof(frame_v6), 20);
     struct rte_mbuf *clone = rte_pktmbuf_clone(original, pool);
     struct packet_meta meta;
@@ -90,7 +90,7 @@ int main(void)
     SRunner *runner;
     int failed;
 
-    eal_start();
+    tcase_add_checked_fixture(tcase, test_eal_start, NULL);
     tcase_add_test(tcase, joins);
     tcase_add_test(tcase, leaves_one_segment_alone);
     tcase_add_test(tcase, no_room);
