@@ -44,6 +44,14 @@ static void attach_drop(struct attach_descriptors *got)
 
 /* ---- The request ---- */
 
+/* What the caller chose, or the environment, or nobody. */
+static const char *attach_choice(const char *chosen, const char *variable, const char *otherwise)
+{
+    if (!chosen)
+        chosen = secure_getenv(variable);
+    return chosen ? chosen : otherwise;
+}
+
 static int attach_name(char *to, const char *name, const char *what)
 {
     if (name && strlen(name) >= SADDLE_NAME_BYTES)
@@ -88,7 +96,8 @@ static int attach_request(struct saddle_attach_request *request,
     request->completion_entries = (uint32_t)entries;
     request->receive_slots = options->receive_slots ? options->receive_slots : ATTACH_RECEIVE_SLOTS;
     request->heap_bytes = options->heap_bytes ? options->heap_bytes : ATTACH_HEAP_BYTES;
-    error = attach_name(request->engine, options->engine, "engine");
+    error = attach_name(request->engine, attach_choice(options->engine, "SADDLE_ENGINE", NULL),
+                        "engine");
     if (error)
         return error;
     /* The program's own name is only for operators: a long one is cut. */
@@ -307,15 +316,6 @@ static int attach_adopt(struct saddle_session **session, int fd,
     return 0;
 }
 
-static const char *attach_path(const struct saddle_attach_options *options)
-{
-    const char *path = options->socket;
-
-    if (!path)
-        path = secure_getenv("SADDLE_SOCKET");
-    return path ? path : ATTACH_SOCKET;
-}
-
 static int attach(struct saddle_session **session, const struct saddle_attach_options *options)
 {
     uint32_t timeout_ms = options->timeout_ms ? options->timeout_ms : ATTACH_TIMEOUT_MS;
@@ -327,7 +327,7 @@ static int attach(struct saddle_session **session, const struct saddle_attach_op
 
     if (error)
         return error;
-    fd = attach_connect(attach_path(options), timeout_ms);
+    fd = attach_connect(attach_choice(options->socket, "SADDLE_SOCKET", ATTACH_SOCKET), timeout_ms);
     if (fd < 0)
         return fd;
     error = attach_exchange(fd, &request, timeout_ms, &reply, &got);

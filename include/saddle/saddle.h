@@ -65,7 +65,7 @@ SADDLE_API uint32_t saddle_version(void);
 struct saddle_attach_options {
     size_t size;             /* sizeof(struct saddle_attach_options) */
     const char *socket;      /* path; NULL: $SADDLE_SOCKET, else /run/saddle/attach.sock */
-    const char *engine;      /* which engine (host) of the daemon; NULL: the first */
+    const char *engine;      /* of the daemon (a host); NULL: $SADDLE_ENGINE, else the first */
     const char *application; /* a name for operators; NULL: the program's */
     uint32_t channels;       /* 0: 1; at most 32 */
     uint32_t queue_entries;  /* of each queue, rounded up to a power of two; 0: 256 */

@@ -211,9 +211,12 @@ START_TEST(options_reach_the_daemon)
     options.receive_slots = 7;
     options.heap_bytes = 12345;
     ck_assert_int_eq(setenv("SADDLE_SOCKET", path, 1), 0);
+    ck_assert_int_eq(setenv("SADDLE_ENGINE", "right", 1), 0);
     options.socket = NULL;
+    if (_i == 1)
+        options.engine = NULL;
     ck_assert_int_eq(attach(&session, NULL, 0), 0);
-    ck_assert_str_eq(request.engine, "left");
+    ck_assert_str_eq(request.engine, _i == 1 ? "right" : "left");
     ck_assert_str_eq(request.application, "tester");
     ck_assert_uint_eq(request.command_entries, 128);
     ck_assert_uint_eq(request.receive_slots, 7);
@@ -428,7 +431,7 @@ static void add_tests(TCase *tcase)
 {
     tcase_add_test(tcase, accepted_and_working);
     tcase_add_test(tcase, detaching_tells_the_daemon);
-    tcase_add_test(tcase, options_reach_the_daemon);
+    tcase_add_loop_test(tcase, options_reach_the_daemon, 0, 2);
     tcase_add_test(tcase, a_child_has_no_arena);
     tcase_add_test(tcase, all_pages_are_there_from_the_start);
     tcase_add_loop_test(tcase, a_refusal_carries_its_reason, 0, 2);
