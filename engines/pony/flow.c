@@ -1,0 +1,183 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "engines/pony/flow_private.h"
+
+#include <rte_common.h>
+
+#define ECN_CAPABLE 2u /* ECT(0), RFC 3168 section 5 */
+
+static void recovery_fire(struct wheel_timer *timer, uint64_t now)
+{
+    struct flow *flow = container_of(timer, struct flow, recovery_timer);
+
+    now = transport_time(flow->transport, now);
+    if (flow->state == FLOW_CALLING)
+        hello_timer(flow, now);
+    else
+        recovery_timer(flow, now);
+}
+
+static void ack_fire(struct wheel_timer *timer, uint64_t now)
+{
+    struct flow *flow = container_of(timer, struct flow, ack_timer);
+
+    (void)now;
+    flow->ack_due = true;
+    flow_make_ready(flow);
+}
+
+static void pace_fire(struct wheel_timer *timer, uint64_t now)
+{
+    (void)now;
+    flow_make_ready(container_of(timer, struct flow, pace_timer));
+}
+
+/* Alive flows are asked for a sign of life when they fall silent; unreferenced ones are forgotten,
+ * unless the peer still speaks: then it holds references. */
+static void idle_fire(struct wheel_timer *timer, uint64_t now)
+{
+    struct flow *flow = container_of(timer, struct flow, idle_timer);
+    struct transport *transport = flow->transport;
+    uint64_t period = transport->config.keepalive_ns, next;
+    bool silent;
+
+    now = transport_time(transport, now);
+    next = now + period;
+    silent = now - flow->heard_ns >= period && tx_window_outstanding(&flow->tx) == 0;
+    if (flow->references > 0) {
+        flow->referenced_ns = now;
+        if (silent)
+            flow_probe(flow);
+        else if (flow->heard_ns + period > now)
+            next = flow->heard_ns + period;
+    } else if (silent && now - flow->heard_ns >= FORGET_NS &&
+               now - flow->referenced_ns >= FORGET_NS) {
+        mapper_remove(flow);
+        mapper_free(flow);
+        return;
+    }
+    wheel_set(transport->wheel, timer, next);
+}
+
+void flow_init_timers(struct flow *flow)
+{
+    wheel_timer_init(&flow->recovery_timer, recovery_fire);
+    wheel_timer_init(&flow->ack_timer, ack_fire);
+    wheel_timer_init(&flow->idle_timer, idle_fire);
+    wheel_timer_init(&flow->pace_timer, pace_fire);
+}
+
+int flow_init_path(struct flow *flow, uint16_t source_port)
+{
+    const struct transport *transport = flow->transport;
+    struct encap_config config = {
+        .src_mac = transport->port->mac,
+        .dst_mac = flow->peer->mac,
+        .src = flow->local,
+        .dst = flow->peer->address,
+        .src_port = source_port,
+        .dst_port = transport->config.udp_port,
+        .vlan = transport->config.vlan,
+        .dscp = transport->config.dscp,
+        .ecn = ECN_CAPABLE,
+    };
+
+    flow->source_port = source_port;
+    memcpy(flow->out.source, flow->local.bytes, sizeof(flow->out.source));
+    memcpy(flow->out.destination, flow->peer->address.bytes, sizeof(flow->out.destination));
+    flow->out.source_port = source_port;
+    flow->out.destination_port = transport->config.udp_port;
+    return encap_build(&flow->encap, &config);
+}
+
+void flow_make_ready(struct flow *flow)
+{
+    if (flow->ready)
+        return;
+    flow->ready = true;
+    TAILQ_INSERT_TAIL(&flow->transport->ready, flow, ready_entry);
+}
+
+void flow_opened(struct flow *flow, uint64_t now)
+{
+    struct transport *transport = flow->transport;
+
+    flow->state = FLOW_OPEN;
+    flow->heard_ns = now;
+    flow->referenced_ns = now;
+    transport->config.cc->init(flow->cc, &transport->config.cc_params, now);
+    wheel_cancel(transport->wheel, &flow->recovery_timer);
+    wheel_set(transport->wheel, &flow->idle_timer, now + transport->config.keepalive_ns);
+    transport_count(&transport->stats.flows_opened, 1);
+    flow_make_ready(flow);
+    transport->ops->opened(transport->upper, flow, now);
+}
+
+void flow_end(struct flow *flow, int error, uint64_t now)
+{
+    struct transport *transport = flow->transport;
+
+    /* A reference of our own, so that the last one's release does not free it under us. */
+    flow->references++;
+    mapper_remove(flow);
+    transport->ops->ended(transport->upper, flow, error, now);
+    flow_release(flow);
+}
+
+void flow_probe(struct flow *flow)
+{
+    flow->probe_due = true;
+    flow_make_ready(flow);
+}
+
+void flow_kick(struct flow *flow)
+{
+    flow->wants_fill = true;
+    if (flow->state == FLOW_OPEN)
+        flow_make_ready(flow);
+}
+
+void flow_hold(struct flow *flow)
+{
+    flow->references++;
+}
+
+void flow_release(struct flow *flow)
+{
+    flow->references--;
+    if (flow->references == 0 && flow->state == FLOW_ENDED)
+        mapper_free(flow);
+}
+
+const struct address *flow_peer(const struct flow *flow)
+{
+    return &flow->peer->address;
+}
+
+uint32_t flow_id(const struct flow *flow)
+{
+    return flow->id;
+}
+
+bool flow_is_open(const struct flow *flow)
+{
+    return flow->state == FLOW_OPEN;
+}
+
+uint32_t flow_room(const struct flow *flow)
+{
+    uint32_t ip =
+        address_is_v4(&flow->local) ? sizeof(struct rte_ipv4_hdr) : sizeof(struct rte_ipv6_hdr);
+
+    return flow->mtu - ip - (uint32_t)sizeof(struct rte_udp_hdr) - WIRE_FLOW_BYTES;
+}
+
+void flow_set_context(struct flow *flow, void *context)
+{
+    flow->context = context;
+}
+
+void *flow_context(const struct flow *flow)
+{
+    return flow->context;
+}

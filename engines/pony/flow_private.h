@@ -1,0 +1,245 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of the lower layer share: a flow, a peer, the transport, and which file does what.
+ *
+ *   transport.c        creation, the receive and send loops
+ *   mapper.c           peers by address, flows by token, number and pair of addresses
+ *   flow.c             a flow's life: opening, references, keeping alive, ending
+ *   hello.c            the exchange that opens a flow
+ *   input.c            a packet of a flow: acknowledgement, duplicates, delivery
+ *   recovery.c         acknowledgements received, losses, the retransmission timer
+ *   output.c           packets made and sent
+ *   transport_state.c  save and load
+ *   tx_window.c, rx_window.c, rtt.c  the arithmetic, which knows nothing of these structures
+ *
+ * Ownership and threads as in transport.h. Never included from outside the lower layer.
+ */
+#ifndef ENGINES_PONY_FLOW_PRIVATE_H
+#define ENGINES_PONY_FLOW_PRIVATE_H
+
+#include "engines/elements/decap.h"
+#include "engines/elements/encap.h"
+#include "engines/pony/rtt.h"
+#include "engines/pony/rx_window.h"
+#include "engines/pony/transport.h"
+#include "engines/pony/tx_window.h"
+#include "engines/pony/wire.h"
+
+#include <sodium/crypto_shorthash.h>
+#include <stdalign.h>
+#include <sys/queue.h>
+
+/* A flow's number modulo this is its place in the table: the same after a load into a table of
+ * another size. */
+#define FLOWS_LIMIT 4096u
+#define FLOW_ID_ANY UINT32_MAX /* no flow's number */
+
+#define MTU_MIN            576u /* what every IPv4 host accepts (RFC 791); below it nothing useful fits */
+#define ACK_EVERY          4u  /* packets acknowledged at once, without waiting for ack_delay */
+#define FLOW_QUANTUM       16u /* packets a flow sends before the next flow's turn: one burst */
+#define REORDER_MIN        3u /* transmissions that overtake a lost packet (RFC 9002 section 6.1.1) */
+#define REORDER_MAX        64u /* a quarter of the window: beyond it only time tells */
+#define REORDER_EIGHTHS    9u  /* of a round trip (RFC 9002 section 6.1.2), plus one per raise */
+#define EIGHTHS_MAX        16u /* two round trips */
+#define FORGET_NS          (30 * NSEC_PER_SEC)  /* an unreferenced, silent flow is kept so long */
+#define HELLO_RETRY_NS     (10 * NSEC_PER_MSEC) /* first repetition of a CALL; doubles */
+#define HELLO_RETRY_MAX_NS (200 * NSEC_PER_MSEC)
+#define COOKIE_SLOT_NS     (2 * NSEC_PER_SEC)   /* a cookie is good for one to two of these */
+#define RESETS_PER_MS      16u                  /* answers to packets of unknown flows */
+#define BLOCKED_RETRY_NS   (20 * NSEC_PER_USEC) /* port full or pool empty: look again after this */
+#define PACKET_COST_NS     100u /* charged to a modelled clock for each packet in or out */
+
+enum flow_state {
+    FLOW_FREE,
+    FLOW_CALLING, /* HELLO under way */
+    FLOW_OPEN,
+    FLOW_ENDED, /* waits for its references to go */
+};
+
+struct peer {
+    struct address address;
+    struct rte_ether_addr mac;
+    char name[sizeof(((struct transport_peer *)0)->name)];
+    LIST_HEAD(, flow) flows; /* one per pair of addresses */
+};
+
+struct flow {
+    struct transport *transport;
+    struct peer *peer;
+    TAILQ_ENTRY(flow) ready_entry;
+    LIST_ENTRY(flow) peer_entry;
+    struct flow *token_next;
+    void *context;
+    uint32_t id;
+    uint32_t references;
+    uint8_t state;    /* enum flow_state */
+    uint8_t version;  /* of the wire, settled by HELLO */
+    bool ready;       /* is in the transport's list */
+    bool wants_fill;  /* the layer above has something */
+    bool answered;    /* opened by the peer's call: nonce is the peer's */
+    bool hello_due;   /* a CALL, or when open a WELCOME, is to be sent */
+    bool probe_due;   /* a PROBE is to be sent */
+    bool ack_due;     /* an acknowledgement is to be sent */
+    bool sack_due;    /* and needs the bitmap */
+    bool ecn_pending; /* a mark has to be echoed */
+
+    struct address local;
+    uint16_t source_port;      /* entropy for the network's load balancing */
+    uint16_t mtu;              /* bytes of the IP packet */
+    uint64_t token;            /* ours: what packets to us carry */
+    uint64_t peer_token;       /* what packets to the peer carry */
+    struct wire_addresses out; /* checksum seed of packets sent */
+    struct encap encap;
+
+    uint64_t nonce;
+    uint64_t cookie;    /* 0: not yet given one */
+    uint32_t first_seq; /* ours, as HELLO says it */
+    uint64_t peer_epoch;
+    uint64_t hello_deadline;
+    uint64_t hello_retry_ns;
+
+    uint64_t heard_ns;        /* last packet from the peer */
+    uint64_t outstanding_ns;  /* since when something has been unacknowledged */
+    uint64_t rto_start_ns;    /* the retransmission time-out counts from here */
+    uint64_t loss_deadline;   /* when an overtaken packet is lost; UINT64_MAX: none */
+    uint64_t arrival_ns;      /* newest packet taken */
+    uint64_t referenced_ns;   /* last seen with references */
+    uint64_t pace_ns;         /* earliest time of the next packet */
+    uint64_t recovery;        /* losses of transmissions before this one have been told to cc */
+    uint32_t unacked;         /* packets taken since the last acknowledgement sent */
+    uint32_t reorder;         /* transmissions that must overtake a packet for it to be lost */
+    uint32_t unjudged;        /* fast retransmissions not yet known to be right or wrong */
+    uint32_t peer_duplicates; /* as last reported */
+    struct rtt rtt;
+    struct rx_window rx;
+
+    struct wheel_timer recovery_timer; /* HELLO, losses, time-out, dead peer */
+    struct wheel_timer ack_timer;
+    struct wheel_timer idle_timer;
+    struct wheel_timer pace_timer;
+    alignas(8) uint8_t cc[CC_STATE_BYTES];
+    struct tx_window tx;
+};
+
+struct transport {
+    struct transport_config config; /* without zeroes; peers is NULL */
+    struct port *port;
+    const struct clock *clock;
+    struct rng *rng;
+    struct wheel *wheel;
+    const struct flow_upper_ops *ops;
+    void *upper;
+    uint16_t mtu;
+    uint64_t now; /* latest time seen: it never goes back, though callers' may be stale */
+    uint64_t epoch;
+    uint64_t token_secret;
+    uint8_t cookie_key[crypto_shorthash_KEYBYTES];
+    uint8_t peer_key[crypto_shorthash_KEYBYTES];
+
+    struct peer *peers;
+    uint32_t peer_count;
+    uint16_t *peer_slots; /* hash of addresses: index into peers plus one */
+    uint16_t *name_slots; /* hash of names, likewise */
+    uint32_t peer_mask;
+
+    struct flow *flows; /* flows_max of them */
+    uint32_t flows_used;
+    uint32_t flows_cursor; /* where the next free place is looked for */
+    struct flow **buckets; /* by token */
+    uint32_t bucket_mask;
+    TAILQ_HEAD(ready_list, flow) ready;
+
+    struct decap decap;
+    struct rte_mbuf *tx[PORT_BURST];
+    uint16_t tx_count;
+    uint16_t room; /* what the port still takes */
+    uint64_t reset_ms;
+    uint32_t resets; /* in that millisecond */
+    struct wheel_timer blocked_timer;
+    struct transport_stats stats;
+};
+
+static inline uint64_t transport_time(struct transport *transport, uint64_t now)
+{
+    if (now > transport->now)
+        transport->now = now;
+    return transport->now;
+}
+
+/* Written by the engine's thread alone, read by others. */
+static inline void transport_count(uint64_t *counter, uint64_t add)
+{
+    __atomic_store_n(counter, *counter + add, __ATOMIC_RELAXED);
+}
+
+/* mapper.c */
+int mapper_init(struct transport *transport, const struct transport_peer *peers, uint32_t count);
+void mapper_fini(struct transport *transport);
+struct peer *mapper_peer(const struct transport *transport, const struct address *address);
+struct peer *mapper_peer_by_name(const struct transport *transport, const char *name);
+bool mapper_is_local(const struct transport *transport, const struct address *address);
+struct flow *mapper_by_token(const struct transport *transport, uint64_t token);
+struct flow *mapper_by_pair(const struct peer *peer, const struct address *local);
+/* A fresh flow between two addresses, entered everywhere but for its token; NULL if there is no
+ * place. `id` may be FLOW_ID_ANY. */
+struct flow *mapper_add(struct transport *transport, struct peer *peer, const struct address *local,
+                        uint32_t id);
+/* Enters the flow under flow->token; false if that token is taken. */
+bool mapper_set_token(struct flow *flow);
+/* Takes the flow out of all tables but the one of numbers. */
+void mapper_remove(struct flow *flow);
+/* Gives its place back. */
+void mapper_free(struct flow *flow);
+
+/* flow.c */
+void flow_init_timers(struct flow *flow);
+/* Prepares addresses, ports and encapsulation. 0 or a negative errno. */
+int flow_init_path(struct flow *flow, uint16_t source_port);
+void flow_make_ready(struct flow *flow);
+void flow_opened(struct flow *flow, uint64_t now);
+void flow_end(struct flow *flow, int error, uint64_t now);
+/* Asks the peer for a sign of life. */
+void flow_probe(struct flow *flow);
+
+/* hello.c */
+/* Gives a new flow what HELLO tells the peer. 0 or a negative errno. */
+int hello_init(struct flow *flow);
+/* Calls the peer. */
+void hello_start(struct flow *flow, uint64_t now);
+void hello_timer(struct flow *flow, uint64_t now);
+void hello_input(struct transport *transport, const uint8_t *packet, const struct packet_meta *meta,
+                 uint64_t now);
+/* The CALL or WELCOME that is due, as bytes. */
+void hello_due_packet(const struct flow *flow, uint8_t bytes[WIRE_HELLO_BYTES]);
+
+/* input.c */
+void input_packet(struct flow *flow, const struct wire_flow *header, const uint8_t *body,
+                  uint32_t bytes, bool marked, uint64_t now);
+
+/* recovery.c */
+int recovery_ack(struct flow *flow, const struct wire_flow *header, const uint8_t *sack,
+                 uint64_t now);
+void recovery_arm(struct flow *flow);
+void recovery_timer(struct flow *flow, uint64_t now);
+/* How many more packets may be in flight now. */
+uint32_t recovery_window(const struct flow *flow);
+
+/* output.c */
+enum output_result {
+    OUTPUT_DONE,    /* nothing more to say */
+    OUTPUT_MORE,    /* the quantum is used up */
+    OUTPUT_BLOCKED, /* the port is full or the pool empty */
+};
+enum output_result output_flow(struct flow *flow, uint64_t now);
+/* Sends a packet that belongs to no flow (yet). Lost if there is no room. */
+void output_single(struct transport *transport, const struct encap *encap, const uint8_t *bytes,
+                   uint32_t length, uint64_t now);
+/* Is there room for one more packet? */
+bool output_has_room(struct transport *transport, uint64_t now);
+void output_flush(struct transport *transport, uint64_t now);
+/* The addresses and the encapsulation of an answer to a received packet. 0 or a negative errno. */
+int output_answer_path(const struct transport *transport, const struct packet_meta *meta,
+                       struct wire_addresses *addresses, struct encap *encap);
+
+#endif

@@ -1,0 +1,261 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The exchange that opens a flow; docs/wire.md has the states.
+ *
+ * The answering side keeps nothing until the caller has returned a cookie, which proves that it
+ * receives what is sent to its address. A call for a pair of addresses that has an open flow never
+ * touches that flow: it makes us ask the peer whether it still knows it. If it does, the call was
+ * old; if not, the peer answers with a RESET, the flow ends, and the caller's next try succeeds.
+ * So neither a replayed nor a late call can harm a flow.
+ */
+#include "engines/pony/flow_private.h"
+
+#include <string.h>
+
+#define SOURCE_PORT_FIRST 49152u /* the dynamic ports of RFC 6335 */
+#define SOURCE_PORT_COUNT 16384u
+
+/* The proof of a caller's address, for one slot of time. */
+static uint64_t make_cookie(const struct transport *transport, const struct packet_meta *meta,
+                            uint64_t nonce, uint64_t slot)
+{
+    uint8_t input[2 * sizeof(struct address) + 2 * sizeof(uint64_t) + sizeof(uint16_t)];
+    uint8_t *next = input;
+    uint64_t cookie;
+
+    next = (uint8_t *)mempcpy(next, &meta->src, sizeof(meta->src));
+    next = (uint8_t *)mempcpy(next, &meta->dst, sizeof(meta->dst));
+    next = (uint8_t *)mempcpy(next, &nonce, sizeof(nonce));
+    next = (uint8_t *)mempcpy(next, &slot, sizeof(slot));
+    memcpy(next, &meta->src_port, sizeof(meta->src_port));
+    crypto_shorthash((uint8_t *)&cookie, input, sizeof(input), transport->cookie_key);
+    return cookie == 0 ? 1 : cookie; /* 0 says: none yet */
+}
+
+static bool cookie_valid(const struct transport *transport, const struct packet_meta *meta,
+                         const struct wire_hello *hello, uint64_t now)
+{
+    uint64_t slot = now / COOKIE_SLOT_NS;
+
+    return hello->cookie == make_cookie(transport, meta, hello->nonce, slot) ||
+           (slot > 0 && hello->cookie == make_cookie(transport, meta, hello->nonce, slot - 1));
+}
+
+/* The highest version of both sides, 0 if there is none. */
+static uint8_t common_version(const struct wire_hello *hello)
+{
+    uint8_t high = RTE_MIN(hello->version_max, (uint8_t)WIRE_VERSION_MAX);
+
+    return high >= hello->version_min && high >= WIRE_VERSION_MIN ? high : 0;
+}
+
+int hello_init(struct flow *flow)
+{
+    struct rng *rng = flow->transport->rng;
+
+    flow->token = rng_u64(rng);
+    flow->first_seq = (uint32_t)rng_u64(rng);
+    tx_window_init(&flow->tx, flow->first_seq);
+    /* Of 2^64 tokens this one is zero or in use: nobody will see it. */
+    if (flow->token == 0 || !mapper_set_token(flow))
+        return -EAGAIN;
+    return flow_init_path(flow, (uint16_t)(SOURCE_PORT_FIRST + rng_below(rng, SOURCE_PORT_COUNT)));
+}
+
+void hello_start(struct flow *flow, uint64_t now)
+{
+    flow->nonce = rng_u64(flow->transport->rng);
+    flow->hello_deadline = now + flow->transport->config.hello_timeout_ns;
+    flow->hello_retry_ns = HELLO_RETRY_NS;
+    flow->hello_due = true;
+    flow_make_ready(flow);
+    wheel_set(flow->transport->wheel, &flow->recovery_timer,
+              RTE_MIN(now + HELLO_RETRY_NS, flow->hello_deadline));
+}
+
+void hello_timer(struct flow *flow, uint64_t now)
+{
+    if (now >= flow->hello_deadline) {
+        flow_end(flow, -EHOSTUNREACH, now);
+        return;
+    }
+    flow->hello_due = true;
+    flow_make_ready(flow);
+    flow->hello_retry_ns = RTE_MIN(2 * flow->hello_retry_ns, HELLO_RETRY_MAX_NS);
+    wheel_set(flow->transport->wheel, &flow->recovery_timer,
+              RTE_MIN(now + flow->hello_retry_ns, flow->hello_deadline));
+}
+
+void hello_due_packet(const struct flow *flow, uint8_t bytes[WIRE_HELLO_BYTES])
+{
+    bool open = flow->state == FLOW_OPEN;
+    struct wire_hello hello = {
+        .kind = open ? WIRE_HELLO_WELCOME : WIRE_HELLO_CALL,
+        .version_min = open ? flow->version : WIRE_VERSION_MIN,
+        .version_max = open ? flow->version : WIRE_VERSION_MAX,
+        .mtu = flow->transport->mtu,
+        .seq = flow->first_seq,
+        .token = flow->token,
+        .nonce = flow->nonce,
+        .cookie = flow->cookie,
+        .epoch = flow->transport->epoch,
+    };
+
+    wire_hello_encode(&hello, bytes);
+}
+
+/* Answers without keeping anything. */
+static void answer(struct transport *transport, const struct packet_meta *meta,
+                   const struct wire_hello *hello, uint64_t now)
+{
+    uint8_t bytes[WIRE_HELLO_BYTES];
+    struct wire_addresses addresses;
+    struct encap encap;
+
+    if (output_answer_path(transport, meta, &addresses, &encap) != 0)
+        return;
+    wire_hello_encode(hello, bytes);
+    wire_seal(bytes, sizeof(bytes), &addresses);
+    output_single(transport, &encap, bytes, sizeof(bytes), now);
+}
+
+/* Both sides have shown what they need. */
+static void establish(struct flow *flow, const struct wire_hello *hello, uint8_t version,
+                      uint64_t now)
+{
+    struct flow *other;
+
+    flow->version = version;
+    flow->peer_token = hello->token;
+    flow->peer_epoch = hello->epoch;
+    flow->mtu = RTE_MIN(flow->transport->mtu, hello->mtu);
+    rx_window_init(&flow->rx, hello->seq);
+    /* A new epoch: flows of the old one, on other addresses, are worth a question. */
+    LIST_FOREACH(other, &flow->peer->flows, peer_entry)
+    {
+        if (other->state == FLOW_OPEN && other->peer_epoch != hello->epoch)
+            flow_probe(other);
+    }
+    flow_opened(flow, now);
+}
+
+/* The flow that a proven call opens; NULL if it opens none. */
+static struct flow *called_flow(struct transport *transport, struct peer *peer,
+                                const struct packet_meta *meta, const struct wire_hello *hello)
+{
+    struct flow *flow = mapper_by_pair(peer, &meta->dst);
+
+    if (flow && flow->state == FLOW_OPEN) {
+        if (flow->answered && flow->nonce == hello->nonce) {
+            flow->hello_due = true; /* the WELCOME was lost */
+            flow_make_ready(flow);
+        } else if (tx_window_outstanding(&flow->tx) == 0) {
+            flow_probe(flow);
+        }
+        return NULL;
+    }
+    /* Both call at once: the call from the lower address stands, the other side takes it for its
+     * own flow. */
+    if (flow)
+        return memcmp(&meta->dst, &meta->src, sizeof(meta->dst)) < 0 ? NULL : flow;
+    flow = mapper_add(transport, peer, &meta->dst, FLOW_ID_ANY);
+    if (flow && hello_init(flow) != 0) {
+        mapper_remove(flow);
+        mapper_free(flow);
+        flow = NULL;
+    }
+    return flow;
+}
+
+static void take_call(struct transport *transport, struct peer *peer,
+                      const struct packet_meta *meta, const struct wire_hello *hello, uint64_t now)
+{
+    uint8_t version = common_version(hello);
+    struct wire_hello reply = {
+        .version_min = WIRE_VERSION_MIN,
+        .version_max = WIRE_VERSION_MAX,
+        .nonce = hello->nonce,
+    };
+    struct flow *flow;
+
+    if (version == 0) {
+        transport_count(&transport->stats.hello_refused, 1);
+        reply.kind = WIRE_HELLO_REFUSE;
+        reply.error = EPROTONOSUPPORT;
+        answer(transport, meta, &reply, now);
+        return;
+    }
+    if (!cookie_valid(transport, meta, hello, now)) {
+        reply.kind = WIRE_HELLO_COOKIE;
+        reply.cookie = make_cookie(transport, meta, hello->nonce, now / COOKIE_SLOT_NS);
+        answer(transport, meta, &reply, now);
+        return;
+    }
+    flow = called_flow(transport, peer, meta, hello);
+    if (!flow)
+        return;
+    flow->answered = true;
+    flow->nonce = hello->nonce;
+    flow->hello_due = true;
+    establish(flow, hello, version, now);
+}
+
+static void take_answer(struct flow *flow, const struct wire_hello *hello, uint64_t now)
+{
+    struct transport *transport = flow->transport;
+
+    switch (hello->kind) {
+    case WIRE_HELLO_COOKIE:
+        if (hello->cookie == 0 || hello->cookie == flow->cookie)
+            return;
+        flow->cookie = hello->cookie;
+        flow->hello_due = true;
+        flow_make_ready(flow);
+        return;
+    case WIRE_HELLO_WELCOME:
+        if (hello->version_min != hello->version_max || common_version(hello) == 0) {
+            transport_count(&transport->stats.rx_malformed, 1);
+            return;
+        }
+        flow->hello_due = false;
+        establish(flow, hello, hello->version_max, now);
+        return;
+    case WIRE_HELLO_REFUSE:
+        transport_count(&transport->stats.hello_refused, 1);
+        flow_end(flow, hello->error == EPROTONOSUPPORT ? -EPROTONOSUPPORT : -EHOSTUNREACH, now);
+        return;
+    default:
+        transport_count(&transport->stats.rx_malformed, 1);
+        return;
+    }
+}
+
+/* A packet that opens a flow must say what is needed for one. */
+static bool complete(const struct wire_hello *hello)
+{
+    if (hello->kind != WIRE_HELLO_CALL && hello->kind != WIRE_HELLO_WELCOME)
+        return true;
+    return hello->token != 0 && hello->mtu >= MTU_MIN;
+}
+
+void hello_input(struct transport *transport, const uint8_t *packet, const struct packet_meta *meta,
+                 uint64_t now)
+{
+    struct peer *peer = mapper_peer(transport, &meta->src);
+    struct wire_hello hello;
+    struct flow *flow;
+
+    wire_hello_decode(&hello, packet);
+    if (!peer || !complete(&hello)) {
+        transport_count(&transport->stats.rx_malformed, 1);
+        return;
+    }
+    if (hello.kind == WIRE_HELLO_CALL) {
+        take_call(transport, peer, meta, &hello, now);
+        return;
+    }
+    flow = mapper_by_pair(peer, &meta->dst);
+    if (flow && flow->state == FLOW_CALLING && flow->nonce == hello.nonce)
+        take_answer(flow, &hello, now);
+}

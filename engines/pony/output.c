@@ -1,0 +1,286 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Packets made just before they leave: acknowledgements, retransmissions, new packets.
+ *
+ * A packet that must be acknowledged is kept, and what goes to the port is a clone of it that
+ * shares its memory: on an in-process wire the receiver reads that very memory. So a kept packet is
+ * changed only while no clone of it is left.
+ */
+#include "engines/pony/flow_private.h"
+
+bool output_has_room(struct transport *transport, uint64_t now)
+{
+    if (transport->room > 0)
+        return true;
+    output_flush(transport, now);
+    transport->room = transport->port->ops->tx_room(transport->port);
+    return transport->room > 0;
+}
+
+void output_flush(struct transport *transport, uint64_t now)
+{
+    struct port *port = transport->port;
+    uint16_t sent = 0;
+
+    if (transport->tx_count == 0)
+        return;
+    sent = port->ops->tx_burst(port, transport->tx, transport->tx_count, now);
+    /* The port had said that there was room. What it refuses nonetheless is lost. */
+    if (sent < transport->tx_count)
+        rte_pktmbuf_free_bulk(transport->tx + sent, transport->tx_count - sent);
+    transport->tx_count = 0;
+}
+
+/* Room has been seen. */
+static void push(struct transport *transport, struct rte_mbuf *packet, uint64_t now)
+{
+    transport_count(&transport->stats.tx_packets, 1);
+    transport_count(&transport->stats.tx_bytes, rte_pktmbuf_pkt_len(packet));
+    clock_charge(transport->clock, PACKET_COST_NS);
+    transport->tx[transport->tx_count++] = packet;
+    transport->room--;
+    if (transport->tx_count == PORT_BURST)
+        output_flush(transport, now);
+}
+
+static int take_buffers(struct transport *transport, struct rte_mbuf **packets, uint32_t count)
+{
+    if (rte_pktmbuf_alloc_bulk(transport->port->pool, packets, count) == 0)
+        return 0;
+    transport_count(&transport->stats.no_buffer, 1);
+    return -ENOBUFS;
+}
+
+static bool send_bytes(struct transport *transport, const struct encap *encap, const uint8_t *bytes,
+                       uint32_t length, uint64_t now)
+{
+    struct rte_mbuf *packet;
+
+    if (take_buffers(transport, &packet, 1) != 0)
+        return false;
+    memcpy(rte_pktmbuf_append(packet, (uint16_t)length), bytes, length);
+    if (encap_apply(encap, packet) != 0) {
+        rte_pktmbuf_free(packet);
+        return false;
+    }
+    push(transport, packet, now);
+    return true;
+}
+
+void output_single(struct transport *transport, const struct encap *encap, const uint8_t *bytes,
+                   uint32_t length, uint64_t now)
+{
+    if (output_has_room(transport, now))
+        send_bytes(transport, encap, bytes, length, now);
+}
+
+int output_answer_path(const struct transport *transport, const struct packet_meta *meta,
+                       struct wire_addresses *addresses, struct encap *encap)
+{
+    const struct peer *peer = mapper_peer(transport, &meta->src);
+    struct encap_config config = {
+        .src_mac = transport->port->mac,
+        .src = meta->dst,
+        .dst = meta->src,
+        .src_port = transport->config.udp_port,
+        .dst_port = transport->config.udp_port,
+        .vlan = transport->config.vlan,
+        .dscp = transport->config.dscp,
+    };
+
+    if (!peer)
+        return -EHOSTUNREACH;
+    config.dst_mac = peer->mac;
+    memcpy(addresses->source, meta->dst.bytes, sizeof(addresses->source));
+    memcpy(addresses->destination, meta->src.bytes, sizeof(addresses->destination));
+    addresses->source_port = config.src_port;
+    addresses->destination_port = config.dst_port;
+    return encap_build(encap, &config);
+}
+
+/* Writes the flow header with the present acknowledgement, which is hereby given. */
+static void put_header(struct flow *flow, uint8_t *bytes, uint8_t type, uint32_t seq, uint64_t now)
+{
+    uint64_t delay = (now - flow->arrival_ns) / WIRE_DELAY_UNIT_NS;
+    struct wire_flow header = {
+        .version = flow->version,
+        .type = type,
+        .flags = flow->ecn_pending ? WIRE_FLAG_ECN_ECHO : 0,
+        .ack_delay = (uint16_t)RTE_MIN(delay, UINT16_MAX),
+        .token = flow->peer_token,
+        .seq = seq,
+        .ack = flow->rx.next,
+    };
+
+    wire_flow_encode(&header, bytes);
+    flow->ecn_pending = false;
+    flow->ack_due = false;
+    flow->unacked = 0;
+    wheel_cancel(flow->transport->wheel, &flow->ack_timer);
+}
+
+static bool send_ack(struct flow *flow, uint64_t now)
+{
+    uint8_t bytes[WIRE_FLOW_BYTES + WIRE_SACK_BYTES];
+    bool marked = flow->ecn_pending;
+
+    put_header(flow, bytes, WIRE_ACK, flow->rx.duplicates, now);
+    rx_window_sack(&flow->rx, bytes + WIRE_FLOW_BYTES);
+    wire_seal(bytes, sizeof(bytes), &flow->out);
+    if (send_bytes(flow->transport, &flow->encap, bytes, sizeof(bytes), now)) {
+        flow->sack_due = false;
+        return true;
+    }
+    flow->ack_due = true;
+    flow->ecn_pending = marked;
+    return false;
+}
+
+static bool send_hello(struct flow *flow, uint64_t now)
+{
+    uint8_t bytes[WIRE_HELLO_BYTES];
+
+    hello_due_packet(flow, bytes);
+    wire_seal(bytes, sizeof(bytes), &flow->out);
+    if (!send_bytes(flow->transport, &flow->encap, bytes, sizeof(bytes), now))
+        return false;
+    flow->hello_due = false;
+    return true;
+}
+
+/* Gives the kept packet today's acknowledgement, if nobody else holds its memory. */
+static void refresh(struct flow *flow, struct rte_mbuf *packet, uint64_t now)
+{
+    uint8_t *bytes = rte_pktmbuf_mtod_offset(packet, uint8_t *, flow->encap.length);
+    struct wire_flow header;
+
+    if (rte_mbuf_refcnt_read(packet) != 1)
+        return;
+    wire_flow_decode(&header, bytes);
+    put_header(flow, bytes, header.type, header.seq, now);
+    wire_seal(bytes, rte_pktmbuf_data_len(packet) - flow->encap.length, &flow->out);
+}
+
+static bool send_lost(struct flow *flow, uint64_t now)
+{
+    struct transport *transport = flow->transport;
+    struct tx_slot *slot = tx_window_lost(&flow->tx);
+    struct rte_mbuf *clone;
+
+    refresh(flow, slot->packet, now);
+    clone = rte_pktmbuf_clone(slot->packet, transport->port->pool);
+    if (!clone) {
+        transport_count(&transport->stats.no_buffer, 1);
+        return false;
+    }
+    transport_count(&transport->stats.retransmissions, 1);
+    if (!slot->timed_out) {
+        transport_count(&transport->stats.fast_retransmissions, 1);
+        flow->unjudged++;
+    }
+    if (flow->tx.flying.count == 0)
+        flow->rto_start_ns = now;
+    tx_window_resent(&flow->tx, now);
+    push(transport, clone, now);
+    return true;
+}
+
+/* Fills one new packet: its length behind the encapsulation, or 0 if there is nothing to send. */
+static uint32_t fill(struct flow *flow, uint8_t *bytes, uint64_t now)
+{
+    struct transport *transport = flow->transport;
+    uint32_t length = 0;
+
+    if (flow->wants_fill) {
+        length = transport->ops->fill(transport->upper, flow, bytes + WIRE_FLOW_BYTES,
+                                      flow_room(flow), now);
+        flow->wants_fill = length > 0;
+    }
+    if (length == 0 && !flow->probe_due)
+        return 0;
+    put_header(flow, bytes, length > 0 ? WIRE_DATA : WIRE_PROBE, flow->tx.next, now);
+    flow->probe_due = false; /* either packet asks for an answer */
+    wire_seal(bytes, WIRE_FLOW_BYTES + length, &flow->out);
+    return WIRE_FLOW_BYTES + length;
+}
+
+static enum output_result send_new(struct flow *flow, uint64_t now)
+{
+    struct transport *transport = flow->transport;
+    struct rte_mbuf *packets[2]; /* to keep, to send */
+    uint32_t length;
+
+    if (take_buffers(transport, packets, 2) != 0)
+        return OUTPUT_BLOCKED;
+    length = fill(flow, rte_pktmbuf_mtod(packets[0], uint8_t *), now);
+    if (length == 0) {
+        rte_pktmbuf_free_bulk(packets, 2);
+        return OUTPUT_DONE;
+    }
+    rte_pktmbuf_append(packets[0], (uint16_t)length);
+    encap_apply(&flow->encap,
+                packets[0]); /* cannot fail: length and headroom were settled before */
+    rte_pktmbuf_attach(packets[1], packets[0]);
+    if (tx_window_outstanding(&flow->tx) == 0)
+        flow->outstanding_ns = now;
+    if (flow->tx.flying.count == 0)
+        flow->rto_start_ns = now;
+    tx_window_add(&flow->tx, packets[0], now);
+    push(transport, packets[1], now);
+    return OUTPUT_MORE;
+}
+
+/* May the flow send a packet that counts against its window? */
+static bool may_send(struct flow *flow, uint64_t now)
+{
+    if (recovery_window(flow) == 0)
+        return false;
+    if (flow->pace_ns <= now)
+        return true;
+    if (!wheel_timer_armed(&flow->pace_timer))
+        wheel_set(flow->transport->wheel, &flow->pace_timer, flow->pace_ns);
+    return false;
+}
+
+static enum output_result send_counted(struct flow *flow, uint64_t now)
+{
+    uint64_t gap = flow->transport->config.cc->gap_ns(flow->cc);
+    enum output_result result = OUTPUT_DONE;
+
+    if (flow->tx.lost.count > 0)
+        result = send_lost(flow, now) ? OUTPUT_MORE : OUTPUT_BLOCKED;
+    else if ((flow->wants_fill || flow->probe_due) && tx_window_open(&flow->tx))
+        result = send_new(flow, now);
+    if (result == OUTPUT_MORE && gap > 0)
+        flow->pace_ns = RTE_MAX(flow->pace_ns, now) + gap;
+    return result;
+}
+
+enum output_result output_flow(struct flow *flow, uint64_t now)
+{
+    struct transport *transport = flow->transport;
+    enum output_result result = OUTPUT_DONE;
+    uint32_t quantum = FLOW_QUANTUM;
+
+    if ((flow->hello_due && !send_hello(flow, now)) || flow->state != FLOW_OPEN)
+        return flow->hello_due ? OUTPUT_BLOCKED : OUTPUT_DONE;
+    if (flow->sack_due && (!output_has_room(transport, now) || !send_ack(flow, now)))
+        return OUTPUT_BLOCKED;
+    while (may_send(flow, now)) {
+        if (quantum == 0 || !output_has_room(transport, now)) {
+            result = quantum == 0 ? OUTPUT_MORE : OUTPUT_BLOCKED;
+            break;
+        }
+        result = send_counted(flow, now);
+        if (result != OUTPUT_MORE)
+            break;
+        quantum--;
+        result = OUTPUT_DONE;
+    }
+    recovery_arm(flow);
+    /* What was sent carried the acknowledgement; else it travels alone. */
+    if (flow->ack_due && (!output_has_room(transport, now) || !send_ack(flow, now)))
+        return OUTPUT_BLOCKED;
+    return result;
+}

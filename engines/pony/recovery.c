@@ -1,0 +1,156 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Acknowledgements received and what follows: round-trip samples, losses by evidence, the
+ * retransmission timer, and the end of a flow whose peer is silent. RFC 6298, RFC 9002 section 6.
+ */
+#include "engines/pony/flow_private.h"
+
+/* A flow was hasty: wait for more packets, and longer, before the next packet is taken for lost. */
+static void raise_reorder(struct flow *flow, uint32_t times)
+{
+    flow->reorder = RTE_MIN(flow->reorder + times, REORDER_MAX);
+}
+
+static uint64_t reorder_delay(const struct flow *flow)
+{
+    uint32_t eighths = REORDER_EIGHTHS + flow->reorder - REORDER_MIN;
+
+    return rtt_reorder_delay(&flow->rtt, RTE_MIN(eighths, EIGHTHS_MAX));
+}
+
+static void detect(struct flow *flow, uint64_t now)
+{
+    uint64_t end =
+        tx_window_detect(&flow->tx, now, flow->reorder, reorder_delay(flow), &flow->loss_deadline);
+
+    /* Once a round trip: transmissions that left before the last signal were too late to heed it.
+     */
+    if (end > flow->recovery) {
+        flow->recovery = flow->tx.order;
+        flow->transport->config.cc->lost(flow->cc, now);
+    }
+}
+
+/* The peer says how many packets it got twice: some of them were sent again in haste. */
+static void judge_duplicates(struct flow *flow, uint32_t duplicates)
+{
+    uint32_t more = duplicates - flow->peer_duplicates;
+
+    if (more == 0 || more > INT32_MAX)
+        return;
+    flow->peer_duplicates = duplicates;
+    more = RTE_MIN(more, flow->unjudged);
+    flow->unjudged -= more;
+    raise_reorder(flow, more);
+}
+
+static void take_progress(struct flow *flow, const struct wire_flow *header,
+                          const struct tx_progress *progress, uint64_t now)
+{
+    struct cc_ack ack = {
+        .now = now,
+        .packets = progress->packets,
+        .ecn = (header->flags & WIRE_FLAG_ECN_ECHO) != 0,
+    };
+
+    if (progress->packets > 0) {
+        flow->rto_start_ns = now;
+        rtt_progress(&flow->rtt);
+        raise_reorder(flow, progress->needless);
+    }
+    if (progress->sample_ns != 0) {
+        rtt_sample(&flow->rtt, now - progress->sample_ns,
+                   (uint64_t)header->ack_delay * WIRE_DELAY_UNIT_NS);
+        ack.rtt_ns = flow->rtt.latest_ns;
+    }
+    if (ack.packets > 0 || ack.ecn)
+        flow->transport->config.cc->acked(flow->cc, &ack);
+}
+
+int recovery_ack(struct flow *flow, const struct wire_flow *header, const uint8_t *sack,
+                 uint64_t now)
+{
+    struct tx_progress progress;
+    int error = tx_window_ack(&flow->tx, header->ack, sack, now, flow->rtt.min_ns, &progress);
+
+    if (error != 0)
+        return error;
+    if (header->type == WIRE_ACK)
+        judge_duplicates(flow, header->seq);
+    take_progress(flow, header, &progress, now);
+    detect(flow, now);
+    if (flow->tx.lost.count > 0 || flow->wants_fill)
+        flow_make_ready(flow);
+    recovery_arm(flow);
+    return 0;
+}
+
+static uint64_t dead_deadline(const struct flow *flow)
+{
+    return RTE_MAX(flow->heard_ns, flow->outstanding_ns) + flow->transport->config.dead_after_ns;
+}
+
+static uint64_t timeout_deadline(const struct flow *flow)
+{
+    const struct transport_config *config = &flow->transport->config;
+
+    if (flow->tx.flying.count == 0)
+        return UINT64_MAX;
+    return flow->rto_start_ns + rtt_rto(&flow->rtt, config->rto_min_ns, config->rto_max_ns);
+}
+
+/* The timer is moved only to an earlier time: a deadline that recedes with every acknowledgement
+ * is looked at again when the timer fires. */
+void recovery_arm(struct flow *flow)
+{
+    struct wheel *wheel = flow->transport->wheel;
+    uint64_t deadline;
+
+    if (tx_window_outstanding(&flow->tx) == 0) {
+        wheel_cancel(wheel, &flow->recovery_timer);
+        return;
+    }
+    deadline = RTE_MIN(RTE_MIN(timeout_deadline(flow), flow->loss_deadline), dead_deadline(flow));
+    if (!wheel_timer_armed(&flow->recovery_timer) || deadline < flow->recovery_timer.deadline)
+        wheel_set(wheel, &flow->recovery_timer, deadline);
+}
+
+static void time_out(struct flow *flow, uint64_t now)
+{
+    transport_count(&flow->transport->stats.timeouts, 1);
+    tx_window_lose_all(&flow->tx);
+    rtt_back_off(&flow->rtt);
+    flow->loss_deadline = UINT64_MAX;
+    flow->recovery = flow->tx.order;
+    flow->reorder = REORDER_MIN;
+    flow->unjudged = 0;
+    flow->transport->config.cc->timed_out(flow->cc, now);
+}
+
+void recovery_timer(struct flow *flow, uint64_t now)
+{
+    if (tx_window_outstanding(&flow->tx) == 0)
+        return;
+    if (now >= dead_deadline(flow)) {
+        flow_end(flow, -ETIMEDOUT, now);
+        return;
+    }
+    if (now >= flow->loss_deadline)
+        detect(flow, now);
+    if (now >= timeout_deadline(flow))
+        time_out(flow, now);
+    if (flow->tx.lost.count > 0)
+        flow_make_ready(flow);
+    recovery_arm(flow);
+}
+
+uint32_t recovery_window(const struct flow *flow)
+{
+    uint32_t window = flow->transport->config.cc->window(flow->cc);
+    uint32_t flying = flow->tx.flying.count;
+
+    /* Whatever the algorithm says, one packet may always try. */
+    window = RTE_MIN(RTE_MAX(window, 1u), TX_WINDOW);
+    return window > flying ? window - flying : 0;
+}

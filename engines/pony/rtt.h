@@ -1,0 +1,38 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The round trip of a flow and what follows from it: the retransmission time-out (RFC 6298) and the
+ * time after which an overtaken packet is taken for lost (RFC 9002 section 6.1.2).
+ *
+ * Plain data, embedded in the flow. Threads: the engine's. Pure computation.
+ */
+#ifndef ENGINES_PONY_RTT_H
+#define ENGINES_PONY_RTT_H
+
+#include <stdint.h>
+
+#define RTT_INITIAL_NS     10000000u /* RTO before any sample: far above a data centre's round trip */
+#define RTT_GRANULARITY_NS 1024u     /* a tick of the wheel that the time-outs run on */
+#define RTT_MAX_NS         60000000000ull /* a minute: samples and saved values beyond are nonsense */
+#define RTT_BACKOFF_MAX    16u /* doublings; the RTO's own maximum is reached long before */
+
+struct rtt {
+    uint64_t smoothed_ns;  /* 0 before the first sample */
+    uint64_t variation_ns; /* mean deviation */
+    uint64_t latest_ns;
+    uint64_t min_ns; /* least seen, the peer's delay included; 0 before the first sample */
+    uint32_t backoff;
+};
+
+/* A sample from a packet sent once (Karn's rule is the caller's), of which the peer says that it
+ * spent `ack_delay_ns` before answering. */
+void rtt_sample(struct rtt *rtt, uint64_t sample_ns, uint64_t ack_delay_ns);
+/* The time-out now, backed off, between the two bounds. */
+uint64_t rtt_rto(const struct rtt *rtt, uint64_t min_ns, uint64_t max_ns);
+/* Progress was made, or was not. */
+void rtt_progress(struct rtt *rtt);
+void rtt_back_off(struct rtt *rtt);
+/* How long an overtaken packet is waited for, in eighths of a round trip. */
+uint64_t rtt_reorder_delay(const struct rtt *rtt, uint32_t eighths);
+
+#endif
