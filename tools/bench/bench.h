@@ -1,0 +1,39 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * saddle-bench: what each step on the way of a message costs.
+ *
+ * A case does one thing `iterations` times and returns how long that took; the driver repeats it,
+ * interleaved with the others, and prints medians with their spread. Cases of one thread are also
+ * meant to be counted in instructions: run a case with N and with 2 N iterations under a counting
+ * tool and divide the difference (tools/bench-instructions does).
+ *
+ * Threads: a case may start one more, on the second CPU, and joins it before it returns.
+ */
+#ifndef BENCH_BENCH_H
+#define BENCH_BENCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct bench_case {
+    const char *name;
+    const char *what;    /* one line for --list: what one iteration is */
+    uint64_t iterations; /* of one run, by default: some 50 ms */
+    bool counted;        /* one thread, deterministic: fit for counting instructions */
+    /* Runs the case; *elapsed_ns gets the time of the measured part. 0 or a negative errno. */
+    int (*run)(uint64_t iterations, uint64_t *elapsed_ns);
+};
+
+extern const struct bench_case bench_queue_cases[];
+extern const uint32_t bench_queue_case_count;
+extern const struct bench_case bench_mailbox_cases[];
+extern const uint32_t bench_mailbox_case_count;
+extern const struct bench_case bench_message_cases[];
+extern const uint32_t bench_message_case_count;
+
+uint64_t bench_now(void);
+/* Pins the calling thread; harmless if the CPU does not exist. */
+void bench_pin(uint32_t cpu);
+
+#endif

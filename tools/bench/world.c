@@ -1,0 +1,162 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "tools/bench/world.h"
+
+#include "client/session.h"
+#include "control/arena.h"
+#include "daemon/port_ring.h"
+#include "engines/pony/pony.h"
+#include "tools/bench/bench.h"
+
+#include <errno.h>
+#include <rte_eal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define QUEUE_ENTRIES 256u
+#define SLOTS         512u
+#define HEAP_BYTES    (64u << 20)
+#define PATIENCE_NS   1000000000ull /* of world_event: far above any step here */
+#define MTU           5000u         /* SOSP'19 section 5.1 */
+
+static struct world the_world;
+static struct engine *engines[WORLD_HOSTS];
+static bool made;
+
+static int start_eal(void)
+{
+    static char options[][24] = {"saddle-bench",  "--no-huge",      "--no-shconf", "--no-pci",
+                                 "--log-level=3", "--no-telemetry", "-m",          "256"};
+    char *argv[sizeof(options) / sizeof(options[0])];
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+        argv[i] = options[i];
+    return rte_eal_init(sizeof(options) / sizeof(options[0]), argv) < 0 ? -ENODEV : 0;
+}
+
+static int make_engine(unsigned host, struct port *ports[WORLD_HOSTS])
+{
+    static const char *const address[WORLD_HOSTS] = {"10.0.0.1", "10.0.0.2"};
+    static const char *const name[WORLD_HOSTS] = {"left", "right"};
+    static const uint8_t seed[WORLD_HOSTS][RNG_SEED_BYTES] = {{1}, {2}};
+    unsigned other = 1 - host;
+    struct transport_peer peer = {.mac = ports[other]->mac};
+    struct pony_config config = {.control_fd = -1};
+    snprintf(peer.name, sizeof(peer.name), "%s", name[other]);
+    address_parse(&peer.address, address[other]);
+    address_parse(&config.transport.addresses[0], address[host]);
+    config.transport.address_count = 1;
+    config.transport.peers = &peer;
+    config.transport.peer_count = 1;
+    return pony_create(&engines[host], name[host], &config, ports[host], &clock_machine,
+                       seed[host]);
+}
+
+static int make_session(unsigned host)
+{
+    struct saddle_attach_request request = {.magic = SADDLE_ABI_MAGIC,
+                                            .bytes = sizeof(request),
+                                            .abi_min = SADDLE_ABI_VERSION,
+                                            .abi_max = SADDLE_ABI_VERSION,
+                                            .channels = 1,
+                                            .command_entries = QUEUE_ENTRIES,
+                                            .completion_entries = QUEUE_ENTRIES,
+                                            .receive_slots = SLOTS,
+                                            .heap_bytes = HEAP_BYTES};
+    struct saddle_attach_reply plan;
+    struct pony_session_config config = {.id = host + 1};
+    struct pony_session *session;
+    struct saddle_session *client;
+    uint64_t slots;
+    int rc = arena_plan(&request, &plan, &slots);
+    if (rc)
+        return rc;
+    uint8_t *arena = mmap(NULL, plan.arena_bytes, PROT_READ | PROT_WRITE,
+                          MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (arena == MAP_FAILED)
+        return -ENOMEM;
+    arena_format(arena, &plan);
+    if ((rc = arena_describe(&config, arena, &plan, slots, NULL)) ||
+        (rc = pony_session_create(&session, &config)) ||
+        (rc = pony_mailbox_attach(engines[host], session)) ||
+        (rc = session_open(&client, &plan, arena, NULL)))
+        return rc;
+    the_world.channel[host] = saddle_channel(client, 0);
+    the_world.buffer[host] = saddle_alloc(client, WORLD_REGION_BYTES);
+    return the_world.buffer[host] ? 0 : -ENOMEM;
+}
+
+void world_turn(void)
+{
+    for (unsigned host = 0; host < WORLD_HOSTS; host++)
+        engines[host]->ops->run(engines[host], clock_now(&clock_machine), ENGINE_BUDGET_NS);
+}
+
+int world_event(struct world *world, unsigned host, struct saddle_completion *event)
+{
+    int n = saddle_poll(world->channel[host], event, 1);
+    if (n)
+        return n < 0 ? n : 0;
+    uint64_t end = bench_now() + PATIENCE_NS;
+    do {
+        world_turn();
+        n = saddle_poll(world->channel[host], event, 1);
+    } while (n == 0 && bench_now() < end);
+    return n == 1 ? 0 : n < 0 ? n : -ETIME;
+}
+
+static int expect(unsigned host, uint8_t kind, struct saddle_completion *event)
+{
+    int rc = world_event(&the_world, host, event);
+    if (rc)
+        return rc;
+    return event->kind == kind ? event->status : -EPROTO;
+}
+
+static int make_connection(void)
+{
+    struct world *w = &the_world;
+    struct saddle_completion event;
+    int rc;
+    if ((rc = saddle_listen(w->channel[1], "bench", NULL)) ||
+        (rc = expect(1, SADDLE_DONE, &event)) ||
+        (rc = saddle_connect(w->channel[0], "right", "bench", NULL)) ||
+        (rc = expect(1, SADDLE_INCOMING, &event)))
+        return rc;
+    w->connection[1] = event.handle;
+    if ((rc = saddle_accept(w->channel[1], event.handle, NULL)) ||
+        (rc = expect(1, SADDLE_DONE, &event)) || (rc = expect(0, SADDLE_DONE, &event)))
+        return rc;
+    w->connection[0] = event.handle;
+    rc = saddle_expose(w->channel[1], w->buffer[1], WORLD_REGION_BYTES,
+                       SADDLE_READABLE | SADDLE_WRITABLE, NULL);
+    if (rc || (rc = expect(1, SADDLE_DONE, &event)))
+        return rc;
+    w->key = event.value;
+    return 0;
+}
+
+static int make_world(void)
+{
+    struct port_ring_config wire = {.name = {"bench-left", "bench-right"}, .mtu = MTU};
+    struct port *ports[WORLD_HOSTS];
+    int rc = start_eal();
+    if (rc || (rc = port_ring_create(&ports[0], &ports[1], &wire)))
+        return rc;
+    for (unsigned host = 0; host < WORLD_HOSTS; host++)
+        if ((rc = make_engine(host, ports)) || (rc = make_session(host)))
+            return rc;
+    return make_connection();
+}
+
+int world_get(struct world **world)
+{
+    if (!made) {
+        int rc = make_world();
+        if (rc)
+            return rc;
+        made = true;
+    }
+    *world = &the_world;
+    return 0;
+}
