@@ -116,10 +116,12 @@ static int compare_samples(const void *left, const void *right)
 struct demo_times demo_percentiles(uint32_t *samples, uint32_t count)
 {
     const double ns_per_us = 1e3;
+    uint32_t middle = count / 2;
+    uint32_t late = (uint32_t)((uint64_t)count * 99 / 100);
 
     qsort(samples, count, sizeof(*samples), compare_samples);
-    return (struct demo_times){.p50 = samples[count / 2] / ns_per_us,
-                               .p99 = samples[(uint64_t)count * 99 / 100] / ns_per_us};
+    return (struct demo_times){.p50 = samples[middle] / ns_per_us,
+                               .p99 = samples[late] / ns_per_us};
 }
 
 void demo_progress(const char *what, uint64_t done, uint64_t total)
