@@ -5,12 +5,12 @@
 #include <check.h>
 #include <stdlib.h>
 
-#define MILLION       1000000u
-#define REORDER_NS    30000u /* several round trips */
-#define ITEM_BYTES    4u
-#define TIMERS_MAX    64u
-#define SEND_BUDGET   1000000u
-#define STEP_NS       500u
+#define MILLION     1000000u
+#define REORDER_NS  30000u /* several round trips */
+#define ITEM_BYTES  4u
+#define TIMERS_MAX  64u
+#define SEND_BUDGET 1000000u
+#define STEP_NS     500u
 
 static uint64_t bed_now(void *arg)
 {
@@ -38,7 +38,8 @@ static void enqueue(struct bed *bed, uint32_t to, struct rte_mbuf *packet, uint6
 {
     uint32_t place = bed->queued;
 
-    ck_assert_uint_lt(bed->queued, BED_QUEUE);
+    if (bed->queued == BED_QUEUE)
+        ck_abort_msg("the wire is full");
     for (; place > 0 && bed->queue[place - 1].at > at; place--)
         bed->queue[place] = bed->queue[place - 1];
     bed->queue[place].packet = packet;
@@ -60,7 +61,8 @@ static struct rte_mbuf *copy_of(struct rte_mbuf *packet, struct rte_mempool *poo
 {
     struct rte_mbuf *copy = rte_pktmbuf_copy(packet, pool, 0, UINT32_MAX);
 
-    ck_assert_ptr_nonnull(copy);
+    if (!copy)
+        ck_abort_msg("no packet for a copy");
     return copy;
 }
 
@@ -152,6 +154,16 @@ static bool upper_admit(void *upper, struct flow *flow, const uint8_t *ops, uint
     return !((struct bed_host *)upper)->decline;
 }
 
+static bool all_equal(const uint8_t *bytes, uint32_t length, uint8_t value)
+{
+    uint8_t odd = 0;
+
+    for (uint32_t i = 0; i < length; i++)
+        odd |= bytes[i] ^ value;
+    return odd == 0;
+}
+
+/* Checks by counting: an assertion of the framework costs a system call. */
 static void upper_deliver(void *upper, struct flow *flow, const uint8_t *ops, uint32_t bytes,
                           uint64_t now)
 {
@@ -168,12 +180,11 @@ static void upper_deliver(void *upper, struct flow *flow, const uint8_t *ops, ui
             host->repeated++;
             continue;
         }
-        for (uint32_t i = 0; i < op.length; i++)
-            ck_assert_uint_eq(payload[i], (uint8_t)op.id);
+        host->damaged += !all_equal(payload, op.length, (uint8_t)op.id);
         host->seen[op.id] = 1;
         host->received++;
     }
-    ck_assert_uint_eq(at, bytes);
+    host->damaged += at != bytes;
 }
 
 static void upper_opened(void *upper, struct flow *flow, uint64_t now)

@@ -43,6 +43,7 @@ struct bed_host {
     uint32_t next_item, items; /* sent so far, to send */
     uint32_t received;         /* different ones */
     uint32_t repeated;         /* seen before, or never sent: must stay 0 */
+    uint32_t damaged;          /* wrong bytes: must stay 0 */
     uint8_t seen[BED_ITEMS_MAX];
 };
 

@@ -6,7 +6,8 @@
 #include <check.h>
 #include <stdlib.h>
 
-#define ITEMS 20000u
+#define ITEMS     20000u
+#define TIMEOUT_S 50 /* for a loaded machine: a test takes well under one */
 
 static void connect_hosts(struct bed *bed)
 {
@@ -18,6 +19,7 @@ static void check_exactly_once(const struct bed *bed)
 {
     for (uint32_t i = 0; i < BED_HOSTS; i++) {
         ck_assert_uint_eq(bed->hosts[i].repeated, 0);
+        ck_assert_uint_eq(bed->hosts[i].damaged, 0);
         ck_assert_uint_eq(bed->hosts[i].received, bed->hosts[1 - i].items);
         ck_assert_uint_eq(bed->hosts[i].ended, 0);
     }
@@ -105,6 +107,7 @@ int main(void)
     int failed;
 
     tcase_add_checked_fixture(tc, test_eal_start, NULL);
+    tcase_set_timeout(tc, TIMEOUT_S);
     tcase_add_test(tc, a_flow_opens_and_carries_both_ways);
     tcase_add_loop_test(tc, chaos_changes_nothing, 0, 7);
     tcase_add_loop_test(tc, reloading_in_the_middle_changes_nothing, 0, 8);
