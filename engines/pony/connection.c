@@ -161,7 +161,7 @@ void connection_connect(struct pony_session *session, uint32_t channel,
     connection->state = CONNECTION_OPENING;
     connection->channel = (uint8_t)channel;
     connection->tag = command->tag;
-    strcpy(connection->name, service);
+    memcpy(connection->name, service, strlen(service) + 1);
     connection->credits_granted = session_credit_first(session);
     connection->opening = operation_take(session, channel, command);
     connection->opening->connection = connection;

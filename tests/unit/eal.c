@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
-#include "eal.h"
+#include "tests/unit/eal.h"
 
 #include <check.h>
 #include <rte_eal.h>

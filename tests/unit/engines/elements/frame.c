@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
-#include "frame.h"
+#include "tests/unit/engines/elements/frame.h"
 
 #include <check.h>
 #include <rte_ip.h>

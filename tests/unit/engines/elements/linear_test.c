@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
-#include "../../eal.h"
 #include "engines/elements/linear.h"
-#include "frame.h"
+#include "tests/unit/eal.h"
+#include "tests/unit/engines/elements/frame.h"
 
 #include <check.h>
 #include <stdlib.h>

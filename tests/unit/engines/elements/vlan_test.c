@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
 #include "engines/elements/vlan.h"
-#include "frame.h"
+#include "tests/unit/engines/elements/frame.h"
 
 #include <check.h>
 #include <stdlib.h>
