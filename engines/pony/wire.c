@@ -2,8 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "engines/pony/wire.h"
 
+#include "engines/elements/crc32c.h"
+
 #include <errno.h>
-#include <isa-l/crc.h>
 #include <rte_byteorder.h>
 #include <string.h>
 
@@ -11,7 +12,6 @@
  * this place. */
 #define CRC_AT    4u
 #define CRC_BYTES 4u
-#define CRC_SEED  0xffffffffu /* RFC 3720 section 12.1: start with ones, complement at the end */
 
 #define UDP_HEADER_BYTES 8u  /* RFC 768; the pseudo-header holds the UDP length */
 #define PSEUDO_BYTES     40u /* two addresses, two ports, length in 32 bits */
@@ -155,12 +155,6 @@ bool wire_op_next(const uint8_t *ops, uint32_t bytes, uint32_t *at, struct wire_
     return true;
 }
 
-/* crc32_iscsi reads only, but its prototype lacks the const. */
-static uint32_t crc_add(uint32_t crc, const uint8_t *bytes, uint32_t length)
-{
-    return crc32_iscsi((unsigned char *)(uintptr_t)bytes, (int)length, crc);
-}
-
 /* Operation headers, payloads skipped. Stops at what is no whole operation: the caller has checked,
  * or will. */
 static uint32_t crc_operations(uint32_t crc, const uint8_t *ops, uint32_t bytes)
@@ -170,7 +164,7 @@ static uint32_t crc_operations(uint32_t crc, const uint8_t *ops, uint32_t bytes)
     uint32_t at = 0;
 
     while (wire_op_next(ops, bytes, &at, &op, &payload))
-        crc = crc_add(crc, payload - WIRE_OP_BYTES, WIRE_OP_BYTES);
+        crc = crc32c_update(crc, payload - WIRE_OP_BYTES, WIRE_OP_BYTES);
     return crc;
 }
 
@@ -188,14 +182,14 @@ static uint32_t header_crc(const uint8_t *packet, uint32_t bytes,
     put32(start + 36, bytes + UDP_HEADER_BYTES);
     memcpy(start + PSEUDO_BYTES, packet, WIRE_FLOW_BYTES);
     memset(start + PSEUDO_BYTES + CRC_AT, 0, CRC_BYTES);
-    crc = crc_add(CRC_SEED, start, sizeof(start));
+    crc = crc32c_update(CRC32C_START, start, sizeof(start));
     packet += WIRE_FLOW_BYTES;
     bytes -= WIRE_FLOW_BYTES;
     if ((start[PSEUDO_BYTES] & 0x0f) == WIRE_DATA)
         crc = crc_operations(crc, packet, bytes);
     else
-        crc = crc_add(crc, packet, bytes);
-    return ~crc;
+        crc = crc32c_update(crc, packet, bytes);
+    return crc;
 }
 
 void wire_seal(uint8_t *packet, uint32_t bytes, const struct wire_addresses *addresses)

@@ -52,8 +52,8 @@ static uint32_t headers_of(const struct bed_host *host)
 {
     return sizeof(struct rte_ether_hdr) + sizeof(struct rte_udp_hdr) +
            (host->config.vlan ? sizeof(struct rte_vlan_hdr) : 0) +
-           (address_is_v4(&host->peer.address) ? sizeof(struct rte_ipv4_hdr)
-                                               : sizeof(struct rte_ipv6_hdr));
+           (address_is_v4(&host->peers[0].address) ? sizeof(struct rte_ipv4_hdr)
+                                                   : sizeof(struct rte_ipv6_hdr));
 }
 
 /* A private copy, so that the wire can change it. */
@@ -243,9 +243,11 @@ static void host_init(struct bed *bed, uint32_t index)
     host->config.address_count = 1;
     address_parse(&host->config.addresses[0], index == 0 ? "10.0.0.1" : "10.0.0.2");
     host->config.flows_max = 8;
-    address_parse(&host->peer.address, index == 0 ? "10.0.0.2" : "10.0.0.1");
-    host->peer.mac.addr_bytes[5] = (uint8_t)(2 - index);
-    strcpy(host->peer.name, "other");
+    address_parse(&host->peers[0].address, index == 0 ? "10.0.0.2" : "10.0.0.1");
+    host->peers[0].mac.addr_bytes[5] = (uint8_t)(2 - index);
+    strcpy(host->peers[0].name, "other");
+    address_parse(&host->peers[1].address, "10.0.0.9");
+    host->peers[1].mac.addr_bytes[5] = 9;
 }
 
 struct bed *bed_create(void)
@@ -263,8 +265,8 @@ struct bed *bed_create(void)
 
 static void host_start(struct bed_host *host, uint64_t seed)
 {
-    host->config.peers = &host->peer;
-    host->config.peer_count = 1;
+    host->config.peers = host->peers;
+    host->config.peer_count = RTE_DIM(host->peers);
     rng_init_u64(&host->rng, seed, host->index);
     wheel_init(&host->wheel, host->bed->now);
     ck_assert_int_eq(transport_create(&host->transport, &host->config, &host->port, &host->clock,
@@ -296,8 +298,8 @@ void bed_connect(struct bed *bed, uint32_t from)
 {
     struct bed_host *host = &bed->hosts[from];
 
-    ck_assert_int_eq(transport_flow(host->transport, &host->peer.address, bed->now, &host->flow),
-                     0);
+    ck_assert_int_eq(
+        transport_flow(host->transport, &host->peers[0].address, bed->now, &host->flow), 0);
 }
 
 void bed_give(struct bed *bed, uint32_t from, uint32_t items)
@@ -404,14 +406,14 @@ struct bed_fate bed_chaos(struct bed *bed, uint32_t from, const struct wire_flow
     return fate;
 }
 
-void bed_inject(struct bed *bed, uint32_t from, const uint8_t *bytes, uint32_t length, bool seal)
+void bed_inject(struct bed *bed, uint32_t to, uint32_t peer, const uint8_t *bytes, uint32_t length)
 {
-    struct bed_host *host = &bed->hosts[from];
+    struct bed_host *host = &bed->hosts[to];
     struct encap_config config = {
-        .src_mac = host->port.mac,
-        .dst_mac = host->peer.mac,
-        .src = host->config.addresses[0],
-        .dst = host->peer.address,
+        .src_mac = host->peers[peer].mac,
+        .dst_mac = host->port.mac,
+        .src = host->peers[peer].address,
+        .dst = host->config.addresses[0],
         .src_port = WIRE_UDP_PORT,
         .dst_port = WIRE_UDP_PORT,
     };
@@ -424,11 +426,36 @@ void bed_inject(struct bed *bed, uint32_t from, const uint8_t *bytes, uint32_t l
     memcpy(payload, bytes, length);
     memcpy(addresses.source, config.src.bytes, sizeof(addresses.source));
     memcpy(addresses.destination, config.dst.bytes, sizeof(addresses.destination));
-    if (seal)
-        wire_seal(payload, length, &addresses);
-    ck_assert_int_eq(encap_build(&encap, &config), 0);
-    ck_assert_int_eq(encap_apply(&encap, packet), 0);
-    enqueue(bed, 1 - from, packet, bed->now);
+    wire_seal(payload, length, &addresses);
+    encap_build(&encap, &config);
+    encap_apply(&encap, packet);
+    enqueue(bed, to, packet, bed->now);
+}
+
+void bed_inject_flow(struct bed *bed, uint32_t to, uint32_t peer, const struct wire_flow *header)
+{
+    uint8_t bytes[WIRE_FLOW_BYTES + WIRE_SACK_BYTES] = {0};
+
+    wire_flow_encode(header, bytes);
+    bed_inject(bed, to, peer, bytes, header->type == WIRE_ACK ? sizeof(bytes) : WIRE_FLOW_BYTES);
+}
+
+void bed_inject_hello(struct bed *bed, uint32_t to, uint32_t peer, const struct wire_hello *hello)
+{
+    uint8_t bytes[WIRE_HELLO_BYTES];
+
+    wire_hello_encode(hello, bytes);
+    bed_inject(bed, to, peer, bytes, sizeof(bytes));
+}
+
+void bed_to_ipv6(struct bed *bed)
+{
+    static const char *const text[BED_HOSTS] = {"fd00::1", "fd00::2"};
+
+    for (uint32_t i = 0; i < BED_HOSTS; i++) {
+        address_parse(&bed->hosts[i].config.addresses[0], text[i]);
+        address_parse(&bed->hosts[1 - i].peers[0].address, text[i]);
+    }
 }
 
 void bed_restart(struct bed *bed, uint32_t index)

@@ -28,7 +28,7 @@ struct bed_host {
     struct bed *bed;
     uint32_t index;
     struct transport_config config;
-    struct transport_peer peer;
+    struct transport_peer peers[2]; /* the other host, and 10.0.0.9, where nobody is */
     struct clock clock;
     struct rng rng;
     struct wheel wheel;
@@ -62,7 +62,8 @@ struct bed {
     uint32_t loss, duplicate, reorder; /* per million, for bed_chaos */
     struct bed_fate (*judge)(struct bed *bed, uint32_t from, const struct wire_flow *header,
                              const uint8_t *payload, uint32_t bytes);
-    uint32_t mark; /* scratch of scripts */
+    uint32_t mark;
+    uint64_t script[4]; /* scratch of a test's judge */
     struct {
         struct rte_mbuf *packet;
         uint64_t at;
@@ -89,8 +90,13 @@ struct bed_fate bed_perfect(struct bed *bed, uint32_t from, const struct wire_fl
                             const uint8_t *payload, uint32_t bytes);
 struct bed_fate bed_chaos(struct bed *bed, uint32_t from, const struct wire_flow *header,
                           const uint8_t *payload, uint32_t bytes);
-/* Puts a packet on the wire as if it came from `from`: UDP payload, sealed here if `seal`. */
-void bed_inject(struct bed *bed, uint32_t from, const uint8_t *bytes, uint32_t length, bool seal);
+/* Puts a packet on the wire, made for `to` and as if from its `peer`: a UDP payload, sealed here.
+ */
+void bed_inject(struct bed *bed, uint32_t to, uint32_t peer, const uint8_t *bytes, uint32_t length);
+/* The same for a packet that is a flow header alone, or with a bitmap. */
+void bed_inject_flow(struct bed *bed, uint32_t to, uint32_t peer, const struct wire_flow *header);
+void bed_inject_hello(struct bed *bed, uint32_t to, uint32_t peer, const struct wire_hello *hello);
+void bed_to_ipv6(struct bed *bed); /* before bed_start */
 /* Replaces a host's transport by one loaded from its saved state. */
 void bed_reload(struct bed *bed, uint32_t host);
 /* Ends a host's transport and starts a new one, as a crash does. */
