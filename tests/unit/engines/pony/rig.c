@@ -1,0 +1,537 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/engines/pony/rig.h"
+
+#include "engines/pony/connection.h"
+#include "engines/pony/path.h"
+#include "engines/pony/served.h"
+#include "engines/pony/stream.h"
+#include "engines/pony/wire.h"
+#include "sched/state.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PAGE       4096u
+#define START_NS   1000000u
+#define STEP_NS    2000u
+#define PER_STEP   8u /* packets delivered or filled in a step */
+#define FLOW_TAKEN 7u /* the number of the one flow */
+
+/* ---- The lower layer that is not there ---- */
+
+void flow_kick(struct flow *flow)
+{
+    flow->kicked = true;
+}
+
+void flow_hold(struct flow *flow)
+{
+    flow->references++;
+}
+
+void flow_release(struct flow *flow)
+{
+    ck_assert_uint_gt(flow->references, 0);
+    flow->references--;
+}
+
+const struct address *flow_peer(const struct flow *flow)
+{
+    return &flow->peer;
+}
+
+uint32_t flow_id(const struct flow *flow)
+{
+    (void)flow;
+    return FLOW_TAKEN;
+}
+
+bool flow_is_open(const struct flow *flow)
+{
+    return flow->open;
+}
+
+uint32_t flow_room(const struct flow *flow)
+{
+    (void)flow;
+    return RIG_ROOM;
+}
+
+void flow_set_context(struct flow *flow, void *context)
+{
+    flow->context = context;
+}
+
+void *flow_context(const struct flow *flow)
+{
+    return flow->context;
+}
+
+static struct rig_host *host_of(struct transport *transport)
+{
+    return (struct rig_host *)(void *)transport;
+}
+
+int transport_flow(struct transport *transport, const struct address *peer, uint64_t now,
+                   struct flow **flow)
+{
+    (void)peer;
+    (void)now;
+    *flow = &host_of(transport)->flow;
+    (*flow)->references++;
+    return 0;
+}
+
+struct flow *transport_flow_by_id(struct transport *transport, uint32_t id)
+{
+    return id == FLOW_TAKEN ? &host_of(transport)->flow : NULL;
+}
+
+int transport_resolve(const struct transport *transport, const char *host, struct address *address)
+{
+    (void)transport;
+    memset(address, 0, sizeof(*address));
+    return strcmp(host, "peer") == 0 ? 0 : -ENOENT;
+}
+
+/* ---- Hosts ---- */
+
+static uint64_t rig_now(void *arg)
+{
+    return ((struct rig *)arg)->now;
+}
+
+static void make_host(struct rig *rig, uint32_t index)
+{
+    struct rig_host *host = &rig->hosts[index];
+    const struct upper_limits limits = {
+        .sessions = 4, .connections = 64, .operations = 512, .regions = 32, .flows = 4};
+
+    memset(&host->upper, 0, sizeof(host->upper));
+    wheel_init(&host->wheel, rig->now);
+    ck_assert_int_eq(upper_init(&host->upper, &limits), 0);
+    host->upper.transport = (struct transport *)(void *)host;
+    host->upper.clock = &rig->clock;
+    host->upper.rng = &host->rng;
+    host->upper.wheel = &host->wheel;
+    host->upper.now = rig->now;
+    host->flow = (struct flow){.rig = rig, .host = index, .open = true};
+}
+
+struct rig *rig_create(uint64_t seed, uint32_t slots)
+{
+    struct rig *rig = calloc(1, sizeof(*rig));
+
+    ck_assert_ptr_nonnull(rig);
+    rig->now = START_NS;
+    rig->clock = (struct clock){.now = rig_now, .arg = rig};
+    rig->packets = malloc(RIG_PACKETS * sizeof(rig->packets[0]));
+    ck_assert_ptr_nonnull(rig->packets);
+    rng_init_u64(&rig->rng, seed, 0);
+    for (uint32_t i = 0; i < RIG_HOSTS; i++) {
+        rng_init_u64(&rig->hosts[i].rng, seed, i + 1);
+        make_host(rig, i);
+    }
+    for (uint32_t i = 0; i < RIG_HOSTS && slots; i++)
+        rig_attach(rig, i, slots);
+    return rig;
+}
+
+static void free_app(struct rig_app *app)
+{
+    pony_session_destroy(app->session);
+    free(app->arena);
+    free(app);
+}
+
+void rig_destroy(struct rig *rig)
+{
+    for (uint32_t i = 0; i < RIG_HOSTS; i++)
+        upper_fini(&rig->hosts[i].upper);
+    for (uint32_t i = 0; i < rig->app_count; i++)
+        free_app(rig->apps[i]);
+    free(rig->packets);
+    free(rig);
+}
+
+/* ---- Applications ---- */
+
+static uint64_t pages(uint64_t bytes)
+{
+    return (bytes + PAGE - 1) / PAGE * PAGE;
+}
+
+static void make_channel(struct rig_app *app, uint32_t index, uint64_t at)
+{
+    static const struct queue_attrs attrs = {.name = "rig",
+                                             .capacity = RIG_ENTRIES,
+                                             .order_sensitive = true};
+    struct channel_config *config = &app->config.channels[index];
+    uint64_t bytes = pages(queue_bytes(RIG_ENTRIES));
+
+    ck_assert_int_eq(queue_create(&config->command, &attrs, app->arena + at), 0);
+    ck_assert_int_eq(queue_create(&config->completion, &attrs, app->arena + at + bytes), 0);
+    queue_format(&config->command, 0);
+    queue_format(&config->completion, 0);
+    config->doorbell_fd = -1;
+    queue_producer_open(&app->channels[index].commands, &config->command, 0);
+    queue_consumer_open(&app->channels[index].completions, &config->completion, 0);
+}
+
+struct rig_app *rig_attach(struct rig *rig, uint32_t host, uint32_t slots)
+{
+    struct rig_app *app = calloc(1, sizeof(*app));
+    uint64_t queues = 2 * pages(queue_bytes(RIG_ENTRIES));
+    uint64_t at = PAGE;
+
+    ck_assert_ptr_nonnull(app);
+    ck_assert_uint_lt(rig->app_count, RIG_APPS);
+    struct pony_session_config *config = &app->config;
+    config->id = 100 + rig->app_count;
+    config->channel_count = RIG_CHANNELS;
+    config->slot_count = slots;
+    config->slots_offset = at + RIG_CHANNELS * queues;
+    config->heap_offset = config->slots_offset + (uint64_t)slots * SADDLE_EAGER_MAX;
+    config->heap_bytes = RIG_HEAP;
+    config->arena_bytes = config->heap_offset + RIG_HEAP;
+    app->host = host;
+    app->arena = aligned_alloc(PAGE, config->arena_bytes);
+    ck_assert_ptr_nonnull(app->arena);
+    memset(app->arena, 0, config->arena_bytes);
+    config->arena = app->arena;
+    for (uint32_t i = 0; i < RIG_CHANNELS; i++)
+        make_channel(app, i, at + i * queues);
+    ck_assert_int_eq(pony_session_create(&app->session, config), 0);
+    ck_assert_int_eq(upper_attach(&rig->hosts[host].upper, app->session), 0);
+    rig->apps[rig->app_count++] = app;
+    return app;
+}
+
+void rig_detach(struct rig *rig, struct rig_app *app)
+{
+    upper_detach(&rig->hosts[app->host].upper, app->session);
+    /* Whatever the engine would still touch is gone. */
+    pony_session_destroy(app->session);
+    free(app->arena);
+    app->arena = NULL;
+    app->session = NULL;
+}
+
+bool rig_submit_on(struct rig_app *app, uint32_t channel, const struct saddle_command *command)
+{
+    return queue_put(&app->channels[channel].commands, command);
+}
+
+bool rig_submit(struct rig_app *app, const struct saddle_command *command)
+{
+    return rig_submit_on(app, 0, command);
+}
+
+static bool reap(struct rig_app *app)
+{
+    bool moved = false;
+
+    for (uint32_t i = 0; i < RIG_CHANNELS; i++) {
+        struct queue_consumer *queue = &app->channels[i].completions;
+        while (queue_poll(queue) == 1) {
+            ck_assert_uint_lt(app->event_count, RIG_EVENTS);
+            struct saddle_event *event = &app->events[app->event_count];
+            queue_pop(queue, event);
+            queue_consumed(queue, true);
+            app->event_channel[app->event_count++] = i;
+            moved = true;
+            const struct saddle_command release = {.op = SADDLE_CMD_RELEASE, .slot = event->slot};
+            if ((event->flags & SADDLE_ENTRY_SLOT) && !app->keep)
+                ck_assert(rig_submit_on(app, i, &release));
+        }
+    }
+    return moved;
+}
+
+/* ---- Steps ---- */
+
+static bool fill_one(struct rig *rig, struct rig_host *host)
+{
+    struct flow *flow = &host->flow;
+
+    if (!flow->kicked || flow->ended || rig->packet_count == RIG_PACKETS)
+        return false;
+    flow->kicked = false;
+    struct rig_packet *packet = &rig->packets[rig->packet_count];
+    /* The transport asks again as long as something comes. */
+    packet->bytes = upper_flow_ops.fill(&host->upper, flow, packet->ops, RIG_ROOM, rig->now);
+    ck_assert_uint_le(packet->bytes, RIG_ROOM);
+    if (packet->bytes == 0)
+        return false;
+    packet->to = 1 - flow->host;
+    rig->packet_count++;
+    flow->kicked = true;
+    return true;
+}
+
+/* Damages one byte of some operation's payload: the flow layer would have caught the rest. */
+static void damage(struct rig *rig, struct rig_packet *packet)
+{
+    const uint8_t *payload;
+    struct wire_op op;
+    uint32_t at = 0;
+
+    while (wire_op_next(packet->ops, packet->bytes, &at, &op, &payload)) {
+        if (op.length == 0)
+            continue;
+        uint64_t which = rng_below(&rig->rng, op.length);
+        packet->ops[(uint64_t)(payload - packet->ops) + which] ^= (uint8_t)(1 + which % 255);
+        rig->damaged++;
+        return;
+    }
+}
+
+static bool deliver_one(struct rig *rig)
+{
+    if (rig->packet_count == 0)
+        return false;
+    uint32_t which = (uint32_t)rng_below(&rig->rng, rig->packet_count);
+    struct rig_packet packet = rig->packets[which];
+    struct rig_host *host = &rig->hosts[packet.to];
+
+    if (rng_chance(&rig->rng, rig->decline_per_million))
+        return true;
+    if (rng_chance(&rig->rng, rig->corrupt_per_million))
+        damage(rig, &packet);
+    if (!upper_flow_ops.admit(&host->upper, &host->flow, packet.ops, packet.bytes))
+        return true;
+    rig->packets[which] = rig->packets[--rig->packet_count];
+    rig->delivered++;
+    upper_flow_ops.deliver(&host->upper, &host->flow, packet.ops, packet.bytes, rig->now);
+    return true;
+}
+
+bool rig_step(struct rig *rig)
+{
+    bool moved = false;
+
+    rig->now += STEP_NS;
+    for (uint32_t i = 0; i < PER_STEP; i++)
+        moved |= deliver_one(rig);
+    for (uint32_t i = 0; i < RIG_HOSTS; i++) {
+        struct rig_host *host = &rig->hosts[i];
+        moved |= upper_commands(&host->upper, rig->now) > 0;
+        host->upper.now = rig->now;
+        wheel_advance(&host->wheel, rig->now, 64);
+        upper_notices(&host->upper);
+        for (uint32_t j = 0; j < PER_STEP; j++)
+            moved |= fill_one(rig, host);
+    }
+    for (uint32_t i = 0; i < rig->app_count; i++)
+        if (rig->apps[i]->arena && !rig->apps[i]->hold)
+            moved |= reap(rig->apps[i]);
+    return moved;
+}
+
+void rig_settle(struct rig *rig)
+{
+    uint32_t steps = 0;
+
+    while (rig_step(rig))
+        ck_assert_msg(++steps < RIG_STEPS_MAX, "it never comes to rest");
+}
+
+void rig_advance(struct rig *rig, uint64_t ns)
+{
+    rig->now += ns;
+    for (uint32_t i = 0; i < RIG_HOSTS; i++) {
+        rig->hosts[i].upper.now = rig->now;
+        while (wheel_advance(&rig->hosts[i].wheel, rig->now, 64) > 0)
+            continue;
+    }
+}
+
+void rig_break(struct rig *rig, int error)
+{
+    rig->packet_count = 0;
+    for (uint32_t i = 0; i < RIG_HOSTS; i++) {
+        struct rig_host *host = &rig->hosts[i];
+        upper_flow_ops.ended(&host->upper, &host->flow, error, rig->now);
+        ck_assert_uint_eq(host->flow.references, 0);
+        ck_assert_ptr_null(host->flow.context);
+    }
+}
+
+static void load(struct rig *rig, uint32_t index, const struct state_writer *writer)
+{
+    struct rig_host *host = &rig->hosts[index];
+    struct state_reader reader;
+    uint16_t type, version;
+
+    ck_assert_int_eq(state_reader_init(&reader, writer->bytes, writer->length), 0);
+    while (state_record_next(&reader, &type, &version))
+        upper_load_record(&host->upper, &reader, type, rig->now);
+    ck_assert_int_eq(reader.error, 0);
+    ck_assert_int_eq(upper_load_finish(&host->upper), 0);
+}
+
+void rig_reload(struct rig *rig, uint32_t index)
+{
+    struct rig_host *host = &rig->hosts[index];
+    struct state_writer writer;
+    bool kicked = host->flow.kicked;
+
+    state_writer_init(&writer);
+    upper_save(&host->upper, &writer);
+    ck_assert_int_eq(state_writer_finish(&writer), 0);
+    upper_fini(&host->upper);
+    make_host(rig, index);
+    host->flow.kicked = kicked;
+    for (uint32_t i = 0; i < rig->app_count; i++) {
+        struct rig_app *app = rig->apps[i];
+        if (app->host != index || !app->arena)
+            continue;
+        pony_session_destroy(app->session);
+        ck_assert_int_eq(pony_session_create(&app->session, &app->config), 0);
+        ck_assert_int_eq(upper_adopt(&host->upper, app->session), 0);
+    }
+    load(rig, index, &writer);
+    state_writer_destroy(&writer);
+}
+
+/* ---- Looking ---- */
+
+const struct saddle_event *rig_event(struct rig_app *app, uint32_t *at, uint8_t type, uint64_t tag)
+{
+    while (*at < app->event_count) {
+        const struct saddle_event *event = &app->events[(*at)++];
+        if (event->type == type && event->tag == tag)
+            return event;
+    }
+    return NULL;
+}
+
+const struct saddle_event *rig_done(struct rig_app *app, uint64_t tag)
+{
+    uint32_t at = 0;
+    const struct saddle_event *event = rig_event(app, &at, SADDLE_EVT_DONE, tag);
+
+    ck_assert_msg(event != NULL, "no completion for tag %llu", (unsigned long long)tag);
+    ck_assert_msg(!rig_event(app, &at, SADDLE_EVT_DONE, tag), "two completions for tag %llu",
+                  (unsigned long long)tag);
+    return event;
+}
+
+void rig_listen(struct rig_app *app, const char *service, uint64_t tag)
+{
+    struct saddle_command command = {.op = SADDLE_CMD_LISTEN,
+                                     .flags = SADDLE_ENTRY_INLINE,
+                                     .tag = tag};
+
+    command.len = (uint32_t)strlen(service) + 1;
+    memcpy(command.payload, service, command.len);
+    ck_assert(rig_submit(app, &command));
+}
+
+void rig_connect(struct rig_app *app, const char *service, uint64_t tag)
+{
+    struct saddle_command command = {.op = SADDLE_CMD_CONNECT,
+                                     .flags = SADDLE_ENTRY_INLINE,
+                                     .tag = tag};
+
+    command.len = (uint32_t)(sizeof("peer") + strlen(service) + 1);
+    memcpy(command.payload, "peer", sizeof("peer"));
+    memcpy(command.payload + sizeof("peer"), service, strlen(service) + 1);
+    ck_assert(rig_submit(app, &command));
+}
+
+void rig_send(struct rig_app *app, uint32_t handle, uint16_t stream, uint64_t at, uint32_t len,
+              uint64_t tag)
+{
+    const struct saddle_command command = {
+        .op = SADDLE_CMD_SEND,
+        .handle = handle,
+        .stream = stream,
+        .buf = app->config.heap_offset + at,
+        .len = len,
+        .tag = tag,
+    };
+
+    ck_assert(rig_submit(app, &command));
+}
+
+void rig_pair(struct rig *rig, struct rig_app *server, struct rig_app *client, uint32_t *incoming,
+              uint32_t *outgoing)
+{
+    uint32_t at = server->event_count;
+
+    rig_listen(server, "echo", 1);
+    rig_settle(rig);
+    rig_connect(client, "echo", 2);
+    rig_settle(rig);
+    const struct saddle_event *event = rig_event(server, &at, SADDLE_EVT_INCOMING, 1);
+    ck_assert_ptr_nonnull(event);
+    *incoming = event->handle;
+    const struct saddle_command accept = {.op = SADDLE_CMD_ACCEPT, .handle = *incoming, .tag = 3};
+    ck_assert(rig_submit(server, &accept));
+    rig_settle(rig);
+    ck_assert_int_eq(rig_done(client, 2)->status, 0);
+    *outgoing = rig_done(client, 2)->handle;
+}
+
+void rig_pattern(struct rig_app *app, uint64_t at, uint32_t len, uint32_t seed)
+{
+    uint8_t *bytes = rig_heap(app, at);
+
+    for (uint32_t i = 0; i < len; i++)
+        bytes[i] = (uint8_t)(seed * 131 + i * 7 + (i >> 8));
+}
+
+bool rig_matches(const uint8_t *bytes, uint32_t len, uint32_t seed)
+{
+    for (uint32_t i = 0; i < len; i++)
+        if (bytes[i] != (uint8_t)(seed * 131 + i * 7 + (i >> 8)))
+            return false;
+    return true;
+}
+
+static void check_session(const struct pony_session *session)
+{
+    uint32_t free = 0, promised = 0, connections = 0;
+    const struct list *node;
+
+    for (uint32_t i = 0; i < session->config.slot_count; i++)
+        free += session->slots[i].state == SLOT_FREE;
+    ck_assert_uint_eq(free, session->free_count);
+    LIST_EACH(node, &session->connections)
+    {
+        const struct connection *connection = LIST_OF(node, struct connection, session_node);
+        connections++;
+        promised += connection->credits_granted - connection->credits_consumed;
+    }
+    ck_assert_uint_eq(connections, session->connection_count);
+    ck_assert_uint_eq(promised, session->promised);
+    ck_assert_uint_le(promised, free);
+}
+
+void rig_check(struct rig *rig)
+{
+    for (uint32_t i = 0; i < RIG_HOSTS; i++) {
+        const struct upper *upper = &rig->hosts[i].upper;
+        uint32_t connections = 0, operations = 0, streams = 0, served = 0;
+        for (uint32_t j = 0; j < upper->connections_max; j++)
+            connections += upper->connections[j].state != CONNECTION_FREE;
+        for (uint32_t j = 0; j < upper->operations_max; j++)
+            operations += upper->operations[j].state != OPERATION_FREE;
+        for (uint32_t j = 0; j < upper->streams_max; j++)
+            streams += upper->streams[j].connection != NULL;
+        for (uint32_t j = 0; j < UPPER_SERVED; j++)
+            served += upper->served[j].connection != NULL;
+        ck_assert_uint_eq(connections + upper->connection_pool.free, upper->connections_max);
+        ck_assert_uint_eq(operations + upper->operation_pool.free, upper->operations_max);
+        ck_assert_uint_eq(streams + upper->stream_pool.free, upper->streams_max);
+        ck_assert_uint_eq(served + upper->served_pool.free, UPPER_SERVED);
+        ck_assert_uint_eq(connections, upper->counters.connections);
+        ck_assert_uint_eq(operations, upper->counters.operations);
+        for (uint32_t j = 0; j < upper->sessions_max; j++)
+            if (upper->sessions[j])
+                check_session(upper->sessions[j]);
+    }
+}
