@@ -85,6 +85,9 @@ uint32_t path_fill(struct upper *upper, struct path *path, struct packet *packet
         uint32_t before = packet->operations;
         list_remove(node);
         bool more = connection_fill(connection, packet, &full);
+        /* What it said may have given it more to say, and put it back already. */
+        more = more || !list_empty(node);
+        list_remove(node);
         if (full)
             list_after(&path->ring, node);
         else if (more && packet->operations > before)

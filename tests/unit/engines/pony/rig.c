@@ -372,15 +372,11 @@ static void load(struct rig *rig, uint32_t index, const struct state_writer *wri
     ck_assert_int_eq(upper_load_finish(&host->upper), 0);
 }
 
-void rig_reload(struct rig *rig, uint32_t index)
+void rig_blank(struct rig *rig, uint32_t index)
 {
     struct rig_host *host = &rig->hosts[index];
-    struct state_writer writer;
     bool kicked = host->flow.kicked;
 
-    state_writer_init(&writer);
-    upper_save(&host->upper, &writer);
-    ck_assert_int_eq(state_writer_finish(&writer), 0);
     upper_fini(&host->upper);
     make_host(rig, index);
     host->flow.kicked = kicked;
@@ -392,6 +388,16 @@ void rig_reload(struct rig *rig, uint32_t index)
         ck_assert_int_eq(pony_session_create(&app->session, &app->config), 0);
         ck_assert_int_eq(upper_adopt(&host->upper, app->session), 0);
     }
+}
+
+void rig_reload(struct rig *rig, uint32_t index)
+{
+    struct state_writer writer;
+
+    state_writer_init(&writer);
+    upper_save(&rig->hosts[index].upper, &writer);
+    ck_assert_int_eq(state_writer_finish(&writer), 0);
+    rig_blank(rig, index);
     load(rig, index, &writer);
     state_writer_destroy(&writer);
 }
@@ -511,27 +517,31 @@ static void check_session(const struct pony_session *session)
     ck_assert_uint_le(promised, free);
 }
 
+void rig_check_host(struct rig *rig, uint32_t index)
+{
+    const struct upper *upper = &rig->hosts[index].upper;
+    uint32_t connections = 0, operations = 0, streams = 0, served = 0;
+    for (uint32_t j = 0; j < upper->connections_max; j++)
+        connections += upper->connections[j].state != CONNECTION_FREE;
+    for (uint32_t j = 0; j < upper->operations_max; j++)
+        operations += upper->operations[j].state != OPERATION_FREE;
+    for (uint32_t j = 0; j < upper->streams_max; j++)
+        streams += upper->streams[j].connection != NULL;
+    for (uint32_t j = 0; j < UPPER_SERVED; j++)
+        served += upper->served[j].connection != NULL;
+    ck_assert_uint_eq(connections + upper->connection_pool.free, upper->connections_max);
+    ck_assert_uint_eq(operations + upper->operation_pool.free, upper->operations_max);
+    ck_assert_uint_eq(streams + upper->stream_pool.free, upper->streams_max);
+    ck_assert_uint_eq(served + upper->served_pool.free, UPPER_SERVED);
+    ck_assert_uint_eq(connections, upper->counters.connections);
+    ck_assert_uint_eq(operations, upper->counters.operations);
+    for (uint32_t j = 0; j < upper->sessions_max; j++)
+        if (upper->sessions[j])
+            check_session(upper->sessions[j]);
+}
+
 void rig_check(struct rig *rig)
 {
-    for (uint32_t i = 0; i < RIG_HOSTS; i++) {
-        const struct upper *upper = &rig->hosts[i].upper;
-        uint32_t connections = 0, operations = 0, streams = 0, served = 0;
-        for (uint32_t j = 0; j < upper->connections_max; j++)
-            connections += upper->connections[j].state != CONNECTION_FREE;
-        for (uint32_t j = 0; j < upper->operations_max; j++)
-            operations += upper->operations[j].state != OPERATION_FREE;
-        for (uint32_t j = 0; j < upper->streams_max; j++)
-            streams += upper->streams[j].connection != NULL;
-        for (uint32_t j = 0; j < UPPER_SERVED; j++)
-            served += upper->served[j].connection != NULL;
-        ck_assert_uint_eq(connections + upper->connection_pool.free, upper->connections_max);
-        ck_assert_uint_eq(operations + upper->operation_pool.free, upper->operations_max);
-        ck_assert_uint_eq(streams + upper->stream_pool.free, upper->streams_max);
-        ck_assert_uint_eq(served + upper->served_pool.free, UPPER_SERVED);
-        ck_assert_uint_eq(connections, upper->counters.connections);
-        ck_assert_uint_eq(operations, upper->counters.operations);
-        for (uint32_t j = 0; j < upper->sessions_max; j++)
-            if (upper->sessions[j])
-                check_session(upper->sessions[j]);
-    }
+    for (uint32_t i = 0; i < RIG_HOSTS; i++)
+        rig_check_host(rig, i);
 }

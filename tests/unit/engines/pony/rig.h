@@ -95,6 +95,8 @@ void rig_settle(struct rig *rig);
 void rig_advance(struct rig *rig, uint64_t ns);
 /* The flow ends for both. */
 void rig_break(struct rig *rig, int error);
+/* Makes a host anew, with its sessions adopted but nothing loaded. */
+void rig_blank(struct rig *rig, uint32_t host);
 /* Saves a host and loads it into a fresh one, its sessions into fresh ones. */
 void rig_reload(struct rig *rig, uint32_t host);
 
@@ -123,6 +125,7 @@ void rig_pattern(struct rig_app *app, uint64_t at, uint32_t len, uint32_t seed);
 bool rig_matches(const uint8_t *bytes, uint32_t len, uint32_t seed);
 
 /* Nothing is leaked: every table is as full as its objects say, credits and slots add up. */
+void rig_check_host(struct rig *rig, uint32_t host);
 void rig_check(struct rig *rig);
 
 #endif
