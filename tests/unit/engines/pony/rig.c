@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE       4096u
 #define START_NS   1000000u
 #define STEP_NS    2000u
 #define PER_STEP   8u /* packets delivered or filled in a step */
@@ -139,77 +138,29 @@ struct rig *rig_create(uint64_t seed, uint32_t slots)
     return rig;
 }
 
-static void free_app(struct rig_app *app)
-{
-    pony_session_destroy(app->session);
-    free(app->arena);
-    free(app);
-}
-
 void rig_destroy(struct rig *rig)
 {
     for (uint32_t i = 0; i < RIG_HOSTS; i++)
         upper_fini(&rig->hosts[i].upper);
     for (uint32_t i = 0; i < rig->app_count; i++)
-        free_app(rig->apps[i]);
+        app_destroy(rig->apps[i]);
     free(rig->packets);
     free(rig);
 }
 
 /* ---- Applications ---- */
 
-static uint64_t pages(uint64_t bytes)
+struct app *rig_attach(struct rig *rig, uint32_t host, uint32_t slots)
 {
-    return (bytes + PAGE - 1) / PAGE * PAGE;
-}
+    struct app *app = app_create(100 + rig->app_count, host, slots);
 
-static void make_channel(struct rig_app *app, uint32_t index, uint64_t at)
-{
-    static const struct queue_attrs attrs = {.name = "rig",
-                                             .capacity = RIG_ENTRIES,
-                                             .order_sensitive = true};
-    struct channel_config *config = &app->config.channels[index];
-    uint64_t bytes = pages(queue_bytes(RIG_ENTRIES));
-
-    ck_assert_int_eq(queue_create(&config->command, &attrs, app->arena + at), 0);
-    ck_assert_int_eq(queue_create(&config->completion, &attrs, app->arena + at + bytes), 0);
-    queue_format(&config->command, 0);
-    queue_format(&config->completion, 0);
-    config->doorbell_fd = -1;
-    queue_producer_open(&app->channels[index].commands, &config->command, 0);
-    queue_consumer_open(&app->channels[index].completions, &config->completion, 0);
-}
-
-struct rig_app *rig_attach(struct rig *rig, uint32_t host, uint32_t slots)
-{
-    struct rig_app *app = calloc(1, sizeof(*app));
-    uint64_t queues = 2 * pages(queue_bytes(RIG_ENTRIES));
-    uint64_t at = PAGE;
-
-    ck_assert_ptr_nonnull(app);
     ck_assert_uint_lt(rig->app_count, RIG_APPS);
-    struct pony_session_config *config = &app->config;
-    config->id = 100 + rig->app_count;
-    config->channel_count = RIG_CHANNELS;
-    config->slot_count = slots;
-    config->slots_offset = at + RIG_CHANNELS * queues;
-    config->heap_offset = config->slots_offset + (uint64_t)slots * SADDLE_EAGER_MAX;
-    config->heap_bytes = RIG_HEAP;
-    config->arena_bytes = config->heap_offset + RIG_HEAP;
-    app->host = host;
-    app->arena = aligned_alloc(PAGE, config->arena_bytes);
-    ck_assert_ptr_nonnull(app->arena);
-    memset(app->arena, 0, config->arena_bytes);
-    config->arena = app->arena;
-    for (uint32_t i = 0; i < RIG_CHANNELS; i++)
-        make_channel(app, i, at + i * queues);
-    ck_assert_int_eq(pony_session_create(&app->session, config), 0);
     ck_assert_int_eq(upper_attach(&rig->hosts[host].upper, app->session), 0);
     rig->apps[rig->app_count++] = app;
     return app;
 }
 
-void rig_detach(struct rig *rig, struct rig_app *app)
+void rig_detach(struct rig *rig, struct app *app)
 {
     upper_detach(&rig->hosts[app->host].upper, app->session);
     /* Whatever the engine would still touch is gone. */
@@ -217,37 +168,6 @@ void rig_detach(struct rig *rig, struct rig_app *app)
     free(app->arena);
     app->arena = NULL;
     app->session = NULL;
-}
-
-bool rig_submit_on(struct rig_app *app, uint32_t channel, const struct saddle_command *command)
-{
-    return queue_put(&app->channels[channel].commands, command);
-}
-
-bool rig_submit(struct rig_app *app, const struct saddle_command *command)
-{
-    return rig_submit_on(app, 0, command);
-}
-
-static bool reap(struct rig_app *app)
-{
-    bool moved = false;
-
-    for (uint32_t i = 0; i < RIG_CHANNELS; i++) {
-        struct queue_consumer *queue = &app->channels[i].completions;
-        while (queue_poll(queue) == 1) {
-            ck_assert_uint_lt(app->event_count, RIG_EVENTS);
-            struct saddle_event *event = &app->events[app->event_count];
-            queue_pop(queue, event);
-            queue_consumed(queue, true);
-            app->event_channel[app->event_count++] = i;
-            moved = true;
-            const struct saddle_command release = {.op = SADDLE_CMD_RELEASE, .slot = event->slot};
-            if ((event->flags & SADDLE_ENTRY_SLOT) && !app->keep)
-                ck_assert(rig_submit_on(app, i, &release));
-        }
-    }
-    return moved;
 }
 
 /* ---- Steps ---- */
@@ -326,7 +246,7 @@ bool rig_step(struct rig *rig)
     }
     for (uint32_t i = 0; i < rig->app_count; i++)
         if (rig->apps[i]->arena && !rig->apps[i]->hold)
-            moved |= reap(rig->apps[i]);
+            moved |= app_reap(rig->apps[i]);
     return moved;
 }
 
@@ -381,11 +301,10 @@ void rig_blank(struct rig *rig, uint32_t index)
     make_host(rig, index);
     host->flow.kicked = kicked;
     for (uint32_t i = 0; i < rig->app_count; i++) {
-        struct rig_app *app = rig->apps[i];
+        struct app *app = rig->apps[i];
         if (app->host != index || !app->arena)
             continue;
-        pony_session_destroy(app->session);
-        ck_assert_int_eq(pony_session_create(&app->session, &app->config), 0);
+        app_renew(app);
         ck_assert_int_eq(upper_adopt(&host->upper, app->session), 0);
     }
 }
@@ -404,98 +323,23 @@ void rig_reload(struct rig *rig, uint32_t index)
 
 /* ---- Looking ---- */
 
-const struct saddle_event *rig_event(struct rig_app *app, uint32_t *at, uint8_t type, uint64_t tag)
-{
-    while (*at < app->event_count) {
-        const struct saddle_event *event = &app->events[(*at)++];
-        if (event->type == type && event->tag == tag)
-            return event;
-    }
-    return NULL;
-}
-
-const struct saddle_event *rig_done(struct rig_app *app, uint64_t tag)
-{
-    uint32_t at = 0;
-    const struct saddle_event *event = rig_event(app, &at, SADDLE_EVT_DONE, tag);
-
-    ck_assert_msg(event != NULL, "no completion for tag %llu", (unsigned long long)tag);
-    ck_assert_msg(!rig_event(app, &at, SADDLE_EVT_DONE, tag), "two completions for tag %llu",
-                  (unsigned long long)tag);
-    return event;
-}
-
-void rig_listen(struct rig_app *app, const char *service, uint64_t tag)
-{
-    struct saddle_command command = {.op = SADDLE_CMD_LISTEN,
-                                     .flags = SADDLE_ENTRY_INLINE,
-                                     .tag = tag};
-
-    command.len = (uint32_t)strlen(service) + 1;
-    memcpy(command.payload, service, command.len);
-    ck_assert(rig_submit(app, &command));
-}
-
-void rig_connect(struct rig_app *app, const char *service, uint64_t tag)
-{
-    struct saddle_command command = {.op = SADDLE_CMD_CONNECT,
-                                     .flags = SADDLE_ENTRY_INLINE,
-                                     .tag = tag};
-
-    command.len = (uint32_t)(sizeof("peer") + strlen(service) + 1);
-    memcpy(command.payload, "peer", sizeof("peer"));
-    memcpy(command.payload + sizeof("peer"), service, strlen(service) + 1);
-    ck_assert(rig_submit(app, &command));
-}
-
-void rig_send(struct rig_app *app, uint32_t handle, uint16_t stream, uint64_t at, uint32_t len,
-              uint64_t tag)
-{
-    const struct saddle_command command = {
-        .op = SADDLE_CMD_SEND,
-        .handle = handle,
-        .stream = stream,
-        .buf = app->config.heap_offset + at,
-        .len = len,
-        .tag = tag,
-    };
-
-    ck_assert(rig_submit(app, &command));
-}
-
-void rig_pair(struct rig *rig, struct rig_app *server, struct rig_app *client, uint32_t *incoming,
+void rig_pair(struct rig *rig, struct app *server, struct app *client, uint32_t *incoming,
               uint32_t *outgoing)
 {
     uint32_t at = server->event_count;
 
-    rig_listen(server, "echo", 1);
+    app_listen(server, "echo", 1);
     rig_settle(rig);
-    rig_connect(client, "echo", 2);
+    app_connect(client, "echo", 2);
     rig_settle(rig);
-    const struct saddle_event *event = rig_event(server, &at, SADDLE_EVT_INCOMING, 1);
+    const struct saddle_event *event = app_event(server, &at, SADDLE_EVT_INCOMING, 1);
     ck_assert_ptr_nonnull(event);
     *incoming = event->handle;
     const struct saddle_command accept = {.op = SADDLE_CMD_ACCEPT, .handle = *incoming, .tag = 3};
-    ck_assert(rig_submit(server, &accept));
+    ck_assert(app_submit(server, &accept));
     rig_settle(rig);
-    ck_assert_int_eq(rig_done(client, 2)->status, 0);
-    *outgoing = rig_done(client, 2)->handle;
-}
-
-void rig_pattern(struct rig_app *app, uint64_t at, uint32_t len, uint32_t seed)
-{
-    uint8_t *bytes = rig_heap(app, at);
-
-    for (uint32_t i = 0; i < len; i++)
-        bytes[i] = (uint8_t)(seed * 131 + i * 7 + (i >> 8));
-}
-
-bool rig_matches(const uint8_t *bytes, uint32_t len, uint32_t seed)
-{
-    for (uint32_t i = 0; i < len; i++)
-        if (bytes[i] != (uint8_t)(seed * 131 + i * 7 + (i >> 8)))
-            return false;
-    return true;
+    ck_assert_int_eq(app_done(client, 2)->status, 0);
+    *outgoing = app_done(client, 2)->handle;
 }
 
 static void check_session(const struct pony_session *session)

@@ -24,7 +24,7 @@ static uint32_t length_of(uint32_t i)
     return i % 5 == 4 ? LARGE + i : 1 + i * 211 % 9000;
 }
 
-static void submit(struct rig_app *client, uint32_t outgoing, uint64_t key, uint32_t i)
+static void submit(struct app *client, uint32_t outgoing, uint64_t key, uint32_t i)
 {
     uint64_t at = (uint64_t)(i % AREAS) * AREA;
     struct saddle_command command = {
@@ -47,11 +47,11 @@ static void submit(struct rig_app *client, uint32_t outgoing, uint64_t key, uint
             command.buf = client->config.heap_offset + READ_AREA;
     }
     if (command.op != SADDLE_CMD_READ)
-        rig_pattern(client, at, command.len, i);
-    ck_assert(rig_submit(client, &command));
+        app_pattern(client, at, command.len, i);
+    ck_assert(app_submit(client, &command));
 }
 
-static void post(struct rig_app *server, uint32_t incoming, uint32_t i)
+static void post(struct app *server, uint32_t incoming, uint32_t i)
 {
     const struct saddle_command command = {
         .op = SADDLE_CMD_POST_RECV,
@@ -61,10 +61,10 @@ static void post(struct rig_app *server, uint32_t incoming, uint32_t i)
         .tag = 1000 + i,
     };
 
-    ck_assert(rig_submit(server, &command));
+    ck_assert(app_submit(server, &command));
 }
 
-static uint64_t expose(struct rig *rig, struct rig_app *server)
+static uint64_t expose(struct rig *rig, struct app *server)
 {
     const struct saddle_command command = {
         .op = SADDLE_CMD_EXPOSE,
@@ -74,14 +74,14 @@ static uint64_t expose(struct rig *rig, struct rig_app *server)
         .tag = 50,
     };
 
-    rig_pattern(server, 0, 40000, 77);
-    ck_assert(rig_submit(server, &command));
+    app_pattern(server, 0, 40000, 77);
+    ck_assert(app_submit(server, &command));
     rig_settle(rig);
-    return rig_done(server, 50)->value;
+    return app_done(server, 50)->value;
 }
 
 /* Every message arrived once, in its stream's order. */
-static void check_arrivals(const struct rig_app *server)
+static void check_arrivals(const struct app *server)
 {
     uint32_t seen = 0, sent = 0, last[3] = {0};
     bool any[3] = {false};
@@ -101,7 +101,7 @@ static void check_arrivals(const struct rig_app *server)
         last[event->stream] = next;
         ck_assert_uint_eq(event->len, length_of(next));
         if (large)
-            ck_assert(rig_matches(server->arena + event->buf, event->len, next));
+            ck_assert(app_matches(server->arena + event->buf, event->len, next));
         seen++;
     }
     ck_assert_uint_eq(seen, sent);
@@ -109,8 +109,8 @@ static void check_arrivals(const struct rig_app *server)
 
 START_TEST(reload_at_any_moment)
 {
-    struct rig *rig = rig_create((uint64_t)_i + 1, RIG_SLOTS);
-    struct rig_app *server = rig->apps[0], *client = rig->apps[1];
+    struct rig *rig = rig_create((uint64_t)_i + 1, APP_SLOTS);
+    struct app *server = rig->apps[0], *client = rig->apps[1];
     uint32_t incoming, outgoing, reloads = 0;
 
     rig_pair(rig, server, client, &incoming, &outgoing);
@@ -133,8 +133,8 @@ START_TEST(reload_at_any_moment)
     rig_settle(rig);
     ck_assert_uint_gt(reloads, 0);
     for (uint32_t i = 0; i < OPERATIONS; i++)
-        ck_assert_int_eq(rig_done(client, 100 + i)->status, 0);
-    ck_assert(rig_matches(rig_heap(client, READ_AREA), 40000, 77));
+        ck_assert_int_eq(app_done(client, 100 + i)->status, 0);
+    ck_assert(app_matches(app_heap(client, READ_AREA), 40000, 77));
     check_arrivals(server);
     rig_check(rig);
     ck_assert_uint_eq(rig->hosts[1].upper.counters.operations, 0);
@@ -144,37 +144,37 @@ END_TEST
 
 START_TEST(reload_between_opening_and_closing)
 {
-    struct rig *rig = rig_create((uint64_t)_i + 100, RIG_SLOTS);
-    struct rig_app *server = rig->apps[0], *client = rig->apps[1];
+    struct rig *rig = rig_create((uint64_t)_i + 100, APP_SLOTS);
+    struct app *server = rig->apps[0], *client = rig->apps[1];
     uint32_t at = 0;
 
-    rig_listen(server, "echo", 1);
+    app_listen(server, "echo", 1);
     rig_settle(rig);
     for (uint32_t i = 0; i < 8; i++) {
-        rig_connect(client, "echo", 10 + i);
+        app_connect(client, "echo", 10 + i);
         rig_step(rig);
         rig_reload(rig, i % 2);
         rig_settle(rig);
-        const struct saddle_event *event = rig_event(server, &at, SADDLE_EVT_INCOMING, 1);
+        const struct saddle_event *event = app_event(server, &at, SADDLE_EVT_INCOMING, 1);
         ck_assert_ptr_nonnull(event);
         rig_reload(rig, 0);
         const struct saddle_command accept = {.op = SADDLE_CMD_ACCEPT,
                                               .handle = event->handle,
                                               .tag = 30 + i};
-        ck_assert(rig_submit(server, &accept));
+        ck_assert(app_submit(server, &accept));
         rig_step(rig);
         rig_reload(rig, (i + 1) % 2);
         rig_settle(rig);
         const struct saddle_command close = {.op = SADDLE_CMD_CLOSE,
-                                             .handle = rig_done(client, 10 + i)->handle,
+                                             .handle = app_done(client, 10 + i)->handle,
                                              .tag = 50 + i};
-        ck_assert(rig_submit(client, &close));
+        ck_assert(app_submit(client, &close));
         for (uint64_t steps = rng_below(&rig->rng, 4); steps > 0; steps--)
             rig_step(rig);
         rig_reload(rig, i % 2);
         rig_settle(rig);
-        ck_assert_int_eq(rig_done(client, 50 + i)->status, 0);
-        event = rig_event(server, &at, SADDLE_EVT_CLOSED, 30 + i);
+        ck_assert_int_eq(app_done(client, 50 + i)->status, 0);
+        event = app_event(server, &at, SADDLE_EVT_CLOSED, 30 + i);
         ck_assert_ptr_nonnull(event);
         ck_assert_int_eq(event->status, 0);
     }
@@ -186,7 +186,7 @@ END_TEST
 
 START_TEST(deadlines_go_on)
 {
-    struct rig *rig = rig_create(1, RIG_SLOTS);
+    struct rig *rig = rig_create(1, APP_SLOTS);
     uint32_t incoming, outgoing;
     struct saddle_command send = {.op = SADDLE_CMD_SEND, .len = 100000, .tag = 80};
 
@@ -194,7 +194,7 @@ START_TEST(deadlines_go_on)
     send.handle = outgoing;
     send.buf = rig->apps[1]->config.heap_offset;
     send.timeout_ns = 5000000;
-    ck_assert(rig_submit(rig->apps[1], &send));
+    ck_assert(app_submit(rig->apps[1], &send));
     rig_settle(rig);
     rig_advance(rig, 3000000);
     rig_reload(rig, 1);
@@ -202,7 +202,7 @@ START_TEST(deadlines_go_on)
     ck_assert_uint_eq(rig->hosts[1].upper.counters.operations, 1);
     rig_advance(rig, 3000000);
     rig_settle(rig);
-    ck_assert_int_eq(rig_done(rig->apps[1], 80)->status, -ETIMEDOUT);
+    ck_assert_int_eq(app_done(rig->apps[1], 80)->status, -ETIMEDOUT);
     rig_destroy(rig);
 }
 END_TEST
@@ -210,8 +210,8 @@ END_TEST
 /* A state in the middle of much, as bytes. */
 static struct rig *busy(struct state_writer *writer)
 {
-    struct rig *rig = rig_create(7, RIG_SLOTS);
-    struct rig_app *server = rig->apps[0], *client = rig->apps[1];
+    struct rig *rig = rig_create(7, APP_SLOTS);
+    struct app *server = rig->apps[0], *client = rig->apps[1];
     uint32_t incoming, outgoing;
 
     rig_pair(rig, server, client, &incoming, &outgoing);

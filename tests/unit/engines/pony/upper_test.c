@@ -8,12 +8,12 @@
 #include <string.h>
 
 static struct rig *rig;
-static struct rig_app *server, *client;
+static struct app *server, *client;
 static uint32_t incoming, outgoing;
 
 static void setup(void)
 {
-    rig = rig_create(1, RIG_SLOTS);
+    rig = rig_create(1, APP_SLOTS);
     server = rig->apps[0];
     client = rig->apps[1];
     rig_pair(rig, server, client, &incoming, &outgoing);
@@ -25,7 +25,7 @@ static void teardown(void)
     rig_destroy(rig);
 }
 
-static void post(struct rig_app *app, uint32_t handle, uint64_t at, uint32_t len, uint64_t tag)
+static void post(struct app *app, uint32_t handle, uint64_t at, uint32_t len, uint64_t tag)
 {
     const struct saddle_command command = {
         .op = SADDLE_CMD_POST_RECV,
@@ -35,7 +35,7 @@ static void post(struct rig_app *app, uint32_t handle, uint64_t at, uint32_t len
         .tag = tag,
     };
 
-    ck_assert(rig_submit(app, &command));
+    ck_assert(app_submit(app, &command));
 }
 
 START_TEST(small_message)
@@ -50,15 +50,15 @@ START_TEST(small_message)
         .payload = "hello",
     };
 
-    ck_assert(rig_submit(client, &send));
+    ck_assert(app_submit(client, &send));
     rig_settle(rig);
-    const struct saddle_event *event = rig_event(server, &at, SADDLE_EVT_MESSAGE, 3);
+    const struct saddle_event *event = app_event(server, &at, SADDLE_EVT_MESSAGE, 3);
     ck_assert_ptr_nonnull(event);
     ck_assert_uint_eq(event->flags, SADDLE_ENTRY_INLINE);
     ck_assert_uint_eq(event->len, 5);
     ck_assert_mem_eq(event->payload, "hello", 5);
     ck_assert_uint_eq(event->handle, incoming);
-    ck_assert_int_eq(rig_done(client, 10)->status, 0);
+    ck_assert_int_eq(app_done(client, 10)->status, 0);
 }
 END_TEST
 
@@ -67,18 +67,18 @@ START_TEST(eager_message_in_a_slot)
     uint32_t at = 0;
 
     client->keep = server->keep = true;
-    rig_pattern(client, 0, SADDLE_EAGER_MAX, 1);
-    rig_send(client, outgoing, 3, 0, SADDLE_EAGER_MAX, 10);
+    app_pattern(client, 0, SADDLE_EAGER_MAX, 1);
+    app_send(client, outgoing, 3, 0, SADDLE_EAGER_MAX, 10);
     rig_settle(rig);
-    const struct saddle_event *event = rig_event(server, &at, SADDLE_EVT_MESSAGE, 3);
+    const struct saddle_event *event = app_event(server, &at, SADDLE_EVT_MESSAGE, 3);
     ck_assert_ptr_nonnull(event);
     ck_assert_uint_eq(event->flags, SADDLE_ENTRY_SLOT);
     ck_assert_uint_eq(event->stream, 3);
     ck_assert_uint_eq(event->len, SADDLE_EAGER_MAX);
-    ck_assert(rig_matches(server->arena + event->buf, event->len, 1));
+    ck_assert(app_matches(server->arena + event->buf, event->len, 1));
     ck_assert_uint_eq(server->session->slots[event->slot].state, SLOT_LENT);
     const struct saddle_command release = {.op = SADDLE_CMD_RELEASE, .slot = event->slot};
-    ck_assert(rig_submit(server, &release));
+    ck_assert(app_submit(server, &release));
     rig_settle(rig);
     ck_assert_uint_eq(server->session->slots[event->slot].state, SLOT_FREE);
     ck_assert_int_eq(pony_session_error(server->session), 0);
@@ -90,23 +90,23 @@ START_TEST(large_message_into_a_posted_buffer)
     const uint32_t len = 300000;
     uint32_t at = 0;
 
-    rig_pattern(client, 0, len, 2);
-    rig_send(client, outgoing, 1, 0, len, 10);
+    app_pattern(client, 0, len, 2);
+    app_send(client, outgoing, 1, 0, len, 10);
     rig_settle(rig);
-    const struct saddle_event *event = rig_event(server, &at, SADDLE_EVT_WAITING, 3);
+    const struct saddle_event *event = app_event(server, &at, SADDLE_EVT_WAITING, 3);
     ck_assert_ptr_nonnull(event);
     ck_assert_uint_eq(event->value, len);
     post(server, incoming, 1000, len - 1, 20);
     rig_settle(rig);
     post(server, incoming, 500000, len + 5, 21);
     rig_settle(rig);
-    event = rig_done(server, 21);
+    event = app_done(server, 21);
     ck_assert_int_eq(event->status, 0);
     ck_assert_uint_eq(event->len, len);
     ck_assert_uint_eq(event->stream, 1);
-    ck_assert(rig_matches(rig_heap(server, 500000), len, 2));
-    ck_assert_int_eq(rig_done(client, 10)->status, 0);
-    ck_assert_ptr_null(rig_event(server, &at, SADDLE_EVT_WAITING, 3));
+    ck_assert(app_matches(app_heap(server, 500000), len, 2));
+    ck_assert_int_eq(app_done(client, 10)->status, 0);
+    ck_assert_ptr_null(app_event(server, &at, SADDLE_EVT_WAITING, 3));
 }
 END_TEST
 
@@ -119,14 +119,14 @@ START_TEST(many_messages_stay_in_order)
         post(server, incoming, i * 20000, 20000, 1000 + i);
     while (sent < count) {
         uint32_t len = sent % 10 == 9 ? 17000 + sent : 1 + sent * 37 % 3000;
-        rig_pattern(client, sent % 64 * 20000, len, sent);
-        rig_send(client, outgoing, sent % 4, sent % 64 * 20000, len, 10 + sent);
+        app_pattern(client, sent % 64 * 20000, len, sent);
+        app_send(client, outgoing, sent % 4, sent % 64 * 20000, len, 10 + sent);
         if (++sent % 32 == 0)
             rig_settle(rig);
     }
     rig_settle(rig);
     for (uint32_t i = 0; i < count; i++)
-        ck_assert_int_eq(rig_done(client, 10 + i)->status, 0);
+        ck_assert_int_eq(app_done(client, 10 + i)->status, 0);
     for (uint32_t i = 0; i < server->event_count; i++) {
         const struct saddle_event *event = &server->events[i];
         bool large = event->type == SADDLE_EVT_DONE && event->op == SADDLE_CMD_POST_RECV;
@@ -140,8 +140,7 @@ START_TEST(many_messages_stay_in_order)
 }
 END_TEST
 
-static uint64_t expose(struct rig_app *app, uint64_t at, uint32_t len, uint32_t rights,
-                       uint64_t tag)
+static uint64_t expose(struct app *app, uint64_t at, uint32_t len, uint32_t rights, uint64_t tag)
 {
     const struct saddle_command command = {
         .op = SADDLE_CMD_EXPOSE,
@@ -151,10 +150,10 @@ static uint64_t expose(struct rig_app *app, uint64_t at, uint32_t len, uint32_t 
         .tag = tag,
     };
 
-    ck_assert(rig_submit(app, &command));
+    ck_assert(app_submit(app, &command));
     rig_settle(rig);
-    ck_assert_int_eq(rig_done(app, tag)->status, 0);
-    return rig_done(app, tag)->value;
+    ck_assert_int_eq(app_done(app, tag)->status, 0);
+    return app_done(app, tag)->value;
 }
 
 static void onesided(uint8_t op, uint64_t key, uint64_t remote, uint64_t at, uint32_t len,
@@ -170,26 +169,26 @@ static void onesided(uint8_t op, uint64_t key, uint64_t remote, uint64_t at, uin
         .tag = tag,
     };
 
-    ck_assert(rig_submit(client, &command));
+    ck_assert(app_submit(client, &command));
 }
 
 START_TEST(read_and_write)
 {
     const uint32_t len = 200000;
 
-    rig_pattern(server, 0, len, 5);
-    rig_pattern(client, len, len, 6);
+    app_pattern(server, 0, len, 5);
+    app_pattern(client, len, len, 6);
     uint64_t key = expose(server, 0, 2 * len, SADDLE_RIGHT_READ | SADDLE_RIGHT_WRITE, 20);
     onesided(SADDLE_CMD_READ, key, 0, 0, len, 30);
     onesided(SADDLE_CMD_WRITE, key, len, len, len, 31);
     onesided(SADDLE_CMD_READ, key, 1, 3 * len, 1, 32);
     rig_settle(rig);
-    ck_assert_int_eq(rig_done(client, 30)->status, 0);
-    ck_assert_int_eq(rig_done(client, 31)->status, 0);
-    ck_assert_int_eq(rig_done(client, 32)->status, 0);
-    ck_assert(rig_matches(rig_heap(client, 0), len, 5));
-    ck_assert(rig_matches(rig_heap(server, len), len, 6));
-    ck_assert_uint_eq(*rig_heap(client, 3 * len), *rig_heap(server, 1));
+    ck_assert_int_eq(app_done(client, 30)->status, 0);
+    ck_assert_int_eq(app_done(client, 31)->status, 0);
+    ck_assert_int_eq(app_done(client, 32)->status, 0);
+    ck_assert(app_matches(app_heap(client, 0), len, 5));
+    ck_assert(app_matches(app_heap(server, len), len, 6));
+    ck_assert_uint_eq(*app_heap(client, 3 * len), *app_heap(server, 1));
 }
 END_TEST
 
@@ -204,16 +203,16 @@ START_TEST(access_is_checked)
     onesided(SADDLE_CMD_READ, key, UINT64_MAX - 3, 0, 8, 33);
     onesided(SADDLE_CMD_READ, key, 992, 0, 8, 34);
     rig_settle(rig);
-    ck_assert(rig_submit(server, &revoke));
+    ck_assert(app_submit(server, &revoke));
     rig_settle(rig);
     onesided(SADDLE_CMD_READ, key, 0, 0, 8, 35);
     rig_settle(rig);
-    ck_assert_int_eq(rig_done(client, 30)->status, -EACCES);
-    ck_assert_int_eq(rig_done(client, 31)->status, -EACCES);
-    ck_assert_int_eq(rig_done(client, 32)->status, -ERANGE);
-    ck_assert_int_eq(rig_done(client, 33)->status, -ERANGE);
-    ck_assert_int_eq(rig_done(client, 34)->status, 0);
-    ck_assert_int_eq(rig_done(client, 35)->status, -EACCES);
+    ck_assert_int_eq(app_done(client, 30)->status, -EACCES);
+    ck_assert_int_eq(app_done(client, 31)->status, -EACCES);
+    ck_assert_int_eq(app_done(client, 32)->status, -ERANGE);
+    ck_assert_int_eq(app_done(client, 33)->status, -ERANGE);
+    ck_assert_int_eq(app_done(client, 34)->status, 0);
+    ck_assert_int_eq(app_done(client, 35)->status, -EACCES);
 }
 END_TEST
 
@@ -226,9 +225,9 @@ START_TEST(revoked_in_the_middle)
     onesided(SADDLE_CMD_READ, key, 0, 0, len, 30);
     for (uint32_t i = 0; i < 20; i++)
         rig_step(rig);
-    ck_assert(rig_submit(server, &revoke));
+    ck_assert(app_submit(server, &revoke));
     rig_settle(rig);
-    ck_assert_int_eq(rig_done(client, 30)->status, -EACCES);
+    ck_assert_int_eq(app_done(client, 30)->status, -EACCES);
 }
 END_TEST
 
@@ -238,25 +237,25 @@ START_TEST(close_delivers_first)
     uint32_t at = 0;
 
     for (uint32_t i = 0; i < 50; i++)
-        rig_send(client, outgoing, 0, 0, 2000, 100 + i);
-    ck_assert(rig_submit(client, &close));
+        app_send(client, outgoing, 0, 0, 2000, 100 + i);
+    ck_assert(app_submit(client, &close));
     rig_settle(rig);
-    ck_assert_int_eq(rig_done(client, 50)->status, 0);
+    ck_assert_int_eq(app_done(client, 50)->status, 0);
     for (uint32_t i = 0; i < 50; i++) {
-        ck_assert_int_eq(rig_done(client, 100 + i)->status, 0);
-        ck_assert_ptr_nonnull(rig_event(server, &at, SADDLE_EVT_MESSAGE, 3));
+        ck_assert_int_eq(app_done(client, 100 + i)->status, 0);
+        ck_assert_ptr_nonnull(app_event(server, &at, SADDLE_EVT_MESSAGE, 3));
     }
-    const struct saddle_event *event = rig_event(server, &at, SADDLE_EVT_CLOSED, 3);
+    const struct saddle_event *event = app_event(server, &at, SADDLE_EVT_CLOSED, 3);
     ck_assert_ptr_nonnull(event);
     ck_assert_int_eq(event->status, 0);
-    rig_send(client, outgoing, 0, 0, 10, 60);
-    rig_send(server, incoming, 0, 0, 10, 61);
+    app_send(client, outgoing, 0, 0, 10, 60);
+    app_send(server, incoming, 0, 0, 10, 61);
     const struct saddle_command again = {.op = SADDLE_CMD_CLOSE, .handle = incoming, .tag = 62};
-    ck_assert(rig_submit(server, &again));
+    ck_assert(app_submit(server, &again));
     rig_settle(rig);
-    ck_assert_int_eq(rig_done(client, 60)->status, -EBADF);
-    ck_assert_int_eq(rig_done(server, 61)->status, -ENOTCONN);
-    ck_assert_int_eq(rig_done(server, 62)->status, 0);
+    ck_assert_int_eq(app_done(client, 60)->status, -EBADF);
+    ck_assert_int_eq(app_done(server, 61)->status, -ENOTCONN);
+    ck_assert_int_eq(app_done(server, 62)->status, 0);
     ck_assert_uint_eq(rig->hosts[0].upper.counters.connections, 0);
     ck_assert_uint_eq(rig->hosts[1].upper.counters.connections, 0);
     ck_assert_uint_eq(rig->hosts[0].flow.references, 0);
@@ -268,11 +267,11 @@ START_TEST(both_close_at_once)
     const struct saddle_command one = {.op = SADDLE_CMD_CLOSE, .handle = outgoing, .tag = 50};
     const struct saddle_command two = {.op = SADDLE_CMD_CLOSE, .handle = incoming, .tag = 51};
 
-    ck_assert(rig_submit(client, &one));
-    ck_assert(rig_submit(server, &two));
+    ck_assert(app_submit(client, &one));
+    ck_assert(app_submit(server, &two));
     rig_settle(rig);
-    ck_assert_int_eq(rig_done(client, 50)->status, 0);
-    ck_assert_int_eq(rig_done(server, 51)->status, 0);
+    ck_assert_int_eq(app_done(client, 50)->status, 0);
+    ck_assert_int_eq(app_done(server, 51)->status, 0);
     ck_assert_uint_eq(rig->hosts[0].upper.counters.connections, 0);
     ck_assert_uint_eq(rig->hosts[1].upper.counters.connections, 0);
 }
@@ -280,9 +279,9 @@ END_TEST
 
 START_TEST(nobody_listens)
 {
-    rig_connect(client, "nothing", 70);
+    app_connect(client, "nothing", 70);
     rig_settle(rig);
-    ck_assert_int_eq(rig_done(client, 70)->status, -ECONNREFUSED);
+    ck_assert_int_eq(app_done(client, 70)->status, -ECONNREFUSED);
 }
 END_TEST
 
@@ -290,17 +289,17 @@ START_TEST(rejected)
 {
     uint32_t at = 0;
 
-    rig_connect(client, "echo", 70);
+    app_connect(client, "echo", 70);
     rig_settle(rig);
-    rig_event(server, &at, SADDLE_EVT_INCOMING, 1);
-    const struct saddle_event *event = rig_event(server, &at, SADDLE_EVT_INCOMING, 1);
+    app_event(server, &at, SADDLE_EVT_INCOMING, 1);
+    const struct saddle_event *event = app_event(server, &at, SADDLE_EVT_INCOMING, 1);
     const struct saddle_command reject = {.op = SADDLE_CMD_REJECT,
                                           .handle = event->handle,
                                           .tag = 71};
-    ck_assert(rig_submit(server, &reject));
+    ck_assert(app_submit(server, &reject));
     rig_settle(rig);
-    ck_assert_int_eq(rig_done(server, 71)->status, 0);
-    ck_assert_int_eq(rig_done(client, 70)->status, -ECONNREFUSED);
+    ck_assert_int_eq(app_done(server, 71)->status, 0);
+    ck_assert_int_eq(app_done(client, 70)->status, -ECONNREFUSED);
 }
 END_TEST
 
@@ -316,19 +315,19 @@ START_TEST(connect_gives_up_and_is_accepted_later)
         .payload = "peer\0echo",
     };
 
-    ck_assert(rig_submit(client, &connect));
+    ck_assert(app_submit(client, &connect));
     rig_settle(rig);
     rig_advance(rig, 2000000);
     rig_settle(rig);
-    ck_assert_int_eq(rig_done(client, 70)->status, -ETIMEDOUT);
-    rig_event(server, &at, SADDLE_EVT_INCOMING, 1);
-    const struct saddle_event *event = rig_event(server, &at, SADDLE_EVT_INCOMING, 1);
+    ck_assert_int_eq(app_done(client, 70)->status, -ETIMEDOUT);
+    app_event(server, &at, SADDLE_EVT_INCOMING, 1);
+    const struct saddle_event *event = app_event(server, &at, SADDLE_EVT_INCOMING, 1);
     const struct saddle_command accept = {.op = SADDLE_CMD_ACCEPT,
                                           .handle = event->handle,
                                           .tag = 71};
-    ck_assert(rig_submit(server, &accept));
+    ck_assert(app_submit(server, &accept));
     rig_settle(rig);
-    event = rig_event(server, &at, SADDLE_EVT_CLOSED, 71);
+    event = app_event(server, &at, SADDLE_EVT_CLOSED, 71);
     ck_assert_ptr_nonnull(event);
     ck_assert_int_eq(event->status, -ECANCELED);
 }
@@ -346,20 +345,20 @@ START_TEST(timed_out_messages_are_skipped)
         .timeout_ns = 1000000,
     };
 
-    ck_assert(rig_submit(client, &send));
+    ck_assert(app_submit(client, &send));
     rig_settle(rig);
     send.len = 100;
     send.tag = 81;
     send.timeout_ns = 0;
-    ck_assert(rig_submit(client, &send));
+    ck_assert(app_submit(client, &send));
     rig_settle(rig);
-    ck_assert_ptr_null(rig_event(server, &at, SADDLE_EVT_MESSAGE, 3));
+    ck_assert_ptr_null(app_event(server, &at, SADDLE_EVT_MESSAGE, 3));
     at = 0;
     rig_advance(rig, 2000000);
     rig_settle(rig);
-    ck_assert_int_eq(rig_done(client, 80)->status, -ETIMEDOUT);
-    ck_assert_int_eq(rig_done(client, 81)->status, 0);
-    ck_assert_ptr_nonnull(rig_event(server, &at, SADDLE_EVT_MESSAGE, 3));
+    ck_assert_int_eq(app_done(client, 80)->status, -ETIMEDOUT);
+    ck_assert_int_eq(app_done(client, 81)->status, 0);
+    ck_assert_ptr_nonnull(app_event(server, &at, SADDLE_EVT_MESSAGE, 3));
     post(server, incoming, 0, 1000000, 90);
     rig_settle(rig);
     ck_assert_uint_eq(rig->hosts[1].upper.counters.operations, 0);
@@ -383,17 +382,17 @@ START_TEST(deadlines_in_the_middle_of_transfers)
         command.op = ops[i];
         command.tag = 100 + i;
         command.key = ops[i] == SADDLE_CMD_SEND ? 0 : key;
-        ck_assert(rig_submit(client, &command));
+        ck_assert(app_submit(client, &command));
     }
     rig_settle(rig);
     for (uint32_t i = 0; i < 3; i++)
-        ck_assert_int_eq(rig_done(client, 100 + i)->status, -ETIMEDOUT);
+        ck_assert_int_eq(app_done(client, 100 + i)->status, -ETIMEDOUT);
     ck_assert_uint_eq(rig->hosts[1].upper.counters.operations, 0);
     /* The posted buffer is free for the next message. */
-    rig_send(client, outgoing, 0, 0, 20000, 110);
+    app_send(client, outgoing, 0, 0, 20000, 110);
     rig_settle(rig);
-    ck_assert_int_eq(rig_done(client, 110)->status, 0);
-    ck_assert_uint_eq(rig_done(server, 90)->len, 20000);
+    ck_assert_int_eq(app_done(client, 110)->status, 0);
+    ck_assert_uint_eq(app_done(server, 90)->len, 20000);
 }
 END_TEST
 
@@ -408,17 +407,17 @@ START_TEST(posted_buffer_times_out)
         .tag = 90,
     };
 
-    ck_assert(rig_submit(server, &command));
+    ck_assert(app_submit(server, &command));
     command.tag = 91;
-    ck_assert(rig_submit(server, &command));
-    rig_send(client, outgoing, 0, 0, 3000000, 100);
+    ck_assert(app_submit(server, &command));
+    app_send(client, outgoing, 0, 0, 3000000, 100);
     rig_settle(rig);
-    ck_assert_int_eq(rig_done(server, 90)->status, -ETIMEDOUT);
-    ck_assert_int_eq(rig_done(server, 91)->status, -ETIMEDOUT);
-    ck_assert_int_eq(rig_done(client, 100)->status, -ETIMEDOUT);
-    rig_send(client, outgoing, 0, 0, 10, 101);
+    ck_assert_int_eq(app_done(server, 90)->status, -ETIMEDOUT);
+    ck_assert_int_eq(app_done(server, 91)->status, -ETIMEDOUT);
+    ck_assert_int_eq(app_done(client, 100)->status, -ETIMEDOUT);
+    app_send(client, outgoing, 0, 0, 10, 101);
     rig_settle(rig);
-    ck_assert_int_eq(rig_done(client, 101)->status, 0);
+    ck_assert_int_eq(app_done(client, 101)->status, 0);
 }
 END_TEST
 
@@ -427,16 +426,16 @@ START_TEST(application_goes_away)
     uint32_t at = 0;
 
     post(server, incoming, 0, 2000000, 90);
-    rig_send(client, outgoing, 0, 0, 2000000, 100);
-    rig_send(client, outgoing, 1, 0, 16000, 101);
+    app_send(client, outgoing, 0, 0, 2000000, 100);
+    app_send(client, outgoing, 1, 0, 16000, 101);
     for (uint32_t i = 0; i < 10; i++)
         rig_step(rig);
     rig_detach(rig, client);
     rig_settle(rig);
-    const struct saddle_event *event = rig_event(server, &at, SADDLE_EVT_CLOSED, 3);
+    const struct saddle_event *event = app_event(server, &at, SADDLE_EVT_CLOSED, 3);
     ck_assert_ptr_nonnull(event);
     ck_assert_int_eq(event->status, -ECONNRESET);
-    ck_assert_int_eq(rig_done(server, 90)->status, -ECONNRESET);
+    ck_assert_int_eq(app_done(server, 90)->status, -ECONNRESET);
     ck_assert_uint_eq(rig->hosts[1].upper.counters.connections, 0);
     ck_assert_uint_eq(rig->hosts[1].upper.counters.operations, 0);
 }
@@ -447,13 +446,13 @@ START_TEST(receiver_goes_away)
     uint32_t at = 0;
 
     post(server, incoming, 0, 2000000, 90);
-    rig_send(client, outgoing, 0, 0, 2000000, 100);
+    app_send(client, outgoing, 0, 0, 2000000, 100);
     for (uint32_t i = 0; i < 10; i++)
         rig_step(rig);
     rig_detach(rig, server);
     rig_settle(rig);
-    ck_assert_int_eq(rig_done(client, 100)->status, -ECONNRESET);
-    const struct saddle_event *event = rig_event(client, &at, SADDLE_EVT_CLOSED, 2);
+    ck_assert_int_eq(app_done(client, 100)->status, -ECONNRESET);
+    const struct saddle_event *event = app_event(client, &at, SADDLE_EVT_CLOSED, 2);
     ck_assert_ptr_nonnull(event);
     ck_assert_int_eq(event->status, -ECONNRESET);
 }
@@ -463,15 +462,15 @@ START_TEST(flow_ends)
 {
     uint32_t at = 0;
 
-    rig_send(client, outgoing, 0, 0, 2000000, 100);
-    rig_connect(client, "echo", 101);
+    app_send(client, outgoing, 0, 0, 2000000, 100);
+    app_connect(client, "echo", 101);
     for (uint32_t i = 0; i < 10; i++)
         rig_step(rig);
     rig_break(rig, -ETIMEDOUT);
     rig_settle(rig);
-    ck_assert_int_eq(rig_done(client, 100)->status, -ETIMEDOUT);
-    ck_assert_int_eq(rig_done(client, 101)->status, -ETIMEDOUT);
-    const struct saddle_event *event = rig_event(client, &at, SADDLE_EVT_CLOSED, 2);
+    ck_assert_int_eq(app_done(client, 100)->status, -ETIMEDOUT);
+    ck_assert_int_eq(app_done(client, 101)->status, -ETIMEDOUT);
+    const struct saddle_event *event = app_event(client, &at, SADDLE_EVT_CLOSED, 2);
     ck_assert_ptr_nonnull(event);
     ck_assert_int_eq(event->status, -ETIMEDOUT);
     ck_assert_uint_eq(rig->hosts[1].upper.counters.operations, 0);
@@ -480,22 +479,22 @@ END_TEST
 
 START_TEST(lazy_application_stalls_only_itself)
 {
-    struct rig_app *other = rig_attach(rig, 1, RIG_SLOTS);
-    struct rig_app *other_server = rig_attach(rig, 0, RIG_SLOTS);
+    struct app *other = rig_attach(rig, 1, APP_SLOTS);
+    struct app *other_server = rig_attach(rig, 0, APP_SLOTS);
     uint32_t at = 0;
 
     server->hold = true;
     for (uint32_t i = 0; i < 60; i++)
-        rig_send(client, outgoing, 0, 0, 1000, 100 + i);
+        app_send(client, outgoing, 0, 0, 1000, 100 + i);
     rig_settle(rig);
-    rig_listen(other_server, "other", 1);
-    rig_connect(other, "other", 2);
+    app_listen(other_server, "other", 1);
+    app_connect(other, "other", 2);
     rig_settle(rig);
-    ck_assert_ptr_nonnull(rig_event(other_server, &at, SADDLE_EVT_INCOMING, 1));
+    ck_assert_ptr_nonnull(app_event(other_server, &at, SADDLE_EVT_INCOMING, 1));
     server->hold = false;
     rig_settle(rig);
     for (uint32_t i = 0; i < 60; i++)
-        ck_assert_int_eq(rig_done(client, 100 + i)->status, 0);
+        ck_assert_int_eq(app_done(client, 100 + i)->status, 0);
 }
 END_TEST
 
@@ -505,7 +504,7 @@ START_TEST(more_connections_than_slots)
     uint32_t handles[CALLERS], at = 0;
 
     for (uint32_t i = 0; i < CALLERS; i++) {
-        rig_connect(client, "echo", 1000 + i);
+        app_connect(client, "echo", 1000 + i);
         rig_settle(rig);
     }
     for (uint32_t i = 0; i < server->event_count; i++) {
@@ -515,19 +514,19 @@ START_TEST(more_connections_than_slots)
         const struct saddle_command accept = {.op = SADDLE_CMD_ACCEPT,
                                               .handle = event->handle,
                                               .tag = 2000 + at++};
-        ck_assert(rig_submit(server, &accept));
+        ck_assert(app_submit(server, &accept));
         rig_settle(rig);
     }
     for (uint32_t i = 0; i < CALLERS; i++)
-        handles[i] = rig_done(client, 1000 + i)->handle;
+        handles[i] = app_done(client, 1000 + i)->handle;
     for (uint32_t round = 0; round < ROUNDS; round++) {
         for (uint32_t i = 0; i < CALLERS; i++)
-            rig_send(client, handles[i], 0, 0, 3000, 3000 + round * CALLERS + i);
+            app_send(client, handles[i], 0, 0, 3000, 3000 + round * CALLERS + i);
         rig_settle(rig);
         rig_check(rig);
     }
     for (uint32_t i = 0; i < ROUNDS * CALLERS; i++)
-        ck_assert_int_eq(rig_done(client, 3000 + i)->status, 0);
+        ck_assert_int_eq(app_done(client, 3000 + i)->status, 0);
 }
 END_TEST
 
@@ -544,22 +543,22 @@ START_TEST(damage_fails_operations_and_nothing_else)
         else if (i % 4 == 1)
             onesided(SADDLE_CMD_WRITE, key, 0, 200000, 50000, 100 + i);
         else
-            rig_send(client, outgoing, i % 3, 0, 5000, 100 + i);
+            app_send(client, outgoing, i % 3, 0, 5000, 100 + i);
         if (i % 16 == 15)
             rig_settle(rig);
     }
     rig_settle(rig);
     for (uint32_t i = 0; i < 400; i++) {
-        int status = rig_done(client, 100 + i)->status;
+        int status = app_done(client, 100 + i)->status;
         ck_assert(status == 0 || status == -EBADMSG);
         failed += status != 0;
     }
     ck_assert_uint_gt(failed, 0);
     ck_assert_uint_lt(failed, 400);
     rig->corrupt_per_million = 0;
-    rig_send(client, outgoing, 0, 0, 5000, 1000);
+    app_send(client, outgoing, 0, 0, 5000, 1000);
     rig_settle(rig);
-    ck_assert_int_eq(rig_done(client, 1000)->status, 0);
+    ck_assert_int_eq(app_done(client, 1000)->status, 0);
 }
 END_TEST
 
