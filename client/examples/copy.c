@@ -81,16 +81,35 @@ static int send_chunk(struct copy *copy, uint32_t chunk)
     return 0;
 }
 
+/* One event of the sender's: 0, or 1 with a line printed. */
+static int send_event(struct copy *copy, const struct saddle_completion *event, uint32_t *idle,
+                      int *written)
+{
+    if (event->kind == SADDLE_DONE && event->status == 0) {
+        *idle |= 1u << event->tag;
+        return 0;
+    }
+    if (event->kind == SADDLE_MESSAGE) {
+        /* The one byte. It may come before the last completion. */
+        *written = 1;
+        saddle_release(copy->channel, event);
+        return 0;
+    }
+    fprintf(stderr, "copy: sending: %s\n",
+            event->status ? strerror(-event->status) : "the other side hung up");
+    return 1;
+}
+
 static int send_file(struct copy *copy)
 {
     struct saddle_completion events[EVENTS];
     uint32_t idle = ALL_FREE; /* bit per chunk */
-    char end;
+    int written = 0;
 
     if (saddle_send_wait(copy->channel, copy->peer, &copy->bytes, sizeof(copy->bytes),
                          CONNECT_MS) != 0)
         return fail(copy, "sending");
-    while (copy->done < copy->bytes || idle != ALL_FREE) {
+    while (!written || idle != ALL_FREE) {
         int count;
 
         while (idle && copy->done < copy->bytes) {
@@ -103,14 +122,10 @@ static int send_file(struct copy *copy)
         count = take(copy, events);
         if (count < 0)
             return 1;
-        for (int at = 0; at < count; at++) {
-            if (events[at].kind != SADDLE_DONE || events[at].status != 0)
-                return fprintf(stderr, "copy: sending: %s\n", strerror(-events[at].status)), 1;
-            idle |= 1u << events[at].tag;
-        }
+        for (int at = 0; at < count; at++)
+            if (send_event(copy, &events[at], &idle, &written) != 0)
+                return 1;
     }
-    if (saddle_recv_wait(copy->channel, copy->peer, &end, sizeof(end), SILENCE_MS) != 1)
-        return fail(copy, "the other side has not written all");
     return 0;
 }
 
@@ -160,6 +175,7 @@ static int receive_event(struct copy *copy, const struct saddle_completion *even
 static int receive_file(struct copy *copy)
 {
     struct saddle_completion events[EVENTS];
+    char end;
 
     if (saddle_recv_wait(copy->channel, copy->peer, &copy->bytes, sizeof(copy->bytes),
                          SILENCE_MS) != sizeof(copy->bytes))
@@ -180,6 +196,9 @@ static int receive_file(struct copy *copy)
         return fail_file("writing");
     if (saddle_send_wait(copy->channel, copy->peer, "", 1, CONNECT_MS) != 0)
         return fail(copy, "saying that all is written");
+    /* The sender hangs up first: then it has the byte. */
+    if (saddle_recv_wait(copy->channel, copy->peer, &end, sizeof(end), SILENCE_MS) != 0)
+        return fail(copy, "hanging up");
     return 0;
 }
 
