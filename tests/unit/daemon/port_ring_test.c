@@ -15,7 +15,6 @@
 #define RING      64u
 #define HOLDS     (RING - 1)
 #define EXCHANGES 3000u
-#define TIMEOUT_S 30 /* a loaded machine, and sanitizers */
 
 static struct port *a;
 static struct port *b;
@@ -31,7 +30,6 @@ static const struct port_ring_config small = {
 
 static void setup(void)
 {
-    test_eal_start();
     ck_assert_int_eq(port_ring_create(&a, &b, &small), 0);
 }
 
@@ -294,8 +292,8 @@ int main(void)
     SRunner *runner;
     int failed;
 
+    tcase_add_unchecked_fixture(tcase, test_eal_start, NULL);
     tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_set_timeout(tcase, TIMEOUT_S);
     tcase_add_test(tcase, describes_itself);
     tcase_add_test(tcase, carries_both_ways);
     tcase_add_test(tcase, tells_its_room);

@@ -96,7 +96,6 @@ static const struct port_ops fake_ops = {
 
 static void setup(void)
 {
-    test_eal_start();
     pool = test_eal_pool("port_impair", POOL_PACKETS);
     fake = (struct fake){
         .port = {.ops = &fake_ops, .name = "fake", .mtu = 1500, .wake_fd = 7, .pool = pool},
@@ -267,6 +266,7 @@ int main(void)
     SRunner *runner;
     int failed;
 
+    tcase_add_unchecked_fixture(tcase, test_eal_start, NULL);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, perfect);
     tcase_add_test(tcase, delays_what_is_received);

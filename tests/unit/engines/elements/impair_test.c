@@ -14,7 +14,6 @@
 #define PACKET_BYTES 64u
 #define START        1000000ull /* ns */
 #define MS           1000000ull
-#define TIMEOUT_S    30 /* a loaded machine, and sanitizers */
 
 static const uint8_t seed[RNG_SEED_BYTES] = "a seed of this test";
 static struct rte_mempool *pool;
@@ -22,7 +21,6 @@ static struct impair *impair;
 
 static void setup(void)
 {
-    test_eal_start();
     pool = test_eal_pool("impair", POOL_PACKETS);
 }
 
@@ -423,8 +421,8 @@ int main(void)
     SRunner *runner;
     int failed;
 
+    tcase_add_unchecked_fixture(tcase, test_eal_start, NULL);
     tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_set_timeout(tcase, TIMEOUT_S);
     tcase_add_test(tcase, perfect);
     tcase_add_test(tcase, loses);
     tcase_add_test(tcase, loses_everything);
