@@ -13,6 +13,7 @@
  *   BUG_NO_SECOND_LOOK  the engine arms and sleeps
  *   BUG_POST_UNRUNG     the poster looks at the armed word before it posts
  *   BUG_BLIND_WITHDRAW  the caller looks at the slot, then takes its work back
+ *   BUG_BLIND_START     the engine looks at the slot, then takes it
  *   BUG_RESULT_LATE     the slot is released before the result is written
  *   BUG_SHARED_FILLING  the slot is claimed by a look and a store
  */
@@ -161,6 +162,9 @@ proctype engine()
     :: found = (state == POSTED);
         if
         :: found ->
+#ifdef BUG_BLIND_START
+            state = RUNNING
+#else
             atomic { /* another look: it may have been withdrawn */
                 found = (state == POSTED);
                 if
@@ -168,6 +172,7 @@ proctype engine()
                 :: else
                 fi
             }
+#endif
         :: else
         fi;
         if
