@@ -5,6 +5,7 @@
 #include "control/arena.h"
 #include "daemon/ethdev.h"
 #include "engines/pony/transport.h"
+#include "engines/pony/wire.h"
 #include "sched/group.h"
 
 #include <errno.h>
@@ -19,12 +20,13 @@
 #define PACKETS_MIN       512u  /* receive ring and bursts leave some to send with */
 #define PACKETS_MAX       (1u << 20)
 #define POLICY_RULES_MAX  256u
-#define CONNECTIONS_MAX   (1u << 20)
+#define CONNECTIONS_MAX   61440u /* a handle has 16 bits of index, listeners included */
 #define OPERATIONS_MAX    (1u << 20)
 #define REGIONS_MAX       65536u
-#define FLOWS_MAX         65536u
-#define WINDOW_MAX        65536u /* packets */
-#define VLAN_MAX          4094u  /* IEEE 802.1Q: 4095 is reserved */
+#define FLOWS_MAX         4096u
+#define WINDOW_MIN        2u             /* packets: one to be lost, one to tell */
+#define WINDOW_MAX        WIRE_SACK_BITS /* packets: what an acknowledgement can speak of */
+#define VLAN_MAX          4094u          /* IEEE 802.1Q: 4095 is reserved */
 #define DSCP_MAX          63u
 #define MEMORY_MIN        (32ull << 20)
 #define MEMORY_MAX        (1ull << 40)
@@ -112,10 +114,10 @@ static const struct schema_field engine_fields[] = {
     TEXT(config_engine, port, SCHEMA_NAME, ETHDEV_NAME_MAX, NULL),
     NESTED(config_engine, addresses, SCHEMA_TEXTS, TRANSPORT_ADDRESSES_MAX, NULL),
     NESTED(config_engine, peers, SCHEMA_MAPPINGS, TRANSPORT_PEERS_MAX, &peer_schema),
-    NUMBER(config_engine, udp_port, UNITS_COUNT, 1, UINT16_MAX, "17000"),
+    NUMBER(config_engine, udp_port, UNITS_COUNT, 1, UINT16_MAX, "4791"),
     NUMBER(config_engine, vlan, UNITS_COUNT, 0, VLAN_MAX, "0"),
     NUMBER(config_engine, dscp, UNITS_COUNT, 0, DSCP_MAX, "0"),
-    NUMBER(config_engine, window, UNITS_COUNT, 1, WINDOW_MAX, "256"),
+    NUMBER(config_engine, window, UNITS_COUNT, WINDOW_MIN, WINDOW_MAX, "256"),
     NUMBER(config_engine, rto_min, UNITS_DURATION, NSEC_PER_USEC, TIME_MAX, "1ms"),
     NUMBER(config_engine, rto_max, UNITS_DURATION, NSEC_PER_USEC, TIME_MAX, "200ms"),
     NUMBER(config_engine, dead_after, UNITS_DURATION, NSEC_PER_MSEC, TIME_MAX, "5s"),
@@ -353,6 +355,22 @@ static int check_peer(struct schema_source *source, const struct config_peer *pe
     return check_mac(source, &peer->mac);
 }
 
+static int check_peer_address(struct schema_source *source, const struct config_peer *peers,
+                              uint32_t index)
+{
+    struct address address, other;
+
+    if (address_parse(&address, peers[index].address.text))
+        return -EINVAL;
+    for (uint32_t i = 0; i < index; i++) {
+        if (!address_parse(&other, peers[i].address.text) && address_equal(&address, &other))
+            return schema_fail(source, peers[index].address.place,
+                               "address: %s is already that of peer \"%s\"",
+                               peers[index].address.text, peers[i].name.text);
+    }
+    return 0;
+}
+
 static int check_engine(const struct config *config, struct schema_source *source,
                         const struct config_engine *engine)
 {
@@ -375,6 +393,11 @@ static int check_engine(const struct config *config, struct schema_source *sourc
         error = check_address(config, source, &ADDRESSES(engine)[i]);
     for (uint32_t i = 0; i < engine->peers.count && !error; i++)
         error = check_peer(source, &PEERS(engine)[i]);
+    if (!error)
+        error = check_unique(source, &engine->peers, sizeof(struct config_peer),
+                             offsetof(struct config_peer, name));
+    for (uint32_t i = 1; i < engine->peers.count && !error; i++)
+        error = check_peer_address(source, PEERS(engine), i);
     return error;
 }
 

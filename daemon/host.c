@@ -165,7 +165,26 @@ static int add_peer(struct transport_peer *peer, const char *name, const char *a
     return address_parse(&peer->address, address);
 }
 
-/* Those that are listed, then the engine at the other end of the ring. Returns how many. */
+static bool known(const struct transport_peer *peers, uint32_t count, const struct address *address)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (address_equal(&peers[i].address, address))
+            return true;
+    }
+    return false;
+}
+
+static bool named(const struct transport_peer *peers, uint32_t count, const char *name)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (!strcmp(peers[i].name, name))
+            return true;
+    }
+    return false;
+}
+
+/* Those that are listed, then the engine at the other end of the ring, unless it is among them. A
+ * name stands for one address: the first. Returns how many. */
 static uint32_t collect_peers(const struct config *config, const struct config_engine *engine,
                               struct transport_peer peers[TRANSPORT_PEERS_MAX])
 {
@@ -181,10 +200,12 @@ static uint32_t collect_peers(const struct config *config, const struct config_e
     }
     for (uint32_t i = 0; joined && i < joined->addresses.count; i++) {
         const struct schema_text *addresses = joined->addresses.items;
+        const char *name = named(peers, count, joined->name.text) ? "" : joined->name.text;
 
         if (count == TRANSPORT_PEERS_MAX)
             break;
-        if (add_peer(&peers[count], joined->name.text, addresses[i].text))
+        if (add_peer(&peers[count], name, addresses[i].text) ||
+            known(peers, count, &peers[count].address))
             continue;
         port_mac(config, port_index(config, port->peer.text), &peers[count].mac);
         count++;

@@ -41,7 +41,7 @@ START_TEST(test_defaults)
     ck_assert_uint_eq(config.ports.count, 2);
     ck_assert_uint_eq(config_port(&config, 1)->mtu, 1500);
     ck_assert_uint_eq(config_port(&config, 1)->impair.loss, 0);
-    ck_assert_uint_eq(config_engine(&config, 0)->udp_port, 17000);
+    ck_assert_uint_eq(config_engine(&config, 0)->udp_port, 4791);
     ck_assert_uint_eq(config_engine(&config, 0)->dead_after, 5000000000u);
     /* One group for all engines. */
     ck_assert_uint_eq(config.groups.count, 1);
@@ -190,6 +190,14 @@ static const struct wrong {
     {PORTS "engines: [{name: x, port: a, addresses: [10.0.0.1],\n"
            "  peers: [{name: p, address: nowhere, mac: 02:00:00:00:00:01}]}]",
      "f:5:30: address: \"nowhere\" is no IP address"},
+    {PORTS "engines: [{name: x, port: a, addresses: [10.0.0.1],\n"
+           "  peers: [{name: p, address: 10.0.0.2, mac: 02:00:00:00:00:01},\n"
+           "    {name: p, address: 10.0.0.3, mac: 02:00:00:00:00:01}]}]",
+     "f:6:12: \"p\" is named twice, first in line 5"},
+    {PORTS "engines: [{name: x, port: a, addresses: [10.0.0.1],\n"
+           "  peers: [{name: p, address: 10.0.0.2, mac: 02:00:00:00:00:01},\n"
+           "    {name: q, address: 10.0.0.2, mac: 02:00:00:00:00:01}]}]",
+     "f:6:24: address: 10.0.0.2 is already that of peer \"p\""},
     {PORTS ENGINES "groups: [{name: g, engines: [x]}]", "f:6:5: engine \"y\" is in no group"},
     {PORTS ENGINES "groups: [{name: g, engines: [x, z]}]",
      "f:7:33: engines: there is no engine \"z\""},

@@ -1,0 +1,226 @@
+# SPDX-FileCopyrightText: 2026 The Saddle authors
+# SPDX-License-Identifier: Apache-2.0
+"""A daemon and a victim in a folder of their own, for tests of whole processes.
+
+Everything is awaited, nothing slept for: readiness by a pipe, progress by the victim's own count,
+return of descriptors by looking until they are back or a limit long past any honest delay.
+"""
+import contextlib
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+PATIENCE_S = 60  # what has not happened by then will not
+NOBODY = 65534
+
+CONFIG = """\
+socket: {{path: {socket}, mode: "0666"}}
+memory: 128MiB
+hugepages: {hugepages}
+ports:
+  - {{name: wire-a, driver: net_ring, peer: wire-b, mtu: 5000}}
+  - {{name: wire-b, driver: net_ring, peer: wire-a, mtu: 5000}}
+engines:
+  - {{name: alpha, port: wire-a, addresses: [10.77.0.1, 'fd77::1']}}
+  - {{name: beta, port: wire-b, addresses: [10.77.0.2, 'fd77::2']}}
+groups:
+  - {{name: main, mode: sleep, engines: [alpha, beta]}}
+limits: {{handshake_timeout: 500ms}}
+{extra}
+"""
+
+
+class Failure(Exception):
+    """A test's finding."""
+
+
+def expect(condition, message):
+    if not condition:
+        raise Failure(message)
+
+
+def expect_equal(got, wanted, what):
+    expect(got == wanted, f"{what}: {got!r}, not {wanted!r}")
+
+
+def await_true(condition, what):
+    """Looks until it holds."""
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        expect(time.monotonic() < end, f"never happened: {what}")
+        time.sleep(0.01)
+
+
+class Folder:
+    """Where one test keeps its socket, configuration and logs; has to be empty of sockets at the
+    end."""
+
+    def __init__(self):
+        self.path = pathlib.Path(tempfile.mkdtemp(prefix="saddle-system-"))
+        self.path.chmod(0o711)
+        self.socket = self.path / "run" / "attach.sock"
+        self.socket.parent.mkdir()
+        self.socket.parent.chmod(0o777)
+
+    def config(self, name="saddled.yaml", hugepages="off", extra=""):
+        path = self.path / name
+        path.write_text(CONFIG.format(socket=self.socket, hugepages=hugepages, extra=extra))
+        path.chmod(0o644)
+        return path
+
+    def check_clean(self):
+        left = sorted(entry.name for entry in self.socket.parent.iterdir())
+        expect_equal(left, [], "left beside the socket")
+
+    def remove(self):
+        shutil.rmtree(self.path)
+
+
+class Daemon:
+    """A running saddled."""
+
+    def __init__(self, saddled, config, folder, arguments=(), user=None):
+        self.folder = folder
+        self.log = folder.path / "daemon.log"
+        ready, told = os.pipe()
+        command = [saddled, "--config", config, "--verbose", "--ready-fd", str(told), *arguments]
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(
+                [str(word) for word in command], stdin=subprocess.DEVNULL, stderr=log,
+                stdout=log, pass_fds=[told], user=user, group=user,
+                extra_groups=[] if user is not None else None)
+        os.close(told)
+        with os.fdopen(ready, "rb") as pipe:
+            byte = pipe.read()  # to its end: the daemon has closed it
+        if byte != b"\0":
+            self.process.wait(PATIENCE_S)
+            raise Failure(f"saddled did not start:\n{self.text()}")
+        self.quiet_descriptors = self.descriptors()
+
+    def text(self):
+        return self.log.read_text(errors="replace")
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def resident_kib(self):
+        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:
+            for line in status:
+                if line.startswith("VmRSS:"):
+                    return int(line.split()[1])
+        raise Failure("saddled has no VmRSS")
+
+    def check_alive(self):
+        expect(self.process.poll() is None, f"saddled died:\n{self.text()}")
+
+    def check_descriptors(self, wanted, what):
+        await_true(lambda: self.descriptors() == wanted or self.process.poll() is not None,
+                   f"saddled back at {wanted} descriptors after {what}, "
+                   f"it has {self.descriptors()}")
+        self.check_alive()
+
+    def stop(self):
+        """In order; nothing is left, and a sanitizer has nothing to say."""
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(PATIENCE_S)
+        expect_equal(code, 0, f"saddled's exit status, with the log:\n{self.text()}\n")
+        for word in ("ERROR:", "runtime error", "LeakSanitizer"):
+            expect(word not in self.text(), f"saddled complained:\n{self.text()}")
+        self.folder.check_clean()
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+class Victim:
+    """Two honest applications, exchanging messages all along."""
+
+    def __init__(self, victim, socket, user=None):
+        self.process = subprocess.Popen(
+            [str(victim), "--socket", str(socket)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, user=user, group=user,
+            extra_groups=[] if user is not None else None)
+        self.count = -1
+        self.expect_line("ready")
+
+    def line(self):
+        line = self.process.stdout.readline().strip()
+        if not line:
+            raise Failure(f"the victim was harmed: {self.process.stderr.read().strip()}")
+        return line
+
+    def expect_line(self, wanted):
+        expect_equal(self.line(), wanted, "victim")
+
+    def ask(self):
+        try:
+            self.process.stdin.write("\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass
+        return int(self.line())
+
+    def check_progress(self):
+        """It has exchanged since it was last asked, and goes on."""
+        before = max(self.count, self.ask())
+        await_true(lambda: self.ask() > before, "the victim goes on")
+        self.count = before + 1
+
+    def stop(self):
+        _, errors = self.process.communicate(timeout=PATIENCE_S)
+        expect_equal((self.process.returncode, errors), (0, ""), "the victim's end")
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
+
+
+@contextlib.contextmanager
+def running(saddled, victim=None, **config):
+    """A daemon, with a victim if one is given; checks the end of both."""
+    folder = Folder()
+    daemon = honest = None
+    try:
+        daemon = Daemon(saddled, folder.config(**config), folder)
+        if victim:
+            honest = Victim(victim, folder.socket)
+        yield daemon, honest
+        daemon.check_alive()
+        if honest:
+            honest.check_progress()
+            honest.stop()
+        daemon.check_descriptors(daemon.quiet_descriptors, "the last session")
+        daemon.stop()
+    finally:
+        for process in (honest, daemon):
+            if process:
+                process.kill()
+        folder.remove()
+
+
+def run(command, **options):
+    """Runs a program to its end; returns its status, standard output and standard error."""
+    result = subprocess.run([str(word) for word in command], capture_output=True, text=True,
+                            timeout=PATIENCE_S, check=False, **options)
+    return result.returncode, result.stdout, result.stderr
+
+
+def main(tests):
+    """Runs every test, says which failed and why."""
+    failed = 0
+    for test in tests:
+        try:
+            test()
+            print(f"ok      {test.__name__}", flush=True)
+        except (Failure, subprocess.TimeoutExpired) as failure:
+            failed += 1
+            print(f"FAILED  {test.__name__}: {failure}", flush=True)
+    sys.exit(1 if failed else 0)
