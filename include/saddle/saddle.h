@@ -78,7 +78,8 @@ struct saddle_attach_options {
  * saddle_detach. On failure *session is NULL and `reason` (if not NULL, `reason_bytes` long) gets
  * one line that names the cause.
  * Errors: -ENOENT no socket, -ECONNREFUSED no daemon behind it, -EACCES policy, -EPROTO no common
- * ABI version, -ENODEV no such engine, -EDQUOT a quota, -ETIMEDOUT, -ENOMEM, -EINVAL. */
+ * ABI version, -ENODEV no such engine, -EDQUOT a quota, -ECONNRESET hung up instead of answering,
+ * -ETIMEDOUT, -ENOMEM, -EMFILE, -EINVAL. */
 SADDLE_API int saddle_attach(struct saddle_session **session,
                              const struct saddle_attach_options *options, char *reason,
                              size_t reason_bytes);
@@ -136,7 +137,8 @@ SADDLE_API int saddle_accept(struct saddle_channel *channel, saddle_handle incom
                              const struct saddle_op *op);
 SADDLE_API int saddle_reject(struct saddle_channel *channel, saddle_handle incoming,
                              const struct saddle_op *op);
-/* Closes a connection or listener. A connection first delivers what was sent. */
+/* Closes a connection or listener. A connection first delivers what was sent; what the peer
+ * sends meanwhile may be dropped. Accepted, nothing more can be done with the handle. */
 SADDLE_API int saddle_close(struct saddle_channel *channel, saddle_handle handle,
                             const struct saddle_op *op);
 
@@ -214,7 +216,8 @@ SADDLE_API void saddle_completion_copy(struct saddle_completion *to,
 
 /* For event loops: a descriptor that becomes readable when events arrive after saddle_arm. */
 SADDLE_API int saddle_fd(const struct saddle_channel *channel);
-/* Prepares to sleep on saddle_fd: 0, sleep now; 1, events are waiting, poll first. Flushes. */
+/* Prepares to sleep on saddle_fd: 0, sleep now; 1, events are waiting, poll first; or the session's
+ * error. Flushes. */
 SADDLE_API int saddle_arm(struct saddle_channel *channel);
 /* After waking: empties the descriptor. */
 SADDLE_API void saddle_disarm(struct saddle_channel *channel);
