@@ -11,9 +11,9 @@
 
 #include <stdint.h>
 
-#define RTT_INITIAL_NS     10000000u /* RTO before any sample: far above a data centre's round trip */
-#define RTT_GRANULARITY_NS 1024u     /* a tick of the wheel that the time-outs run on */
-#define RTT_MAX_NS         60000000000ull /* a minute: samples and saved values beyond are nonsense */
+#define RTT_INITIAL_NS     10000000u      /* RTO before any sample: far above a local round trip */
+#define RTT_GRANULARITY_NS 1024u          /* a tick of the wheel that the time-outs run on */
+#define RTT_MAX_NS         60000000000ull /* a minute: values beyond are nonsense */
 #define RTT_BACKOFF_MAX    16u /* doublings; the RTO's own maximum is reached long before */
 
 struct rtt {

@@ -1,9 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
-#include "../../eal.h"
 #include "engines/pony/rx_window.h"
 #include "engines/pony/tx_window.h"
 #include "engines/rng.h"
+#include "tests/unit/eal.h"
 
 #include <check.h>
 #include <errno.h>
