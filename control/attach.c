@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "control/attach.h"
 
+#include "control/log.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -134,7 +136,9 @@ void attach_close(struct attach_socket *attach)
 {
     if (attach->fd < 0)
         return;
-    unlink(attach->path);
+    /* A socket that stays is no harm: the next daemon replaces it. */
+    if (unlink(attach->path))
+        log_line(LOG_WARNING, "socket %s: not removed: %s", attach->path, strerror(errno));
     close(attach->fd);
     lock_release(attach->path, attach->lock_fd);
     attach->fd = -1;

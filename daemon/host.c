@@ -378,13 +378,8 @@ static void write_engine(const struct engine *engine, FILE *stream)
             (unsigned long long)atomic_load_explicit(&engine->runs, memory_order_relaxed));
 }
 
-int host_write_stats(const struct host *host, const char *path)
+void host_write_stats(const struct host *host, FILE *stream)
 {
-    FILE *stream = fopen(path, "we");
-    int error = 0;
-
-    if (!stream)
-        return -errno;
     fputs("{\n  \"engines\": {\n", stream);
     for (uint32_t i = 0; i < host->config->engines.count; i++) {
         if (i)
@@ -392,11 +387,6 @@ int host_write_stats(const struct host *host, const char *path)
         write_engine(host->engines[i], stream);
     }
     fputs("\n  }\n}\n", stream);
-    if (ferror(stream))
-        error = -EIO;
-    if (fclose(stream) && !error)
-        error = -errno;
-    return error;
 }
 
 void host_destroy(struct host *host)

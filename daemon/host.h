@@ -27,9 +27,8 @@ struct engine *const *host_engines(const struct host *host, uint32_t *count);
 
 /* Takes all engines out of their groups and ends the groups' threads. No session is left. */
 void host_stop(struct host *host);
-/* Writes every counter as one JSON document; after host_stop they do not move any more. 0 or a
- * negative errno. */
-int host_write_stats(const struct host *host, const char *path);
+/* Writes every counter as one JSON document; after host_stop they do not move any more. */
+void host_write_stats(const struct host *host, FILE *stream);
 /* After host_stop. NULL is fine. */
 void host_destroy(struct host *host);
 

@@ -36,6 +36,7 @@ struct options {
     enum action action;
     const char *config;
     const char *stats_file;
+    FILE *stats; /* opened while the daemon may still open what its user may */
     int ready_fd;
     bool verbose;
 };
@@ -198,11 +199,8 @@ static int run(const struct options *options, struct server *server, struct host
     if (stop_error)
         return stop_error;
     host_stop(host);
-    if (!error && options->stats_file) {
-        error = host_write_stats(host, options->stats_file);
-        if (error)
-            log_line(LOG_ERROR, "stats-file %s: %s", options->stats_file, strerror(-error));
-    }
+    if (options->stats)
+        host_write_stats(host, options->stats);
     return error;
 }
 
@@ -234,6 +232,28 @@ static int start(const struct options *options, const struct config *config, str
     }
     eal_stop();
     return error;
+}
+
+static int open_stats(struct options *options)
+{
+    if (!options->stats_file)
+        return 0;
+    options->stats = fopen(options->stats_file, "we");
+    if (options->stats)
+        return 0;
+    log_line(LOG_ERROR, "stats-file %s: %s", options->stats_file, strerror(errno));
+    return -EIO;
+}
+
+static int close_stats(struct options *options)
+{
+    bool failed = options->stats && ferror(options->stats);
+
+    if (options->stats && fclose(options->stats))
+        failed = true;
+    if (failed)
+        log_line(LOG_ERROR, "stats-file %s: it could not be written", options->stats_file);
+    return failed ? -EIO : 0;
 }
 
 static int serve(const struct options *options, const struct config *config)
@@ -274,7 +294,12 @@ int main(int argc, char **argv)
     else if (options.action == ACTION_SHOW)
         config_print(&config, stdout);
     else if (options.action == ACTION_SERVE)
+        error = open_stats(&options);
+    if (!error && options.action == ACTION_SERVE) {
         error = serve(&options, &config);
+        if (close_stats(&options))
+            error = -EIO;
+    }
     config_free(&config);
     return error ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -10,6 +10,7 @@ status or error, nothing left behind, and everybody else unharmed.
 usage: bad_input_test.py SADDLED VICTIM BAD_CLIENT
 """
 import errno
+import json
 import os
 import sys
 
@@ -100,6 +101,22 @@ def test_second_daemon():
         expect_equal(status, 1, "the second saddled")
         one_line(errors, "error:", str(daemon.folder.socket), "another saddled")
         victim.check_progress()
+
+
+def test_stats_file():
+    folder = harness.Folder()
+    config = folder.config()
+    status, _, errors = harness.run(
+        [SADDLED, "--config", config, "--stats-file", "/nonexistent/stats.json"])
+    expect_equal(status, 1, "saddled")
+    one_line(errors, "error:", "/nonexistent/stats.json")
+    path = folder.path / "stats.json"
+    daemon = harness.Daemon(SADDLED, config, folder, ["--stats-file", path])
+    daemon.stop()
+    engines = json.loads(path.read_text())["engines"]
+    expect_equal(sorted(engines), ["alpha", "beta"], "engines in the statistics")
+    expect(all(isinstance(value, int) for value in engines["alpha"].values()), str(engines))
+    folder.remove()
 
 
 def test_socket_of_a_dead_daemon():
