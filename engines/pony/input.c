@@ -10,9 +10,16 @@ static void acknowledge(struct flow *flow, bool bitmap)
     flow_make_ready(flow);
 }
 
-static void take(struct flow *flow, const struct wire_flow *header, bool marked, uint64_t now)
+static void acknowledge_soon(struct flow *flow, uint64_t now)
 {
     struct transport *transport = flow->transport;
+
+    if (!wheel_timer_armed(&flow->ack_timer))
+        wheel_set(transport->wheel, &flow->ack_timer, now + transport->config.ack_delay_ns);
+}
+
+static void take(struct flow *flow, const struct wire_flow *header, bool marked, uint64_t now)
+{
     uint32_t held = flow->rx.held;
 
     rx_window_take(&flow->rx, header->seq);
@@ -24,8 +31,8 @@ static void take(struct flow *flow, const struct wire_flow *header, bool marked,
         acknowledge(flow, flow->rx.held > 0);
     else if (marked || header->type == WIRE_PROBE || flow->unacked >= ACK_EVERY)
         acknowledge(flow, false);
-    else if (!wheel_timer_armed(&flow->ack_timer))
-        wheel_set(transport->wheel, &flow->ack_timer, now + transport->config.ack_delay_ns);
+    else
+        acknowledge_soon(flow, now);
 }
 
 static void take_duplicate(struct flow *flow)
@@ -58,7 +65,9 @@ void input_packet(struct flow *flow, const struct wire_flow *header, const uint8
         return;
     }
     if (header->type == WIRE_DATA && !transport->ops->admit(transport->upper, flow, body, bytes)) {
+        /* The packet is not acknowledged, but the peer learns that we live. */
         transport_count(&transport->stats.rx_declined, 1);
+        acknowledge_soon(flow, now);
         return;
     }
     take(flow, header, marked, now);

@@ -426,7 +426,8 @@ void bed_inject(struct bed *bed, uint32_t to, uint32_t peer, const uint8_t *byte
     memcpy(payload, bytes, length);
     memcpy(addresses.source, config.src.bytes, sizeof(addresses.source));
     memcpy(addresses.destination, config.dst.bytes, sizeof(addresses.destination));
-    wire_seal(payload, length, &addresses);
+    if (length >= WIRE_FLOW_BYTES)
+        wire_seal(payload, length, &addresses);
     encap_build(&encap, &config);
     encap_apply(&encap, packet);
     enqueue(bed, to, packet, bed->now);
