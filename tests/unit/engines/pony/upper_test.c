@@ -569,6 +569,7 @@ int main(void)
     SRunner *runner;
     int failed;
 
+    tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, small_message);
     tcase_add_test(tcase, eager_message_in_a_slot);
