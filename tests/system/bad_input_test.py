@@ -7,17 +7,19 @@ status or error, nothing left behind, and everybody else unharmed.
     bad client --- [alpha] ===== [beta] --- bad client
     victim     --- [alpha] ===== [beta] --- victim's other end
 
-usage: bad_input_test.py SADDLED VICTIM BAD_CLIENT
+usage: bad_input_test.py SADDLED VICTIM BAD_CLIENT DOCS
 """
 import errno
 import json
 import os
+import pathlib
+import re
 import sys
 
 import harness
 from harness import expect, expect_equal
 
-SADDLED, VICTIM, CLIENT = sys.argv[1:]
+SADDLED, VICTIM, CLIENT, DOCS = sys.argv[1:]
 NO_ATTACH = 3
 STRANGER = 65533
 # More than any machine for tests has free.
@@ -76,6 +78,24 @@ def test_usage():
     expect(status == 0 and "--check-config" in output, output)
     status, output, _ = harness.run([SADDLED, "--version"])
     expect(status == 0 and output.startswith("saddled "), output)
+
+
+def test_manual_is_complete():
+    """Every key and every option is written about."""
+    folder = harness.Folder()
+    _, shown, _ = harness.run([SADDLED, "--config", folder.config(), "--show-config"])
+    folder.remove()
+    keys = set(re.findall(r"^[ -]*([a-z_]+):", shown, re.MULTILINE))
+    keys |= {"policy", "uid", "gid", "any", "allow", "peers", "mac", "cpus"}
+    for page, mark in (("configuration.md", "`"), ("man/saddled.conf.5.scd", "*")):
+        text = (pathlib.Path(DOCS) / page).read_text()
+        missing = sorted(key for key in keys if not re.search(
+            re.escape(mark) + key + r"\b", text))
+        expect_equal(missing, [], f"keys not in {page}")
+    _, usage, _ = harness.run([SADDLED, "--help"])
+    manual = (pathlib.Path(DOCS) / "man/saddled.8.scd").read_text()
+    for option in re.findall(r"--[a-z-]+", usage):
+        expect(f"*{option}*" in manual, f"{option} is not in saddled.8.scd")
 
 
 def test_missing_hugepages():
