@@ -12,7 +12,6 @@ static struct bed *bed;
 
 static void setup(void)
 {
-    test_eal_start();
     bed = bed_create();
 }
 
@@ -226,6 +225,7 @@ int main(void)
     int failed;
 
     tcase_set_timeout(tc, TIMEOUT_S);
+    tcase_add_unchecked_fixture(tc, test_eal_start, NULL);
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, the_mapper_finds_what_it_opened);
     tcase_add_test(tc, strangers_cannot_be_reached);

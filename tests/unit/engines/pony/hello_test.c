@@ -41,7 +41,6 @@ static struct bed_fate drop_all(struct bed *b, uint32_t from, const struct wire_
 
 static void setup(void)
 {
-    test_eal_start();
     bed = bed_create();
     bed_start(bed);
     bed->judge = watch;
@@ -340,6 +339,7 @@ int main(void)
     int failed;
 
     tcase_set_timeout(tc, TIMEOUT_S);
+    tcase_add_unchecked_fixture(tc, test_eal_start, NULL);
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, opens_in_two_round_trips);
     tcase_add_test(tc, the_answerer_keeps_nothing_without_proof);

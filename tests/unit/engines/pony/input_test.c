@@ -47,7 +47,6 @@ static struct bed_fate mark_data(struct bed *b, uint32_t from, const struct wire
 
 static void setup(void)
 {
-    test_eal_start();
     bed = bed_create();
     bed_start(bed);
     bed->judge = watch;
@@ -310,6 +309,7 @@ int main(void)
     int failed;
 
     tcase_set_timeout(tc, TIMEOUT_S);
+    tcase_add_unchecked_fixture(tc, test_eal_start, NULL);
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, a_replay_of_everything_delivers_nothing_twice);
     tcase_add_test(tc, a_replay_of_an_old_epoch_does_nothing);

@@ -14,7 +14,6 @@ static uint64_t last_data, least_gap = UINT64_MAX;
 
 static void setup(void)
 {
-    test_eal_start();
     bed = bed_create();
 }
 
@@ -191,6 +190,7 @@ int main(void)
     int failed;
 
     tcase_set_timeout(tc, TIMEOUT_S);
+    tcase_add_unchecked_fixture(tc, test_eal_start, NULL);
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, packets_fit_the_smaller_side);
     tcase_add_test(tc, ipv6_and_a_tag);

@@ -136,7 +136,6 @@ static void make_engine(uint32_t index)
 
 static void setup(void)
 {
-    test_eal_start();
     bench = calloc(1, sizeof(*bench));
     bench->now = NSEC_PER_SEC;
     bench->clock = (struct clock){.now = bench_now, .charge = bench_charge, .arg = bench};
@@ -447,6 +446,7 @@ int main(void)
     int failed;
 
     tcase_set_timeout(tcase, 60);
+    tcase_add_unchecked_fixture(tcase, test_eal_start, NULL);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, a_message_of_a_megabyte);
     tcase_add_test(tcase, over_a_bad_wire);

@@ -12,7 +12,6 @@ static struct bed *bed;
 
 static void setup(void)
 {
-    test_eal_start();
     bed = bed_create();
     bed->hosts[0].item_bytes = ITEM_BYTES;
 }
@@ -208,6 +207,7 @@ int main(void)
     int failed;
 
     tcase_set_timeout(tc, TIMEOUT_S);
+    tcase_add_unchecked_fixture(tc, test_eal_start, NULL);
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, a_lost_packet_is_sent_again_without_a_time_out);
     tcase_add_test(tc, a_lost_tail_is_sent_again_by_time_out);

@@ -13,7 +13,6 @@ static struct bed *bed;
 
 static void setup(void)
 {
-    test_eal_start();
     bed = bed_create();
 }
 
@@ -219,6 +218,7 @@ int main(void)
     int failed;
 
     tcase_set_timeout(tc, TIMEOUT_S);
+    tcase_add_unchecked_fixture(tc, test_eal_start, NULL);
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, what_is_saved_comes_back);
     tcase_add_test(tc, a_call_under_way_goes_on);

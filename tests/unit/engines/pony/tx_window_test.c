@@ -20,7 +20,6 @@ static struct tx_progress progress;
 
 static void setup(void)
 {
-    test_eal_start();
     pool = test_eal_pool("tx_window", PACKETS);
 }
 
@@ -235,6 +234,7 @@ int main(void)
     int failed;
 
     tcase_set_timeout(tc, TIMEOUT_S);
+    tcase_add_unchecked_fixture(tc, test_eal_start, NULL);
     tcase_add_checked_fixture(tc, setup, NULL);
     tcase_add_test(tc, cumulative_acknowledgement_across_the_wrap);
     tcase_add_test(tc, the_window_closes_when_full);
