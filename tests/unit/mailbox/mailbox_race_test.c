@@ -123,6 +123,28 @@ START_TEST(work_started_as_the_caller_gives_up_is_waited_for)
 }
 END_TEST
 
+static void engine_looks(void)
+{
+    mailbox_run(&mailbox, NULL);
+}
+
+/* Wherever the engine gets its chance: work that was withdrawn has not run and will not. */
+START_TEST(call_says_truly_whether_work_ran)
+{
+    int number = 7;
+    int result = 0;
+    int error;
+
+    act_after((uint32_t)_i, engine_looks);
+    error = mailbox_call(&mailbox, work, &number, 0, &result);
+    looks_left = 0;
+    mailbox_run(&mailbox, NULL);
+    ck_assert_int_eq(error, runs == 1 ? 0 : -ETIMEDOUT);
+    ck_assert_int_eq(result, runs == 1 ? 7 : 0);
+    ck_assert_uint_le(runs, 1);
+}
+END_TEST
+
 /* Work that comes after the engine's look for work, and before it has armed, does not put it to
  * sleep; work that comes after the second look rings. */
 START_TEST(work_is_seen_or_rings)
@@ -148,6 +170,7 @@ int main(void)
     tcase_add_test(moments, work_withdrawn_as_the_engine_finds_it_does_not_run);
     tcase_add_test(moments, work_replaced_as_the_engine_finds_it_runs_as_what_it_is);
     tcase_add_test(moments, work_started_as_the_caller_gives_up_is_waited_for);
+    tcase_add_loop_test(moments, call_says_truly_whether_work_ran, 0, 4);
     tcase_add_test(moments, work_is_seen_or_rings);
     suite_add_tcase(suite, moments);
     runner = srunner_create(suite);
