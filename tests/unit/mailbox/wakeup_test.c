@@ -16,13 +16,19 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <time.h>
 
 #ifdef WAKEUP_LOSES
-#define ROUNDS 50000000u /* a bound: the first loss ends it, usually within some thousands */
+#define ROUNDS  50000000u /* a bound: the first loss ends it, usually within some thousands */
+#define LOSSES  1u        /* as many end the run */
+#define SECONDS 100       /* a bound for machines that are busy with other things */
 #else
-#define ROUNDS 1000000u
+#define ROUNDS  1000000u
+#define LOSSES  UINT32_MAX
+#define SECONDS 15
 #endif
-#define SPINS 2000u /* looks at the other thread before it yields the processor */
+#define CLOCK_ROUNDS 1024u /* rounds between two looks at the clock */
+#define SPINS        2000u /* looks at the other thread before it yields the processor */
 /* The sleeper learns of a round some hundred nanoseconds after it began: the producer waits up to
  * this many steps of a nanosecond or so, a different number in each round, so that some meet. */
 #define SKEW 512u
@@ -32,8 +38,8 @@ struct race {
     _Alignas(SADDLE_CACHE_LINE) uint32_t round;   /* the producer's: the round that may start */
     _Alignas(SADDLE_CACHE_LINE) uint32_t arrived; /* the consumer's: the round it has ended */
     bool sleeps;                                  /* the consumer saw nothing in that round */
-    uint64_t lost;
-    uint32_t rounds;
+    uint32_t lost;
+    bool over; /* the round that was announced does not come */
 };
 
 /* Puts the calling thread on the `index`th processor it may use: the race needs two at once. */
@@ -70,11 +76,11 @@ static void *sleeper(void *argument)
 
     pin(1);
     queue_consumer_open(&consumer, &race->queue, 0);
-    for (uint32_t round = 1; round <= race->rounds; round++) {
+    for (uint32_t round = 1;; round++) {
         struct saddle_command command;
 
         await(&race->round, round);
-        if (__atomic_load_n(&race->rounds, __ATOMIC_RELAXED) < round)
+        if (race->over)
             break;
         doorbell_arm(armed);
         race->sleeps = queue_empty(&consumer);
@@ -93,38 +99,61 @@ static void skew(uint32_t steps)
         continue;
 }
 
-static void run(struct race *race)
+static bool late(time_t end)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec >= end;
+}
+
+static time_t end_of_time(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec + SECONDS;
+}
+
+/* One round: true if a wake-up was lost. */
+static bool run_round(struct race *race, struct queue_producer *producer, uint32_t round)
 {
     uint32_t *armed = &race->queue.header->armed;
+    bool rings;
+
+    while (queue_room(producer) < 1)
+        sched_yield();
+    __atomic_store_n(armed, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&race->round, round, __ATOMIC_RELEASE);
+    skew(round * 7u % SKEW);
+    queue_reserve(producer);
+    queue_publish(producer);
+    rings = doorbell_due(armed);
+    await(&race->arrived, round);
+    return race->sleeps && !rings;
+}
+
+static void run(struct race *race)
+{
     struct queue_producer producer;
+    time_t end = end_of_time();
+    uint32_t round = 1;
 
     pin(0);
     queue_producer_open(&producer, &race->queue, 0);
-    for (uint32_t round = 1; round <= race->rounds; round++) {
-        bool rings;
-
-        while (queue_room(&producer) < 1)
-            sched_yield();
-        __atomic_store_n(armed, 0, __ATOMIC_RELAXED);
-        __atomic_store_n(&race->round, round, __ATOMIC_RELEASE);
-        skew(round * 7u % SKEW);
-        queue_reserve(&producer);
-        queue_publish(&producer);
-        rings = doorbell_due(armed);
-        await(&race->arrived, round);
-        if (race->sleeps && !rings)
-            race->lost++;
-#ifdef WAKEUP_LOSES
-        if (race->lost > 0)
-            __atomic_store_n(&race->rounds, round, __ATOMIC_RELAXED);
-#endif
+    for (; round <= ROUNDS && race->lost < LOSSES; round++) {
+        if (round % CLOCK_ROUNDS == 0 && late(end))
+            break;
+        race->lost += run_round(race, &producer, round);
     }
+    race->over = true;
+    __atomic_store_n(&race->round, round, __ATOMIC_RELEASE);
 }
 
-static uint64_t lost_wakeups(uint32_t rounds)
+static uint32_t lost_wakeups(void)
 {
     const struct queue_attrs attrs = {.name = "race", .capacity = 1};
-    struct race race = {.rounds = rounds};
+    struct race race = {0};
     void *memory = aligned_alloc(SADDLE_ENTRY_BYTES, queue_bytes(attrs.capacity));
     pthread_t thread;
 
@@ -141,14 +170,14 @@ static uint64_t lost_wakeups(uint32_t rounds)
 #ifdef WAKEUP_LOSES
 START_TEST(acquire_and_release_lose_wakeups)
 {
-    ck_assert_uint_gt(lost_wakeups(ROUNDS), 0);
+    ck_assert_uint_gt(lost_wakeups(), 0);
 }
 END_TEST
 #define RACE acquire_and_release_lose_wakeups
 #else
 START_TEST(exchanges_lose_no_wakeup)
 {
-    ck_assert_uint_eq(lost_wakeups(ROUNDS), 0);
+    ck_assert_uint_eq(lost_wakeups(), 0);
 }
 END_TEST
 #define RACE exchanges_lose_no_wakeup
