@@ -10,11 +10,15 @@
 #include "engines/pony/pony.h"
 #include "mailbox/queue.h"
 
-#define APP_HEAP     (4u << 20)
+#ifndef APP_HEAP
+#define APP_HEAP (4u << 20) /* bytes; a fuzzer wants less */
+#endif
 #define APP_ENTRIES  64u
 #define APP_SLOTS    32u
 #define APP_CHANNELS 2u
-#define APP_EVENTS   8192u
+#ifndef APP_EVENTS
+#define APP_EVENTS 8192u
+#endif
 
 struct app_channel {
     struct queue_producer commands;

@@ -13,9 +13,11 @@
 #include "engines/pony/upper.h"
 #include "tests/unit/engines/pony/app.h"
 
-#define RIG_HOSTS     2u
-#define RIG_APPS      4u
-#define RIG_PACKETS   4096u
+#define RIG_HOSTS 2u
+#define RIG_APPS  4u
+#ifndef RIG_PACKETS
+#define RIG_PACKETS 4096u /* on their way at most */
+#endif
 #define RIG_ROOM      1400u /* bytes of operations in a packet */
 #define RIG_STEPS_MAX 200000u
 
