@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
 /* A flow's life, and the mapper's tables. */
-#include "../../eal.h"
-#include "testbed.h"
+#include "tests/unit/eal.h"
+#include "tests/unit/engines/pony/testbed.h"
 
 #include <check.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
 /* What others may put on the wire: replays, forgeries, lies, and overload's answer to it. */
-#include "../../eal.h"
-#include "testbed.h"
+#include "tests/unit/eal.h"
+#include "tests/unit/engines/pony/testbed.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
-#include "../../eal.h"
-#include "testbed.h"
+#include "tests/unit/eal.h"
+#include "tests/unit/engines/pony/testbed.h"
 
 #include <check.h>
 
@@ -101,7 +101,7 @@ END_TEST
 
 START_TEST(an_empty_pool_delays_and_loses_nothing)
 {
-    static struct rte_mbuf *taken[BED_MBUFS];
+    static struct rte_mbuf *taken[BED_MBUFS + 1];
     struct rte_mempool *pool;
     uint32_t count = 0;
 

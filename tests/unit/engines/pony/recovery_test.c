@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
-#include "../../eal.h"
-#include "testbed.h"
+#include "tests/unit/eal.h"
+#include "tests/unit/engines/pony/testbed.h"
 
 #include <check.h>
 
