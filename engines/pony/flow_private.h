@@ -83,6 +83,7 @@ struct flow {
     bool ack_due;     /* an acknowledgement is to be sent */
     bool sack_due;    /* and needs the bitmap */
     bool ecn_pending; /* a mark has to be echoed */
+    bool tail_probed; /* since the last progress */
 
     struct address local;
     uint16_t source_port;      /* entropy for the network's load balancing */

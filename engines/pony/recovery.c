@@ -3,6 +3,10 @@
 /*
  * Acknowledgements received and what follows: round-trip samples, losses by evidence, the
  * retransmission timer, and the end of a flow whose peer is silent. RFC 6298, RFC 9002 section 6.
+ *
+ * When the last packets of a burst are lost, nothing overtakes them, and the time-out's minimum is
+ * many round trips. So one packet is sent again after about two, once (RFC 8985 section 7): its
+ * acknowledgement is the evidence.
  */
 #include "engines/pony/flow_private.h"
 
@@ -56,6 +60,7 @@ static void take_progress(struct flow *flow, const struct wire_flow *header,
 
     if (progress->packets > 0) {
         flow->rto_start_ns = now;
+        flow->tail_probed = false;
         rtt_progress(&flow->rtt);
         raise_reorder(flow, progress->needless);
     }
@@ -100,6 +105,15 @@ static uint64_t timeout_deadline(const struct flow *flow)
     return flow->rto_start_ns + rtt_rto(&flow->rtt, config->rto_min_ns, config->rto_max_ns);
 }
 
+static uint64_t tail_deadline(const struct flow *flow)
+{
+    uint64_t delay = rtt_tail_delay(&flow->rtt);
+
+    if (flow->tx.flying.count == 0 || flow->tail_probed || delay == UINT64_MAX)
+        return UINT64_MAX;
+    return flow->rto_start_ns + delay + flow->transport->config.ack_delay_ns;
+}
+
 /* The timer is moved only to an earlier time: a deadline that recedes with every acknowledgement
  * is looked at again when the timer fires. */
 void recovery_arm(struct flow *flow)
@@ -111,7 +125,8 @@ void recovery_arm(struct flow *flow)
         wheel_cancel(wheel, &flow->recovery_timer);
         return;
     }
-    deadline = RTE_MIN(RTE_MIN(timeout_deadline(flow), flow->loss_deadline), dead_deadline(flow));
+    deadline = RTE_MIN(RTE_MIN(timeout_deadline(flow), tail_deadline(flow)),
+                       RTE_MIN(flow->loss_deadline, dead_deadline(flow)));
     if (!wheel_timer_armed(&flow->recovery_timer) || deadline < flow->recovery_timer.deadline)
         wheel_set(wheel, &flow->recovery_timer, deadline);
 }
@@ -122,6 +137,7 @@ static void time_out(struct flow *flow, uint64_t now)
     tx_window_lose_all(&flow->tx);
     rtt_back_off(&flow->rtt);
     flow->loss_deadline = UINT64_MAX;
+    flow->tail_probed = true;
     flow->recovery = flow->tx.order;
     flow->reorder = REORDER_MIN;
     flow->unjudged = 0;
@@ -138,8 +154,12 @@ void recovery_timer(struct flow *flow, uint64_t now)
     }
     if (now >= flow->loss_deadline)
         detect(flow, now);
-    if (now >= timeout_deadline(flow))
+    if (now >= timeout_deadline(flow)) {
         time_out(flow, now);
+    } else if (now >= tail_deadline(flow)) {
+        flow->tail_probed = true;
+        tx_window_probe(&flow->tx);
+    }
     if (flow->tx.lost.count > 0)
         flow_make_ready(flow);
     recovery_arm(flow);

@@ -42,6 +42,17 @@ uint64_t rtt_rto(const struct rtt *rtt, uint64_t min_ns, uint64_t max_ns)
     return rto > max_ns >> rtt->backoff ? max_ns : rto << rtt->backoff;
 }
 
+uint64_t rtt_tail_delay(const struct rtt *rtt)
+{
+    uint64_t margin = 4 * rtt->variation_ns;
+
+    if (rtt->smoothed_ns == 0)
+        return UINT64_MAX;
+    /* Twice the round trip, or more if it varies more. */
+    return rtt->smoothed_ns + (margin > rtt->smoothed_ns ? margin : rtt->smoothed_ns) +
+           RTT_GRANULARITY_NS;
+}
+
 void rtt_progress(struct rtt *rtt)
 {
     rtt->backoff = 0;

@@ -29,6 +29,9 @@ struct rtt {
 void rtt_sample(struct rtt *rtt, uint64_t sample_ns, uint64_t ack_delay_ns);
 /* The time-out now, backed off, between the two bounds. */
 uint64_t rtt_rto(const struct rtt *rtt, uint64_t min_ns, uint64_t max_ns);
+/* How long to wait before asking what became of the last packets of a burst, apart from the peer's
+ * delay (RFC 8985 section 7.2); UINT64_MAX before any sample. */
+uint64_t rtt_tail_delay(const struct rtt *rtt);
 /* Progress was made, or was not. */
 void rtt_progress(struct rtt *rtt);
 void rtt_back_off(struct rtt *rtt);

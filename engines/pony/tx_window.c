@@ -176,6 +176,11 @@ void tx_window_lose_all(struct tx_window *window)
         lose(window, &window->slots[window->flying.first], true);
 }
 
+void tx_window_probe(struct tx_window *window)
+{
+    lose(window, &window->slots[window->flying.first], true);
+}
+
 struct tx_slot *tx_window_lost(struct tx_window *window)
 {
     return window->lost.first == NONE ? NULL : &window->slots[window->lost.first];

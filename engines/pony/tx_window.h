@@ -96,6 +96,9 @@ uint64_t tx_window_detect(struct tx_window *window, uint64_t now, uint32_t thres
 /* Takes all in flight for lost: the retransmission timer fired. */
 void tx_window_lose_all(struct tx_window *window);
 
+/* Takes the oldest transmission in flight for lost, to see what the peer says: there is one. */
+void tx_window_probe(struct tx_window *window);
+
 /* The packet to send again first, or NULL; tx_window_resent puts it back in flight. */
 struct tx_slot *tx_window_lost(struct tx_window *window);
 void tx_window_resent(struct tx_window *window, uint64_t now);

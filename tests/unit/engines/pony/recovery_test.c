@@ -83,7 +83,7 @@ START_TEST(a_lost_packet_is_sent_again_without_a_time_out)
 }
 END_TEST
 
-START_TEST(a_lost_tail_is_sent_again_by_time_out)
+START_TEST(a_lost_tail_is_asked_for_without_a_time_out)
 {
     bed->judge = drop_range;
     bed->script[0] = 99;
@@ -93,7 +93,22 @@ START_TEST(a_lost_tail_is_sent_again_by_time_out)
     ck_assert(bed_run(bed, bed_all_received, NSEC_PER_SEC));
     ck_assert_uint_eq(stats()->retransmissions, 1);
     ck_assert_uint_eq(stats()->fast_retransmissions, 0);
+    ck_assert_uint_eq(stats()->timeouts, 0);
+}
+END_TEST
+
+/* The question is lost too: it is asked once, then the time-out's turn comes. */
+START_TEST(a_tail_lost_twice_is_sent_again_by_time_out)
+{
+    bed->judge = drop_range;
+    bed->script[0] = 98;
+    bed->script[1] = 101;
+    connect_hosts();
+    bed_give(bed, 0, 100);
+    ck_assert(bed_run(bed, bed_all_received, NSEC_PER_SEC));
     ck_assert_uint_eq(stats()->timeouts, 1);
+    ck_assert_uint_eq(stats()->retransmissions, 3);
+    ck_assert_uint_eq(bed->hosts[1].repeated, 0);
 }
 END_TEST
 
@@ -210,7 +225,8 @@ int main(void)
     tcase_add_unchecked_fixture(tc, test_eal_start, NULL);
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, a_lost_packet_is_sent_again_without_a_time_out);
-    tcase_add_test(tc, a_lost_tail_is_sent_again_by_time_out);
+    tcase_add_test(tc, a_lost_tail_is_asked_for_without_a_time_out);
+    tcase_add_test(tc, a_tail_lost_twice_is_sent_again_by_time_out);
     tcase_add_test(tc, a_packet_lost_again_and_again_arrives);
     tcase_add_test(tc, hundreds_lost_in_a_row);
     tcase_add_test(tc, a_silent_peer_is_dead_in_bounded_time);

@@ -69,6 +69,19 @@ START_TEST(nonsense_is_bounded)
 }
 END_TEST
 
+START_TEST(a_tail_is_asked_for_after_two_round_trips_or_more)
+{
+    struct rtt rtt = {0};
+
+    ck_assert_uint_eq(rtt_tail_delay(&rtt), UINT64_MAX);
+    rtt_sample(&rtt, 80000, 0);
+    ck_assert_uint_eq(rtt_tail_delay(&rtt), 80000 + 4 * 40000 + RTT_GRANULARITY_NS);
+    for (int i = 0; i < 100; i++)
+        rtt_sample(&rtt, 80000, 0);
+    ck_assert_uint_eq(rtt_tail_delay(&rtt), 2 * 80000 + RTT_GRANULARITY_NS);
+}
+END_TEST
+
 START_TEST(reordering_is_waited_for_in_eighths)
 {
     struct rtt rtt = {0};
@@ -91,6 +104,7 @@ int main(void)
     tcase_add_test(tc, backing_off_doubles_up_to_the_maximum);
     tcase_add_test(tc, the_peers_delay_is_taken_off_but_not_below_the_least_seen);
     tcase_add_test(tc, nonsense_is_bounded);
+    tcase_add_test(tc, a_tail_is_asked_for_after_two_round_trips_or_more);
     tcase_add_test(tc, reordering_is_waited_for_in_eighths);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
