@@ -29,7 +29,8 @@ static void orphan(struct connection *connection)
         return;
     list_remove(&connection->session_node);
     list_remove(&connection->notice);
-    list_remove(&connection->dead);
+    if (!connection->path)
+        list_remove(&connection->path_node);
     share_give(&connection->upper->connection_share, &session->connection_count);
     connection->session = NULL;
     connection->events = 0;
@@ -74,7 +75,6 @@ static void end_traffic(struct connection *connection, bool keep, int status)
         incoming_purge(stream, keep, status);
     }
     operation_finish_all(&connection->posted, status);
-    operation_finish_all(&connection->filling, status);
     operation_finish_all(&connection->wanted, status);
     operation_finish_all(&connection->issued, status);
     connection->issued_count = 0;
@@ -113,10 +113,10 @@ void connection_free(struct connection *connection)
 void connection_bury(struct connection *connection)
 {
     if (connection->state != CONNECTION_DEAD || connection->path || connection->events ||
-        !connection->session || !list_empty(&connection->dead))
+        !connection->session || !list_empty(&connection->path_node))
         return;
     free_streams(connection);
-    list_push(&connection->upper->dead, &connection->dead);
+    list_push(&connection->upper->dead, &connection->path_node);
 }
 
 /* It is over, and the application is told in its turn. */

@@ -19,11 +19,10 @@ void connection_init(struct connection *connection, struct upper *upper, uint16_
     uint32_t index = (uint32_t)(connection - upper->connections);
     struct list *const lists[] = {
         &connection->path_node, &connection->ring,    &connection->session_node,
-        &connection->dead,      &connection->notice,  &connection->thirst,
-        &connection->streams,   &connection->active,  &connection->thirsty,
-        &connection->posted,    &connection->filling, &connection->wanted,
-        &connection->issued,    &connection->sending, &connection->answers,
-        &connection->served,    &connection->serving,
+        &connection->notice,    &connection->thirst,  &connection->streams,
+        &connection->active,    &connection->thirsty, &connection->posted,
+        &connection->wanted,    &connection->issued,  &connection->sending,
+        &connection->answers,   &connection->served,  &connection->serving,
     };
 
     memset(connection, 0, sizeof(*connection));
@@ -41,7 +40,7 @@ static void reclaim(struct pony_session *session, bool own)
 
     LIST_EACH(node, &session->upper->dead)
     {
-        struct connection *connection = LIST_OF(node, struct connection, dead);
+        struct connection *connection = LIST_OF(node, struct connection, path_node);
         if (own && connection->session != session)
             continue;
         connection_free(connection);
@@ -161,12 +160,12 @@ void connection_connect(struct pony_session *session, uint32_t channel,
     connection->state = CONNECTION_OPENING;
     connection->channel = (uint8_t)channel;
     connection->tag = command->tag;
-    memcpy(connection->name, service, strlen(service) + 1);
     connection->credits_granted = session_credit_first(session);
     connection->opening = operation_take(session, channel, command);
     connection->opening->connection = connection;
     connection->opening->state = OPERATION_OPENING;
     connection->opening->handle = 0;
+    memcpy(connection->opening->payload, service, strlen(service) + 1);
     connection->say = CONNECTION_SAY_OPEN;
     connection_schedule(connection);
 }
@@ -310,14 +309,17 @@ static void compose(struct connection *connection, uint8_t what, struct wire_op 
         .answers = connection->answers_given,
     };
 
+    const char *name;
+
     *op = (struct wire_op){.connection = connection->peer};
     switch (what) {
     case CONNECTION_SAY_OPEN:
         op->type = WIRE_OP_OPEN;
         op->connection = connection->number;
-        op->length = (uint16_t)(WIRE_OPEN_BYTES + strlen(connection->name));
+        name = (const char *)connection->opening->payload;
+        op->length = (uint16_t)(WIRE_OPEN_BYTES + strlen(name));
         payload_put_open(payload, &open);
-        memcpy(payload + WIRE_OPEN_BYTES, connection->name, op->length - WIRE_OPEN_BYTES);
+        memcpy(payload + WIRE_OPEN_BYTES, name, op->length - WIRE_OPEN_BYTES);
         break;
     case CONNECTION_SAY_OPENED:
         op->type = WIRE_OP_OPENED;

@@ -51,17 +51,15 @@ enum connection_state {
 #define CONNECTION_EVENT_CLOSED   0x02u
 
 struct connection {
-    struct list path_node;
-    struct list ring;         /* the path's, while it has something to say */
-    struct list session_node; /* or upper->dead's, when it has no session */
-    struct list dead;         /* upper->dead */
-    struct list notice;       /* its channel's, while it has events */
-    struct list thirst;       /* its session's, while the peer wants credits */
+    struct list path_node; /* the path's; or, dead and without a path, upper->dead's */
+    struct list ring;      /* the path's, while it has something to say */
+    struct list session_node;
+    struct list notice; /* its channel's, while it has events */
+    struct list thirst; /* its session's, while the peer wants credits */
     struct list streams;
     struct list active;  /* streams with messages that may be begun */
     struct list thirsty; /* streams that wait for credits */
-    struct list posted, filling;
-    struct list wanted, issued;
+    struct list posted, wanted, issued;
     struct list sending; /* operations with bytes to send, in turn */
     struct list answers; /* slots to which something is due */
     struct list served;  /* a peer's operations in progress */
@@ -70,7 +68,8 @@ struct connection {
     struct path *path;            /* NULL once the flow is gone, or nothing is left to say */
     struct pony_session *session; /* NULL once the application is gone */
     struct service *service;      /* while INCOMING */
-    struct operation *opening, *closing;
+    struct operation *opening;    /* its payload is the service's name, with its NUL */
+    struct operation *closing;
     uint64_t tag;
     uint32_t number;                            /* handle, and what the peer calls it */
     uint32_t peer;                              /* the peer's number; 0 while unknown */
@@ -88,10 +87,9 @@ struct connection {
     uint8_t say;    /* CONNECTION_SAY_* */
     uint8_t events; /* CONNECTION_EVENT_* */
     bool close_received;
-    bool close_wanted;            /* while DEAD: the peer's CLOSED is awaited */
-    bool announced;               /* the application knows the handle */
-    uint8_t data_turn;            /* messages, operations' bytes and served bytes take turns */
-    char name[SADDLE_NAME_BYTES]; /* the service that OPEN asks for */
+    bool close_wanted; /* while DEAD: the peer's CLOSED is awaited */
+    bool announced;    /* the application knows the handle */
+    uint8_t data_turn; /* messages, operations' bytes and served bytes take turns */
 };
 
 /* Commands. */

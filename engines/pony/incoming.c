@@ -54,7 +54,7 @@ static void match(struct stream *stream)
         if (!buffer)
             continue;
         buffer->state = OPERATION_FILLING;
-        list_move(&connection->filling, &buffer->node);
+        list_remove(&buffer->node);
         slot->buffer = buffer;
         slot->state = SLOT_FILLING;
         slot->waiting = false;
@@ -108,7 +108,6 @@ static void fail(struct slot *slot, uint16_t status)
     if (!buffer)
         return;
     buffer->state = OPERATION_POSTED;
-    list_remove(&buffer->node);
     list_after(&connection->posted, &buffer->node);
     match_all(connection);
 }
@@ -143,8 +142,6 @@ static void ready(struct slot *slot)
     struct upper *upper = slot->connection->upper;
 
     slot->state = SLOT_READY;
-    if (slot->buffer)
-        list_remove(&slot->buffer->node);
     counter_add(&upper->counters.messages_received, 1);
     counter_add(&upper->counters.message_bytes_received, slot->length);
     answer(slot, 0);
@@ -461,7 +458,7 @@ void incoming_purge(struct stream *stream, bool keep, int status)
         list_remove(&slot->answer);
         if (keep)
             continue;
-        if (slot->state == SLOT_READY && slot->buffer)
+        if (slot->buffer)
             operation_finish(slot->buffer, status);
         slot->buffer = NULL;
         slot->stream = NULL;

@@ -37,7 +37,7 @@ bool incoming_fill(struct connection *connection, struct packet *packet);
 /* A posted buffer's deadline. */
 void incoming_expired(struct operation *operation);
 /* The connection is over: keeps only what is complete and has its turn (`keep`), or nothing.
- * Buffers that are not given back by the caller get `status`. */
+ * Buffers that were to be filled complete with `status`. */
 void incoming_purge(struct stream *stream, bool keep, int status);
 /* Puts a slot among its stream's by id, for loading too: false if the id is taken. */
 bool incoming_insert(struct stream *stream, struct slot *slot);

@@ -22,7 +22,7 @@ enum operation_state {
     OPERATION_QUEUED,  /* SEND; stream->queue; its head may be partly sent */
     OPERATION_BEGUN,   /* SEND; stream->begun, waits for DELIVERED */
     OPERATION_POSTED,  /* POST_RECV; connection->posted */
-    OPERATION_FILLING, /* POST_RECV; connection->filling, a slot points to it */
+    OPERATION_FILLING, /* POST_RECV; in no list, a slot points to it */
     OPERATION_WANTED,  /* READ, WRITE; connection->wanted, not begun */
     OPERATION_ISSUED,  /* READ, WRITE; connection->issued */
 };

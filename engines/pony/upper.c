@@ -10,10 +10,20 @@
 #include "engines/pony/region.h"
 #include "engines/pony/served.h"
 #include "engines/pony/service.h"
+#include "engines/pony/stream.h"
 
 #include <stdlib.h>
 
 #define KIB 1024u
+
+/* An idle connection with one stream, and its share of what is sized by connections. */
+#define CONNECTION_BYTES_MAX 512u
+#define STREAM_SPARE         4u /* one spare stream to so many connections */
+SADDLE_STATIC_ASSERT(sizeof(struct connection) + sizeof(uint32_t) +
+                             (sizeof(struct stream) + sizeof(uint32_t)) * (STREAM_SPARE + 1) /
+                                 STREAM_SPARE <=
+                         CONNECTION_BYTES_MAX,
+                     "20,000 connections fit in 10 MB");
 
 static int make_pools(struct upper *upper)
 {
@@ -55,7 +65,7 @@ static int make_tables(struct upper *upper)
 
 int upper_init(struct upper *upper, const struct upper_limits *limits)
 {
-    uint32_t spare = limits->connections / 4;
+    uint32_t spare = limits->connections / STREAM_SPARE;
 
     if (limits->sessions == 0 || limits->connections == 0 || limits->operations == 0 ||
         limits->regions == 0 || limits->flows == 0 || limits->connections > UPPER_CONNECTIONS_MAX ||

@@ -260,7 +260,7 @@ static void load_counts(struct connection *connection, struct state_reader *read
 
 static void load_connection(struct upper *upper, struct state_reader *reader)
 {
-    uint32_t index = state_get_u32(reader), length;
+    uint32_t index = state_get_u32(reader);
     uint8_t state = state_get_u8(reader);
     uint32_t owner = state_get_u32(reader);
     uint32_t flow_number = state_get_u32(reader);
@@ -279,8 +279,7 @@ static void load_connection(struct upper *upper, struct state_reader *reader)
     counter_add(&upper->counters.connections, 1);
     load_counts(connection, reader);
     bool thirsty = state_get_u8(reader);
-    if (!load_name(reader, connection->name, &length) ||
-        (session && connection->channel >= session->config.channel_count)) {
+    if (reader->error || (session && connection->channel >= session->config.channel_count)) {
         wrong(reader);
         return;
     }
@@ -361,9 +360,15 @@ static void free_rest(struct upper *upper)
             pool_give(&upper->region_pool, i);
 }
 
-/* What a connection must have that other records bring. */
+/* What a connection must have that other records bring: among others, a message for each buffer
+ * that is being filled. */
 static bool whole(const struct connection *connection)
 {
+    const struct list *node;
+
+    LIST_EACH(node, &connection->posted)
+    if (LIST_OF(node, struct operation, node)->state != OPERATION_POSTED)
+        return false;
     if (connection->state == CONNECTION_OPENING)
         return connection->opening != NULL;
     if (connection->state == CONNECTION_CLOSING && connection->session)

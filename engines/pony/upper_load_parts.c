@@ -38,8 +38,11 @@ static bool kind_fits(const struct operation *operation)
 static bool extent_fits(const struct operation *operation)
 {
     const struct pony_session *session = operation->session;
+    size_t name = strnlen((const char *)operation->payload, sizeof(operation->payload));
 
-    if (operation->state == OPERATION_OPENING || operation->state == OPERATION_CLOSING)
+    if (operation->state == OPERATION_OPENING)
+        return session && name > 0 && name < sizeof(operation->payload);
+    if (operation->state == OPERATION_CLOSING)
         return session != NULL;
     if (operation->len == 0 || operation->sent > operation->len)
         return false;
@@ -86,10 +89,8 @@ static bool enlist(struct operation *operation)
         connection->closing = operation;
         return true;
     case OPERATION_POSTED:
+    case OPERATION_FILLING: /* until its message claims it */
         list_push(&connection->posted, &operation->node);
-        return true;
-    case OPERATION_FILLING:
-        list_push(&connection->filling, &operation->node);
         return true;
     case OPERATION_WANTED:
         list_push(&connection->wanted, &operation->node);
@@ -187,11 +188,10 @@ static bool bind_buffer(struct slot *slot, struct upper *upper, uint32_t index)
         return false;
     struct operation *buffer = &upper->operations[index];
     if (buffer->state != OPERATION_FILLING || buffer->connection != slot->connection ||
-        !buffer->session || buffer->len < slot->length)
+        !buffer->session || buffer->len < slot->length || list_empty(&buffer->node))
         return false;
     slot->buffer = buffer;
-    if (slot->state == SLOT_READY)
-        list_remove(&buffer->node);
+    list_remove(&buffer->node);
     return true;
 }
 

@@ -121,7 +121,6 @@ static void save_connection(const struct connection *connection, struct state_wr
     state_put_u8(writer, connection->close_wanted);
     state_put_u8(writer, connection->announced);
     state_put_u8(writer, !list_empty(&connection->thirst));
-    state_put_bytes(writer, connection->name, (uint32_t)strlen(connection->name));
     state_record_end(writer);
 }
 
