@@ -380,6 +380,7 @@ void connection_close(struct pony_session *session, uint32_t channel,
     connection->closing = operation_take(session, channel, command);
     connection->closing->connection = connection;
     connection->closing->state = OPERATION_CLOSING;
+    incoming_refuse(connection);
     connection_advance(connection);
 }
 

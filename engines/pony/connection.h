@@ -77,6 +77,7 @@ struct connection {
     uint32_t credits_granted, credits_consumed; /* for the peer's */
     uint32_t answers_given, answers_taken;
     uint32_t close_answers; /* what the peer's CLOSE counted */
+    uint32_t told;          /* offers without a buffer that the application was told of */
     uint32_t unanswered; /* messages accepted from the application and not answered by the peer */
     uint32_t issued_count, served_count;
     int32_t error; /* why it ended: status of CLOSED, or reason of CLOSE */

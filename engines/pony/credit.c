@@ -114,6 +114,7 @@ struct slot *session_slot_take(struct connection *connection)
     slot->due = SLOT_DUE_NOTHING;
     slot->large = false;
     slot->waiting = false;
+    slot->told = 0;
     top_up(connection);
     return slot;
 }

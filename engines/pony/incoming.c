@@ -22,53 +22,58 @@ static void answer(struct slot *slot, uint16_t status)
     connection_notice(slot->connection);
 }
 
-static struct operation *buffer_for(struct connection *connection, uint32_t length)
+/* Does the application expect to be given `a` before `b`? It was told of it earlier. */
+static bool told_before(const struct slot *a, const struct slot *b)
 {
-    struct list *node;
-
-    LIST_EACH(node, &connection->posted)
-    {
-        struct operation *operation = LIST_OF(node, struct operation, node);
-        if (operation->len >= length)
-            return operation;
-    }
-    return NULL;
+    if (!a->told || !b->told)
+        return a->told && !b->told;
+    return (int32_t)(a->told - b->told) < 0;
 }
 
-/* Gives posted buffers to offers whose predecessors have all begun. */
-static void match(struct stream *stream)
+/* The offer that a buffer of `length` bytes is for, of those whose predecessors have all begun. */
+static struct slot *offer_for(struct connection *connection, uint32_t length)
 {
-    struct connection *connection = stream->connection;
-    uint32_t expected = stream->receive_next;
-    struct list *node;
+    struct list *stream_node, *node;
+    struct slot *best = NULL;
 
-    if (stream->unmatched == 0)
-        return;
-    LIST_EACH(node, &stream->incoming)
+    LIST_EACH(stream_node, &connection->streams)
     {
-        struct slot *slot = LIST_OF(node, struct slot, node);
-        if (slot->id != expected++)
-            return;
-        struct operation *buffer =
-            slot->state == SLOT_OFFERED ? buffer_for(connection, slot->length) : NULL;
-        if (!buffer)
+        struct stream *stream = LIST_OF(stream_node, struct stream, node);
+        uint32_t expected = stream->receive_next;
+        if (stream->unmatched == 0)
+            continue;
+        LIST_EACH(node, &stream->incoming)
+        {
+            struct slot *slot = LIST_OF(node, struct slot, node);
+            if (slot->id != expected++)
+                break;
+            if (slot->state == SLOT_OFFERED && slot->length <= length &&
+                (!best || told_before(slot, best)))
+                best = slot;
+        }
+    }
+    return best;
+}
+
+/* Gives posted buffers, in their order, to the offers that wait. */
+static void match(struct connection *connection)
+{
+    struct list *node, *after;
+
+    LIST_EACH_SAFE(node, after, &connection->posted)
+    {
+        struct operation *buffer = LIST_OF(node, struct operation, node);
+        struct slot *slot = offer_for(connection, buffer->len);
+        if (!slot)
             continue;
         buffer->state = OPERATION_FILLING;
         list_remove(&buffer->node);
         slot->buffer = buffer;
         slot->state = SLOT_FILLING;
         slot->waiting = false;
-        stream->unmatched--;
+        slot->stream->unmatched--;
         due(slot, SLOT_DUE_PULL);
     }
-}
-
-static void match_all(struct connection *connection)
-{
-    struct list *node;
-
-    LIST_EACH(node, &connection->streams)
-    match(LIST_OF(node, struct stream, node));
 }
 
 void incoming_post(struct pony_session *session, uint32_t channel,
@@ -88,7 +93,7 @@ void incoming_post(struct pony_session *session, uint32_t channel,
     operation->state = OPERATION_POSTED;
     operation->connection = connection;
     list_push(&connection->posted, &operation->node);
-    match_all(connection);
+    match(connection);
 }
 
 /* The message will not be: its turn passes, and the peer is told. A buffer goes back to where it
@@ -109,7 +114,23 @@ static void fail(struct slot *slot, uint16_t status)
         return;
     buffer->state = OPERATION_POSTED;
     list_after(&connection->posted, &buffer->node);
-    match_all(connection);
+    match(connection);
+}
+
+void incoming_refuse(struct connection *connection)
+{
+    struct list *stream_node, *node;
+
+    LIST_EACH(stream_node, &connection->streams)
+    {
+        struct stream *stream = LIST_OF(stream_node, struct stream, node);
+        LIST_EACH(node, &stream->incoming)
+        {
+            struct slot *slot = LIST_OF(node, struct slot, node);
+            if (slot->state == SLOT_OFFERED)
+                fail(slot, ECONNRESET);
+        }
+    }
 }
 
 void incoming_expired(struct operation *operation)
@@ -202,6 +223,8 @@ static struct slot *slot_of(struct connection *connection, const struct wire_op 
     slot->number = op->stream;
     slot->state = SLOT_PARTIAL;
     incoming_insert(stream, slot);
+    if (stream->unmatched > 0) /* those behind it may wait for a buffer from now on */
+        connection_notice(connection);
     *fresh = true;
     return slot;
 }
@@ -215,7 +238,7 @@ void incoming_on_fragment(struct connection *connection, const struct wire_op *o
     if (!slot)
         return;
     if (fresh)
-        match(slot->stream);
+        match(connection);
     if (slot->state == SLOT_SKIPPED)
         return;
     uint64_t end = (uint64_t)op->offset + op->length;
@@ -256,8 +279,10 @@ void incoming_on_offer(struct connection *connection, const struct wire_op *op)
     slot->length = op->offset;
     slot->waiting = true;
     slot->stream->unmatched++;
-    match(slot->stream);
-    if (slot->waiting)
+    match(connection);
+    if (slot->state == SLOT_OFFERED && connection->closing)
+        fail(slot, ECONNRESET);
+    else if (slot->waiting)
         connection_notice(connection);
 }
 
@@ -296,7 +321,7 @@ void incoming_on_skip(struct connection *connection, const struct wire_op *op)
         return;
     if (slot->state == SLOT_PARTIAL || slot->state == SLOT_OFFERED || slot->state == SLOT_FILLING) {
         fail(slot, ECANCELED);
-        match(slot->stream);
+        match(connection);
     }
 }
 
@@ -338,9 +363,11 @@ static bool announce_message(struct stream *stream, struct slot *slot)
     return true;
 }
 
+/* Tells of offers without a buffer, those alone that a buffer would be given to. */
 static bool announce_waiting(struct stream *stream)
 {
     struct connection *connection = stream->connection;
+    uint32_t expected = stream->receive_next;
     struct list *node;
 
     if (stream->unmatched == 0)
@@ -355,11 +382,16 @@ static bool announce_waiting(struct stream *stream)
             .handle = connection->number,
             .value = slot->length,
         };
+        if (slot->id != expected++)
+            return true;
         if (!slot->waiting)
             continue;
         if (!session_announce(connection->session, connection->channel, &event))
             return false;
         slot->waiting = false;
+        if (++connection->told == 0) /* which stands for never */
+            connection->told++;
+        slot->told = connection->told;
     }
     return true;
 }

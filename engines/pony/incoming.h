@@ -5,9 +5,11 @@
  *
  * Small messages are assembled in their slot. One of up to SADDLE_INLINE_BYTES is announced inside
  * the event, and its slot is free again as soon as it is announced and answered, without a RELEASE.
- * A large one waits for a posted buffer: the next one that fits, in the order posted. Buffers are
- * given only to messages whose predecessors in the stream have all begun, so that a message cannot
- * take the buffer that one before it needs.
+ * A large one waits for a posted buffer. Buffers are used in the order posted, each by the message
+ * that fits it and that the application was told of first; so one that posts what it is told that
+ * it needs, in that order, gives each message its own. Told of, and given buffers, are only
+ * messages whose predecessors in the stream have all begun, so that a message cannot take the
+ * buffer that one before it needs.
  *
  * The peer is answered when the message lies in the application's memory; the application hears of
  * it when its turn in the stream comes.
@@ -34,6 +36,9 @@ void incoming_on_skip(struct connection *connection, const struct wire_op *op);
 bool incoming_announce(struct stream *stream);
 /* Writes what is due to the peer: false if the packet is full. */
 bool incoming_fill(struct connection *connection, struct packet *packet);
+/* The application closes, and will post no more buffers: offers without one are refused, so that
+ * two sides that close at once do not wait for each other. */
+void incoming_refuse(struct connection *connection);
 /* A posted buffer's deadline. */
 void incoming_expired(struct operation *operation);
 /* The connection is over: keeps only what is complete and has its turn (`keep`), or nothing.

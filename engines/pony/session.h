@@ -63,10 +63,11 @@ struct slot {
     uint32_t id;
     uint32_t length;   /* bytes; 0 until the last fragment told */
     uint32_t received; /* bytes */
-    uint16_t number;   /* of the stream */
-    uint16_t status;   /* errno number of the answer */
-    uint8_t state;     /* enum slot_state */
-    uint8_t due;       /* enum slot_due */
+    uint32_t told;   /* which of the connection's offers the application was told of; 0: not yet */
+    uint16_t number; /* of the stream */
+    uint16_t status; /* errno number of the answer */
+    uint8_t state;   /* enum slot_state */
+    uint8_t due;     /* enum slot_due */
     bool large;
     bool waiting; /* the application is to be told that a buffer is wanted */
 };

@@ -245,6 +245,7 @@ static void load_counts(struct connection *connection, struct state_reader *read
     connection->credits_used = state_get_u32(reader);
     connection->credits_granted = state_get_u32(reader);
     connection->credits_consumed = state_get_u32(reader);
+    connection->told = state_get_u32(reader);
     connection->answers_given = state_get_u32(reader);
     connection->answers_taken = state_get_u32(reader);
     connection->close_answers = state_get_u32(reader);

@@ -247,6 +247,7 @@ void upper_load_slot(struct upper *upper, struct state_reader *reader)
     slot->received = state_get_u32(reader);
     slot->large = state_get_u8(reader);
     slot->waiting = state_get_u8(reader);
+    slot->told = state_get_u32(reader);
     uint32_t buffer = state_get_u32(reader);
     slot->connection =
         owner == UPPER_STATE_NONE ? NULL : upper_loaded_connection(upper, reader, owner);

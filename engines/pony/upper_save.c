@@ -110,6 +110,7 @@ static void save_connection(const struct connection *connection, struct state_wr
     state_put_u32(writer, connection->credits_used);
     state_put_u32(writer, connection->credits_granted);
     state_put_u32(writer, connection->credits_consumed);
+    state_put_u32(writer, connection->told);
     state_put_u32(writer, connection->answers_given);
     state_put_u32(writer, connection->answers_taken);
     state_put_u32(writer, connection->close_answers);
@@ -230,6 +231,7 @@ static void save_slot(const struct pony_session *session, uint32_t index,
     state_put_u32(writer, slot->received);
     state_put_u8(writer, slot->large);
     state_put_u8(writer, slot->waiting);
+    state_put_u32(writer, slot->told);
     state_put_u32(writer,
                   buffer ? (uint32_t)(buffer - session->upper->operations) : UPPER_STATE_NONE);
     state_record_end(writer);
