@@ -80,10 +80,21 @@ void client_channel_close(struct saddle_channel *channel, bool descriptors)
     free(channel->owed);
 }
 
+/* One completion is left to events: the engine promises one to each command that it takes, and if
+ * all were promised to commands that wait for a message, the message could not be told of. */
+static bool channel_full(const struct saddle_channel *channel)
+{
+    uint32_t capacity = channel->completions.queue.attrs.capacity;
+
+    return capacity > 1 && channel->outstanding >= capacity - 1;
+}
+
 int client_channel_reserve(struct saddle_channel *channel, struct saddle_command **command)
 {
     void *entry = queue_reserve(&channel->commands);
 
+    if (entry && channel_full(channel))
+        return client_error(-EAGAIN, "too many operations are outstanding: poll, then try again");
     if (!entry) {
         if (queue_room(&channel->commands) < 0)
             return session_break(channel->session, &session_fault_protocol);
@@ -134,7 +145,8 @@ static void channel_pay(struct saddle_channel *channel)
         command->op = SADDLE_CMD_RELEASE;
         command->slot = channel->owed[channel->owed_head];
         channel->owed_head = (channel->owed_head + 1) % (channel->session->slots_max + 1);
-        client_channel_publish(channel);
+        queue_publish(&channel->commands);
+        channel->flush_due = true;
     }
 }
 
@@ -228,14 +240,20 @@ int client_channel_next(struct saddle_channel *channel, struct saddle_completion
     for (;;) {
         int ready = queue_poll(&channel->completions);
 
-        if (ready == 0)
+        if (ready == 0) {
+            /* All that was seen is given back: the engine may need that room to say more, when all
+             * else is promised to commands. */
+            if (queue_consumed(&channel->completions, true))
+                channel->flush_due = true;
             return 0;
+        }
         if (ready < 0)
             return session_break(channel->session, &session_fault_protocol);
         queue_pop(&channel->completions, &copy);
         /* An engine that waits for room in this queue has to be woken, like for a command. */
         if (queue_consumed(&channel->completions, false))
             channel->flush_due = true;
+        channel->outstanding -= copy.type == SADDLE_EVT_DONE && channel->outstanding > 0;
         if (!channel_translate(channel, &copy, event))
             return session_break(channel->session, &session_fault_protocol);
         if (!client_errand_tag(event->tag))

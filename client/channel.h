@@ -32,6 +32,7 @@ struct saddle_channel {
     alignas(SADDLE_CACHE_LINE) struct saddle_session *session;
     struct queue_producer commands;
     struct queue_consumer completions;
+    uint32_t outstanding; /* commands that will complete and have not */
     bool flush_due;       /* the engine was not told of the latest commands */
     int bell_engine;      /* eventfd, or -1 */
     int bell_application; /* the application's end of the socket, or -1 */
@@ -62,6 +63,7 @@ int client_channel_reserve(struct saddle_channel *channel, struct saddle_command
 static inline void client_channel_publish(struct saddle_channel *channel)
 {
     queue_publish(&channel->commands);
+    channel->outstanding++;
     channel->flush_due = true;
 }
 

@@ -118,7 +118,8 @@ struct saddle_op {
     uint16_t stream; /* messages of one stream arrive in order; streams do not wait for others */
 };
 
-/* All of these queue one operation and return 0 (accepted), -EAGAIN (the queue is full: poll, then
+/* All of these queue one operation and return 0 (accepted), -EAGAIN (the queue is full, or all but
+ * one of its completions are for operations already outstanding: poll, then
  * try again), -EINVAL (an argument: see saddle_strerror), -ENOTCONN or the session's error if it is
  * closed. Once accepted the outcome arrives as a SADDLE_DONE event with the operation's tag. */
 

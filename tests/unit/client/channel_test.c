@@ -181,6 +181,41 @@ START_TEST(a_full_queue_is_eagain)
 }
 END_TEST
 
+/* The last completion is for events: else a message could not be told of that all operations wait
+ * for. */
+START_TEST(outstanding_operations_leave_room_for_an_event)
+{
+    struct saddle_command commands[FAKE_COMPLETIONS];
+    struct saddle_completion event;
+
+    for (uint32_t at = 0; at < FAKE_COMPLETIONS - 1; at++) {
+        ck_assert_int_eq(saddle_revoke(channel, at, NULL), 0);
+        ck_assert(fake_take(&engine, 0, &commands[at]));
+    }
+    ck_assert_int_eq(saddle_revoke(channel, 99, NULL), -EAGAIN);
+    fake_done(&engine, 0, &commands[0], 0, 0);
+    ck_assert_int_eq(saddle_revoke(channel, 99, NULL), -EAGAIN);
+    ck_assert_int_eq(saddle_poll(channel, &event, 1), 1);
+    ck_assert_int_eq(saddle_revoke(channel, 99, NULL), 0);
+    ck_assert_int_eq(saddle_revoke(channel, 99, NULL), -EAGAIN);
+}
+END_TEST
+
+/* One that never sleeps gives back what it has seen all the same. */
+START_TEST(an_empty_queue_has_been_given_back)
+{
+    const struct saddle_event event = {.type = SADDLE_EVT_INCOMING, .handle = 1, .value = 1};
+    struct saddle_completion got;
+
+    for (uint32_t at = 1; at <= FAKE_COMPLETIONS; at++) {
+        fake_say(&engine, 0, &event);
+        ck_assert_int_eq(saddle_poll(channel, &got, 1), 1);
+        ck_assert_int_eq(saddle_poll(channel, &got, 1), 0);
+        ck_assert_uint_eq(engine.completions[0].queue.header->consumed, at);
+    }
+}
+END_TEST
+
 START_TEST(a_sleeping_engine_is_rung_once_per_batch)
 {
     uint32_t *armed = &engine.commands[0].queue.header->armed;
@@ -237,14 +272,13 @@ END_TEST
 
 static void *speak(void *argument)
 {
-    const struct saddle_event event = {.type = SADDLE_EVT_INCOMING, .handle = 1, .value = 1};
     struct saddle_command command;
 
     (void)argument;
     for (uint32_t round = 0; round < WAKES; round++) {
         while (!fake_take(&engine, 0, &command))
             sched_yield();
-        fake_say(&engine, 0, &event);
+        fake_done(&engine, 0, &command, 0, 0);
     }
     return NULL;
 }
@@ -474,6 +508,8 @@ static void add_tests(TCase *tcase)
     tcase_add_test(tcase, a_slot_belongs_to_the_channel_it_came_through);
     tcase_add_test(tcase, slots_are_owed_while_the_queue_is_full);
     tcase_add_test(tcase, a_full_queue_is_eagain);
+    tcase_add_test(tcase, outstanding_operations_leave_room_for_an_event);
+    tcase_add_test(tcase, an_empty_queue_has_been_given_back);
     tcase_add_test(tcase, a_sleeping_engine_is_rung_once_per_batch);
     tcase_add_test(tcase, an_engine_that_waits_for_room_is_rung);
     tcase_add_test(tcase, waiting_ends_with_events_or_time);

@@ -19,9 +19,10 @@ static uint64_t fake_place(uint64_t *end, uint64_t bytes)
     return offset;
 }
 
-static void fake_queue(struct fake_engine *engine, uint64_t offset, struct queue *queue)
+static void fake_queue(struct fake_engine *engine, uint64_t offset, uint32_t capacity,
+                       struct queue *queue)
 {
-    const struct queue_attrs attrs = {.name = "fake", .capacity = FAKE_ENTRIES};
+    const struct queue_attrs attrs = {.name = "fake", .capacity = capacity};
 
     ck_assert_int_eq(queue_create(queue, &attrs, engine->arena + offset), 0);
     queue_format(queue, 0);
@@ -43,9 +44,9 @@ void fake_engine_open(struct fake_engine *engine)
         struct saddle_channel_layout *layout = &engine->reply.channel[at];
 
         layout->command_entries = FAKE_ENTRIES;
-        layout->completion_entries = FAKE_ENTRIES;
+        layout->completion_entries = FAKE_COMPLETIONS;
         layout->command_offset = fake_place(&end, queue_bytes(FAKE_ENTRIES));
-        layout->completion_offset = fake_place(&end, queue_bytes(FAKE_ENTRIES));
+        layout->completion_offset = fake_place(&end, queue_bytes(FAKE_COMPLETIONS));
     }
     engine->slots_offset = fake_place(&end, FAKE_SLOTS * SADDLE_EAGER_MAX);
     engine->reply.heap_bytes = FAKE_HEAP_BYTES;
@@ -62,9 +63,9 @@ void fake_engine_open(struct fake_engine *engine)
     header->magic = SADDLE_ABI_MAGIC;
     header->state = SADDLE_SESSION_OPEN;
     for (uint32_t at = 0; at < FAKE_CHANNELS; at++) {
-        fake_queue(engine, engine->reply.channel[at].command_offset, &queue);
+        fake_queue(engine, engine->reply.channel[at].command_offset, FAKE_ENTRIES, &queue);
         queue_consumer_open(&engine->commands[at], &queue, 0);
-        fake_queue(engine, engine->reply.channel[at].completion_offset, &queue);
+        fake_queue(engine, engine->reply.channel[at].completion_offset, FAKE_COMPLETIONS, &queue);
         queue_producer_open(&engine->completions[at], &queue, 0);
         ck_assert_int_eq(doorbells_create(&engine->bells[at]), 0);
     }

@@ -14,9 +14,11 @@
 #include "mailbox/doorbell.h"
 #include "mailbox/queue.h"
 
-#define FAKE_CHANNELS   2u
-#define FAKE_ENTRIES    8u         /* of each queue: small, so that full and wrap are met */
-#define FAKE_SLOTS      16u        /* receive slots */
+#define FAKE_CHANNELS 2u
+#define FAKE_ENTRIES  8u /* of a command queue: small, so that full and wrap are met */
+#define FAKE_COMPLETIONS                                                                           \
+    16u                     /* of a completion queue: more, so that commands fill their own first */
+#define FAKE_SLOTS      16u /* receive slots */
 #define FAKE_HEAP_BYTES (1u << 20) /* of the session */
 
 struct fake_engine {
