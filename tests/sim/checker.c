@@ -1,0 +1,267 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/checker.h"
+
+#include "tests/sim/app.h"
+#include "tests/sim/pattern.h"
+#include "tests/sim/region.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const op_names[SADDLE_CMD_COUNT] = {
+    "nop",       "listen",  "connect", "accept", "reject", "close", "send",
+    "post_recv", "release", "expose",  "revoke", "read",   "write",
+};
+
+struct checker *checker_create(struct sim *sim)
+{
+    struct checker *checker = sim_zalloc(sizeof(*checker));
+    checker->sim = sim;
+    ledger_init(&checker->ledger, sim);
+    return checker;
+}
+
+void checker_destroy(struct checker *checker)
+{
+    if (!checker)
+        return;
+    ledger_fini(&checker->ledger);
+    free(checker);
+}
+
+static void accuse(struct checker *checker, const struct operation *operation, const char *what,
+                   int64_t value)
+{
+    const struct connection_end *end = operation->end;
+    sim_violation(checker->sim,
+                  "%s %llu of app %u (stream %u, order %u, %zu bytes, connection %lld side %u,"
+                  " trouble %x): %s (%lld)",
+                  op_names[operation->op], (unsigned long long)(operation->tag - LEDGER_TAG),
+                  operation->app->index, operation->stream, operation->order, operation->length,
+                  end && end->connection ? (long long)end->connection->id : -1, end ? end->side : 0,
+                  end && end->connection ? end->connection->trouble : 0, what, (long long)value);
+}
+
+/* What has happened to the connection that excuses this operation. */
+static uint32_t trouble_of(const struct operation *operation)
+{
+    const struct connection_end *end = operation->end;
+    if (!end)
+        return 0;
+    /* Nobody has said who called: its caller may have been killed before it could. */
+    if (!end->connection)
+        return TROUBLE_KILL;
+    uint32_t trouble = end->connection->trouble;
+    /* A close first delivers what was sent, and its own outcome has no excuse in itself. */
+    if (operation->op == SADDLE_CMD_SEND || operation->op == SADDLE_CMD_CLOSE)
+        trouble &= ~TROUBLE_CLOSE(end->side);
+    return trouble;
+}
+
+/* A buffer's deadline may pass while a message is on its way into it. */
+static bool lost_its_buffer(const struct operation *operation)
+{
+    const struct connection_end *other = operation->end ? ledger_other(operation->end) : NULL;
+    return operation->op == SADDLE_CMD_SEND && operation->length > SADDLE_EAGER_MAX && other &&
+           other->hasty;
+}
+
+static bool error_is_right(const struct checker *checker, const struct operation *operation,
+                           int status)
+{
+    if (operation->excused || trouble_of(operation))
+        return true;
+    if (status == -EBADMSG && checker->corrupting)
+        return operation->op == SADDLE_CMD_SEND || operation->op == SADDLE_CMD_READ ||
+               operation->op == SADDLE_CMD_WRITE;
+    /* A region that is being withdrawn may be there still, or not. */
+    if (status == -EACCES && operation->region && operation->region->state >= REGION_REVOKING)
+        return operation->op == SADDLE_CMD_READ || operation->op == SADDLE_CMD_WRITE;
+    if (operation->must)
+        return status == operation->must;
+    if (status == -ETIMEDOUT)
+        return operation->timeout > 0 || lost_its_buffer(operation);
+    return status == -ECONNREFUSED && operation->op == SADDLE_CMD_CONNECT &&
+           operation->end->connection->callee->refusing;
+}
+
+static void check_send(struct checker *checker, struct operation *operation)
+{
+    if (operation->status == 0 && operation->skipped)
+        accuse(checker, operation, "reported as delivered, but overtaken in its stream", 0);
+    if (operation->status == -EBADMSG && operation->delivered)
+        accuse(checker, operation, "reported as damaged, but delivered", 0);
+    if (operation->status == 0) {
+        checker->sim->totals.messages++;
+        checker->sim->totals.message_bytes += operation->length;
+    }
+}
+
+static void check_one_sided(struct checker *checker, struct operation *operation)
+{
+    struct region *region = operation->region;
+    bool good = operation->status == 0;
+    if (operation->op == SADDLE_CMD_READ && good &&
+        !pattern_matches(region->pattern, operation->offset, operation->buffer, operation->length))
+        accuse(checker, operation, "wrong bytes were read", 0);
+    if (operation->op == SADDLE_CMD_WRITE && operation->slot != REGION_SLOT_NONE) {
+        if (!good)
+            region_taint(region, operation->slot);
+        else if (region->state != REGION_REVOKED &&
+                 !region_wrote(region, operation->slot, operation->offset, operation->buffer,
+                               operation->length))
+            accuse(checker, operation, "wrong bytes were written", 0);
+    }
+    if (good) {
+        checker->sim->totals.reads += operation->op == SADDLE_CMD_READ;
+        checker->sim->totals.writes += operation->op == SADDLE_CMD_WRITE;
+        checker->sim->totals.one_sided_bytes += operation->length;
+    }
+}
+
+void checker_done(struct checker *checker, struct operation *operation,
+                  const struct saddle_completion *event)
+{
+    TRACE(checker->sim, operation->app->host, "done", operation->tag - LEDGER_TAG,
+          (uint32_t)event->status, operation->op);
+    operation->status = event->status;
+    if (operation->state != OPERATION_ACCEPTED) {
+        accuse(checker, operation, "completed twice", event->status);
+        return;
+    }
+    operation->state = OPERATION_DONE;
+    if (event->op != operation->op)
+        accuse(checker, operation, "completed as another operation", event->op);
+    if (event->status > 0)
+        accuse(checker, operation, "status is no error", event->status);
+    if (event->status < 0 && !error_is_right(checker, operation, event->status))
+        accuse(checker, operation, "failed without a reason", event->status);
+    if (event->status == 0 && operation->must && !operation->excused)
+        accuse(checker, operation, "succeeded and must not", operation->must);
+    if (event->status == 0)
+        checker->sim->totals.succeeded++;
+    else
+        checker->sim->totals.failed++;
+    if (operation->op == SADDLE_CMD_SEND)
+        check_send(checker, operation);
+    if (operation->op == SADDLE_CMD_READ || operation->op == SADDLE_CMD_WRITE)
+        check_one_sided(checker, operation);
+}
+
+struct operation *checker_message(struct checker *checker, struct connection_end *end,
+                                  uint32_t stream, const void *bytes, size_t length)
+{
+    struct connection_end *other = ledger_other(end);
+    TRACE(checker->sim, end->app->host, "message", end->handle, stream, length);
+    if (end->closed) {
+        sim_violation(checker->sim, "app %u: a message after the end of its connection",
+                      end->app->index);
+        return NULL;
+    }
+    if (!other || stream >= LEDGER_STREAMS) {
+        sim_violation(checker->sim, "app %u: a message of %zu bytes that nobody sent",
+                      end->app->index, length);
+        return NULL;
+    }
+    struct ledger_stream *sent = &other->streams[stream];
+    uint32_t at = sent->next;
+    while (at < sent->count && !ledger_is_message(sent->sent[at], bytes, length))
+        at++;
+    if (at == sent->count) {
+        sim_violation(checker->sim,
+                      "app %u, connection %llu, stream %u: %zu bytes that are no message after"
+                      " number %u",
+                      end->app->index, (unsigned long long)end->connection->id, stream, length,
+                      sent->next);
+        return NULL;
+    }
+    for (uint32_t i = sent->next; i < at; i++) {
+        struct operation *skipped = sent->sent[i];
+        skipped->skipped = true;
+        if (skipped->state == OPERATION_DONE && skipped->status == 0)
+            accuse(checker, skipped, "reported as delivered, but overtaken by number", at);
+    }
+    struct operation *operation = sent->sent[at];
+    operation->delivered = true;
+    if (operation->state == OPERATION_DONE && operation->status == -EBADMSG)
+        accuse(checker, operation, "delivered after it was reported as damaged", 0);
+    sent->next = at + 1;
+    return operation;
+}
+
+void checker_killed(struct checker *checker, struct app *app)
+{
+    struct ledger *ledger = &checker->ledger;
+    for (uint32_t i = 0; i < ledger->operation_count; i++) {
+        struct operation *operation = ledger->operations[i];
+        if (operation->app != app || operation->life != app->life ||
+            operation->state != OPERATION_ACCEPTED)
+            continue;
+        operation->state = OPERATION_DROPPED;
+        checker->sim->totals.dropped++;
+        if (operation->op == SADDLE_CMD_WRITE && operation->slot != REGION_SLOT_NONE)
+            region_taint(operation->region, operation->slot);
+    }
+    for (uint32_t i = 0; i < ledger->connection_count; i++) {
+        struct ledger_connection *connection = ledger->connections[i];
+        for (uint32_t side = 0; side < 2; side++) {
+            struct connection_end *end = connection->ends[side];
+            if (end && end->app == app && end->life == app->life)
+                connection->trouble |= TROUBLE_KILL;
+        }
+        /* It may have been about to answer. */
+        if (connection->callee == app && !connection->ends[1])
+            connection->trouble |= TROUBLE_KILL;
+    }
+}
+
+uint32_t checker_outstanding(const struct checker *checker, const struct operation **first)
+{
+    const struct ledger *ledger = &checker->ledger;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < ledger->operation_count; i++) {
+        const struct operation *operation = ledger->operations[i];
+        if (operation->state != OPERATION_ACCEPTED || operation->op == SADDLE_CMD_POST_RECV)
+            continue;
+        if (count++ == 0)
+            *first = operation;
+    }
+    return count;
+}
+
+void checker_print(const struct checker *checker)
+{
+    const struct ledger *ledger = &checker->ledger;
+    for (uint32_t i = 0; i < ledger->operation_count; i++) {
+        const struct operation *operation = ledger->operations[i];
+        const struct connection_end *end = operation->end;
+        if (operation->state != OPERATION_ACCEPTED)
+            continue;
+        printf("  operation %u: %s, app %u, connection %lld side %u, stream %u, order %u, %zu"
+               " bytes, accepted at %.3f us, timeout %.3f us\n",
+               i, op_names[operation->op], operation->app->index,
+               end && end->connection ? (long long)end->connection->id : -1, end ? end->side : 0,
+               operation->stream, operation->order, operation->length,
+               (double)operation->accepted_at / USEC, (double)operation->timeout / USEC);
+    }
+}
+
+void checker_final(struct checker *checker)
+{
+    const struct ledger *ledger = &checker->ledger;
+    for (uint32_t i = 0; i < ledger->operation_count; i++) {
+        const struct operation *operation = ledger->operations[i];
+        if (operation->state == OPERATION_ACCEPTED)
+            accuse(checker, operation, "never completed", 0);
+        if (operation->op != SADDLE_CMD_SEND || operation->state != OPERATION_DONE ||
+            operation->status != 0 || operation->delivered)
+            continue;
+        /* Its receiver may have left before it looked. */
+        uint32_t excuse = TROUBLE_KILL | TROUBLE_CUT | TROUBLE_CLOSE(1 - operation->end->side);
+        if (!operation->end->connection || !(operation->end->connection->trouble & excuse))
+            accuse(checker, operation, "reported as delivered, but was not", 0);
+    }
+}

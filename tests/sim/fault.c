@@ -1,0 +1,293 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/fault.h"
+
+#include "tests/sim/app.h"
+#include "tests/sim/checker.h"
+#include "tests/sim/host.h"
+#include "tests/sim/link.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PERIOD_NS_MAX     (2 * MSEC) /* between two strikes: uniform, below this */
+#define LINK_DELAY_NS     (2 * USEC)
+#define LINK_DELAY_MAX    (10 * USEC)
+#define LINK_JITTER_NS    (2 * USEC)
+#define BURST_ENTER_PPM   3000u   /* highest */
+#define BURST_LEAVE_PPM   100000u /* lowest: ten packets */
+#define BURST_LOSS_PPM    800000u
+#define DUPLICATE_PPM     50000u
+#define REORDER_PPM       100000u
+#define REORDER_NS        (50 * USEC)
+#define CORRUPT_PPM       1000u
+#define SPIKE_NS          (3 * MSEC) /* longest delay in a spike */
+#define SPIKE_LASTS_NS    (5 * MSEC)
+#define CUT_NS            (5 * MSEC)   /* longest of most partitions */
+#define CUT_LONG_PPM      50000u       /* of partitions: these last longer */
+#define CUT_LONG_NS       (300 * MSEC) /* longest of those */
+#define CUT_DEAD_PPM      2000u        /* of partitions: longer than a peer is waited for */
+#define CUT_DEAD_NS       (8 * SEC)
+#define CUT_TROUBLE_NS    (2 * SEC)   /* a flow may be given up after this */
+#define STALL_NS          (2 * MSEC)  /* longest of most stalls */
+#define STALL_LONG_NS     (50 * MSEC) /* longest of a few */
+#define STALL_LONG_PPM    20000u
+#define KINDS_DRAWN_LEAST 1u /* that strike, beside loss, duplicates and reordering */
+#define HALF_PPM          500000u
+
+const char *const fault_names[FAULT_KINDS] = {
+    "loss",      "burst",  "duplicate", "reorder", "corrupt", "delay",
+    "partition", "oneway", "stall",     "kill",    "reload",
+};
+
+/* A pair of hosts that is apart, or a host that is slow. */
+struct affliction {
+    struct fault *fault;
+    uint32_t from, to;
+    uint64_t begin;
+    uint64_t end; /* 0: none now */
+};
+
+struct fault {
+    struct sim *sim;
+    struct rng rng;
+    uint32_t kinds;
+    struct affliction cuts[SIM_HOSTS_MAX][SIM_HOSTS_MAX];
+    struct affliction spikes[SIM_HOSTS_MAX];
+    struct impair_config links[SIM_HOSTS_MAX][SIM_HOSTS_MAX];
+};
+
+uint32_t fault_parse(const char *list)
+{
+    uint32_t kinds = 0;
+    if (strcmp(list, "all") == 0)
+        return (1u << FAULT_KINDS) - 1;
+    while (*list) {
+        size_t length = strcspn(list, ",");
+        uint32_t kind = 0;
+        while (kind < FAULT_KINDS && (strlen(fault_names[kind]) != length ||
+                                      strncmp(fault_names[kind], list, length) != 0))
+            kind++;
+        if (kind == FAULT_KINDS)
+            return 0;
+        kinds |= 1u << kind;
+        list += length;
+        list += *list == ',';
+    }
+    return kinds;
+}
+
+uint32_t fault_draw(struct rng *rng)
+{
+    uint32_t kinds = 1u << FAULT_LOSS | 1u << FAULT_DUPLICATE | 1u << FAULT_REORDER;
+    for (uint32_t kind = 0; kind < FAULT_KINDS; kind++)
+        if (rng_chance(rng, HALF_PPM))
+            kinds |= 1u << kind;
+    return kinds | 1u << (FAULT_DELAY + rng_below(rng, FAULT_KINDS - FAULT_DELAY));
+}
+
+void fault_link(struct sim *sim, struct impair_config *config)
+{
+    struct rng *rng = &sim->plan;
+    uint32_t kinds = sim->options.faults;
+    *config = (struct impair_config){
+        .delay_ns = LINK_DELAY_NS + rng_below(rng, LINK_DELAY_MAX),
+        .jitter_ns = LINK_JITTER_NS,
+    };
+    if (kinds & 1u << FAULT_LOSS)
+        config->loss_ppm = (uint32_t)rng_below(rng, sim->options.loss_ppm + 1);
+    if (kinds & 1u << FAULT_BURST) {
+        config->burst_enter_ppm = (uint32_t)rng_below(rng, BURST_ENTER_PPM);
+        config->burst_leave_ppm = BURST_LEAVE_PPM;
+        config->burst_loss_ppm = BURST_LOSS_PPM;
+    }
+    if (kinds & 1u << FAULT_DUPLICATE)
+        config->duplicate_ppm = (uint32_t)rng_below(rng, DUPLICATE_PPM);
+    if (kinds & 1u << FAULT_REORDER) {
+        config->reorder_ppm = (uint32_t)rng_below(rng, REORDER_PPM);
+        config->reorder_ns = 1 + rng_below(rng, REORDER_NS);
+    }
+    if (kinds & 1u << FAULT_CORRUPT)
+        config->corrupt_ppm = (uint32_t)rng_below(rng, CORRUPT_PPM);
+}
+
+/* ---- Afflictions ---- */
+
+static void end_cut(void *arg, uint64_t now)
+{
+    struct affliction *cut = arg;
+    if (cut->end != now)
+        return;
+    cut->end = 0;
+    struct sim *sim = cut->fault->sim;
+    TRACE(sim, cut->from, "join", cut->to, 0, 0);
+    link_cut(sim->links[cut->from][cut->to], false);
+}
+
+/* Operations between the two may fail: they are apart for longer than a peer is waited for. */
+static void excuse(struct sim *sim, uint32_t a, uint32_t b)
+{
+    sim->apart[a][b] = sim->apart[b][a] = true;
+    struct ledger *ledger = &sim->checker->ledger;
+    for (uint32_t i = 0; i < ledger->connection_count; i++) {
+        struct ledger_connection *connection = ledger->connections[i];
+        uint32_t from = connection->ends[0]->app->host;
+        uint32_t to = connection->host;
+        if ((from == a && to == b) || (from == b && to == a))
+            connection->trouble |= TROUBLE_CUT;
+    }
+}
+
+static void cut_link(struct fault *fault, uint32_t from, uint32_t to, uint64_t lasts)
+{
+    struct sim *sim = fault->sim;
+    struct affliction *cut = &fault->cuts[from][to];
+    TRACE(sim, from, "cut", to, lasts, 0);
+    if (cut->end == 0)
+        cut->begin = sim->events.now;
+    if (sim->events.now + lasts > cut->end)
+        cut->end = sim->events.now + lasts;
+    link_cut(sim->links[from][to], true);
+    if (cut->end - cut->begin >= CUT_TROUBLE_NS)
+        excuse(sim, from, to);
+    events_at(&sim->events, cut->end, end_cut, cut);
+}
+
+static void spike(struct fault *fault, uint32_t host, uint64_t extra)
+{
+    struct sim *sim = fault->sim;
+    for (uint32_t i = 0; i < sim->host_count; i++) {
+        if (i == host)
+            continue;
+        struct impair_config config = fault->links[i][host];
+        config.delay_ns += extra;
+        link_configure(sim->links[i][host], &config);
+        config = fault->links[host][i];
+        config.delay_ns += extra;
+        link_configure(sim->links[host][i], &config);
+    }
+}
+
+static void end_spike(void *arg, uint64_t now)
+{
+    struct affliction *affliction = arg;
+    if (affliction->end != now)
+        return;
+    affliction->end = 0;
+    spike(affliction->fault, affliction->from, 0);
+}
+
+static void begin_spike(struct fault *fault, uint32_t host)
+{
+    struct sim *sim = fault->sim;
+    struct affliction *affliction = &fault->spikes[host];
+    uint64_t extra = rng_below(&fault->rng, SPIKE_NS);
+    affliction->end = sim->events.now + 1 + rng_below(&fault->rng, SPIKE_LASTS_NS);
+    TRACE(sim, host, "spike", extra, affliction->end, 0);
+    spike(fault, host, extra);
+    events_at(&sim->events, affliction->end, end_spike, affliction);
+}
+
+/* ---- Strikes ---- */
+
+static uint64_t draw_cut(struct rng *rng)
+{
+    if (rng_chance(rng, CUT_DEAD_PPM))
+        return CUT_DEAD_NS;
+    return 1 + rng_below(rng, rng_chance(rng, CUT_LONG_PPM) ? CUT_LONG_NS : CUT_NS);
+}
+
+static void strike_kind(struct fault *fault, uint32_t kind)
+{
+    struct sim *sim = fault->sim;
+    struct rng *rng = &fault->rng;
+    uint32_t host = (uint32_t)rng_below(rng, sim->host_count);
+    uint32_t other = (host + 1 + (uint32_t)rng_below(rng, sim->host_count - 1)) % sim->host_count;
+    uint64_t lasts = draw_cut(rng);
+    sim->totals.faults++;
+    switch (kind) {
+    case FAULT_DELAY:
+        begin_spike(fault, host);
+        break;
+    case FAULT_PARTITION:
+        cut_link(fault, other, host, lasts);
+        cut_link(fault, host, other, lasts);
+        break;
+    case FAULT_ONEWAY:
+        cut_link(fault, host, other, lasts);
+        break;
+    case FAULT_STALL:
+        TRACE(sim, host, "stall", 0, 0, 0);
+        host_stall(sim->hosts[host],
+                   sim->events.now +
+                       rng_below(rng, rng_chance(rng, STALL_LONG_PPM) ? STALL_LONG_NS : STALL_NS));
+        break;
+    case FAULT_KILL:
+        app_kill(sim->apps[rng_below(rng, sim->app_count)]);
+        break;
+    case FAULT_RELOAD:
+        host_reload(sim->hosts[host]);
+        break;
+    default:
+        break;
+    }
+}
+
+static void strike(void *arg, uint64_t now)
+{
+    struct fault *fault = arg;
+    struct sim *sim = fault->sim;
+    if (sim->healed || sim->failed)
+        return;
+    uint32_t kinds = fault->kinds & ~FAULT_LINK_KINDS;
+    uint32_t count = (uint32_t)__builtin_popcount(kinds);
+    if (count == 0)
+        return;
+    uint32_t chosen = (uint32_t)rng_below(&fault->rng, count);
+    while (chosen-- > 0)
+        kinds &= kinds - 1;
+    strike_kind(fault, (uint32_t)__builtin_ctz(kinds));
+    events_at(&sim->events, now + 1 + rng_below(&fault->rng, PERIOD_NS_MAX), strike, fault);
+}
+
+struct fault *fault_create(struct sim *sim)
+{
+    struct fault *fault = sim_zalloc(sizeof(*fault));
+    fault->sim = sim;
+    fault->kinds = sim->options.faults;
+    rng_init_u64(&fault->rng, sim->options.seed, SIM_STREAM_FAULTS);
+    sim->checker->corrupting = fault->kinds & 1u << FAULT_CORRUPT;
+    for (uint32_t from = 0; from < sim->host_count; from++) {
+        fault->spikes[from] = (struct affliction){.fault = fault, .from = from};
+        for (uint32_t to = 0; to < sim->host_count; to++) {
+            fault->cuts[from][to] = (struct affliction){.fault = fault, .from = from, .to = to};
+            if (from == to)
+                continue;
+            fault_link(sim, &fault->links[from][to]);
+            sim->links[from][to] = link_create(sim, from, to, &fault->links[from][to]);
+        }
+    }
+    events_at(&sim->events, rng_below(&fault->rng, PERIOD_NS_MAX), strike, fault);
+    return fault;
+}
+
+void fault_destroy(struct fault *fault)
+{
+    free(fault);
+}
+
+void fault_heal(struct fault *fault)
+{
+    struct sim *sim = fault->sim;
+    struct impair_config perfect = {.delay_ns = LINK_DELAY_NS};
+    for (uint32_t from = 0; from < sim->host_count; from++)
+        for (uint32_t to = 0; to < sim->host_count; to++) {
+            if (from == to)
+                continue;
+            fault->cuts[from][to].end = 0;
+            link_cut(sim->links[from][to], false);
+            link_configure(sim->links[from][to], &perfect);
+        }
+    for (uint32_t host = 0; host < sim->host_count; host++)
+        fault->spikes[host].end = 0;
+}

@@ -1,0 +1,233 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/host.h"
+
+#include "engines/pony/wire.h"
+#include "sched/state.h"
+#include "tests/sim/app.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOOK_COST_NS    10u        /* modelled: reading the clock */
+#define RUN_COST_NS     100u       /* modelled: a round that finds nothing */
+#define WAKE_COST_NS    (3 * USEC) /* modelled: from doorbell to running */
+#define IDLE_ROUNDS_MAX 100000u    /* that find nothing and may not sleep: a livelock */
+#define STATS_MAX       64u
+#define FAMILIES        2u
+
+uint64_t host_now(const struct host *host)
+{
+    return host->time;
+}
+
+void host_charge(struct host *host, uint32_t cost_ns)
+{
+    host->time += cost_ns;
+}
+
+static uint64_t clock_look(void *arg)
+{
+    struct host *host = arg;
+    host_charge(host, LOOK_COST_NS);
+    return host->time;
+}
+
+static void clock_take(void *arg, uint32_t cost_ns)
+{
+    host_charge(arg, cost_ns);
+}
+
+void host_address(uint32_t index, bool v6, struct address *address)
+{
+    char text[ADDRESS_TEXT_BYTES];
+    snprintf(text, sizeof(text), v6 ? "fd00::%x" : "10.0.0.%u", index + 1);
+    if (address_parse(address, text))
+        abort();
+}
+
+/* ---- The engine ---- */
+
+static struct engine *make_engine(struct host *host)
+{
+    static struct transport_peer peers[FAMILIES * SIM_HOSTS_MAX];
+    uint32_t peer_count = 0;
+    for (uint32_t i = 0; i < host->sim->host_count; i++)
+        for (uint32_t v6 = 0; v6 < FAMILIES; v6++) {
+            struct transport_peer *peer = &peers[peer_count++];
+            memset(peer, 0, sizeof(*peer));
+            snprintf(peer->name, sizeof(peer->name), v6 ? "host%u-v6" : "host%u", i);
+            host_address(i, v6, &peer->address);
+            sim_port_mac(&peer->mac, i);
+        }
+    struct pony_config config = {
+        .transport = {.address_count = FAMILIES,
+                      .peers = peers,
+                      .peer_count = peer_count,
+                      .udp_port = WIRE_UDP_PORT},
+        .control_fd = -1,
+    };
+    for (uint32_t v6 = 0; v6 < FAMILIES; v6++)
+        host_address(host->index, v6, &config.transport.addresses[v6]);
+    uint8_t seed[RNG_SEED_BYTES];
+    for (uint32_t i = 0; i < RNG_SEED_BYTES; i++)
+        seed[i] = (uint8_t)rng_u64(&host->rng);
+    struct engine *engine = NULL;
+    if (pony_create(&engine, host->name, &config, &host->port.port, &host->clock, seed))
+        abort();
+    return engine;
+}
+
+struct host *host_create(struct sim *sim, uint32_t index)
+{
+    struct host *host = sim_zalloc(sizeof(*host));
+    host->sim = sim;
+    host->index = index;
+    host->clock = (struct clock){.now = clock_look, .charge = clock_take, .arg = host};
+    rng_init_u64(&host->rng, sim->options.seed, SIM_STREAM_HOSTS + index);
+    alarm_init(&host->alarm);
+    snprintf(host->name, sizeof(host->name), "host%u", index);
+    sim_port_init(&host->port, host, index);
+    host->engine = make_engine(host);
+    host_wake(host);
+    return host;
+}
+
+uint64_t host_stat(const struct host *host, const char *name)
+{
+    struct engine_stat stats[STATS_MAX];
+    uint32_t count = host->engine->ops->stats(host->engine, stats, STATS_MAX);
+    for (uint32_t i = 0; i < count && i < STATS_MAX; i++)
+        if (strcmp(stats[i].name, name) == 0)
+            return stats[i].value;
+    return 0;
+}
+
+void host_destroy(struct host *host)
+{
+    if (!host)
+        return;
+    host->sim->totals.retransmissions += host_stat(host, "retransmissions");
+    host->engine->ops->destroy(host->engine);
+    sim_port_fini(&host->port);
+    free(host);
+}
+
+/* ---- Its thread ---- */
+
+static void schedule(struct host *host, uint64_t time);
+
+static void end_sleep(struct host *host)
+{
+    if (host->asleep)
+        host->engine->ops->disarm(host->engine);
+    host->asleep = false;
+}
+
+void host_enter(struct host *host)
+{
+    uint64_t now = host->sim->events.now;
+    host->time = now > host->busy_until ? now : host->busy_until;
+    end_sleep(host);
+    host_wake(host);
+}
+
+/* Nothing was found: sleeps if the engine agrees, to its next deadline. */
+static void try_sleep(struct host *host)
+{
+    uint64_t deadline = host->engine->ops->arm(host->engine, host->time);
+    if (deadline > host->time) {
+        host->asleep = true;
+        host->idle_rounds = 0;
+        if (deadline != ENGINE_NEVER)
+            schedule(host, deadline);
+        return;
+    }
+    host->engine->ops->disarm(host->engine);
+    schedule(host, host->busy_until);
+    if (++host->idle_rounds == IDLE_ROUNDS_MAX)
+        sim_violation(host->sim, "%s finds nothing to do and will not sleep (deadline %llu)",
+                      host->name, (unsigned long long)deadline);
+}
+
+static void run(void *arg, uint64_t now)
+{
+    struct host *host = arg;
+    if (!alarm_due(&host->alarm, now))
+        return;
+    if (now < host->busy_until) {
+        schedule(host, host->busy_until);
+        return;
+    }
+    end_sleep(host);
+    host->time = now;
+    uint32_t handled = host->engine->ops->run(host->engine, now, ENGINE_BUDGET_NS);
+    host_charge(host, RUN_COST_NS);
+    host->busy_until = host->time;
+    TRACE(host->sim, host->index, "run", handled, host->time - now, 0);
+    if (handled > 0) {
+        host->idle_rounds = 0;
+        schedule(host, host->busy_until);
+        apps_wake(host->sim, host->index);
+    } else {
+        try_sleep(host);
+    }
+}
+
+static void schedule(struct host *host, uint64_t time)
+{
+    alarm_set(&host->sim->events, &host->alarm, time, run, host);
+}
+
+void host_wake(struct host *host)
+{
+    uint64_t now = host->sim->events.now;
+    schedule(host, host->asleep ? now + WAKE_COST_NS : now);
+}
+
+void host_receive(struct host *host, struct rte_mbuf *packet)
+{
+    TRACE(host->sim, host->index, "receive", rte_pktmbuf_pkt_len(packet), 0, 0);
+    if (sim_port_receive(&host->port, packet))
+        host_wake(host);
+}
+
+void host_stall(struct host *host, uint64_t until)
+{
+    if (until > host->busy_until)
+        host->busy_until = until;
+    host_wake(host);
+}
+
+/* ---- Hand-over ---- */
+
+void host_reload(struct host *host)
+{
+    struct sim *sim = host->sim;
+    host_enter(host);
+    struct state_writer writer;
+    state_writer_init(&writer);
+    int error = host->engine->ops->save(host->engine, &writer);
+    if (!error)
+        error = state_writer_finish(&writer);
+    if (error) {
+        sim_violation(sim, "%s cannot be saved: error %d", host->name, error);
+        state_writer_destroy(&writer);
+        return;
+    }
+    host->engine->ops->destroy(host->engine);
+    apps_forget(sim, host->index);
+
+    host->engine = make_engine(host);
+    apps_adopt(sim, host->index);
+    struct state_reader reader;
+    error = state_reader_init(&reader, writer.bytes, writer.length);
+    if (!error)
+        error = host->engine->ops->load(host->engine, &reader);
+    if (error)
+        sim_violation(sim, "%s cannot be loaded: error %d", host->name, error);
+    TRACE(sim, host->index, "reload", writer.length, 0, 0);
+    state_writer_destroy(&writer);
+    sim->totals.reloads++;
+}

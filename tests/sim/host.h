@@ -1,0 +1,56 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A host: a real engine on a simulated port and clock, run as a sleeping group would run it, and
+ * what control does with it: sessions attached and detached, the engine saved, replaced and loaded.
+ *
+ * The host's clock stands while others work and moves on as its engine is charged for work.
+ *
+ * Ownership: owns its engine and port; applications own their sessions. Threads: one.
+ */
+#ifndef TESTS_SIM_HOST_H
+#define TESTS_SIM_HOST_H
+
+#include "engines/pony/pony.h"
+#include "tests/sim/port.h"
+#include "tests/sim/sim.h"
+
+struct host {
+    struct sim_port port;
+    struct sim *sim;
+    uint32_t index;
+    struct engine *engine;
+    struct clock clock;
+    struct rng rng; /* seeds of its engines */
+    struct alarm alarm;
+    uint64_t time;        /* as the engine sees it */
+    uint64_t busy_until;  /* the thread works, or is stalled */
+    uint32_t idle_rounds; /* in a row that found nothing, and still might not sleep */
+    bool asleep;
+    char name[8];
+};
+
+struct host *host_create(struct sim *sim, uint32_t index);
+/* All sessions must be gone. */
+void host_destroy(struct host *host);
+
+/* Something happened that a doorbell would tell. */
+void host_wake(struct host *host);
+/* A packet arrives. */
+void host_receive(struct host *host, struct rte_mbuf *packet);
+/* The host's thread does nothing until then. */
+void host_stall(struct host *host, uint64_t until);
+/* Saves the engine, destroys it, and makes another go on in its place. */
+void host_reload(struct host *host);
+
+/* Mailbox work is about to be done: awake, and its clock is right. */
+void host_enter(struct host *host);
+uint64_t host_now(const struct host *host);
+void host_charge(struct host *host, uint32_t cost_ns);
+/* One of the engine's counters, 0 if it has none of that name. */
+uint64_t host_stat(const struct host *host, const char *name);
+
+/* Numeric address of host `index`, of either family. */
+void host_address(uint32_t index, bool v6, struct address *address);
+
+#endif

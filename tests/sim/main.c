@@ -1,0 +1,220 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * saddle-sim: runs the simulation for one seed or for many.
+ */
+#include "tests/sim/fault.h"
+#include "tests/sim/sim.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <rte_eal.h>
+#include <rte_mbuf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OPERATIONS_DEFAULT 2000u
+#define LOSS_PPM_DEFAULT   200000u /* 20 % */
+#define PPM_PER_PERCENT    10000.0
+#define POOL_PACKETS       24575u /* of all hosts and links; 2^n - 1 wastes no memory */
+#define POOL_CACHE         256u
+#define PACKET_BYTES       5120u /* of the largest packet, with its headers */
+
+#ifndef SIM_COMMIT
+#define SIM_COMMIT "unknown"
+#endif
+
+struct arguments {
+    struct sim_options options;
+    uint64_t first, last;
+    bool replay; /* each seed twice */
+    bool broken; /* every seed has to fail */
+};
+
+static const char usage[] =
+    "usage: saddle-sim [--seed S | --seeds A..B] [--hosts N] [--ops N] [--faults LIST]\n"
+    "                  [--loss PERCENT] [--replay] [--expect-violation] [--verbose]\n"
+    "faults: all, or some of";
+
+static void complain(const char *option, const char *value)
+{
+    fprintf(stderr, "saddle-sim: %s: bad value \"%s\"\n%s", option, value, usage);
+    for (uint32_t kind = 0; kind < FAULT_KINDS; kind++)
+        fprintf(stderr, "%s %s", kind ? "," : "", fault_names[kind]);
+    fprintf(stderr, "\n");
+    exit(2);
+}
+
+static uint64_t number(const char *option, const char *text, uint64_t least, uint64_t most)
+{
+    char *end;
+    uint64_t value = strtoull(text, &end, 0);
+    if (end == text || *end || value < least || value > most)
+        complain(option, text);
+    return value;
+}
+
+static void seeds(struct arguments *arguments, const char *text)
+{
+    char *end;
+    arguments->first = strtoull(text, &end, 0);
+    if (end == text || strncmp(end, "..", 2) != 0)
+        complain("--seeds", text);
+    arguments->last = number("--seeds", end + 2, arguments->first, UINT64_MAX - 1);
+}
+
+static void take(struct arguments *arguments, int option, const char *value)
+{
+    struct sim_options *options = &arguments->options;
+    char *end;
+    double percent;
+    switch (option) {
+    case 's':
+        arguments->first = arguments->last = number("--seed", value, 0, UINT64_MAX - 1);
+        break;
+    case 'S':
+        seeds(arguments, value);
+        break;
+    case 'h':
+        options->hosts = (uint32_t)number("--hosts", value, 2, SIM_HOSTS_MAX);
+        break;
+    case 'o':
+        options->operations = (uint32_t)number("--ops", value, 1, 1u << 24);
+        break;
+    case 'f':
+        options->faults = fault_parse(value);
+        if (!options->faults)
+            complain("--faults", value);
+        break;
+    case 'l':
+        percent = strtod(value, &end);
+        if (end == value || *end || !(percent >= 0 && percent <= 100))
+            complain("--loss", value);
+        options->loss_ppm = (uint32_t)(percent * PPM_PER_PERCENT);
+        break;
+    case 'r':
+        arguments->replay = true;
+        break;
+    case 'x':
+        arguments->broken = true;
+        break;
+    case 'v':
+        options->verbose = true;
+        break;
+    default:
+        complain("option", "?");
+    }
+}
+
+static void parse(struct arguments *arguments, int argc, char **argv)
+{
+    static const struct option table[] = {
+        {"seed", required_argument, NULL, 's'},   {"seeds", required_argument, NULL, 'S'},
+        {"hosts", required_argument, NULL, 'h'},  {"ops", required_argument, NULL, 'o'},
+        {"faults", required_argument, NULL, 'f'}, {"loss", required_argument, NULL, 'l'},
+        {"replay", no_argument, NULL, 'r'},       {"expect-violation", no_argument, NULL, 'x'},
+        {"verbose", no_argument, NULL, 'v'},      {NULL, 0, NULL, 0},
+    };
+    *arguments = (struct arguments){
+        .first = 1,
+        .last = 1,
+        .options = {.operations = OPERATIONS_DEFAULT, .loss_ppm = LOSS_PPM_DEFAULT},
+    };
+    int option;
+    while ((option = getopt_long(argc, argv, "", table, NULL)) != -1)
+        take(arguments, option, optarg);
+    if (optind < argc)
+        complain("argument", argv[optind]);
+}
+
+/* The environment abstraction layer, without anything of the machine but memory. */
+static struct rte_mempool *start_dpdk(void)
+{
+    static char words[] = "saddle-sim --no-huge --no-shconf --no-pci --no-telemetry -m 256"
+                          " --log-level lib.*:error -l 0";
+    char *argv[sizeof(words) / 2];
+    int argc = 0;
+    for (char *word = strtok(words, " "); word; word = strtok(NULL, " "))
+        argv[argc++] = word;
+    if (rte_eal_init(argc, argv) < 0)
+        exit(1);
+    struct rte_mempool *pool =
+        rte_pktmbuf_pool_create("sim", POOL_PACKETS, POOL_CACHE, 0,
+                                RTE_PKTMBUF_HEADROOM + PACKET_BYTES, SOCKET_ID_ANY);
+    if (!pool) {
+        fprintf(stderr, "saddle-sim: no memory for packets\n");
+        exit(1);
+    }
+    return pool;
+}
+
+static void add_totals(struct sim_totals *sum, const struct sim_totals *more)
+{
+    /* All fields are counters of one type. */
+    uint64_t *to = (uint64_t *)sum;
+    const uint64_t *from = (const uint64_t *)more;
+    for (size_t i = 0; i < sizeof(*sum) / sizeof(uint64_t); i++)
+        to[i] += from[i];
+}
+
+static void print_totals(const struct sim_totals *totals)
+{
+    printf("  operations %" PRIu64 " (%" PRIu64 " succeeded, %" PRIu64
+           " failed with a reason, %" PRIu64 " dropped with their application)\n",
+           totals->accepted, totals->succeeded, totals->failed, totals->dropped);
+    printf("  messages %" PRIu64 " (%" PRIu64 " bytes), reads %" PRIu64 ", writes %" PRIu64
+           " (%" PRIu64 " bytes), connections %" PRIu64 "\n",
+           totals->messages, totals->message_bytes, totals->reads, totals->writes,
+           totals->one_sided_bytes, totals->connections);
+    printf("  packets %" PRIu64 ": lost %" PRIu64 ", duplicated %" PRIu64 ", reordered %" PRIu64
+           ", corrupted %" PRIu64 ", sent again %" PRIu64 "\n",
+           totals->packets, totals->lost, totals->duplicated, totals->reordered, totals->corrupted,
+           totals->retransmissions);
+    printf("  faults %" PRIu64 " (engines replaced %" PRIu64 ", applications killed %" PRIu64
+           "), virtual time %.3f s\n",
+           totals->faults, totals->reloads, totals->kills, (double)totals->virtual_ns / 1e9);
+}
+
+/* Runs one seed: true if it went as it should. */
+static bool run_seed(struct arguments *arguments, struct rte_mempool *pool, struct sim_totals *sum)
+{
+    struct trace trace;
+    struct sim_totals totals;
+    bool good = sim_run(&arguments->options, pool, &trace, &totals);
+    uint64_t seed = arguments->options.seed;
+    add_totals(sum, &totals);
+    printf("seed %" PRIu64 ": hash %016" PRIx64 " events %" PRIu64 "%s\n", seed, trace.hash,
+           trace.events, good ? "" : " FAILED, commit " SIM_COMMIT);
+    if (arguments->replay) {
+        struct trace again;
+        sim_run(&arguments->options, pool, &again, &totals);
+        if (again.hash != trace.hash) {
+            printf("seed %" PRIu64 ": second hash %016" PRIx64 ": DIFFERS, commit " SIM_COMMIT "\n",
+                   seed, again.hash);
+            good = false;
+        }
+    }
+    fflush(stdout);
+    return good != arguments->broken;
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments arguments;
+    parse(&arguments, argc, argv);
+    struct rte_mempool *pool = start_dpdk();
+    struct sim_totals sum = {0};
+    uint64_t wrong = 0;
+    for (uint64_t seed = arguments.first; seed <= arguments.last; seed++) {
+        arguments.options.seed = seed;
+        wrong += !run_seed(&arguments, pool, &sum);
+    }
+    uint64_t count = arguments.last - arguments.first + 1;
+    printf("%" PRIu64 " of %" PRIu64 " seeds %s\n", count - wrong, count,
+           arguments.broken ? "were caught" : "clean");
+    print_totals(&sum);
+    rte_mempool_free(pool);
+    rte_eal_cleanup();
+    return wrong ? EXIT_FAILURE : EXIT_SUCCESS;
+}

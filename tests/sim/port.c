@@ -1,0 +1,153 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/port.h"
+
+#include "tests/sim/host.h"
+#include "tests/sim/link.h"
+
+#include <stdio.h>
+
+#define WIRE_PS_PER_BYTE 80u        /* 100 Gbit/s */
+#define WIRE_QUEUE_NS    (4 * USEC) /* of packets that the transmitter takes ahead */
+#define WIRE_FRAMING     24u        /* bytes of preamble, checksum and gap beside each frame */
+#define BURST_COST_NS    20u        /* modelled: a look at the port */
+#define PACKET_COST_NS   50u        /* modelled: one packet in or out */
+#define MAC_FIRST        0x02       /* a locally administered address */
+
+static uint16_t rx_burst(struct port *port, struct rte_mbuf **packets, uint16_t max, uint64_t now)
+{
+    struct sim_port *self = (struct sim_port *)port;
+    (void)now;
+    uint16_t count = 0;
+    while (count < max && !sim_port_empty(self))
+        packets[count++] = self->ring[self->tail++ % SIM_PORT_RING];
+    host_charge(self->host, BURST_COST_NS + count * PACKET_COST_NS);
+    return count;
+}
+
+static uint16_t tx_room(struct port *port)
+{
+    struct sim_port *self = (struct sim_port *)port;
+    uint64_t now = host_now(self->host);
+    return self->wire_free < now + WIRE_QUEUE_NS ? PORT_BURST : 0;
+}
+
+/* The host that a frame is for, or SIM_NOBODY. */
+static uint32_t destination(const struct sim *sim, const struct rte_mbuf *packet)
+{
+    const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(packet, const struct rte_ether_hdr *);
+    for (uint32_t i = 0; i < sim->host_count; i++) {
+        struct rte_ether_addr mac;
+        sim_port_mac(&mac, i);
+        if (rte_is_same_ether_addr(&mac, &ether->dst_addr))
+            return i;
+    }
+    return SIM_NOBODY;
+}
+
+static void transmit(struct sim_port *self, struct rte_mbuf *packet)
+{
+    struct sim *sim = self->host->sim;
+    uint32_t bytes = rte_pktmbuf_pkt_len(packet);
+    uint64_t now = host_now(self->host);
+    uint32_t to = destination(sim, packet);
+    if (bytes > sim->mtu + sizeof(struct rte_ether_hdr) + sizeof(struct rte_vlan_hdr))
+        sim_violation(sim, "host %u sends %u bytes over a port of MTU %u", self->host->index, bytes,
+                      sim->mtu);
+    if (self->wire_free < now)
+        self->wire_free = now;
+    self->wire_free += (uint64_t)(bytes + WIRE_FRAMING) * WIRE_PS_PER_BYTE / 1000;
+    struct rte_mbuf *copy =
+        to == SIM_NOBODY ? NULL : rte_pktmbuf_copy(packet, sim->pool, 0, UINT32_MAX);
+    rte_pktmbuf_free(packet);
+    /* Without memory the wire loses it. */
+    if (copy)
+        link_send(sim->links[self->host->index][to], copy, self->wire_free);
+}
+
+static uint16_t tx_burst(struct port *port, struct rte_mbuf **packets, uint16_t count, uint64_t now)
+{
+    struct sim_port *self = (struct sim_port *)port;
+    (void)now;
+    uint16_t sent = 0;
+    while (sent < count && tx_room(port) > 0) {
+        transmit(self, packets[sent++]);
+        host_charge(self->host, PACKET_COST_NS);
+    }
+    return sent;
+}
+
+static uint64_t deadline(struct port *port)
+{
+    (void)port;
+    return UINT64_MAX;
+}
+
+static int arm(struct port *port)
+{
+    struct sim_port *self = (struct sim_port *)port;
+    self->armed = true;
+    return sim_port_empty(self) ? 0 : 1;
+}
+
+static void disarm(struct port *port)
+{
+    ((struct sim_port *)port)->armed = false;
+}
+
+static void destroy(struct port *port)
+{
+    /* Embedded in the host, which ends it with sim_port_fini. */
+    (void)port;
+}
+
+static const struct port_ops sim_port_ops = {
+    .driver = "sim",
+    .rx_burst = rx_burst,
+    .tx_burst = tx_burst,
+    .tx_room = tx_room,
+    .deadline = deadline,
+    .arm = arm,
+    .disarm = disarm,
+    .destroy = destroy,
+};
+
+void sim_port_mac(struct rte_ether_addr *mac, uint32_t index)
+{
+    *mac = (struct rte_ether_addr){{MAC_FIRST, 0, 0, 0, (uint8_t)(index >> 8), (uint8_t)index}};
+}
+
+void sim_port_init(struct sim_port *port, struct host *host, uint32_t index)
+{
+    *port = (struct sim_port){
+        .host = host,
+        .port = {.ops = &sim_port_ops,
+                 .mtu = host->sim->mtu,
+                 .wake_fd = -1,
+                 .pool = host->sim->pool},
+    };
+    snprintf(port->port.name, sizeof(port->port.name), "sim%u", index);
+    sim_port_mac(&port->port.mac, index);
+}
+
+void sim_port_fini(struct sim_port *port)
+{
+    while (!sim_port_empty(port))
+        rte_pktmbuf_free(port->ring[port->tail++ % SIM_PORT_RING]);
+}
+
+bool sim_port_empty(const struct sim_port *port)
+{
+    return port->head == port->tail;
+}
+
+bool sim_port_receive(struct sim_port *port, struct rte_mbuf *packet)
+{
+    if (port->head - port->tail == SIM_PORT_RING) {
+        port->overflowed++;
+        rte_pktmbuf_free(packet);
+        return false;
+    }
+    port->ring[port->head++ % SIM_PORT_RING] = packet;
+    return port->armed;
+}

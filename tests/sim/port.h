@@ -1,0 +1,40 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A host's port in the simulation: a receive ring of bounded length, a transmitter of a certain
+ * speed, and a receive interrupt that needs no descriptor.
+ *
+ * Packets that are sent are copied to single-segment buffers, as a wire would: the sender may
+ * change what it handed over, and what is on the wire stays.
+ *
+ * Ownership: embedded in the host. Threads: one.
+ */
+#ifndef TESTS_SIM_PORT_H
+#define TESTS_SIM_PORT_H
+
+#include "engines/port.h"
+#include "tests/sim/sim.h"
+
+#define SIM_PORT_RING 1024u /* packets received and not taken; a power of two */
+
+struct host;
+
+struct sim_port {
+    struct port port;
+    struct host *host;
+    struct rte_mbuf *ring[SIM_PORT_RING];
+    uint32_t head, tail;
+    uint64_t wire_free; /* when the transmitter will have sent all it was given */
+    uint64_t overflowed;
+    bool armed;
+};
+
+void sim_port_init(struct sim_port *port, struct host *host, uint32_t index);
+void sim_port_fini(struct sim_port *port);
+/* A packet arrives: true if it is an interrupt. */
+bool sim_port_receive(struct sim_port *port, struct rte_mbuf *packet);
+bool sim_port_empty(const struct sim_port *port);
+/* The link-layer address of a host's port. */
+void sim_port_mac(struct rte_ether_addr *mac, uint32_t index);
+
+#endif

@@ -1,0 +1,213 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/sim.h"
+
+#include "tests/sim/app.h"
+#include "tests/sim/checker.h"
+#include "tests/sim/fault.h"
+#include "tests/sim/host.h"
+#include "tests/sim/link.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define HOSTS_LEAST     3u
+#define HOSTS_SPREAD    3u /* 3 to 5 */
+#define APPS_PER_HOST   2u /* at most */
+#define HEAP_BYTES      (8ull << 20)
+#define LARGE_MAX       (768u << 10) /* bytes of a large message in an ordinary run */
+#define HUGE_PPM        30000u       /* of runs: with one message of the largest size */
+#define HUGE_HEAP_BYTES (200ull << 20)
+#define HUGE_OPERATIONS 1500u /* after so many it is sent */
+#define WORK_NS_MAX     (300 * SEC)
+#define SETTLE_NS_MAX   (120 * SEC) /* of virtual time to finish in, once healed */
+#define SETTLE_STEP_NS  MSEC
+#define QUIET_NS        (20 * MSEC) /* for the last packets to arrive */
+
+static const uint16_t mtus[] = {1280, 1500, 1500, 3498, 5000};
+
+void *sim_zalloc(size_t bytes)
+{
+    void *memory = NULL;
+    if (posix_memalign(&memory, 64, bytes))
+        abort();
+    return __builtin_memset(memory, 0, bytes);
+}
+
+void sim_violation(struct sim *sim, const char *format, ...)
+{
+    if (sim->failed)
+        return;
+    sim->failed = true;
+    va_list list;
+    va_start(list, format);
+    printf("seed %" PRIu64 ": VIOLATION at %.3f us: ", sim->options.seed,
+           (double)sim->events.now / USEC);
+    vprintf(format, list);
+    printf("\n");
+    va_end(list);
+}
+
+static void plan(struct sim *sim)
+{
+    struct rng *rng = &sim->plan;
+    rng_init_u64(rng, sim->options.seed, SIM_STREAM_PLAN);
+    sim->mtu = mtus[rng_below(rng, sizeof(mtus) / sizeof(mtus[0]))];
+    sim->host_count = HOSTS_LEAST + (uint32_t)rng_below(rng, HOSTS_SPREAD);
+    if (sim->options.hosts)
+        sim->host_count = sim->options.hosts;
+    uint32_t faults = fault_draw(rng);
+    if (!sim->options.faults)
+        sim->options.faults = faults;
+    bool huge = rng_chance(rng, HUGE_PPM);
+    sim->heap_bytes = huge ? HUGE_HEAP_BYTES : HEAP_BYTES;
+    sim->large_max = LARGE_MAX;
+    sim->huge_left = huge;
+    sim->app_count = 0;
+    sim->apps = sim_zalloc(sim->host_count * APPS_PER_HOST * sizeof(sim->apps[0]));
+}
+
+static void build(struct sim *sim)
+{
+    sim->checker = checker_create(sim);
+    sim->fault = fault_create(sim);
+    for (uint32_t i = 0; i < sim->host_count; i++)
+        sim->hosts[i] = host_create(sim, i);
+    for (uint32_t i = 0; i < sim->host_count; i++) {
+        uint32_t count = 1 + (uint32_t)rng_below(&sim->plan, APPS_PER_HOST);
+        for (uint32_t j = 0; j < count; j++, sim->app_count++)
+            sim->apps[sim->app_count] = app_create(sim, sim->app_count, i);
+    }
+}
+
+/* Lets time pass until `done` is true, at most `limit` ns. False if it never was. */
+static bool run_until(struct sim *sim, bool (*done)(const struct sim *sim), uint64_t limit)
+{
+    uint64_t end = sim->events.now + limit;
+    while (!sim->failed && !done(sim)) {
+        if (sim->events.now >= end)
+            return false;
+        uint64_t until = sim->events.now + SETTLE_STEP_NS;
+        while (!sim->failed && events_step(&sim->events, until))
+            ;
+        sim->events.now = until;
+    }
+    return true;
+}
+
+static bool work_done(const struct sim *sim)
+{
+    return sim->totals.accepted >= sim->options.operations;
+}
+
+static bool all_finished(const struct sim *sim)
+{
+    for (uint32_t i = 0; i < sim->app_count; i++)
+        if (!sim->apps[i]->alive || sim->apps[i]->outstanding > 0)
+            return false;
+    return true;
+}
+
+static bool all_rested(const struct sim *sim)
+{
+    for (uint32_t i = 0; i < sim->app_count; i++)
+        if (!app_rested(sim->apps[i]))
+            return false;
+    return true;
+}
+
+static bool never(const struct sim *sim)
+{
+    (void)sim;
+    return false;
+}
+
+static void blame_liveness(struct sim *sim, const char *part)
+{
+    for (uint32_t i = 0; i < sim->app_count; i++)
+        app_print(sim->apps[i]);
+    checker_print(sim->checker);
+    const struct operation *first = NULL;
+    uint32_t count = checker_outstanding(sim->checker, &first);
+    if (count > 0)
+        sim_violation(sim,
+                      "%s: %u operations do not finish, first number %" PRIu64 " (command %u of"
+                      " app %u, stream %u, %zu bytes, since %.3f us)",
+                      part, count, (uint64_t)(first->tag - LEDGER_TAG), first->op,
+                      first->app->index, first->stream, first->length,
+                      (double)first->accepted_at / USEC);
+    else
+        sim_violation(sim, "%s: applications do not come to an end", part);
+}
+
+static void check_conservation(struct sim *sim)
+{
+    for (uint32_t i = 0; i < sim->app_count; i++)
+        if (!app_heap_whole(sim->apps[i]))
+            sim_violation(sim, "app %u: part of its heap is lost", i);
+}
+
+static void work(struct sim *sim)
+{
+    if (!run_until(sim, work_done, WORK_NS_MAX))
+        blame_liveness(sim, "work");
+    if (sim->failed)
+        return;
+    TRACE(sim, SIM_NOBODY, "heal", sim->totals.accepted, 0, 0);
+    sim->healed = true;
+    fault_heal(sim->fault);
+    if (!run_until(sim, all_finished, SETTLE_NS_MAX))
+        blame_liveness(sim, "healed");
+    if (sim->failed)
+        return;
+    TRACE(sim, SIM_NOBODY, "rest", sim->totals.accepted, 0, 0);
+    for (uint32_t i = 0; i < sim->app_count; i++)
+        app_rest(sim->apps[i]);
+    if (!run_until(sim, all_rested, SETTLE_NS_MAX))
+        blame_liveness(sim, "resting");
+    if (sim->failed)
+        return;
+    checker_final(sim->checker);
+    check_conservation(sim);
+}
+
+static void tear_down(struct sim *sim)
+{
+    for (uint32_t i = 0; i < sim->app_count; i++)
+        app_destroy(sim->apps[i]);
+    free(sim->apps);
+    sim->app_count = 0;
+    if (!sim->failed)
+        run_until(sim, never, QUIET_NS);
+    sim->totals.virtual_ns = sim->events.now;
+    for (uint32_t i = 0; i < sim->host_count; i++)
+        host_destroy(sim->hosts[i]);
+    for (uint32_t from = 0; from < sim->host_count; from++)
+        for (uint32_t to = 0; to < sim->host_count; to++)
+            link_destroy(sim->links[from][to]);
+    fault_destroy(sim->fault);
+    checker_destroy(sim->checker);
+    events_fini(&sim->events);
+}
+
+bool sim_run(const struct sim_options *options, struct rte_mempool *pool, struct trace *trace,
+             struct sim_totals *totals)
+{
+    static struct sim sim;
+    sim = (struct sim){.options = *options, .pool = pool};
+    uint32_t full = rte_mempool_avail_count(pool);
+    events_init(&sim.events);
+    trace_init(&sim.trace, options->verbose);
+    plan(&sim);
+    build(&sim);
+    work(&sim);
+    tear_down(&sim);
+    uint32_t left = rte_mempool_avail_count(pool);
+    if (left != full)
+        sim_violation(&sim, "%u packet buffers are lost", full - left);
+    *trace = sim.trace;
+    *totals = sim.totals;
+    return !sim.failed;
+}

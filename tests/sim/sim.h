@@ -1,0 +1,104 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A simulation: hosts with real engines, applications on the real library, links with real
+ * impairment, in one thread, in virtual time, from one seed.
+ *
+ * A run has three parts. Work: applications do operations while faults strike. Heal: faults stop,
+ * and everything accepted must finish. Rest: connections are closed, applications leave, and
+ * everything borrowed must be back.
+ *
+ * Ownership: the simulation owns all that is named here. Threads: one.
+ */
+#ifndef TESTS_SIM_SIM_H
+#define TESTS_SIM_SIM_H
+
+#include "engines/rng.h"
+#include "tests/sim/event.h"
+#include "tests/sim/trace.h"
+
+#include <rte_mempool.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SIM_HOSTS_MAX 16u
+#define SIM_NOBODY    UINT32_MAX /* host of events that concern none */
+
+#define USEC 1000ull
+#define MSEC (1000 * USEC)
+#define SEC  (1000 * MSEC)
+
+/* Streams of randomness: what one part draws does not change what another gets. */
+enum sim_stream {
+    SIM_STREAM_PLAN = 1,
+    SIM_STREAM_FAULTS,
+    SIM_STREAM_LINKS = 1000,
+    SIM_STREAM_HOSTS = 2000,
+    SIM_STREAM_APPS = 3000,
+};
+
+struct sim_options {
+    uint64_t seed;
+    uint32_t hosts;      /* 0: by seed, 3 to 5 */
+    uint32_t operations; /* in all */
+    uint32_t faults;     /* set of 1 << enum fault_kind; 0: by seed */
+    uint32_t loss_ppm;   /* highest loss of a link */
+    bool verbose;
+};
+
+struct sim_totals {
+    uint64_t accepted; /* operations */
+    uint64_t succeeded;
+    uint64_t failed;  /* with a reason */
+    uint64_t dropped; /* with the application that asked */
+    uint64_t messages, message_bytes;
+    uint64_t reads, writes, one_sided_bytes;
+    uint64_t connections;
+    uint64_t faults; /* that struck, beside what links do all the time */
+    uint64_t packets, lost, duplicated, reordered, corrupted;
+    uint64_t retransmissions;
+    uint64_t reloads, kills;
+    uint64_t virtual_ns;
+};
+
+struct app;
+struct checker;
+struct fault;
+struct host;
+struct link;
+
+struct sim {
+    struct sim_options options;
+    struct events events;
+    struct trace trace;
+    struct sim_totals totals;
+    struct rte_mempool *pool; /* packets of all hosts */
+    struct rng plan;          /* what the run is like */
+    uint16_t mtu;             /* bytes of an IP packet, on all links */
+    uint64_t heap_bytes;      /* of each application */
+    uint32_t large_max;       /* bytes of the largest messages */
+    uint32_t huge_left;       /* messages of SADDLE_MESSAGE_MAX still to be sent */
+    uint32_t host_count;
+    struct host *hosts[SIM_HOSTS_MAX];
+    struct link *links[SIM_HOSTS_MAX][SIM_HOSTS_MAX]; /* from, to */
+    uint32_t app_count;
+    struct app **apps;
+    struct checker *checker;
+    struct fault *fault;
+    bool apart[SIM_HOSTS_MAX][SIM_HOSTS_MAX]; /* were, once, longer than a peer is waited for */
+    bool healed;                              /* no more faults */
+    bool failed; /* a checker has found something; the rest of the run is skipped */
+};
+
+/* Runs one seed; `pool` is full before and after. Returns true if all checkers were content. The
+ * trace hash and what went on are in *trace and *totals. */
+bool sim_run(const struct sim_options *options, struct rte_mempool *pool, struct trace *trace,
+             struct sim_totals *totals);
+
+/* A checker's verdict: prints it, with seed and time, and ends the run. */
+void sim_violation(struct sim *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Memory or the end. */
+void *sim_zalloc(size_t bytes);
+
+#endif

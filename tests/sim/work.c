@@ -1,0 +1,343 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/work.h"
+
+#include "tests/sim/checker.h"
+#include "tests/sim/pattern.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define STEP_MAX      8u     /* operations begun in one look */
+#define HEAP_SHARE    2u     /* of the heap, for buffers of its own operations: half */
+#define DEADLINE_PPM  50000u /* of operations */
+#define DEADLINE_NS   (20 * MSEC)
+#define ARENA_PPM     500000u /* of short messages that lie in the arena all the same */
+#define PRIVATE_BYTES 65536u  /* of the largest read */
+#define EAGER_SMALL   1400u
+
+/* One in so many, of what is done: summed up in work_one. */
+enum share {
+    SHARE_SEND = 620,
+    SHARE_READ = 150,
+    SHARE_WRITE = 150,
+    SHARE_POST = 20,
+    SHARE_REGION = 15,
+    SHARE_CLOSE = 6,
+    SHARE_WRONG = 30,
+    SHARE_ALL = SHARE_SEND + SHARE_READ + SHARE_WRITE + SHARE_POST + SHARE_REGION + SHARE_CLOSE +
+                SHARE_WRONG,
+};
+
+static struct operation *begin(struct app *app, uint8_t op, struct connection_end *end)
+{
+    struct operation *operation = ledger_begin(&app->sim->checker->ledger, app, op, end);
+    operation->slot = REGION_SLOT_NONE;
+    return operation;
+}
+
+/* A buffer in the arena for the operation, within the share of the heap. */
+static bool take_buffer(struct app *app, struct operation *operation, size_t bytes)
+{
+    operation->length = bytes;
+    if (app->lent + bytes <= app->heap_bytes / HEAP_SHARE)
+        operation->buffer = saddle_alloc(app->session, bytes);
+    if (!operation->buffer)
+        ledger_cancel(&app->sim->checker->ledger, operation);
+    return operation->buffer != NULL;
+}
+
+static uint64_t draw_deadline(struct app *app)
+{
+    return rng_chance(&app->rng, DEADLINE_PPM) ? 1 + rng_below(&app->rng, DEADLINE_NS) : 0;
+}
+
+/* ---- Connections ---- */
+
+static bool call(struct app *app)
+{
+    struct sim *sim = app->sim;
+    uint32_t other = (uint32_t)rng_below(&app->rng, sim->app_count);
+    struct app *callee = sim->apps[other];
+    if (callee->host == app->host || app->end_count >= APP_ENDS_MAX / 2)
+        return false;
+    struct ledger *ledger = &sim->checker->ledger;
+    struct connection_end *end = ledger_end(ledger, app, 0);
+    ledger_connection(ledger, end, callee, callee->host);
+    end->channel = (uint32_t)rng_below(&app->rng, app->channels);
+    struct operation *operation = begin(app, SADDLE_CMD_CONNECT, end);
+    operation->excused = !callee->listener;
+    end->tag = operation->tag;
+    struct saddle_op op = app_op(operation);
+
+    char host[32];
+    char service[16];
+    static const char *const forms[] = {"host%u", "host%u-v6", "10.0.0.%u", "fd00::%x"};
+    uint32_t form = (uint32_t)rng_below(&app->rng, 4);
+    /* Numeric addresses count from 1. */
+    snprintf(host, sizeof(host), forms[form], callee->host + (form >= 2));
+    snprintf(service, sizeof(service), "app%u", callee->index);
+    int result = saddle_connect(app_channel(app, end->channel), host, service, &op);
+    if (!app_submit(app, operation, result)) {
+        end->state = END_GONE;
+        return false;
+    }
+    app->calls++;
+    app->ends[app->end_count++] = end;
+    return true;
+}
+
+bool work_hello(struct app *app, struct connection_end *end)
+{
+    struct operation *operation = begin(app, SADDLE_CMD_SEND, end);
+    uint8_t bytes[LEDGER_HELLO_BYTES];
+    operation->hello = true;
+    operation->length = sizeof(bytes);
+    ledger_message(operation, bytes);
+    struct saddle_op op = app_op(operation);
+    int result =
+        saddle_send(app_channel(app, end->channel), end->handle, bytes, sizeof(bytes), &op);
+    if (!app_submit(app, operation, result))
+        return false;
+    ledger_sent(operation);
+    return true;
+}
+
+static struct connection_end *pick_end(struct app *app)
+{
+    struct connection_end *ready[APP_ENDS_MAX];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < app->end_count; i++) {
+        struct connection_end *end = app->ends[i];
+        if (end->state == END_READY && !end->hello_due && !end->close_due)
+            ready[count++] = end;
+    }
+    return count ? ready[rng_below(&app->rng, count)] : NULL;
+}
+
+/* ---- Messages ---- */
+
+static size_t draw_size(struct app *app)
+{
+    struct rng *rng = &app->rng;
+    uint64_t dice = rng_below(rng, 1000);
+    if (dice < 400)
+        return 1 + rng_below(rng, SADDLE_INLINE_BYTES);
+    if (dice < 680)
+        return 1 + rng_below(rng, EAGER_SMALL);
+    if (dice < 930)
+        return 1 + rng_below(rng, SADDLE_EAGER_MAX);
+    if (dice < 985)
+        return SADDLE_EAGER_MAX - 2 + rng_below(rng, app->sim->large_max / 8);
+    if (app->sim->huge_left > 0 && app->lent == 0) {
+        app->sim->huge_left--;
+        return SADDLE_MESSAGE_MAX;
+    }
+    return 1 + rng_below(rng, app->sim->large_max);
+}
+
+static bool send(struct app *app, struct connection_end *end)
+{
+    size_t length = draw_size(app);
+    struct operation *operation = begin(app, SADDLE_CMD_SEND, end);
+    operation->stream = (uint16_t)rng_below(&app->rng, LEDGER_STREAMS);
+    operation->length = length;
+    if (length <= SADDLE_EAGER_MAX)
+        operation->timeout = draw_deadline(app);
+    uint8_t small[SADDLE_INLINE_BYTES];
+    void *bytes = small;
+    if (length > sizeof(small) || rng_chance(&app->rng, ARENA_PPM)) {
+        if (!take_buffer(app, operation, length))
+            return false;
+        bytes = operation->buffer;
+    }
+    ledger_message(operation, bytes);
+    struct saddle_op op = app_op(operation);
+    int result = saddle_send(app_channel(app, end->channel), end->handle, bytes, length, &op);
+    if (!app_submit(app, operation, result))
+        return false;
+    ledger_sent(operation);
+    return true;
+}
+
+/* A buffer that no message has asked for yet. */
+static bool post_ahead(struct app *app, struct connection_end *end)
+{
+    size_t bytes = SADDLE_EAGER_MAX + 1 + rng_below(&app->rng, app->sim->large_max / 16);
+    struct operation *operation = begin(app, SADDLE_CMD_POST_RECV, end);
+    operation->timeout = 1 + rng_below(&app->rng, DEADLINE_NS);
+    end->hasty = true;
+    if (!take_buffer(app, operation, bytes))
+        return false;
+    struct saddle_op op = app_op(operation);
+    int result = saddle_post_recv(app_channel(app, end->channel), end->handle, operation->buffer,
+                                  bytes, &op);
+    return app_submit(app, operation, result);
+}
+
+/* ---- One-sided operations ---- */
+
+static struct region *pick_region(struct connection_end *end, bool writable)
+{
+    struct connection_end *other = ledger_other(end);
+    if (!other || !other->app->alive || other->life != other->app->life)
+        return NULL;
+    /* The newest that was exposed, whatever has become of it since. */
+    for (struct region *region = other->app->regions; region; region = region->next)
+        if ((region->shadow != NULL) == writable && region->key)
+            return region;
+    return NULL;
+}
+
+static bool submit_read(struct app *app, struct operation *operation, saddle_key key)
+{
+    struct connection_end *end = operation->end;
+    struct saddle_op op = app_op(operation);
+    return app_submit(app, operation,
+                      saddle_read(app_channel(app, end->channel), end->handle, key,
+                                  operation->offset, operation->buffer, operation->length, &op));
+}
+
+static bool read(struct app *app, struct connection_end *end)
+{
+    struct region *region = pick_region(end, false);
+    if (!region)
+        return false;
+    struct operation *operation = begin(app, SADDLE_CMD_READ, end);
+    operation->region = region;
+    operation->timeout = draw_deadline(app);
+    uint32_t most = rng_chance(&app->rng, ARENA_PPM) ? EAGER_SMALL : PRIVATE_BYTES;
+    size_t length = 1 + rng_below(&app->rng, most);
+    if (region->length < length)
+        length = region->length;
+    operation->offset = rng_below(&app->rng, region->length - length + 1);
+    if (region->state == REGION_REVOKED)
+        operation->must = -EACCES;
+    return take_buffer(app, operation, length) && submit_read(app, operation, region->key);
+}
+
+static bool submit_write(struct app *app, struct operation *operation, saddle_key key)
+{
+    struct connection_end *end = operation->end;
+    struct saddle_op op = app_op(operation);
+    return app_submit(app, operation,
+                      saddle_write(app_channel(app, end->channel), end->handle, key,
+                                   operation->offset, operation->buffer, operation->length, &op));
+}
+
+static bool write(struct app *app, struct connection_end *end)
+{
+    struct region *region = pick_region(end, true);
+    if (!region || region->state != REGION_EXPOSED)
+        return false;
+    struct operation *operation = begin(app, SADDLE_CMD_WRITE, end);
+    operation->region = region;
+    operation->timeout = draw_deadline(app);
+    uint32_t most = rng_chance(&app->rng, ARENA_PPM) ? EAGER_SMALL : REGION_SLOT_BYTES;
+    size_t length = 1 + rng_below(&app->rng, most);
+    if (!take_buffer(app, operation, length))
+        return false;
+    pattern_fill(operation->tag, 0, operation->buffer, length);
+    uint32_t slot = region_take(region);
+    if (slot == REGION_SLOT_NONE) {
+        saddle_free(app->session, operation->buffer);
+        ledger_cancel(&app->sim->checker->ledger, operation);
+        return false;
+    }
+    operation->slot = slot;
+    operation->offset =
+        (uint64_t)slot * REGION_SLOT_BYTES + rng_below(&app->rng, REGION_SLOT_BYTES - length + 1);
+    if (submit_write(app, operation, region->key))
+        return true;
+    region->slots[slot] = SLOT_USABLE;
+    return false;
+}
+
+/* ---- Wrong things ---- */
+
+static bool wrong_call(struct app *app)
+{
+    struct sim *sim = app->sim;
+    uint32_t host = (uint32_t)rng_below(&app->rng, sim->host_count);
+    if (host == app->host || app->end_count >= APP_ENDS_MAX / 2)
+        return false;
+    struct ledger *ledger = &sim->checker->ledger;
+    struct connection_end *end = ledger_end(ledger, app, 0);
+    ledger_connection(ledger, end, NULL, host);
+    struct operation *operation = begin(app, SADDLE_CMD_CONNECT, end);
+    char name[32];
+    bool nowhere = rng_chance(&app->rng, ARENA_PPM);
+    snprintf(name, sizeof(name), nowhere ? "10.9.9.%u" : "host%u", host);
+    operation->must = nowhere ? -EHOSTUNREACH : -ECONNREFUSED;
+    struct saddle_op op = app_op(operation);
+    if (!app_submit(app, operation, saddle_connect(app_channel(app, 0), name, "nobody", &op)))
+        return false;
+    app->calls++;
+    app->ends[app->end_count++] = end;
+    return true;
+}
+
+static bool wrong_access(struct app *app, struct connection_end *end)
+{
+    struct region *region = pick_region(end, false);
+    if (!region || region->state != REGION_EXPOSED)
+        return false;
+    bool reading = rng_chance(&app->rng, ARENA_PPM);
+    struct operation *operation = begin(app, reading ? SADDLE_CMD_READ : SADDLE_CMD_WRITE, end);
+    operation->region = region;
+    operation->must = -EACCES;
+    size_t length = 1 + rng_below(&app->rng, PRIVATE_BYTES);
+    if (!take_buffer(app, operation, length))
+        return false;
+    saddle_key key = region->key;
+    if (reading && rng_chance(&app->rng, ARENA_PPM)) {
+        key ^= 1ull << rng_below(&app->rng, 64);
+    } else if (reading) {
+        operation->offset = region->length - length + 1 + rng_below(&app->rng, 1u << 20);
+        operation->must = -ERANGE;
+    }
+    return reading ? submit_read(app, operation, key) : submit_write(app, operation, key);
+}
+
+static bool renew_region(struct app *app)
+{
+    for (struct region *region = app->regions; region; region = region->next)
+        if (!region->shadow && region->state == REGION_EXPOSED)
+            return app_revoke(app, region) && app_expose(app, region->length, false);
+    return false;
+}
+
+/* ---- All of it ---- */
+
+static bool work_one(struct app *app)
+{
+    if (app->calls < app->callees && call(app))
+        return true;
+    struct connection_end *end = pick_end(app);
+    if (!end)
+        return false;
+    uint64_t dice = rng_below(&app->rng, SHARE_ALL);
+    if (dice < SHARE_SEND)
+        return send(app, end);
+    if ((dice -= SHARE_SEND) < SHARE_READ)
+        return read(app, end);
+    if ((dice -= SHARE_READ) < SHARE_WRITE)
+        return write(app, end);
+    if ((dice -= SHARE_WRITE) < SHARE_POST)
+        return post_ahead(app, end);
+    if ((dice -= SHARE_POST) < SHARE_REGION)
+        return renew_region(app);
+    if ((dice -= SHARE_REGION) < SHARE_CLOSE) {
+        app_close(app, end);
+        return true;
+    }
+    return rng_chance(&app->rng, ARENA_PPM) ? wrong_call(app) : wrong_access(app, end);
+}
+
+void work_step(struct app *app)
+{
+    const struct sim *sim = app->sim;
+    for (uint32_t i = 0; i < STEP_MAX && app->outstanding < app->depth; i++)
+        if (sim->totals.accepted < sim->options.operations)
+            work_one(app);
+}
