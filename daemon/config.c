@@ -114,7 +114,7 @@ static const struct schema_field engine_fields[] = {
     TEXT(config_engine, port, SCHEMA_NAME, ETHDEV_NAME_MAX, NULL),
     NESTED(config_engine, addresses, SCHEMA_TEXTS, TRANSPORT_ADDRESSES_MAX, NULL),
     NESTED(config_engine, peers, SCHEMA_MAPPINGS, TRANSPORT_PEERS_MAX, &peer_schema),
-    NUMBER(config_engine, udp_port, UNITS_COUNT, 1, UINT16_MAX, "4791"),
+    NUMBER(config_engine, udp_port, UNITS_COUNT, 1, UINT16_MAX, "50707"),
     NUMBER(config_engine, vlan, UNITS_COUNT, 0, VLAN_MAX, "0"),
     NUMBER(config_engine, dscp, UNITS_COUNT, 0, DSCP_MAX, "0"),
     NUMBER(config_engine, window, UNITS_COUNT, WINDOW_MIN, WINDOW_MAX, "256"),

@@ -27,7 +27,7 @@
 
 #define WIRE_VERSION_MIN 1u
 #define WIRE_VERSION_MAX 1u
-#define WIRE_UDP_PORT    4791u /* default; the configuration may choose another */
+#define WIRE_UDP_PORT    50707u /* default: a dynamic port (RFC 6335), which no NIC claims */
 
 #define WIRE_FLOW_BYTES    24u
 #define WIRE_OP_BYTES      24u

@@ -41,7 +41,7 @@ START_TEST(test_defaults)
     ck_assert_uint_eq(config.ports.count, 2);
     ck_assert_uint_eq(config_port(&config, 1)->mtu, 1500);
     ck_assert_uint_eq(config_port(&config, 1)->impair.loss, 0);
-    ck_assert_uint_eq(config_engine(&config, 0)->udp_port, 4791);
+    ck_assert_uint_eq(config_engine(&config, 0)->udp_port, 50707);
     ck_assert_uint_eq(config_engine(&config, 0)->dead_after, 5000000000u);
     /* One group for all engines. */
     ck_assert_uint_eq(config.groups.count, 1);
