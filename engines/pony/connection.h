@@ -79,7 +79,7 @@ struct connection {
     uint32_t close_answers; /* what the peer's CLOSE counted */
     uint32_t told;          /* offers without a buffer that the application was told of */
     uint32_t unanswered; /* messages accepted from the application and not answered by the peer */
-    uint32_t issued_count, served_count;
+    uint16_t issued_count, served_count;
     int32_t error; /* why it ended: status of CLOSED, or reason of CLOSE */
     uint16_t generation;
     uint16_t stream_count;
