@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FLOOD 1000u /* messages of each side */
+
 static struct rig *rig;
 static struct app *server, *client;
 static uint32_t incoming, outgoing;
@@ -562,6 +564,61 @@ START_TEST(damage_fails_operations_and_nothing_else)
 }
 END_TEST
 
+/* Sends as long as the queue takes more, as far as `limit` allows; gives slots back first. */
+static void flood(struct app *app, uint32_t handle, uint32_t *sent, uint32_t limit,
+                  uint32_t *released)
+{
+    uint32_t done = 0;
+
+    for (uint32_t i = 0; i < app->event_count; i++)
+        done += app->events[i].type == SADDLE_EVT_DONE && app->events[i].tag >= 5000;
+    for (; *released < app->event_count; (*released)++) {
+        const struct saddle_event *event = &app->events[*released];
+        const struct saddle_command release = {.op = SADDLE_CMD_RELEASE, .slot = event->slot};
+        if ((event->flags & SADDLE_ENTRY_SLOT) && !app_submit(app, &release))
+            return;
+    }
+    while (*sent < FLOOD && *sent - done < limit) {
+        const struct saddle_command send = {
+            .op = SADDLE_CMD_SEND,
+            .handle = handle,
+            .buf = app->config.heap_offset,
+            .len = 1000,
+            .tag = 5000 + *sent,
+        };
+        if (!app_submit(app, &send))
+            return;
+        (*sent)++;
+    }
+}
+
+/* As the library does: no more operations at once than half of the completion queue holds. */
+START_TEST(two_floods_meet)
+{
+    uint32_t sent[2] = {0}, released[2] = {0};
+
+    server->keep = client->keep = true;
+    released[0] = server->event_count;
+    released[1] = client->event_count;
+    for (uint32_t i = 0; i < 20000 && (sent[0] < FLOOD || sent[1] < FLOOD); i++) {
+        flood(server, incoming, &sent[0], APP_ENTRIES / 2, &released[0]);
+        flood(client, outgoing, &sent[1], APP_ENTRIES / 2, &released[1]);
+        rig_step(rig);
+    }
+    ck_assert_uint_eq(sent[0], FLOOD);
+    ck_assert_uint_eq(sent[1], FLOOD);
+    for (uint32_t i = 0; i < 200; i++) {
+        flood(server, incoming, &sent[0], 0, &released[0]);
+        flood(client, outgoing, &sent[1], 0, &released[1]);
+        rig_step(rig);
+    }
+    for (uint32_t i = 0; i < FLOOD; i++) {
+        ck_assert_int_eq(app_done(server, 5000 + i)->status, 0);
+        ck_assert_int_eq(app_done(client, 5000 + i)->status, 0);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("upper");
@@ -592,6 +649,7 @@ int main(void)
     tcase_add_test(tcase, lazy_application_stalls_only_itself);
     tcase_add_test(tcase, more_connections_than_slots);
     tcase_add_test(tcase, damage_fails_operations_and_nothing_else);
+    tcase_add_test(tcase, two_floods_meet);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
