@@ -55,11 +55,25 @@ static struct slot *offer_for(struct connection *connection, uint32_t length)
     return best;
 }
 
+static bool offers_wait(const struct connection *connection)
+{
+    const struct list *node;
+
+    LIST_EACH(node, &connection->streams)
+    {
+        if (LIST_OF(node, struct stream, node)->unmatched > 0)
+            return true;
+    }
+    return false;
+}
+
 /* Gives posted buffers, in their order, to the offers that wait. */
 static void match(struct connection *connection)
 {
     struct list *node, *after;
 
+    if (!offers_wait(connection))
+        return;
     LIST_EACH_SAFE(node, after, &connection->posted)
     {
         struct operation *buffer = LIST_OF(node, struct operation, node);

@@ -284,6 +284,8 @@ static void load_connection(struct upper *upper, struct state_reader *reader)
         wrong(reader);
         return;
     }
+    if (state != CONNECTION_OPENING)
+        connection->say &= (uint8_t)~CONNECTION_SAY_OPEN;
     bind_connection(connection, reader, session, flow_number, service);
     if (!state_fits(connection))
         wrong(reader);
