@@ -137,14 +137,23 @@ static void finish_closing(struct connection *connection, int status)
     operation_finish(closing, status);
 }
 
+/* The peer's own CLOSE may be here, put off until all of its answers are: nothing will be waited for
+ * any more, so it is answered too. */
+static void say_close(struct connection *connection)
+{
+    connection->say |= CONNECTION_SAY_CLOSE;
+    if (connection->close_received)
+        connection->say |= CONNECTION_SAY_CLOSED;
+    connection_schedule(connection);
+}
+
 /* Goes through the handshake without the application. */
 static void close_alone(struct connection *connection, int error)
 {
     orphan(connection);
     connection->state = CONNECTION_CLOSING;
     connection->error = error;
-    connection->say |= CONNECTION_SAY_CLOSE;
-    connection_schedule(connection);
+    say_close(connection);
 }
 
 void connection_refuse(struct connection *connection, int error)
@@ -164,8 +173,7 @@ static void start_close(struct connection *connection)
     end_traffic(connection, false, -ECANCELED);
     connection->state = CONNECTION_CLOSING;
     connection->error = 0;
-    connection->say |= CONNECTION_SAY_CLOSE;
-    connection_schedule(connection);
+    say_close(connection);
 }
 
 static void peer_closed(struct connection *connection)
@@ -274,8 +282,7 @@ void connection_abort(struct connection *connection, int error)
     }
     die(connection, error);
     connection->close_wanted = true;
-    connection->say |= CONNECTION_SAY_CLOSE;
-    connection_schedule(connection);
+    say_close(connection);
 }
 
 /* A dead connection that the application has done with. */
