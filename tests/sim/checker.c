@@ -69,6 +69,16 @@ static bool lost_its_buffer(const struct operation *operation)
            other->hasty;
 }
 
+/* A caller gives up a host sooner than flows do, and partitions may meet each of its tries. */
+static bool was_cut_off(const struct checker *checker, const struct operation *operation,
+                        int status)
+{
+    if (status != -EHOSTUNREACH || operation->op != SADDLE_CMD_CONNECT)
+        return false;
+    uint32_t to = operation->end->connection->host;
+    return checker->sim->cut_end[operation->app->host][to] > operation->accepted_at;
+}
+
 static bool error_is_right(const struct checker *checker, const struct operation *operation,
                            int status)
 {
@@ -81,9 +91,11 @@ static bool error_is_right(const struct checker *checker, const struct operation
     if (status == -EACCES && operation->region && operation->region->state >= REGION_REVOKING)
         return operation->op == SADDLE_CMD_READ || operation->op == SADDLE_CMD_WRITE;
     if (operation->must)
-        return status == operation->must;
+        return status == operation->must || was_cut_off(checker, operation, status);
     if (status == -ETIMEDOUT)
         return operation->timeout > 0 || lost_its_buffer(operation);
+    if (was_cut_off(checker, operation, status))
+        return true;
     return status == -ECONNREFUSED && operation->op == SADDLE_CMD_CONNECT &&
            operation->end->connection->callee->refusing;
 }
@@ -141,6 +153,9 @@ void checker_done(struct checker *checker, struct operation *operation,
         accuse(checker, operation, "failed without a reason", event->status);
     if (event->status == 0 && operation->must && !operation->excused)
         accuse(checker, operation, "succeeded and must not", operation->must);
+    /* The other side may have thought otherwise of what the caller gave up. */
+    if (was_cut_off(checker, operation, event->status))
+        checker_apart(checker, operation->app->host, operation->end->connection->host);
     if (event->status == 0)
         checker->sim->totals.succeeded++;
     else
@@ -190,6 +205,19 @@ struct operation *checker_message(struct checker *checker, struct connection_end
         accuse(checker, operation, "delivered after it was reported as damaged", 0);
     sent->next = at + 1;
     return operation;
+}
+
+void checker_apart(struct checker *checker, uint32_t a, uint32_t b)
+{
+    struct ledger *ledger = &checker->ledger;
+    checker->sim->apart[a][b] = checker->sim->apart[b][a] = true;
+    for (uint32_t i = 0; i < ledger->connection_count; i++) {
+        struct ledger_connection *connection = ledger->connections[i];
+        uint32_t from = connection->ends[0]->app->host;
+        uint32_t to = connection->host;
+        if ((from == a && to == b) || (from == b && to == a))
+            connection->trouble |= TROUBLE_CUT;
+    }
 }
 
 void checker_killed(struct checker *checker, struct app *app)

@@ -31,6 +31,9 @@ void checker_done(struct checker *checker, struct operation *operation,
  * NULL after a violation. */
 struct operation *checker_message(struct checker *checker, struct connection_end *end,
                                   uint32_t stream, const void *bytes, size_t length);
+/* The two hosts are apart for longer than a peer is waited for: what they have to do with each
+ * other may fail from now on. */
+void checker_apart(struct checker *checker, uint32_t a, uint32_t b);
 /* The application is gone: what it had asked is dropped. */
 void checker_killed(struct checker *checker, struct app *app);
 /* Nothing is left to be done: everything accepted has ended, everything delivered is accounted. */

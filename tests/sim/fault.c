@@ -28,6 +28,8 @@
 #define CUT_LONG_NS       (300 * MSEC) /* longest of those */
 #define CUT_DEAD_PPM      2000u        /* of partitions: longer than a peer is waited for */
 #define CUT_DEAD_NS       (8 * SEC)
+#define CUTS_DEAD_MAX     1u          /* of those, so that not all hosts are apart for ever */
+#define STRIKES_MAX       2000u       /* the work is to be done in spite of them, not without end */
 #define CUT_TROUBLE_NS    (2 * SEC)   /* a flow may be given up after this */
 #define STALL_NS          (2 * MSEC)  /* longest of most stalls */
 #define STALL_LONG_NS     (50 * MSEC) /* longest of a few */
@@ -52,6 +54,7 @@ struct fault {
     struct sim *sim;
     struct rng rng;
     uint32_t kinds;
+    uint32_t dead_cuts;
     struct affliction cuts[SIM_HOSTS_MAX][SIM_HOSTS_MAX];
     struct affliction spikes[SIM_HOSTS_MAX];
     struct impair_config links[SIM_HOSTS_MAX][SIM_HOSTS_MAX];
@@ -124,20 +127,6 @@ static void end_cut(void *arg, uint64_t now)
     link_cut(sim->links[cut->from][cut->to], false);
 }
 
-/* Operations between the two may fail: they are apart for longer than a peer is waited for. */
-static void excuse(struct sim *sim, uint32_t a, uint32_t b)
-{
-    sim->apart[a][b] = sim->apart[b][a] = true;
-    struct ledger *ledger = &sim->checker->ledger;
-    for (uint32_t i = 0; i < ledger->connection_count; i++) {
-        struct ledger_connection *connection = ledger->connections[i];
-        uint32_t from = connection->ends[0]->app->host;
-        uint32_t to = connection->host;
-        if ((from == a && to == b) || (from == b && to == a))
-            connection->trouble |= TROUBLE_CUT;
-    }
-}
-
 static void cut_link(struct fault *fault, uint32_t from, uint32_t to, uint64_t lasts)
 {
     struct sim *sim = fault->sim;
@@ -147,9 +136,10 @@ static void cut_link(struct fault *fault, uint32_t from, uint32_t to, uint64_t l
         cut->begin = sim->events.now;
     if (sim->events.now + lasts > cut->end)
         cut->end = sim->events.now + lasts;
+    sim->cut_end[from][to] = sim->cut_end[to][from] = cut->end;
     link_cut(sim->links[from][to], true);
     if (cut->end - cut->begin >= CUT_TROUBLE_NS)
-        excuse(sim, from, to);
+        checker_apart(sim->checker, from, to);
     events_at(&sim->events, cut->end, end_cut, cut);
 }
 
@@ -190,10 +180,13 @@ static void begin_spike(struct fault *fault, uint32_t host)
 
 /* ---- Strikes ---- */
 
-static uint64_t draw_cut(struct rng *rng)
+static uint64_t draw_cut(struct fault *fault)
 {
-    if (rng_chance(rng, CUT_DEAD_PPM))
+    struct rng *rng = &fault->rng;
+    if (rng_chance(rng, CUT_DEAD_PPM) && fault->dead_cuts < CUTS_DEAD_MAX) {
+        fault->dead_cuts++;
         return CUT_DEAD_NS;
+    }
     return 1 + rng_below(rng, rng_chance(rng, CUT_LONG_PPM) ? CUT_LONG_NS : CUT_NS);
 }
 
@@ -203,7 +196,7 @@ static void strike_kind(struct fault *fault, uint32_t kind)
     struct rng *rng = &fault->rng;
     uint32_t host = (uint32_t)rng_below(rng, sim->host_count);
     uint32_t other = (host + 1 + (uint32_t)rng_below(rng, sim->host_count - 1)) % sim->host_count;
-    uint64_t lasts = draw_cut(rng);
+    uint64_t lasts = draw_cut(fault);
     sim->totals.faults++;
     switch (kind) {
     case FAULT_DELAY:
@@ -237,7 +230,7 @@ static void strike(void *arg, uint64_t now)
 {
     struct fault *fault = arg;
     struct sim *sim = fault->sim;
-    if (sim->healed || sim->failed)
+    if (sim->healed || sim->failed || sim->totals.faults == STRIKES_MAX)
         return;
     uint32_t kinds = fault->kinds & ~FAULT_LINK_KINDS;
     uint32_t count = (uint32_t)__builtin_popcount(kinds);

@@ -3,6 +3,7 @@
 /*
  * saddle-sim: runs the simulation for one seed or for many.
  */
+#include "tests/sim/commit.h"
 #include "tests/sim/fault.h"
 #include "tests/sim/sim.h"
 
@@ -20,10 +21,6 @@
 #define POOL_PACKETS       24575u /* of all hosts and links; 2^n - 1 wastes no memory */
 #define POOL_CACHE         256u
 #define PACKET_BYTES       5120u /* of the largest packet, with its headers */
-
-#ifndef SIM_COMMIT
-#define SIM_COMMIT "unknown"
-#endif
 
 struct arguments {
     struct sim_options options;

@@ -85,6 +85,7 @@ struct sim {
     struct app **apps;
     struct checker *checker;
     struct fault *fault;
+    uint64_t cut_end[SIM_HOSTS_MAX][SIM_HOSTS_MAX]; /* of the latest cut between two hosts */
     bool apart[SIM_HOSTS_MAX][SIM_HOSTS_MAX]; /* were, once, longer than a peer is waited for */
     bool healed;                              /* no more faults */
     bool failed; /* a checker has found something; the rest of the run is skipped */
