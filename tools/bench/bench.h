@@ -33,6 +33,10 @@ extern const struct bench_case bench_message_cases[];
 extern const uint32_t bench_message_case_count;
 
 uint64_t bench_now(void);
+/* With virtual time engines see a clock that moves by the same step each time they look, so that
+ * what they do, and thus what is counted, does not depend on the machine's speed. */
+void bench_set_virtual_time(bool on);
+bool bench_virtual_time(void);
 /* Pins the calling thread; harmless if the CPU does not exist. */
 void bench_pin(uint32_t cpu);
 

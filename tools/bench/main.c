@@ -34,6 +34,18 @@ uint64_t bench_now(void)
     return (uint64_t)ts.tv_sec * NSEC + (uint64_t)ts.tv_nsec;
 }
 
+static bool virtual_time;
+
+void bench_set_virtual_time(bool on)
+{
+    virtual_time = on;
+}
+
+bool bench_virtual_time(void)
+{
+    return virtual_time;
+}
+
 void bench_pin(uint32_t cpu)
 {
     cpu_set_t set;
@@ -71,6 +83,7 @@ static void usage(FILE *out)
           "  --iterations N  of each run, instead of the case's own number\n"
           "  --runs N        of each case, 1 to 99 (7)\n"
           "  --json          one JSON document\n"
+          "  --virtual-time  engines see a clock of equal steps: for counting instructions\n"
           "  --list          names the cases, and says what one iteration of each is\n"
           "  --list-counted  names those fit for counting instructions\n",
           out);
@@ -149,10 +162,15 @@ static bool parse_number(const char *text, uint64_t min, uint64_t max, uint64_t 
 int main(int argc, char **argv)
 {
     static const struct option longs[] = {
-        {"case", required_argument, 0, 'c'}, {"iterations", required_argument, 0, 'i'},
-        {"runs", required_argument, 0, 'r'}, {"json", no_argument, 0, 'j'},
-        {"list", no_argument, 0, 'l'},       {"list-counted", no_argument, 0, 'L'},
-        {"help", no_argument, 0, 'h'},       {0, 0, 0, 0},
+        {"case", required_argument, 0, 'c'},
+        {"iterations", required_argument, 0, 'i'},
+        {"runs", required_argument, 0, 'r'},
+        {"json", no_argument, 0, 'j'},
+        {"list", no_argument, 0, 'l'},
+        {"virtual-time", no_argument, 0, 'v'},
+        {"list-counted", no_argument, 0, 'L'},
+        {"help", no_argument, 0, 'h'},
+        {0, 0, 0, 0},
     };
     struct options options = {.runs = RUNS_DEFAULT};
     const struct bench_case *all[CASES_MAX];
@@ -175,6 +193,9 @@ int main(int argc, char **argv)
             break;
         case 'j':
             options.json = true;
+            break;
+        case 'v':
+            bench_set_virtual_time(true);
             break;
         case 'l':
         case 'L':
