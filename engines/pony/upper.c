@@ -287,10 +287,12 @@ uint32_t upper_commands(struct upper *upper, uint64_t now)
     uint32_t total = 0;
 
     upper->now = now;
-    upper->session_turn = (upper->session_turn + 1) % upper->sessions_max;
-    for (uint32_t i = 0; i < upper->sessions_max; i++) {
+    upper->session_turn =
+        upper->session_turn + 1 < upper->sessions_end ? upper->session_turn + 1 : 0;
+    for (uint32_t i = 0; i < upper->sessions_end; i++) {
+        uint32_t turn = upper->session_turn + i;
         struct pony_session *session =
-            upper->sessions[(upper->session_turn + i) % upper->sessions_max];
+            upper->sessions[turn < upper->sessions_end ? turn : turn - upper->sessions_end];
         if (session && !session->dropped)
             total += session_commands(session);
     }
@@ -299,10 +301,10 @@ uint32_t upper_commands(struct upper *upper, uint64_t now)
 
 void upper_notices(struct upper *upper)
 {
-    for (uint32_t i = 0; i < upper->sessions_max; i++)
+    for (uint32_t i = 0; i < upper->sessions_end; i++)
         if (upper->sessions[i] && !upper->sessions[i]->dropped)
             session_notices(upper->sessions[i]);
-    for (uint32_t i = 0; i < upper->sessions_max; i++) {
+    for (uint32_t i = 0; i < upper->sessions_end; i++) {
         struct pony_session *session = upper->sessions[i];
         if (!session || session->dropped)
             continue;
@@ -318,7 +320,7 @@ bool upper_arm(struct upper *upper)
 {
     bool idle = !upper->violated;
 
-    for (uint32_t i = 0; i < upper->sessions_max && idle; i++)
+    for (uint32_t i = 0; i < upper->sessions_end && idle; i++)
         if (upper->sessions[i] && !upper->sessions[i]->dropped)
             idle = session_arm(upper->sessions[i]);
     if (!idle)
@@ -328,9 +330,18 @@ bool upper_arm(struct upper *upper)
 
 void upper_disarm(struct upper *upper)
 {
-    for (uint32_t i = 0; i < upper->sessions_max; i++)
+    for (uint32_t i = 0; i < upper->sessions_end; i++)
         if (upper->sessions[i] && !upper->sessions[i]->dropped)
             session_disarm(upper->sessions[i]);
+}
+
+void upper_place(struct upper *upper, uint32_t index, struct pony_session *session)
+{
+    upper->sessions[index] = session;
+    if (session && index >= upper->sessions_end)
+        upper->sessions_end = index + 1;
+    while (upper->sessions_end > 0 && !upper->sessions[upper->sessions_end - 1])
+        upper->sessions_end--;
 }
 
 int upper_attach(struct upper *upper, struct pony_session *session)
@@ -338,7 +349,7 @@ int upper_attach(struct upper *upper, struct pony_session *session)
     for (uint32_t i = 0; i < upper->sessions_max; i++) {
         if (upper->sessions[i])
             continue;
-        upper->sessions[i] = session;
+        upper_place(upper, i, session);
         session->upper = upper;
         session->index = i;
         counter_add(&upper->counters.sessions, 1);
@@ -353,7 +364,7 @@ void upper_detach(struct upper *upper, struct pony_session *session)
         return;
     if (!session->dropped)
         session_drop(session);
-    upper->sessions[session->index] = NULL;
+    upper_place(upper, session->index, NULL);
     session->upper = NULL;
     counter_sub(&upper->counters.sessions, 1);
 }

@@ -85,7 +85,8 @@ struct upper {
 
     struct pony_session **sessions; /* NULL where free */
     uint32_t sessions_max;
-    uint32_t session_turn;         /* whose commands are taken first */
+    uint32_t sessions_end; /* all attached sessions lie below it: every turn looks that far */
+    uint32_t session_turn; /* whose commands are taken first */
     struct pony_session **adopted; /* handed in before loading */
 
     struct connection *connections;
@@ -142,6 +143,8 @@ void upper_notices(struct upper *upper);
 bool upper_arm(struct upper *upper);
 void upper_disarm(struct upper *upper);
 
+/* Puts a session in a free place, or takes it out (NULL). */
+void upper_place(struct upper *upper, uint32_t index, struct pony_session *session);
 /* See pony.h. */
 int upper_attach(struct upper *upper, struct pony_session *session);
 void upper_detach(struct upper *upper, struct pony_session *session);

@@ -122,7 +122,7 @@ static void load_session(struct upper *upper, struct state_reader *reader)
     session->dropped = dropped;
     session->rings = rings;
     atomic_store_explicit(&session->error, -(int32_t)error, memory_order_relaxed);
-    upper->sessions[index] = session;
+    upper_place(upper, index, session);
     counter_add(&upper->counters.sessions, 1);
     if (dropped != (error != 0))
         wrong(reader);
