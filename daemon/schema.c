@@ -235,7 +235,7 @@ static int load_list(struct loader *loader, const struct schema_field *field,
         const yaml_node_t *item =
             yaml_document_get_node(loader->document, node->data.sequence.items.start[list->count]);
         void *into = (uint8_t *)list->items + list->count * bytes;
-        const char *text = NULL;
+        const char *text = "";
         int error;
 
         list->count++;
