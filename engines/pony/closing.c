@@ -137,8 +137,8 @@ static void finish_closing(struct connection *connection, int status)
     operation_finish(closing, status);
 }
 
-/* The peer's own CLOSE may be here, put off until all of its answers are: nothing will be waited for
- * any more, so it is answered too. */
+/* The peer's own CLOSE may be here, put off until all of its answers are: nothing will be waited
+ * for any more, so it is answered too. */
 static void say_close(struct connection *connection)
 {
     connection->say |= CONNECTION_SAY_CLOSE;

@@ -90,12 +90,12 @@ static bool error_is_right(const struct checker *checker, const struct operation
     /* A region that is being withdrawn may be there still, or not. */
     if (status == -EACCES && operation->region && operation->region->state >= REGION_REVOKING)
         return operation->op == SADDLE_CMD_READ || operation->op == SADDLE_CMD_WRITE;
-    if (operation->must)
-        return status == operation->must || was_cut_off(checker, operation, status);
     if (status == -ETIMEDOUT)
         return operation->timeout > 0 || lost_its_buffer(operation);
     if (was_cut_off(checker, operation, status))
         return true;
+    if (operation->must)
+        return status == operation->must;
     return status == -ECONNREFUSED && operation->op == SADDLE_CMD_CONNECT &&
            operation->end->connection->callee->refusing;
 }

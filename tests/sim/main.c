@@ -3,7 +3,6 @@
 /*
  * saddle-sim: runs the simulation for one seed or for many.
  */
-#include "tests/sim/commit.h"
 #include "tests/sim/fault.h"
 #include "tests/sim/sim.h"
 
@@ -181,14 +180,14 @@ static bool run_seed(struct arguments *arguments, struct rte_mempool *pool, stru
     bool good = sim_run(&arguments->options, pool, &trace, &totals);
     uint64_t seed = arguments->options.seed;
     add_totals(sum, &totals);
-    printf("seed %" PRIu64 ": hash %016" PRIx64 " events %" PRIu64 "%s\n", seed, trace.hash,
-           trace.events, good ? "" : " FAILED, commit " SIM_COMMIT);
+    printf("seed %" PRIu64 ": hash %016" PRIx64 " events %" PRIu64 "%s%s\n", seed, trace.hash,
+           trace.events, good ? "" : " FAILED, commit ", good ? "" : sim_commit);
     if (arguments->replay) {
         struct trace again;
         sim_run(&arguments->options, pool, &again, &totals);
         if (again.hash != trace.hash) {
-            printf("seed %" PRIu64 ": second hash %016" PRIx64 ": DIFFERS, commit " SIM_COMMIT "\n",
-                   seed, again.hash);
+            printf("seed %" PRIu64 ": second hash %016" PRIx64 ": DIFFERS, commit %s\n", seed,
+                   again.hash, sim_commit);
             good = false;
         }
     }

@@ -99,6 +99,9 @@ bool sim_run(const struct sim_options *options, struct rte_mempool *pool, struct
 /* A checker's verdict: prints it, with seed and time, and ends the run. */
 void sim_violation(struct sim *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The commit that was built, for whoever has to replay a failure. */
+extern const char sim_commit[];
+
 /* Memory or the end. */
 void *sim_zalloc(size_t bytes);
 
