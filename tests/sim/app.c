@@ -179,12 +179,16 @@ void app_kill(struct app *app)
               app);
 }
 
+void app_leave(struct app *app)
+{
+    if (app->alive)
+        detach(app);
+}
+
 void app_destroy(struct app *app)
 {
     if (!app)
         return;
-    if (app->alive)
-        detach(app);
     while (app->regions) {
         struct region *region = app->regions;
         app->regions = region->next;

@@ -63,7 +63,9 @@ struct app {
 };
 
 struct app *app_create(struct sim *sim, uint32_t index, uint32_t host);
-/* Detaches it first, without a verdict. */
+/* It detaches, if it is attached, without a verdict. */
+void app_leave(struct app *app);
+/* Once no more events happen, or NULL. */
 void app_destroy(struct app *app);
 
 /* It is gone, at whatever it was, and is started again later. */

@@ -176,11 +176,12 @@ static void work(struct sim *sim)
 static void tear_down(struct sim *sim)
 {
     for (uint32_t i = 0; i < sim->app_count; i++)
-        app_destroy(sim->apps[i]);
-    free(sim->apps);
-    sim->app_count = 0;
+        app_leave(sim->apps[i]);
     if (!sim->failed)
         run_until(sim, never, QUIET_NS);
+    for (uint32_t i = 0; i < sim->app_count; i++)
+        app_destroy(sim->apps[i]);
+    free(sim->apps);
     sim->totals.virtual_ns = sim->events.now;
     for (uint32_t i = 0; i < sim->host_count; i++)
         host_destroy(sim->hosts[i]);
