@@ -109,6 +109,7 @@ static void check_send(struct checker *checker, struct operation *operation)
     if (operation->status == 0) {
         checker->sim->totals.messages++;
         checker->sim->totals.message_bytes += operation->length;
+        checker->sim->totals.largest += operation->length == SADDLE_MESSAGE_MAX;
     }
 }
 

@@ -52,6 +52,7 @@ struct sim_totals {
     uint64_t failed;  /* with a reason */
     uint64_t dropped; /* with the application that asked */
     uint64_t messages, message_bytes;
+    uint64_t largest; /* messages of SADDLE_MESSAGE_MAX among them */
     uint64_t reads, writes, one_sided_bytes;
     uint64_t connections;
     uint64_t faults; /* that struck, beside what links do all the time */
