@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "engines/pony/payload.h"
 
+#include "engines/pony/wire_bytes.h"
+
 #include <rte_byteorder.h>
 #include <string.h>
 
@@ -40,45 +42,6 @@ bool payload_fits(const struct wire_op *op)
 bool payload_is_data(const struct wire_op *op)
 {
     return op->type < WIRE_OP_COUNT && shapes[op->type].data;
-}
-
-static void put16(uint8_t *at, uint16_t value)
-{
-    uint16_t big = rte_cpu_to_be_16(value);
-    memcpy(at, &big, sizeof(big));
-}
-
-static void put32(uint8_t *at, uint32_t value)
-{
-    uint32_t big = rte_cpu_to_be_32(value);
-    memcpy(at, &big, sizeof(big));
-}
-
-static void put64(uint8_t *at, uint64_t value)
-{
-    uint64_t big = rte_cpu_to_be_64(value);
-    memcpy(at, &big, sizeof(big));
-}
-
-static uint16_t get16(const uint8_t *at)
-{
-    uint16_t big;
-    memcpy(&big, at, sizeof(big));
-    return rte_be_to_cpu_16(big);
-}
-
-static uint32_t get32(const uint8_t *at)
-{
-    uint32_t big;
-    memcpy(&big, at, sizeof(big));
-    return rte_be_to_cpu_32(big);
-}
-
-static uint64_t get64(const uint8_t *at)
-{
-    uint64_t big;
-    memcpy(&big, at, sizeof(big));
-    return rte_be_to_cpu_64(big);
 }
 
 void payload_put_open(uint8_t *bytes, const struct wire_open *open)

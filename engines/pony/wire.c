@@ -3,6 +3,7 @@
 #include "engines/pony/wire.h"
 
 #include "engines/elements/crc32c.h"
+#include "engines/pony/wire_bytes.h"
 
 #include <errno.h>
 #include <rte_byteorder.h>
@@ -15,51 +16,6 @@
 
 #define UDP_HEADER_BYTES 8u  /* RFC 768; the pseudo-header holds the UDP length */
 #define PSEUDO_BYTES     40u /* two addresses, two ports, length in 32 bits */
-
-static void put16(uint8_t *at, uint16_t value)
-{
-    uint16_t big = rte_cpu_to_be_16(value);
-
-    memcpy(at, &big, sizeof(big));
-}
-
-static void put32(uint8_t *at, uint32_t value)
-{
-    uint32_t big = rte_cpu_to_be_32(value);
-
-    memcpy(at, &big, sizeof(big));
-}
-
-static void put64(uint8_t *at, uint64_t value)
-{
-    uint64_t big = rte_cpu_to_be_64(value);
-
-    memcpy(at, &big, sizeof(big));
-}
-
-static uint16_t get16(const uint8_t *at)
-{
-    uint16_t big;
-
-    memcpy(&big, at, sizeof(big));
-    return rte_be_to_cpu_16(big);
-}
-
-static uint32_t get32(const uint8_t *at)
-{
-    uint32_t big;
-
-    memcpy(&big, at, sizeof(big));
-    return rte_be_to_cpu_32(big);
-}
-
-static uint64_t get64(const uint8_t *at)
-{
-    uint64_t big;
-
-    memcpy(&big, at, sizeof(big));
-    return rte_be_to_cpu_64(big);
-}
 
 void wire_flow_encode(const struct wire_flow *flow, uint8_t *bytes)
 {
