@@ -41,6 +41,10 @@ struct resolver_ops {
 
 struct resolver {
     const struct resolver_ops *ops;
+    /* Set by the engine before its first `want`; called on the engine's thread with each answer and
+     * each change. */
+    void (*answer)(void *context, const struct hop *hop);
+    void *context;
 };
 
 #endif
