@@ -31,6 +31,8 @@ struct rte_mempool *ethdev_pool_create(const char *port_name, uint32_t packets, 
         rte_errno = EINVAL;
         return NULL;
     }
+    /* net_af_packet fills buffers of 2 KiB whatever the MTU. */
+    room = RTE_MAX(room, RTE_MBUF_DEFAULT_BUF_SIZE);
     snprintf(name, sizeof(name), "%s" POOL_SUFFIX, port_name);
     return rte_pktmbuf_pool_create(name, packets, RTE_MIN(CACHE_PACKETS, packets / 2), 0,
                                    (uint16_t)room, SOCKET_ID_ANY);
@@ -40,6 +42,14 @@ void ethdev_pool_destroy(struct rte_mempool *pool)
 {
     if (pool && rte_mempool_full(pool))
         rte_mempool_free(pool);
+}
+
+/* Whether the device takes frames with an IP packet of `mtu` bytes. */
+static bool mtu_fits(const struct rte_eth_dev_info *info, uint16_t mtu)
+{
+    uint32_t frame = (uint32_t)mtu + RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
+
+    return mtu >= info->min_mtu && mtu <= info->max_mtu && frame <= info->max_rx_pktlen;
 }
 
 static int configure(uint16_t ethdev, const struct ethdev_queue_config *config)
@@ -52,7 +62,7 @@ static int configure(uint16_t ethdev, const struct ethdev_queue_config *config)
 
     if (result)
         return result;
-    if (config->mtu < info.min_mtu || config->mtu > info.max_mtu)
+    if (!mtu_fits(&info, config->mtu))
         return -ERANGE;
     conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
     result = rte_eth_dev_configure(ethdev, 1, 1, &conf);
@@ -69,5 +79,17 @@ int ethdev_start(uint16_t ethdev, const struct ethdev_queue_config *config)
 {
     int result = configure(ethdev, config);
 
-    return result ? result : rte_eth_dev_start(ethdev);
+    /* What the driver's interface has in the kernel, for one that has any; others go by the
+     * configuration. */
+    if (!result && !config->shared)
+        result = rte_eth_dev_set_mtu(ethdev, config->mtu);
+    return result && result != -ENOTSUP ? result : rte_eth_dev_start(ethdev);
+}
+
+bool ethdev_takes_segments(uint16_t ethdev)
+{
+    struct rte_eth_dev_info info;
+
+    return rte_eth_dev_info_get(ethdev, &info) == 0 &&
+           (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS);
 }

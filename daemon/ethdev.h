@@ -9,6 +9,7 @@
 #define DAEMON_ETHDEV_H
 
 #include <rte_mbuf.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* DPDK names pools and rings after the port; what it adds must fit as well. */
@@ -18,7 +19,7 @@
 int ethdev_name_check(const char *name);
 
 /* A pool of packets whose one segment holds a frame with an IP packet of `mtu` bytes, two VLAN
- * tags and the headroom. NULL with rte_errno set. */
+ * tags and the headroom, and is never smaller than drivers expect. NULL with rte_errno set. */
 struct rte_mempool *ethdev_pool_create(const char *port_name, uint32_t packets, uint16_t mtu);
 /* Frees it, unless packets are still out: then it stays, since somebody will return them. NULL is
  * fine. */
@@ -28,9 +29,12 @@ struct ethdev_queue_config {
     struct rte_mempool *pool;
     uint16_t mtu;
     uint16_t descriptors;
+    bool shared; /* the interface beneath has an MTU of its own, which stays */
 };
 /* Configures and starts a device with one queue each way. 0, -ERANGE (the MTU), -ENODEV, or what
  * the driver says. */
 int ethdev_start(uint16_t ethdev, const struct ethdev_queue_config *config);
+/* Whether a started device sends packets of several segments. */
+bool ethdev_takes_segments(uint16_t ethdev);
 
 #endif
