@@ -45,12 +45,14 @@ uint64_t rtt_rto(const struct rtt *rtt, uint64_t min_ns, uint64_t max_ns)
 uint64_t rtt_tail_delay(const struct rtt *rtt)
 {
     uint64_t margin = 4 * rtt->variation_ns;
+    uint64_t delay;
 
     if (rtt->smoothed_ns == 0)
         return UINT64_MAX;
     /* Twice the round trip, or more if it varies more. */
-    return rtt->smoothed_ns + (margin > rtt->smoothed_ns ? margin : rtt->smoothed_ns) +
-           RTT_GRANULARITY_NS;
+    delay = rtt->smoothed_ns + (margin > rtt->smoothed_ns ? margin : rtt->smoothed_ns) +
+            RTT_GRANULARITY_NS;
+    return delay > RTT_TAIL_MIN_NS ? delay : RTT_TAIL_MIN_NS;
 }
 
 void rtt_progress(struct rtt *rtt)

@@ -15,6 +15,9 @@
 #define RTT_GRANULARITY_NS 1024u          /* a tick of the wheel that the time-outs run on */
 #define RTT_MAX_NS         60000000000ull /* a minute: values beyond are nonsense */
 #define RTT_BACKOFF_MAX    16u /* doublings; the RTO's own maximum is reached long before */
+/* Below this a silent peer may just not have come round: its thread has to wake up (100 us), and
+ * gives another engine its budget (50 us) before and after. */
+#define RTT_TAIL_MIN_NS 200000u
 
 struct rtt {
     uint64_t smoothed_ns;  /* 0 before the first sample */
@@ -30,7 +33,7 @@ void rtt_sample(struct rtt *rtt, uint64_t sample_ns, uint64_t ack_delay_ns);
 /* The time-out now, backed off, between the two bounds. */
 uint64_t rtt_rto(const struct rtt *rtt, uint64_t min_ns, uint64_t max_ns);
 /* How long to wait before asking what became of the last packets of a burst, apart from the peer's
- * delay (RFC 8985 section 7.2); UINT64_MAX before any sample. */
+ * delay (RFC 8985 section 7.2), at least RTT_TAIL_MIN_NS; UINT64_MAX before any sample. */
 uint64_t rtt_tail_delay(const struct rtt *rtt);
 /* Progress was made, or was not. */
 void rtt_progress(struct rtt *rtt);

@@ -77,8 +77,18 @@ START_TEST(a_tail_is_asked_for_after_two_round_trips_or_more)
     rtt_sample(&rtt, 80000, 0);
     ck_assert_uint_eq(rtt_tail_delay(&rtt), 80000 + 4 * 40000 + RTT_GRANULARITY_NS);
     for (int i = 0; i < 100; i++)
-        rtt_sample(&rtt, 80000, 0);
-    ck_assert_uint_eq(rtt_tail_delay(&rtt), 2 * 80000 + RTT_GRANULARITY_NS);
+        rtt_sample(&rtt, 400000, 0);
+    ck_assert_uint_eq(rtt_tail_delay(&rtt), 2 * rtt.smoothed_ns + RTT_GRANULARITY_NS);
+}
+END_TEST
+
+START_TEST(a_tail_is_not_asked_for_before_the_peer_can_have_come_round)
+{
+    struct rtt rtt = {0};
+
+    for (int i = 0; i < 100; i++)
+        rtt_sample(&rtt, 4000, 0);
+    ck_assert_uint_eq(rtt_tail_delay(&rtt), RTT_TAIL_MIN_NS);
 }
 END_TEST
 
@@ -105,6 +115,7 @@ int main(void)
     tcase_add_test(tc, the_peers_delay_is_taken_off_but_not_below_the_least_seen);
     tcase_add_test(tc, nonsense_is_bounded);
     tcase_add_test(tc, a_tail_is_asked_for_after_two_round_trips_or_more);
+    tcase_add_test(tc, a_tail_is_not_asked_for_before_the_peer_can_have_come_round);
     tcase_add_test(tc, reordering_is_waited_for_in_eighths);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
