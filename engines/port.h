@@ -42,7 +42,7 @@ struct port {
     char name[32];
     struct rte_ether_addr mac;
     uint16_t mtu; /* bytes of the IP packet */
-    int wake_fd;  /* -1 if the driver has no receive interrupt */
+    int wake_fd;  /* watched by the engine, edge-triggered; -1 if there is no receive interrupt */
     struct rte_mempool
         *pool; /* where packets to be sent come from: one segment holds a whole one */
 };

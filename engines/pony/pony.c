@@ -250,7 +250,9 @@ int pony_create(struct engine **engine, const char *name, const struct pony_conf
     pony->port = port;
     rng_init(&pony->rng, seed);
     wheel_init(&pony->wheel, clock_now(clock));
-    error = make_layers(pony, config);
+    error = port->wake_fd >= 0 ? engine_watch(&pony->engine, port->wake_fd) : 0;
+    if (!error)
+        error = make_layers(pony, config);
     if (error) {
         engine_fini(&pony->engine);
         free(pony);
