@@ -1,0 +1,166 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/* Two sides that offer and close at the same time, packets in any order: what the simulator once
+ * found wrong. */
+#include "engines/pony/connection.h"
+#include "tests/unit/engines/pony/rig.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+#define SMALL    20000u  /* bytes: over the eager size, waits for a buffer */
+#define LARGE    300000u /* bytes */
+#define SEEDS    60      /* orders of arrival */
+#define DECLINED 500000  /* of a million packets come again, later */
+#define STEPS    200     /* more than a close takes */
+#define MESSAGES 20      /* on their way when the other side closes */
+
+static struct rig *rig;
+static struct app *server, *client;
+static uint32_t incoming, outgoing;
+
+static void start(int seed)
+{
+    rig = rig_create((uint64_t)seed, APP_SLOTS);
+    server = rig->apps[0];
+    client = rig->apps[1];
+    rig_pair(rig, server, client, &incoming, &outgoing);
+}
+
+static void end(void)
+{
+    rig_check(rig);
+    rig_destroy(rig);
+}
+
+static void post(struct app *app, uint32_t handle, uint64_t at, uint64_t len, uint64_t tag)
+{
+    const struct saddle_command command = {
+        .op = SADDLE_CMD_POST_RECV,
+        .handle = handle,
+        .buf = app->config.heap_offset + at,
+        .len = (uint32_t)len,
+        .tag = tag,
+    };
+
+    ck_assert(app_submit(app, &command));
+}
+
+static void hang_up(struct app *app, uint32_t handle, uint64_t tag)
+{
+    const struct saddle_command command = {.op = SADDLE_CMD_CLOSE, .handle = handle, .tag = tag};
+
+    ck_assert(app_submit(app, &command));
+}
+
+/* The large message of a late stream is told of first; the first buffer is meant for it. */
+START_TEST(buffers_go_to_messages_in_the_order_told)
+{
+    const struct saddle_event *event;
+    uint32_t at = 0;
+
+    start(1);
+    app_pattern(client, 0, LARGE, 1);
+    app_pattern(client, LARGE, SMALL, 2);
+    app_send(client, outgoing, 9, 0, LARGE, 10);
+    rig_settle(rig);
+    app_send(client, outgoing, 0, LARGE, SMALL, 11);
+    rig_settle(rig);
+    event = app_event(server, &at, SADDLE_EVT_WAITING, 3);
+    ck_assert_uint_eq(event->value, LARGE);
+    event = app_event(server, &at, SADDLE_EVT_WAITING, 3);
+    ck_assert_uint_eq(event->value, SMALL);
+    post(server, incoming, 0, LARGE, 20);
+    post(server, incoming, LARGE, SMALL, 21);
+    rig_settle(rig);
+    ck_assert_int_eq(app_done(client, 10)->status, 0);
+    ck_assert_int_eq(app_done(client, 11)->status, 0);
+    ck_assert_uint_eq(app_done(server, 20)->stream, 9);
+    ck_assert_uint_eq(app_done(server, 21)->stream, 0);
+    ck_assert(app_matches(app_heap(server, 0), LARGE, 1));
+    ck_assert(app_matches(app_heap(server, LARGE), SMALL, 2));
+    end();
+}
+END_TEST
+
+/* Neither side will post a buffer for what the other one offers. */
+START_TEST(both_close_with_offers_that_wait)
+{
+    start(_i + 1);
+    app_send(client, outgoing, 0, 0, SMALL, 10);
+    app_send(server, incoming, 0, 0, SMALL, 11);
+    for (int step = 0; step < _i % 10; step++)
+        rig_step(rig);
+    hang_up(client, outgoing, 50);
+    hang_up(server, incoming, 51);
+    rig_settle(rig);
+    ck_assert_int_eq(app_done(client, 50)->status, 0);
+    ck_assert_int_eq(app_done(server, 51)->status, 0);
+    ck_assert_int_eq(app_done(client, 10)->status, -ECONNRESET);
+    ck_assert_int_eq(app_done(server, 11)->status, -ECONNRESET);
+    ck_assert_uint_eq(rig->hosts[0].upper.counters.connections, 0);
+    ck_assert_uint_eq(rig->hosts[1].upper.counters.connections, 0);
+    end();
+}
+END_TEST
+
+/* Steps until the client's CLOSE has arrived before all of its answers; false if it never does. */
+static bool close_is_put_off(void)
+{
+    const struct upper *upper = &rig->hosts[0].upper;
+
+    for (int step = 0; step < STEPS; step++) {
+        for (uint32_t i = 0; i < upper->connections_max; i++) {
+            const struct connection *connection = &upper->connections[i];
+
+            if (connection->state == CONNECTION_OPEN && connection->close_received)
+                return true;
+        }
+        rig_step(rig);
+    }
+    return false;
+}
+
+/* The peer's CLOSE waits for answers that are still on their way when its receiver goes away. */
+START_TEST(a_close_put_off_is_answered_by_a_side_that_leaves)
+{
+    int put_off = 0;
+
+    for (int seed = 1; seed <= SEEDS; seed++) {
+        start(seed);
+        for (uint32_t i = 0; i < MESSAGES; i++)
+            app_send(server, incoming, 0, 0, 2000, 100 + i);
+        rig->decline_per_million = DECLINED;
+        for (int step = 0; step < seed % 8; step++)
+            rig_step(rig);
+        hang_up(client, outgoing, 50);
+        put_off += close_is_put_off();
+        rig_detach(rig, server);
+        rig->decline_per_million = 0;
+        rig_settle(rig);
+        app_done(client, 50);
+        ck_assert_uint_eq(rig->hosts[0].upper.counters.connections, 0);
+        ck_assert_uint_eq(rig->hosts[1].upper.counters.connections, 0);
+        end();
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("closing");
+    TCase *tcase = tcase_create("closing");
+    SRunner *runner;
+    int failed;
+
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, buffers_go_to_messages_in_the_order_told);
+    tcase_add_loop_test(tcase, both_close_with_offers_that_wait, 0, SEEDS);
+    tcase_add_test(tcase, a_close_put_off_is_answered_by_a_side_that_leaves);
+    suite_add_tcase(suite, tcase);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
