@@ -3,6 +3,7 @@
 #include "daemon/config.h"
 
 #include "control/arena.h"
+#include "daemon/config_check.h"
 #include "daemon/ethdev.h"
 #include "engines/pony/transport.h"
 #include "engines/pony/wire.h"
@@ -10,37 +11,36 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define MTU_MIN           1280u /* bytes: what IPv6 needs (RFC 8200 section 5) */
-#define MTU_MAX           9000u /* bytes: the usual jumbo frame */
-#define PACKETS_MIN       512u  /* receive ring and bursts leave some to send with */
-#define PACKETS_MAX       (1u << 20)
-#define POLICY_RULES_MAX  256u
-#define CONNECTIONS_MAX   61440u /* a handle has 16 bits of index, listeners included */
-#define OPERATIONS_MAX    (1u << 20)
-#define REGIONS_MAX       65536u
-#define FLOWS_MAX         4096u
-#define WINDOW_MIN        2u             /* packets: one to be lost, one to tell */
-#define WINDOW_MAX        WIRE_SACK_BITS /* packets: what an acknowledgement can speak of */
-#define VLAN_MAX          4094u          /* IEEE 802.1Q: 4095 is reserved */
-#define DSCP_MAX          63u
-#define MEMORY_MIN        (32ull << 20)
-#define MEMORY_MAX        (1ull << 40)
-#define NAME_LENGTH_MAX   31u  /* struct port and struct engine: 32 with the final NUL */
-#define SOCKET_LENGTH_MAX 107u /* sun_path with its final NUL: unix(7) */
-#define TIME_MAX          (3600 * NSEC_PER_SEC)
-
-#define ADDRESSES(engine) ((const struct schema_text *)(engine)->addresses.items)
-#define PEERS(engine)     ((const struct config_peer *)(engine)->peers.items)
-#define MEMBERS(group)    ((const struct schema_text *)(group)->engines.items)
-#define RULES(config)     ((const struct config_rule *)(config)->policy.items)
+#define MTU_DEFAULT          1500u /* bytes, of a port without the kernel's interface */
+#define PACKETS_MIN          512u  /* receive ring and bursts leave some to send with */
+#define PACKETS_MAX          (1u << 20)
+#define POLICY_RULES_MAX     256u
+#define CONNECTIONS_MAX      61440u /* a handle has 16 bits of index, listeners included */
+#define OPERATIONS_MAX       (1u << 20)
+#define REGIONS_MAX          65536u
+#define FLOWS_MAX            4096u
+#define WINDOW_MIN           2u             /* packets: one to be lost, one to tell */
+#define WINDOW_MAX           WIRE_SACK_BITS /* packets: what an acknowledgement can speak of */
+#define VLAN_MAX             4094u          /* IEEE 802.1Q: 4095 is reserved */
+#define DSCP_MAX             63u
+#define MEMORY_MIN           (32ull << 20)
+#define MEMORY_MAX           (1ull << 40)
+#define NAME_LENGTH_MAX      31u /* struct port and struct engine: 32 with the final NUL */
+#define INTERFACE_LENGTH_MAX 15u /* IFNAMSIZ without the final NUL */
+#define USER_LENGTH_MAX      32u /* useradd(8) */
+#define V4_BITS              32u
+#define V6_BITS              128u
+#define GATEWAYS_MAX         2u /* one of each family */
+#define TIME_MAX             (3600 * NSEC_PER_SEC)
 
 static const char *const hugepages_choices[] = {"auto", "off", "required", NULL};
-static const char *const driver_choices[] = {"net_ring", "net_null", NULL};
+static const char *const driver_choices[] = {"net_ring", "net_null", "ethdev", NULL};
 static const char *const kind_choices[] = {"pony", NULL};
 static const char *const mode_choices[] = {"spin", "sleep", NULL};
 static const char *const bool_choices[] = {"false", "true", NULL};
@@ -92,8 +92,10 @@ static const struct schema_field port_fields[] = {
     TEXT(config_port, name, SCHEMA_NAME, ETHDEV_NAME_MAX, NULL),
     CHOICE(config_port, driver, driver_choices, NULL),
     TEXT(config_port, peer, SCHEMA_NAME, ETHDEV_NAME_MAX, ""),
+    TEXT(config_port, device, SCHEMA_TEXT, 0, ""),
+    TEXT(config_port, interface, SCHEMA_NAME, INTERFACE_LENGTH_MAX, ""),
     TEXT(config_port, mac, SCHEMA_TEXT, 0, ""),
-    NUMBER(config_port, mtu, UNITS_COUNT, MTU_MIN, MTU_MAX, "1500"),
+    NUMBER(config_port, mtu, UNITS_COUNT, CONFIG_MTU_MIN, CONFIG_MTU_MAX, ""),
     NUMBER(config_port, packets, UNITS_COUNT, PACKETS_MIN, PACKETS_MAX, "4096"),
     NESTED(config_port, impair, SCHEMA_MAPPING, 0, &impair_schema),
     END,
@@ -103,7 +105,7 @@ static const struct schema port_schema = {port_fields, sizeof(struct config_port
 static const struct schema_field peer_fields[] = {
     TEXT(config_peer, name, SCHEMA_NAME, SADDLE_NAME_BYTES - 1, NULL),
     TEXT(config_peer, address, SCHEMA_TEXT, 0, NULL),
-    TEXT(config_peer, mac, SCHEMA_TEXT, 0, NULL),
+    TEXT(config_peer, mac, SCHEMA_TEXT, 0, ""),
     END,
 };
 static const struct schema peer_schema = {peer_fields, sizeof(struct config_peer)};
@@ -113,6 +115,7 @@ static const struct schema_field engine_fields[] = {
     CHOICE(config_engine, kind, kind_choices, "pony"),
     TEXT(config_engine, port, SCHEMA_NAME, ETHDEV_NAME_MAX, NULL),
     NESTED(config_engine, addresses, SCHEMA_TEXTS, TRANSPORT_ADDRESSES_MAX, NULL),
+    NESTED(config_engine, gateways, SCHEMA_TEXTS, GATEWAYS_MAX, NULL),
     NESTED(config_engine, peers, SCHEMA_MAPPINGS, TRANSPORT_PEERS_MAX, &peer_schema),
     NUMBER(config_engine, udp_port, UNITS_COUNT, 1, UINT16_MAX, "50707"),
     NUMBER(config_engine, vlan, UNITS_COUNT, 0, VLAN_MAX, "0"),
@@ -170,6 +173,7 @@ static const struct schema limits_schema = {limits_fields, sizeof(struct config_
 
 static const struct schema_field fields[] = {
     NESTED(config, socket, SCHEMA_MAPPING, 0, &socket_schema),
+    TEXT(config, user, SCHEMA_NAME, USER_LENGTH_MAX, ""),
     NUMBER(config, memory, UNITS_BYTES, MEMORY_MIN, MEMORY_MAX, "256MiB"),
     CHOICE(config, hugepages, hugepages_choices, "auto"),
     NESTED(config, ports, SCHEMA_MAPPINGS, CONFIG_PORTS_MAX, &port_schema),
@@ -223,6 +227,72 @@ const struct config_engine *config_engine_on(const struct config *config, const 
     return NULL;
 }
 
+const char *config_driver_name(uint64_t driver)
+{
+    return driver_choices[driver];
+}
+
+enum config_owner config_owner(const struct config_port *port)
+{
+    if (port->interface.text[0])
+        return CONFIG_OWNER_KERNEL;
+    return port->driver == CONFIG_ETHDEV ? CONFIG_OWNER_SADDLE : CONFIG_OWNER_NOBODY;
+}
+
+bool config_has_devices(const struct config *config)
+{
+    for (uint32_t i = 0; i < config->ports.count; i++) {
+        if (config_owner(config_port(config, i)) != CONFIG_OWNER_NOBODY)
+            return true;
+    }
+    return false;
+}
+
+/* What follows the slash. */
+static int parse_prefix(const char *text, struct config_subnet *subnet)
+{
+    unsigned long longest = address_is_v4(&subnet->address) ? V4_BITS : V6_BITS;
+    unsigned long prefix;
+    char *end;
+
+    if (text[0] < '0' || text[0] > '9')
+        return -EINVAL;
+    prefix = strtoul(text, &end, 10);
+    if (*end || prefix > longest)
+        return -EINVAL;
+    subnet->prefix = (uint8_t)prefix;
+    return 0;
+}
+
+int config_subnet(const char *text, struct config_subnet *subnet)
+{
+    char address[ADDRESS_TEXT_BYTES];
+    size_t length = strcspn(text, "/");
+
+    if (length >= sizeof(address))
+        return -EINVAL;
+    memcpy(address, text, length);
+    address[length] = '\0';
+    if (address_parse(&subnet->address, address))
+        return -EINVAL;
+    subnet->prefix = CONFIG_PREFIX_NONE;
+    return text[length] ? parse_prefix(text + length + 1, subnet) : 0;
+}
+
+bool config_subnet_has(const struct config_subnet *subnet, const struct address *address)
+{
+    bool v4 = address_is_v4(&subnet->address);
+    unsigned bits = subnet->prefix + (v4 ? V6_BITS - V4_BITS : 0);
+    unsigned whole = bits / CHAR_BIT;
+    uint8_t mask = (uint8_t)(UINT8_MAX << (CHAR_BIT - bits % CHAR_BIT));
+
+    if (subnet->prefix == CONFIG_PREFIX_NONE || address_is_v4(address) != v4 ||
+        memcmp(subnet->address.bytes, address->bytes, whole) != 0)
+        return false;
+    return bits % CHAR_BIT == 0 ||
+           ((subnet->address.bytes[whole] ^ address->bytes[whole]) & mask) == 0;
+}
+
 int config_mac(const char *text, struct rte_ether_addr *mac)
 {
     if (rte_ether_unformat_addr(text, mac) || !rte_is_valid_assigned_ether_addr(mac))
@@ -263,231 +333,6 @@ int config_cpus(const char *text, cpu_set_t *cpus)
     return 0;
 }
 
-/* Whether the text at `position` of a list of structures stands earlier in it too. */
-static int check_unique(struct schema_source *source, const struct schema_list *list, size_t bytes,
-                        size_t offset)
-{
-    for (uint32_t i = 0; i < list->count; i++) {
-        const uint8_t *items = list->items;
-        const struct schema_text *text = (const void *)(items + i * bytes + offset);
-
-        for (uint32_t j = 0; j < i; j++) {
-            const struct schema_text *other = (const void *)(items + j * bytes + offset);
-
-            if (!strcmp(text->text, other->text))
-                return schema_fail(source, text->place, "\"%s\" is named twice, first in line %u",
-                                   text->text, other->place.line);
-        }
-    }
-    return 0;
-}
-
-static int check_mac(struct schema_source *source, const struct schema_text *text)
-{
-    struct rte_ether_addr mac;
-
-    if (!text->text[0] || !config_mac(text->text, &mac))
-        return 0;
-    return schema_fail(source, text->place,
-                       "mac: \"%s\" is no unicast Ethernet address (02:00:00:00:00:01)",
-                       text->text);
-}
-
-static int check_port(const struct config *config, struct schema_source *source,
-                      const struct config_port *port)
-{
-    const struct config_port *peer = config_find_port(config, port->peer.text);
-    bool joined = port->peer.text[0] != '\0';
-
-    if (port->driver != CONFIG_NET_RING)
-        return joined ? schema_fail(source, port->peer.place,
-                                    "peer: \"%s\" has driver %s, and "
-                                    "only net_ring joins ports",
-                                    port->name.text, driver_choices[port->driver])
-                      : check_mac(source, &port->mac);
-    if (!joined)
-        return schema_fail(source, port->place, "port \"%s\": the key \"peer\" is missing",
-                           port->name.text);
-    if (!peer || peer == port)
-        return schema_fail(source, port->peer.place, "peer: there is no other port \"%s\"",
-                           port->peer.text);
-    if (peer->driver != CONFIG_NET_RING || strcmp(peer->peer.text, port->name.text) != 0)
-        return schema_fail(source, port->peer.place,
-                           "peer: port \"%s\" does not have \"%s\" as its peer", peer->name.text,
-                           port->name.text);
-    if (peer->mtu != port->mtu)
-        return schema_fail(source, port->place, "mtu: ports \"%s\" and \"%s\" differ",
-                           port->name.text, peer->name.text);
-    return check_mac(source, &port->mac);
-}
-
-/* The address, and that no other engine has it. */
-static int check_address(const struct config *config, struct schema_source *source,
-                         const struct schema_text *text)
-{
-    struct address address, other;
-
-    if (address_parse(&address, text->text))
-        return schema_fail(source, text->place, "addresses: \"%s\" is no IP address", text->text);
-    for (uint32_t i = 0; i < config->engines.count; i++) {
-        const struct config_engine *engine = config_engine(config, i);
-
-        for (uint32_t j = 0; j < engine->addresses.count; j++) {
-            if (&ADDRESSES(engine)[j] == text)
-                return 0;
-            if (!address_parse(&other, ADDRESSES(engine)[j].text) &&
-                address_equal(&address, &other))
-                return schema_fail(source, text->place,
-                                   "addresses: %s is already used by engine \"%s\"", text->text,
-                                   engine->name.text);
-        }
-    }
-    return 0;
-}
-
-static int check_peer(struct schema_source *source, const struct config_peer *peer)
-{
-    struct address address;
-
-    if (address_parse(&address, peer->address.text))
-        return schema_fail(source, peer->address.place, "address: \"%s\" is no IP address",
-                           peer->address.text);
-    return check_mac(source, &peer->mac);
-}
-
-static int check_peer_address(struct schema_source *source, const struct config_peer *peers,
-                              uint32_t index)
-{
-    struct address address, other;
-
-    if (address_parse(&address, peers[index].address.text))
-        return -EINVAL;
-    for (uint32_t i = 0; i < index; i++) {
-        if (!address_parse(&other, peers[i].address.text) && address_equal(&address, &other))
-            return schema_fail(source, peers[index].address.place,
-                               "address: %s is already that of peer \"%s\"",
-                               peers[index].address.text, peers[i].name.text);
-    }
-    return 0;
-}
-
-static int check_engine(const struct config *config, struct schema_source *source,
-                        const struct config_engine *engine)
-{
-    int error = 0;
-
-    if (!config_find_port(config, engine->port.text))
-        return schema_fail(source, engine->port.place, "port: there is no port \"%s\"",
-                           engine->port.text);
-    if (config_engine_on(config, engine->port.text) != engine)
-        return schema_fail(source, engine->port.place,
-                           "port: \"%s\" already belongs to engine \"%s\"", engine->port.text,
-                           config_engine_on(config, engine->port.text)->name.text);
-    if (engine->addresses.count == 0)
-        return schema_fail(source, engine->place, "engine \"%s\": the key \"addresses\" is missing",
-                           engine->name.text);
-    if (engine->rto_max < engine->rto_min)
-        return schema_fail(source, engine->place, "engine \"%s\": rto_max is below rto_min",
-                           engine->name.text);
-    for (uint32_t i = 0; i < engine->addresses.count && !error; i++)
-        error = check_address(config, source, &ADDRESSES(engine)[i]);
-    for (uint32_t i = 0; i < engine->peers.count && !error; i++)
-        error = check_peer(source, &PEERS(engine)[i]);
-    if (!error)
-        error = check_unique(source, &engine->peers, sizeof(struct config_peer),
-                             offsetof(struct config_peer, name));
-    for (uint32_t i = 1; i < engine->peers.count && !error; i++)
-        error = check_peer_address(source, PEERS(engine), i);
-    return error;
-}
-
-static int check_group(const struct config *config, struct schema_source *source,
-                       const struct config_group *group)
-{
-    cpu_set_t cpus;
-
-    if (config_cpus(group->cpus.text, &cpus))
-        return schema_fail(source, group->cpus.place, "cpus: \"%s\" is no list of CPUs (0-2,5)",
-                           group->cpus.text);
-    for (uint32_t i = 0; i < group->engines.count; i++) {
-        if (!config_find_engine(config, MEMBERS(group)[i].text))
-            return schema_fail(source, MEMBERS(group)[i].place,
-                               "engines: there is no engine \"%s\"", MEMBERS(group)[i].text);
-    }
-    return 0;
-}
-
-/* Every engine is in exactly one group. */
-static int check_membership(const struct config *config, struct schema_source *source,
-                            const struct config_engine *engine)
-{
-    const struct schema_text *found = NULL;
-
-    for (uint32_t i = 0; i < config->groups.count; i++) {
-        const struct config_group *group = config_group(config, i);
-
-        for (uint32_t j = 0; j < group->engines.count; j++) {
-            if (strcmp(MEMBERS(group)[j].text, engine->name.text) != 0)
-                continue;
-            if (found)
-                return schema_fail(source, MEMBERS(group)[j].place,
-                                   "engines: \"%s\" is in a group already, in line %u",
-                                   engine->name.text, found->place.line);
-            found = &MEMBERS(group)[j];
-        }
-    }
-    if (!found)
-        return schema_fail(source, engine->place, "engine \"%s\" is in no group",
-                           engine->name.text);
-    return 0;
-}
-
-static int check_rule(struct schema_source *source, const struct config_rule *rule)
-{
-    int who = (rule->uid != SCHEMA_UNSET) + (rule->gid != SCHEMA_UNSET) + (rule->any != 0);
-
-    if (who == 1)
-        return 0;
-    return schema_fail(source, rule->place, "a rule has one of uid, gid and any, not %d", who);
-}
-
-static int check_names(const struct config *config, struct schema_source *source)
-{
-    int error = check_unique(source, &config->ports, sizeof(struct config_port),
-                             offsetof(struct config_port, name));
-
-    if (!error)
-        error = check_unique(source, &config->engines, sizeof(struct config_engine),
-                             offsetof(struct config_engine, name));
-    if (!error)
-        error = check_unique(source, &config->groups, sizeof(struct config_group),
-                             offsetof(struct config_group, name));
-    if (!error && config->engines.count == 0)
-        error = schema_fail(source, config->place, "there is no engine");
-    if (!error && strlen(config->socket.path.text) > SOCKET_LENGTH_MAX)
-        error = schema_fail(source, config->socket.path.place,
-                            "path: longer than the %u characters a Unix socket may have",
-                            SOCKET_LENGTH_MAX);
-    return error;
-}
-
-static int check(const struct config *config, struct schema_source *source)
-{
-    int error = check_names(config, source);
-
-    for (uint32_t i = 0; i < config->ports.count && !error; i++)
-        error = check_port(config, source, config_port(config, i));
-    for (uint32_t i = 0; i < config->engines.count && !error; i++)
-        error = check_engine(config, source, config_engine(config, i));
-    for (uint32_t i = 0; i < config->groups.count && !error; i++)
-        error = check_group(config, source, config_group(config, i));
-    for (uint32_t i = 0; i < config->engines.count && !error; i++)
-        error = check_membership(config, source, config_engine(config, i));
-    for (uint32_t i = 0; i < config->policy.count && !error; i++)
-        error = check_rule(source, &RULES(config)[i]);
-    return error;
-}
-
 /* Without groups, all engines share one that sleeps when idle. */
 static int add_default_group(struct config *config, struct schema_source *source)
 {
@@ -513,6 +358,17 @@ static int add_default_group(struct config *config, struct schema_source *source
     return error;
 }
 
+/* The kernel knows how large the packets of its interfaces may be. */
+static void set_mtus(struct config *config)
+{
+    struct config_port *ports = config->ports.items;
+
+    for (uint32_t i = 0; i < config->ports.count; i++) {
+        if (ports[i].mtu == SCHEMA_UNSET && config_owner(&ports[i]) != CONFIG_OWNER_KERNEL)
+            ports[i].mtu = MTU_DEFAULT;
+    }
+}
+
 int config_parse(struct config *config, struct schema_source *source, const char *text,
                  size_t length)
 {
@@ -523,7 +379,10 @@ int config_parse(struct config *config, struct schema_source *source, const char
     error = schema_load(&schema, config, source, text, length);
     if (!error)
         error = add_default_group(config, source);
-    return error ? error : check(config, source);
+    if (error)
+        return error;
+    set_mtus(config);
+    return config_check(config, source);
 }
 
 static int fail_file(struct schema_source *source, int error)

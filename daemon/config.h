@@ -15,6 +15,7 @@
 
 #include <rte_ether.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -22,6 +23,9 @@
 #define CONFIG_ENGINES_MAX 64u          /* GROUP_ENGINES_MAX */
 #define CONFIG_PORTS_MAX   64u
 #define CONFIG_GROUPS_MAX  16u
+#define CONFIG_MTU_MIN     1280u /* bytes: what IPv6 needs (RFC 8200 section 5) */
+#define CONFIG_MTU_MAX     9000u /* bytes: the usual jumbo frame */
+#define CONFIG_PREFIX_NONE UINT8_MAX
 
 enum config_hugepages {
     CONFIG_HUGEPAGES_AUTO,
@@ -32,6 +36,14 @@ enum config_hugepages {
 enum config_driver {
     CONFIG_NET_RING,
     CONFIG_NET_NULL,
+    CONFIG_ETHDEV,
+};
+
+/* Who has the addresses, routes and neighbours of what a port leads to. */
+enum config_owner {
+    CONFIG_OWNER_NOBODY, /* there are none but the configured peers */
+    CONFIG_OWNER_KERNEL, /* the interface beneath the port is the kernel's */
+    CONFIG_OWNER_SADDLE,
 };
 
 enum config_mode {
@@ -51,15 +63,18 @@ struct config_impair {
 struct config_port {
     struct schema_place place;
     struct schema_text name;
-    uint64_t driver;         /* enum config_driver */
-    struct schema_text peer; /* net_ring: the port at the other end */
-    struct schema_text mac;  /* empty: made up from the position in the list */
-    uint64_t mtu;            /* bytes of the IP packet */
-    uint64_t packets;        /* in its pool */
+    uint64_t driver;              /* enum config_driver */
+    struct schema_text peer;      /* net_ring: the port at the other end */
+    struct schema_text device;    /* ethdev: DPDK's name of it, with arguments for a virtual one */
+    struct schema_text interface; /* the kernel's interface beneath; may be empty */
+    struct schema_text
+        mac;          /* empty: the device's own, else made up from the position in the list */
+    uint64_t mtu;     /* bytes of the IP packet; SCHEMA_UNSET: as the interface has it */
+    uint64_t packets; /* in its pool */
     struct config_impair impair;
 };
 
-/* A host that an engine knows by name. */
+/* A host that an engine knows by name; without `mac`, the port's owner finds that out. */
 struct config_peer {
     struct schema_place place;
     struct schema_text name, address, mac;
@@ -70,7 +85,8 @@ struct config_engine {
     struct schema_text name;
     uint64_t kind;
     struct schema_text port;
-    struct schema_list addresses; /* struct schema_text */
+    struct schema_list addresses; /* struct schema_text, as config_subnet reads it */
+    struct schema_list gateways;  /* struct schema_text, at most one of each family */
     struct schema_list peers;     /* struct config_peer */
     uint64_t udp_port, vlan, dscp, window;
     uint64_t rto_min, rto_max, dead_after, keepalive, hello_timeout, ack_delay;
@@ -112,7 +128,8 @@ struct config_limits {
 struct config {
     struct schema_place place;
     struct config_socket socket;
-    uint64_t memory; /* bytes for packets and DPDK's own use */
+    struct schema_text user; /* to become when started by root; may be empty */
+    uint64_t memory;         /* bytes for packets and DPDK's own use */
     uint64_t hugepages;
     struct schema_list ports;   /* struct config_port */
     struct schema_list engines; /* struct config_engine */
@@ -134,6 +151,20 @@ void config_print(const struct config *config, FILE *stream);
 /* The texts inside a checked configuration, as values. -EINVAL if they are none. */
 int config_mac(const char *text, struct rte_ether_addr *mac);
 int config_cpus(const char *text, cpu_set_t *cpus);
+
+/* "10.0.0.1/24", or without a prefix. */
+struct config_subnet {
+    struct address address;
+    uint8_t prefix; /* bits of the address's own family, or CONFIG_PREFIX_NONE */
+};
+int config_subnet(const char *text, struct config_subnet *subnet);
+/* Whether the address is of that network; never if there is no prefix. */
+bool config_subnet_has(const struct config_subnet *subnet, const struct address *address);
+
+const char *config_driver_name(uint64_t driver);
+enum config_owner config_owner(const struct config_port *port);
+/* Whether a port is more than memory of this process. */
+bool config_has_devices(const struct config *config);
 
 /* By position or name; NULL if there is none. */
 const struct config_port *config_port(const struct config *config, uint32_t index);

@@ -3,6 +3,7 @@
 #include "daemon/eal.h"
 
 #include "control/log.h"
+#include "daemon/port_ethdev.h"
 
 #include <errno.h>
 #include <rte_eal.h>
@@ -13,8 +14,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define ARGUMENTS_MAX  16
-#define ARGUMENT_BYTES 48
+#define ARGUMENTS_MAX  (16 + 2 * CONFIG_PORTS_MAX) /* each port may be a device of its own */
+#define ARGUMENT_BYTES SCHEMA_TEXT_BYTES
 #define MEBIBYTE       (1ull << 20)
 
 struct arguments {
@@ -74,13 +75,31 @@ static int first_cpu(const cpu_set_t *cpus)
     return 0;
 }
 
+/* PCI devices are looked for only where the configuration names some, and then for those alone. */
+static void add_devices(struct arguments *arguments, const struct config *config)
+{
+    bool pci = false;
+
+    for (uint32_t i = 0; i < config->ports.count; i++) {
+        const struct config_port *port = config_port(config, i);
+
+        if (port->driver != CONFIG_ETHDEV || !port_ethdev_is_pci(port->device.text))
+            continue;
+        add(arguments, "--allow");
+        add(arguments, "%s", port->device.text);
+        pci = true;
+    }
+    if (!pci)
+        add(arguments, "--no-pci");
+}
+
 /* One lcore, the main thread's; devices only as the configuration makes them. */
 static void build(struct arguments *arguments, const struct config *config, bool huge, bool quiet,
                   const cpu_set_t *cpus)
 {
     add(arguments, "saddled");
     add(arguments, "--lcores=0@%d", first_cpu(cpus));
-    add(arguments, "--no-pci");
+    add_devices(arguments, config);
     add(arguments, "--no-telemetry");
     add(arguments, "-m%llu", (unsigned long long)(config->memory / MEBIBYTE));
     add(arguments, "--iova-mode=va");

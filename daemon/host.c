@@ -3,10 +3,8 @@
 #include "daemon/host.h"
 
 #include "daemon/eal.h"
-#include "daemon/port_ethdev.h"
-#include "daemon/port_ring.h"
+#include "daemon/ports.h"
 #include "engines/pony/pony.h"
-#include "engines/port_impair.h"
 #include "sched/group.h"
 
 #include <errno.h>
@@ -17,14 +15,13 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define STATS_MAX    128u /* counters of one engine */
-#define DEVICE_BYTES 48u
+#define STATS_MAX 128u /* counters of one engine */
 
 static_assert(CONFIG_ENGINES_MAX <= GROUP_ENGINES_MAX, "all engines fit into one group");
 
 struct host {
     const struct config *config;
-    struct port *ports[CONFIG_PORTS_MAX];
+    struct ports *ports;
     struct engine *engines[CONFIG_ENGINES_MAX];
     struct group *groups[CONFIG_GROUPS_MAX];
     struct group *group_of[CONFIG_ENGINES_MAX]; /* where the engine runs; NULL: nowhere */
@@ -46,123 +43,15 @@ fail(struct host *host, int error, const char *format, ...)
     return error;
 }
 
-/* The port's own address, or one made up from its position: locally administered (IEEE 802 section
- * 8.2), never zero. */
-static void port_mac(const struct config *config, uint32_t index, struct rte_ether_addr *mac)
-{
-    const char *given = config_port(config, index)->mac.text;
-    const uint32_t number = index + 1;
-
-    if (given[0] && !config_mac(given, mac))
-        return;
-    *mac = (struct rte_ether_addr){
-        {0x02, 0, 0, 0, (uint8_t)(number >> 8), (uint8_t)(number & UINT8_MAX)}};
-}
-
-static uint32_t port_index(const struct config *config, const char *name)
-{
-    return (uint32_t)(config_find_port(config, name) - config_port(config, 0));
-}
-
-/* Both ends, when the first of the two is asked for. */
-static int make_ring(struct host *host, uint32_t index)
-{
-    const struct config_port *port = config_port(host->config, index);
-    uint32_t peer = port_index(host->config, port->peer.text);
-    struct port_ring_config config = {
-        .name = {port->name.text, port->peer.text},
-        .mtu = (uint16_t)port->mtu,
-        .pool_packets = (uint32_t)port->packets,
-    };
-
-    if (peer < index)
-        return 0;
-    port_mac(host->config, index, &config.mac[0]);
-    port_mac(host->config, peer, &config.mac[1]);
-    return port_ring_create(&host->ports[index], &host->ports[peer], &config);
-}
-
-/* The null device invents packets without end unless it is told not to. */
-static int make_null(struct host *host, uint32_t index)
-{
-    const struct config_port *port = config_port(host->config, index);
-    char device[DEVICE_BYTES];
-    struct port_ethdev_config config = {
-        .name = port->name.text,
-        .device = device,
-        .mtu = (uint16_t)port->mtu,
-        .pool_packets = (uint32_t)port->packets,
-    };
-
-    snprintf(device, sizeof(device), "net_null%u,no-rx=1", index);
-    port_mac(host->config, index, &config.mac);
-    return port_ethdev_create(&host->ports[index], &config);
-}
-
-static bool impaired(const struct config_impair *impair)
-{
-    return impair->loss || impair->duplicate || impair->reorder || impair->corrupt ||
-           impair->burst_enter || impair->delay || impair->jitter;
-}
-
-/* Puts the faults that the configuration asks for in front of what the port sends. */
-static int make_impair(struct host *host, uint32_t index)
-{
-    const struct config_impair *impair = &config_port(host->config, index)->impair;
-    const struct impair_config send = {
-        .loss_ppm = (uint32_t)impair->loss,
-        .burst_enter_ppm = (uint32_t)impair->burst_enter,
-        .burst_leave_ppm = (uint32_t)impair->burst_leave,
-        .burst_loss_ppm = (uint32_t)impair->burst_loss,
-        .duplicate_ppm = (uint32_t)impair->duplicate,
-        .corrupt_ppm = (uint32_t)impair->corrupt,
-        .reorder_ppm = (uint32_t)impair->reorder,
-        .reorder_ns = impair->reorder_by,
-        .delay_ns = impair->delay,
-        .jitter_ns = impair->jitter,
-    };
-    struct port_impair_config config = {.send = &send};
-    struct port *port;
-    int error;
-
-    if (!impaired(impair))
-        return 0;
-    /* Two ports with the same seed do not lose the same packets. */
-    memcpy(config.seed, &impair->seed, sizeof(impair->seed));
-    memcpy(config.seed + sizeof(impair->seed), &index, sizeof(index));
-    error = port_impair_create(&port, host->ports[index], &config);
-    if (!error)
-        host->ports[index] = port;
-    return error;
-}
-
-static int make_ports(struct host *host)
-{
-    const struct config *config = host->config;
-    int error = 0;
-
-    for (uint32_t i = 0; i < config->ports.count; i++) {
-        const struct config_port *port = config_port(config, i);
-
-        if (port->driver == CONFIG_NET_RING)
-            error = make_ring(host, i);
-        else
-            error = make_null(host, i);
-        if (error)
-            return fail(host, error, "port %s", port->name.text);
-    }
-    for (uint32_t i = 0; i < config->ports.count; i++) {
-        error = make_impair(host, i);
-        if (error)
-            return fail(host, error, "port %s: impair", config_port(config, i)->name.text);
-    }
-    return 0;
-}
-
 static int add_peer(struct transport_peer *peer, const char *name, const char *address)
 {
+    struct config_subnet subnet;
+
+    if (config_subnet(address, &subnet))
+        return -EINVAL;
     snprintf(peer->name, sizeof(peer->name), "%.*s", (int)sizeof(peer->name) - 1, name);
-    return address_parse(&peer->address, address);
+    peer->address = subnet.address;
+    return 0;
 }
 
 static bool known(const struct transport_peer *peers, uint32_t count, const struct address *address)
@@ -194,9 +83,11 @@ static uint32_t collect_peers(const struct config *config, const struct config_e
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < engine->peers.count; i++) {
-        if (!add_peer(&peers[count], listed[i].name.text, listed[i].address.text) &&
-            !config_mac(listed[i].mac.text, &peers[count].mac))
-            count++;
+        if (add_peer(&peers[count], listed[i].name.text, listed[i].address.text))
+            continue;
+        if (listed[i].mac.text[0])
+            config_mac(listed[i].mac.text, &peers[count].mac);
+        count++;
     }
     for (uint32_t i = 0; joined && i < joined->addresses.count; i++) {
         const struct schema_text *addresses = joined->addresses.items;
@@ -207,7 +98,7 @@ static uint32_t collect_peers(const struct config *config, const struct config_e
         if (add_peer(&peers[count], name, addresses[i].text) ||
             known(peers, count, &peers[count].address))
             continue;
-        port_mac(config, port_index(config, port->peer.text), &peers[count].mac);
+        ports_mac(config, ports_index(config, port->peer.text), &peers[count].mac);
         count++;
     }
     return count;
@@ -219,8 +110,10 @@ static void describe_engine(struct pony_config *pony, const struct config_engine
     struct transport_config *transport = &pony->transport;
 
     for (uint32_t i = 0; i < engine->addresses.count; i++) {
-        if (!address_parse(&transport->addresses[transport->address_count], addresses[i].text))
-            transport->address_count++;
+        struct config_subnet subnet;
+
+        if (!config_subnet(addresses[i].text, &subnet))
+            transport->addresses[transport->address_count++] = subnet.address;
     }
     transport->udp_port = (uint16_t)engine->udp_port;
     transport->vlan = (uint16_t)engine->vlan;
@@ -254,7 +147,7 @@ static int make_engine(struct host *host, uint32_t index, int control_fd)
     pony.transport.peer_count = collect_peers(host->config, engine, peers);
     if (getrandom(seed, sizeof(seed), 0) == (ssize_t)sizeof(seed))
         error = pony_create(&host->engines[index], engine->name.text, &pony,
-                            host->ports[port_index(host->config, engine->port.text)],
+                            ports_get(host->ports, ports_index(host->config, engine->port.text)),
                             &clock_machine, seed);
     else
         error = -EIO;
@@ -330,7 +223,7 @@ int host_create(struct host **host, const struct config *config, int control_fd,
     made->config = config;
     made->reason = reason;
     made->reason_bytes = reason_bytes;
-    error = make_ports(made);
+    error = ports_create(&made->ports, config, reason, reason_bytes);
     if (!error)
         error = make_engines(made, control_fd);
     if (!error)
@@ -397,9 +290,6 @@ void host_destroy(struct host *host)
         if (host->engines[i])
             host->engines[i]->ops->destroy(host->engines[i]);
     }
-    for (uint32_t i = 0; i < host->config->ports.count; i++) {
-        if (host->ports[i])
-            host->ports[i]->ops->destroy(host->ports[i]);
-    }
+    ports_destroy(host->ports);
     free(host);
 }

@@ -209,7 +209,7 @@ static int start(const struct options *options, const struct config *config, str
 {
     char reason[REASON_BYTES];
     struct host *host;
-    int error = privileges_settle(options->verbose);
+    int error = privileges_settle(options->verbose, config_has_devices(config));
 
     if (error) {
         log_line(LOG_ERROR, "privileges: %s", strerror(-error));

@@ -16,6 +16,7 @@
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
+#include <rte_pci.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,16 +168,37 @@ static const struct port_ops port_ethdev_ops = {
     .destroy = port_ethdev_destroy,
 };
 
+/* What DPDK calls the device: the part before its arguments, a PCI address in full. */
+static int device_name(const char *device, char name[RTE_ETH_NAME_MAX_LEN])
+{
+    size_t length = strcspn(device, ",");
+    struct rte_pci_addr address;
+
+    if (length == 0 || length >= RTE_ETH_NAME_MAX_LEN)
+        return -EINVAL;
+    memcpy(name, device, length);
+    name[length] = '\0';
+    if (!rte_pci_addr_parse(name, &address))
+        rte_pci_device_name(&address, name, RTE_ETH_NAME_MAX_LEN);
+    return 0;
+}
+
+bool port_ethdev_is_pci(const char *device)
+{
+    char name[RTE_ETH_NAME_MAX_LEN];
+    struct rte_pci_addr address;
+
+    return !device_name(device, name) && !rte_pci_addr_parse(name, &address);
+}
+
 /* Finds the device, or creates a virtual one. */
 static int find_device(struct port_ethdev *self, const char *device)
 {
     char name[RTE_ETH_NAME_MAX_LEN];
-    size_t length = strcspn(device, ",");
+    int error = device_name(device, name);
 
-    if (length == 0 || length >= sizeof(name))
-        return -EINVAL;
-    memcpy(name, device, length);
-    name[length] = '\0';
+    if (error)
+        return error;
     if (!rte_eth_dev_get_port_by_name(name, &self->ethdev))
         return 0;
     if (rte_dev_probe(device) || rte_eth_dev_get_port_by_name(name, &self->ethdev))

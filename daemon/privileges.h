@@ -12,8 +12,9 @@
 #include <stdbool.h>
 
 /* Gains: as many descriptors as the hard limit allows. Gives up: new privileges by execve, every
- * capability but those to lock memory and to raise priorities, and, unless `debuggable`, being
- * dumped and traced, as applications' data pass through. 0 or a negative errno. */
-int privileges_settle(bool debuggable);
+ * capability but those to lock memory, to raise priorities and, with `devices`, to open the
+ * kernel's network devices, and, unless `debuggable`, being dumped and traced, as applications'
+ * data pass through. 0 or a negative errno. */
+int privileges_settle(bool debuggable, bool devices);
 
 #endif

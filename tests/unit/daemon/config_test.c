@@ -17,6 +17,12 @@
     "  - {name: x, port: a, addresses: [10.0.0.1]}\n"                                              \
     "  - {name: y, port: b, addresses: [10.0.0.2]}\n"
 
+/* A device of its own, and an engine on it. */
+#define TAP "ports: [{name: t, driver: ethdev, device: 'net_tap0,iface=sad0'}]\n"
+#define KERNEL                                                                                     \
+    "ports: [{name: t, driver: ethdev, device: 'net_af_packet0,iface=eth0', interface: eth0}]\n"
+#define ON_T "engines: [{name: x, port: t, addresses: [10.0.0.1/24, 'fd00::1/64']"
+
 static struct config config;
 static struct schema_source source;
 
@@ -142,7 +148,7 @@ static const struct wrong {
     {"ports:\n  - {name: abcdefghijklmnopqrstuvwxyz, driver: net_null}",
      "f:2:12: name: \"abcdefghijklmnopqrstuvwxyz\" is longer than 20 characters"},
     {"ports:\n  - {name: a, driver: e1000}",
-     "f:2:23: driver: \"e1000\" is none of net_ring, net_null"},
+     "f:2:23: driver: \"e1000\" is none of net_ring, net_null, ethdev"},
     {"ports:\n  - {name: a, driver: net_null, mtu: 100}",
      "f:2:38: mtu: 100 is not from 1280 to 9000"},
     {"ports:\n  - {name: a, driver: net_null, mtu: 1500B}",
@@ -198,6 +204,43 @@ static const struct wrong {
            "  peers: [{name: p, address: 10.0.0.2, mac: 02:00:00:00:00:01},\n"
            "    {name: q, address: 10.0.0.2, mac: 02:00:00:00:00:01}]}]",
      "f:6:24: address: 10.0.0.2 is already that of peer \"p\""},
+    {PORTS "engines: [{name: x, port: a, addresses: [10.0.0.1],\n"
+           "  peers: [{name: p, address: 10.0.0.2}]}]",
+     "f:5:11: peer \"p\": the key \"mac\" is missing: port \"a\" (net_ring) cannot ask for it"},
+    {PORTS "engines: [{name: x, port: a, addresses: [10.0.0.1/24], gateways: [10.0.0.2]}]",
+     "f:4:67: gateways: port \"a\" (net_ring) has no network behind it"},
+    {"ports: [{name: t, driver: ethdev}]\n" ON_T "}]",
+     "f:1:9: port \"t\": the key \"device\" is missing"},
+    {"ports: [{name: t, driver: net_null, device: net_tap0}]\n" ON_T "}]",
+     "f:1:45: device: \"t\" has driver net_null, and only ethdev takes a device"},
+    {"ports: [{name: t, driver: net_null, interface: eth0}]\n" ON_T "}]",
+     "f:1:48: interface: \"t\" has driver net_null, which has none beneath it"},
+    {"ports: [{name: t, driver: ethdev, device: net_tap0, interface: eth0123456789abc}]",
+     "f:1:64: interface: \"eth0123456789abc\" is longer than 15 characters"},
+    {"ports: [{name: t, driver: ethdev, device: ',iface=x'}]\n" ON_T "}]",
+     "f:1:43: device: \",iface=x\" begins with no device's name (net_tap0, 0000:03:00.0)"},
+    {"ports: [{name: t, driver: ethdev, device: net_tap0},\n"
+     "  {name: u, driver: ethdev, device: 'net_tap0,iface=y'}]\n" ON_T "}]",
+     "f:2:37: device: \"net_tap0\" is that of port \"t\" already"},
+    {"ports: [{name: t, driver: ethdev, device: 'net_af_packet0,iface=eth1,x=1',\n"
+     "  interface: eth0}]\n" ON_T "}]",
+     "f:2:14: interface: \"eth0\" is not the one of the device, \"eth1\""},
+    {"ports: [{name: t, driver: ethdev, device: net_af_packet0, interface: eth0,\n"
+     "  mac: 02:00:00:00:00:01}]\n" ON_T "}]",
+     "f:2:8: mac: the kernel owns \"eth0\" (ip link set dev eth0 address 02:00:00:00:00:01)"},
+    {TAP "engines: [{name: x, port: t, addresses: [10.0.0.1]}]",
+     "f:2:42: addresses: 10.0.0.1 needs the length of its network's prefix (10.0.0.1/24)"},
+    {TAP "engines: [{name: x, port: t, addresses: ['fd00::1']}]",
+     "f:2:42: addresses: fd00::1 needs the length of its network's prefix (fd00::1/64)"},
+    {TAP "engines: [{name: x, port: t, addresses: [10.0.0.1/33]}]",
+     "f:2:42: addresses: \"10.0.0.1/33\" is no IP address"},
+    {TAP ON_T ", gateways: [10.0.1.254]}]",
+     "f:2:81: gateways: 10.0.1.254 is in no network of engine \"x\""},
+    {TAP ON_T ", gateways: [router]}]", "f:2:81: gateways: \"router\" is no IP address"},
+    {TAP ON_T ", gateways: [10.0.0.254, 10.0.0.253]}]",
+     "f:2:93: gateways: 10.0.0.254 is of that family already, in line 2"},
+    {KERNEL ON_T ", gateways: [10.0.0.254]}]",
+     "f:2:81: gateways: the kernel owns \"eth0\" and its routes (ip route add)"},
     {PORTS ENGINES "groups: [{name: g, engines: [x]}]", "f:6:5: engine \"y\" is in no group"},
     {PORTS ENGINES "groups: [{name: g, engines: [x, z]}]",
      "f:7:33: engines: there is no engine \"z\""},
@@ -259,6 +302,56 @@ START_TEST(test_cpus)
 }
 END_TEST
 
+START_TEST(test_owners)
+{
+    const struct config_port *port;
+    ck_assert_msg(parse(TAP ON_T ", gateways: [10.0.0.254, 'fd00::ff'],\n"
+                                 "  peers: [{name: p, address: 10.0.0.2}]}]\nuser: saddle") == 0,
+                  "%s", source.error);
+    port = config_port(&config, 0);
+    ck_assert_uint_eq(config_owner(port), CONFIG_OWNER_SADDLE);
+    ck_assert_uint_eq(port->mtu, 1500);
+    ck_assert_str_eq(config.user.text, "saddle");
+    config_free(&config);
+    ck_assert_msg(parse(KERNEL "engines: [{name: x, port: t, addresses: [10.0.0.1]}]") == 0, "%s",
+                  source.error);
+    port = config_port(&config, 0);
+    ck_assert_uint_eq(config_owner(port), CONFIG_OWNER_KERNEL);
+    ck_assert_uint_eq(port->mtu, SCHEMA_UNSET);
+    config_free(&config);
+    ck_assert_int_eq(parse(PORTS ENGINES), 0);
+    ck_assert_uint_eq(config_owner(config_port(&config, 0)), CONFIG_OWNER_NOBODY);
+}
+END_TEST
+
+START_TEST(test_subnets)
+{
+    const char *bad[] = {"",           "/24",         "10.0.0.1/",  "10.0.0.1/33", "10.0.0.1/-1",
+                         "10.0.0.1/x", "10.0.0.1/ 8", "fd00::/129", "fd00::1/6 4", "10.0.0.1/24/"};
+    const struct {
+        const char *network, *address;
+        bool has;
+    } cases[] = {
+        {"10.0.0.1/24", "10.0.0.254", true},   {"10.0.0.1/24", "10.0.1.1", false},
+        {"10.0.0.1/31", "10.0.0.0", true},     {"10.0.0.1/31", "10.0.0.2", false},
+        {"10.0.0.1/32", "10.0.0.1", true},     {"10.0.0.1/0", "1.2.3.4", true},
+        {"10.0.0.1/0", "fd00::1", false},      {"10.0.0.1", "10.0.0.1", false},
+        {"fd00::1/64", "fd00::ffff", true},    {"fd00::1/64", "fd00:0:0:1::1", false},
+        {"fd00::1/63", "fd00:0:0:1::1", true}, {"::1/0", "10.0.0.1", false},
+        {"fd00::1/128", "fd00::1", true},
+    };
+    struct config_subnet subnet;
+    struct address address;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        ck_assert_int_eq(config_subnet(bad[i], &subnet), -EINVAL);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        ck_assert_int_eq(config_subnet(cases[i].network, &subnet), 0);
+        ck_assert_int_eq(address_parse(&address, cases[i].address), 0);
+        ck_assert_int_eq(config_subnet_has(&subnet, &address), cases[i].has);
+    }
+}
+END_TEST
+
 START_TEST(test_files)
 {
     source.file = "/nonexistent/f";
@@ -281,6 +374,8 @@ int main(void)
     tcase_add_test(tcase, test_wrong);
     tcase_add_test(tcase, test_print_and_parse);
     tcase_add_test(tcase, test_cpus);
+    tcase_add_test(tcase, test_owners);
+    tcase_add_test(tcase, test_subnets);
     tcase_add_test(tcase, test_files);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

@@ -11,7 +11,7 @@
 START_TEST(test_settle)
 {
     struct rlimit limit;
-    ck_assert_int_eq(privileges_settle(false), 0);
+    ck_assert_int_eq(privileges_settle(false, false), 0);
     ck_assert_int_eq(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), 1);
     ck_assert_int_eq(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), 0);
     ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
@@ -23,7 +23,7 @@ START_TEST(test_settle)
             ck_assert(!capng_have_capability(CAPNG_PERMITTED, capability));
     }
     /* It can be done again. */
-    ck_assert_int_eq(privileges_settle(false), 0);
+    ck_assert_int_eq(privileges_settle(false, false), 0);
     /* The leak sanitizer has to trace the process as it ends. */
     ck_assert_int_eq(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), 0);
 }
@@ -31,7 +31,7 @@ END_TEST
 
 START_TEST(test_debuggable)
 {
-    ck_assert_int_eq(privileges_settle(true), 0);
+    ck_assert_int_eq(privileges_settle(true, true), 0);
     ck_assert_int_eq(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), 1);
 }
 END_TEST

@@ -1,0 +1,400 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/config_check.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#define SOCKET_LENGTH_MAX 107u /* sun_path with its final NUL: unix(7) */
+#define DEVICE_NAME_MAX   63u  /* DPDK's RTE_ETH_NAME_MAX_LEN without the final NUL */
+#define DEVICE_INTERFACE  ",iface="
+
+#define ADDRESSES(engine) ((const struct schema_text *)(engine)->addresses.items)
+#define GATEWAYS(engine)  ((const struct schema_text *)(engine)->gateways.items)
+#define PEERS(engine)     ((const struct config_peer *)(engine)->peers.items)
+#define MEMBERS(group)    ((const struct schema_text *)(group)->engines.items)
+#define RULES(config)     ((const struct config_rule *)(config)->policy.items)
+
+/* Whether the text at `position` of a list of structures stands earlier in it too. */
+static int check_unique(struct schema_source *source, const struct schema_list *list, size_t bytes,
+                        size_t offset)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        const uint8_t *items = list->items;
+        const struct schema_text *text = (const void *)(items + i * bytes + offset);
+
+        for (uint32_t j = 0; j < i; j++) {
+            const struct schema_text *other = (const void *)(items + j * bytes + offset);
+
+            if (!strcmp(text->text, other->text))
+                return schema_fail(source, text->place, "\"%s\" is named twice, first in line %u",
+                                   text->text, other->place.line);
+        }
+    }
+    return 0;
+}
+
+static int check_mac(struct schema_source *source, const struct schema_text *text)
+{
+    struct rte_ether_addr mac;
+
+    if (!text->text[0] || !config_mac(text->text, &mac))
+        return 0;
+    return schema_fail(source, text->place,
+                       "mac: \"%s\" is no unicast Ethernet address (02:00:00:00:00:01)",
+                       text->text);
+}
+
+/* Keys that mean something to some drivers alone. */
+static int check_port_keys(struct schema_source *source, const struct config_port *port)
+{
+    const bool ethdev = port->driver == CONFIG_ETHDEV;
+    const char *driver = config_driver_name(port->driver);
+
+    if (port->driver != CONFIG_NET_RING && port->peer.text[0])
+        return schema_fail(source, port->peer.place,
+                           "peer: \"%s\" has driver %s, and only net_ring joins ports",
+                           port->name.text, driver);
+    if (!ethdev && port->device.text[0])
+        return schema_fail(source, port->device.place,
+                           "device: \"%s\" has driver %s, and only ethdev takes a device",
+                           port->name.text, driver);
+    if (!ethdev && port->interface.text[0])
+        return schema_fail(source, port->interface.place,
+                           "interface: \"%s\" has driver %s, which has none beneath it",
+                           port->name.text, driver);
+    if (ethdev && !port->device.text[0])
+        return schema_fail(source, port->place, "port \"%s\": the key \"device\" is missing",
+                           port->name.text);
+    if (port->interface.text[0] && port->mac.text[0])
+        return schema_fail(source, port->mac.place,
+                           "mac: the kernel owns \"%s\" (ip link set dev %s address %s)",
+                           port->interface.text, port->interface.text, port->mac.text);
+    return check_mac(source, &port->mac);
+}
+
+/* The name of a device ends where its arguments begin. */
+static size_t device_length(const struct config_port *port)
+{
+    return strcspn(port->device.text, ",");
+}
+
+/* An argument that names an interface names the one that the port says. */
+static int check_device_interface(struct schema_source *source, const struct config_port *port)
+{
+    const char *argument = strstr(port->device.text, DEVICE_INTERFACE);
+    size_t length;
+
+    if (!argument || !port->interface.text[0])
+        return 0;
+    argument += strlen(DEVICE_INTERFACE);
+    length = strcspn(argument, ",");
+    if (length == strlen(port->interface.text) && !strncmp(argument, port->interface.text, length))
+        return 0;
+    return schema_fail(source, port->interface.place,
+                       "interface: \"%s\" is not the one of the device, \"%.*s\"",
+                       port->interface.text, (int)length, argument);
+}
+
+static int check_device(const struct config *config, struct schema_source *source,
+                        const struct config_port *port)
+{
+    size_t length = device_length(port);
+
+    if (length == 0 || length > DEVICE_NAME_MAX)
+        return schema_fail(source, port->device.place,
+                           "device: \"%s\" begins with no device's name (net_tap0, 0000:03:00.0)",
+                           port->device.text);
+    for (const struct config_port *other = config_port(config, 0); other < port; other++) {
+        if (other->driver == CONFIG_ETHDEV && device_length(other) == length &&
+            !strncmp(other->device.text, port->device.text, length))
+            return schema_fail(source, port->device.place,
+                               "device: \"%.*s\" is that of port \"%s\" already", (int)length,
+                               port->device.text, other->name.text);
+    }
+    return check_device_interface(source, port);
+}
+
+/* The other end of a wire. */
+static int check_joined(const struct config *config, struct schema_source *source,
+                        const struct config_port *port)
+{
+    const struct config_port *peer = config_find_port(config, port->peer.text);
+
+    if (!port->peer.text[0])
+        return schema_fail(source, port->place, "port \"%s\": the key \"peer\" is missing",
+                           port->name.text);
+    if (!peer || peer == port)
+        return schema_fail(source, port->peer.place, "peer: there is no other port \"%s\"",
+                           port->peer.text);
+    if (peer->driver != CONFIG_NET_RING || strcmp(peer->peer.text, port->name.text) != 0)
+        return schema_fail(source, port->peer.place,
+                           "peer: port \"%s\" does not have \"%s\" as its peer", peer->name.text,
+                           port->name.text);
+    if (peer->mtu != port->mtu)
+        return schema_fail(source, port->place, "mtu: ports \"%s\" and \"%s\" differ",
+                           port->name.text, peer->name.text);
+    return 0;
+}
+
+static int check_port(const struct config *config, struct schema_source *source,
+                      const struct config_port *port)
+{
+    int error = check_port_keys(source, port);
+
+    if (!error && port->driver == CONFIG_NET_RING)
+        error = check_joined(config, source, port);
+    if (!error && port->driver == CONFIG_ETHDEV)
+        error = check_device(config, source, port);
+    return error;
+}
+
+/* Whether an engine that stands before this text in the file has the address too. */
+static int check_taken(const struct config *config, struct schema_source *source,
+                       const struct schema_text *text, const struct address *address)
+{
+    for (uint32_t i = 0; i < config->engines.count; i++) {
+        const struct config_engine *engine = config_engine(config, i);
+
+        for (uint32_t j = 0; j < engine->addresses.count; j++) {
+            struct config_subnet other;
+
+            if (&ADDRESSES(engine)[j] == text)
+                return 0;
+            if (!config_subnet(ADDRESSES(engine)[j].text, &other) &&
+                address_equal(address, &other.address))
+                return schema_fail(source, text->place,
+                                   "addresses: %s is already used by engine \"%s\"", text->text,
+                                   engine->name.text);
+        }
+    }
+    return 0;
+}
+
+static int check_address(const struct config *config, struct schema_source *source,
+                         const struct config_port *port, const struct schema_text *text)
+{
+    struct config_subnet subnet;
+
+    if (config_subnet(text->text, &subnet))
+        return schema_fail(source, text->place, "addresses: \"%s\" is no IP address", text->text);
+    if (config_owner(port) == CONFIG_OWNER_SADDLE && subnet.prefix == CONFIG_PREFIX_NONE)
+        return schema_fail(source, text->place,
+                           "addresses: %s needs the length of its network's prefix (%s/%u)",
+                           text->text, text->text, address_is_v4(&subnet.address) ? 24 : 64);
+    return check_taken(config, source, text, &subnet.address);
+}
+
+/* Whether one of the engine's networks has the address in it. */
+static bool on_link(const struct config_engine *engine, const struct address *address)
+{
+    for (uint32_t i = 0; i < engine->addresses.count; i++) {
+        struct config_subnet subnet;
+
+        if (!config_subnet(ADDRESSES(engine)[i].text, &subnet) &&
+            config_subnet_has(&subnet, address))
+            return true;
+    }
+    return false;
+}
+
+static int check_gateway(struct schema_source *source, const struct config_engine *engine,
+                         uint32_t index)
+{
+    const struct schema_text *text = &GATEWAYS(engine)[index];
+    struct address address, other;
+
+    if (address_parse(&address, text->text))
+        return schema_fail(source, text->place, "gateways: \"%s\" is no IP address", text->text);
+    if (!on_link(engine, &address))
+        return schema_fail(source, text->place, "gateways: %s is in no network of engine \"%s\"",
+                           text->text, engine->name.text);
+    for (uint32_t i = 0; i < index; i++) {
+        if (!address_parse(&other, GATEWAYS(engine)[i].text) &&
+            address_is_v4(&other) == address_is_v4(&address))
+            return schema_fail(source, text->place,
+                               "gateways: %s is of that family already, in line %u",
+                               GATEWAYS(engine)[i].text, GATEWAYS(engine)[i].place.line);
+    }
+    return 0;
+}
+
+static int check_gateways(struct schema_source *source, const struct config_port *port,
+                          const struct config_engine *engine)
+{
+    int error = 0;
+
+    if (engine->gateways.count && config_owner(port) == CONFIG_OWNER_KERNEL)
+        return schema_fail(source, GATEWAYS(engine)[0].place,
+                           "gateways: the kernel owns \"%s\" and its routes (ip route add)",
+                           port->interface.text);
+    if (engine->gateways.count && config_owner(port) == CONFIG_OWNER_NOBODY)
+        return schema_fail(source, GATEWAYS(engine)[0].place,
+                           "gateways: port \"%s\" (%s) has no network behind it", port->name.text,
+                           config_driver_name(port->driver));
+    for (uint32_t i = 0; i < engine->gateways.count && !error; i++)
+        error = check_gateway(source, engine, i);
+    return error;
+}
+
+static int check_peer(struct schema_source *source, const struct config_port *port,
+                      const struct config_peer *peer)
+{
+    struct address address;
+
+    if (address_parse(&address, peer->address.text))
+        return schema_fail(source, peer->address.place, "address: \"%s\" is no IP address",
+                           peer->address.text);
+    if (!peer->mac.text[0] && config_owner(port) == CONFIG_OWNER_NOBODY)
+        return schema_fail(source, peer->place,
+                           "peer \"%s\": the key \"mac\" is missing: port \"%s\" (%s) cannot "
+                           "ask for it",
+                           peer->name.text, port->name.text, config_driver_name(port->driver));
+    return check_mac(source, &peer->mac);
+}
+
+static int check_peer_address(struct schema_source *source, const struct config_peer *peers,
+                              uint32_t index)
+{
+    struct address address, other;
+
+    if (address_parse(&address, peers[index].address.text))
+        return -EINVAL;
+    for (uint32_t i = 0; i < index; i++) {
+        if (!address_parse(&other, peers[i].address.text) && address_equal(&address, &other))
+            return schema_fail(source, peers[index].address.place,
+                               "address: %s is already that of peer \"%s\"",
+                               peers[index].address.text, peers[i].name.text);
+    }
+    return 0;
+}
+
+static int check_peers(struct schema_source *source, const struct config_port *port,
+                       const struct config_engine *engine)
+{
+    int error = 0;
+
+    for (uint32_t i = 0; i < engine->peers.count && !error; i++)
+        error = check_peer(source, port, &PEERS(engine)[i]);
+    if (!error)
+        error = check_unique(source, &engine->peers, sizeof(struct config_peer),
+                             offsetof(struct config_peer, name));
+    for (uint32_t i = 1; i < engine->peers.count && !error; i++)
+        error = check_peer_address(source, PEERS(engine), i);
+    return error;
+}
+
+static int check_engine(const struct config *config, struct schema_source *source,
+                        const struct config_engine *engine)
+{
+    const struct config_port *port = config_find_port(config, engine->port.text);
+    int error = 0;
+
+    if (!port)
+        return schema_fail(source, engine->port.place, "port: there is no port \"%s\"",
+                           engine->port.text);
+    if (config_engine_on(config, engine->port.text) != engine)
+        return schema_fail(source, engine->port.place,
+                           "port: \"%s\" already belongs to engine \"%s\"", engine->port.text,
+                           config_engine_on(config, engine->port.text)->name.text);
+    if (engine->addresses.count == 0)
+        return schema_fail(source, engine->place, "engine \"%s\": the key \"addresses\" is missing",
+                           engine->name.text);
+    if (engine->rto_max < engine->rto_min)
+        return schema_fail(source, engine->place, "engine \"%s\": rto_max is below rto_min",
+                           engine->name.text);
+    for (uint32_t i = 0; i < engine->addresses.count && !error; i++)
+        error = check_address(config, source, port, &ADDRESSES(engine)[i]);
+    if (!error)
+        error = check_gateways(source, port, engine);
+    return error ? error : check_peers(source, port, engine);
+}
+
+static int check_group(const struct config *config, struct schema_source *source,
+                       const struct config_group *group)
+{
+    cpu_set_t cpus;
+
+    if (config_cpus(group->cpus.text, &cpus))
+        return schema_fail(source, group->cpus.place, "cpus: \"%s\" is no list of CPUs (0-2,5)",
+                           group->cpus.text);
+    for (uint32_t i = 0; i < group->engines.count; i++) {
+        if (!config_find_engine(config, MEMBERS(group)[i].text))
+            return schema_fail(source, MEMBERS(group)[i].place,
+                               "engines: there is no engine \"%s\"", MEMBERS(group)[i].text);
+    }
+    return 0;
+}
+
+/* Every engine is in exactly one group. */
+static int check_membership(const struct config *config, struct schema_source *source,
+                            const struct config_engine *engine)
+{
+    const struct schema_text *found = NULL;
+
+    for (uint32_t i = 0; i < config->groups.count; i++) {
+        const struct config_group *group = config_group(config, i);
+
+        for (uint32_t j = 0; j < group->engines.count; j++) {
+            if (strcmp(MEMBERS(group)[j].text, engine->name.text) != 0)
+                continue;
+            if (found)
+                return schema_fail(source, MEMBERS(group)[j].place,
+                                   "engines: \"%s\" is in a group already, in line %u",
+                                   engine->name.text, found->place.line);
+            found = &MEMBERS(group)[j];
+        }
+    }
+    if (!found)
+        return schema_fail(source, engine->place, "engine \"%s\" is in no group",
+                           engine->name.text);
+    return 0;
+}
+
+static int check_rule(struct schema_source *source, const struct config_rule *rule)
+{
+    int who = (rule->uid != SCHEMA_UNSET) + (rule->gid != SCHEMA_UNSET) + (rule->any != 0);
+
+    if (who == 1)
+        return 0;
+    return schema_fail(source, rule->place, "a rule has one of uid, gid and any, not %d", who);
+}
+
+static int check_names(const struct config *config, struct schema_source *source)
+{
+    int error = check_unique(source, &config->ports, sizeof(struct config_port),
+                             offsetof(struct config_port, name));
+
+    if (!error)
+        error = check_unique(source, &config->engines, sizeof(struct config_engine),
+                             offsetof(struct config_engine, name));
+    if (!error)
+        error = check_unique(source, &config->groups, sizeof(struct config_group),
+                             offsetof(struct config_group, name));
+    if (!error && config->engines.count == 0)
+        error = schema_fail(source, config->place, "there is no engine");
+    if (!error && strlen(config->socket.path.text) > SOCKET_LENGTH_MAX)
+        error = schema_fail(source, config->socket.path.place,
+                            "path: longer than the %u characters a Unix socket may have",
+                            SOCKET_LENGTH_MAX);
+    return error;
+}
+
+int config_check(const struct config *config, struct schema_source *source)
+{
+    int error = check_names(config, source);
+
+    for (uint32_t i = 0; i < config->ports.count && !error; i++)
+        error = check_port(config, source, config_port(config, i));
+    for (uint32_t i = 0; i < config->engines.count && !error; i++)
+        error = check_engine(config, source, config_engine(config, i));
+    for (uint32_t i = 0; i < config->groups.count && !error; i++)
+        error = check_group(config, source, config_group(config, i));
+    for (uint32_t i = 0; i < config->engines.count && !error; i++)
+        error = check_membership(config, source, config_engine(config, i));
+    for (uint32_t i = 0; i < config->policy.count && !error; i++)
+        error = check_rule(source, &RULES(config)[i]);
+    return error;
+}

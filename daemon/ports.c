@@ -1,0 +1,270 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/ports.h"
+
+#include "daemon/port_ethdev.h"
+#include "daemon/port_ring.h"
+#include "engines/port_impair.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define DEVICE_BYTES 48u
+
+struct ports {
+    const struct config *config;
+    struct port *port[CONFIG_PORTS_MAX];
+    char *reason;
+    size_t reason_bytes;
+};
+
+static int __attribute__((format(printf, 3, 4)))
+refuse(struct ports *ports, int error, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(ports->reason, ports->reason_bytes, format, args);
+    va_end(args);
+    return error;
+}
+
+static int interface_mtu(const char *interface, uint32_t *mtu)
+{
+    struct ifreq request = {0};
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int error = 0;
+
+    if (fd < 0)
+        return -errno;
+    snprintf(request.ifr_name, sizeof(request.ifr_name), "%.*s", IFNAMSIZ - 1, interface);
+    if (ioctl(fd, SIOCGIFMTU, &request))
+        error = -errno;
+    else
+        *mtu = (uint32_t)request.ifr_mtu;
+    close(fd);
+    return error;
+}
+
+void ports_mac(const struct config *config, uint32_t index, struct rte_ether_addr *mac)
+{
+    const char *given = config_port(config, index)->mac.text;
+    const uint32_t number = index + 1;
+
+    if (given[0] && !config_mac(given, mac))
+        return;
+    *mac = (struct rte_ether_addr){
+        {0x02, 0, 0, 0, (uint8_t)(number >> 8), (uint8_t)(number & UINT8_MAX)}};
+}
+
+uint32_t ports_index(const struct config *config, const char *name)
+{
+    return (uint32_t)(config_find_port(config, name) - config_port(config, 0));
+}
+
+/* Both ends, when the first of the two is asked for. */
+static int make_ring(struct ports *ports, uint32_t index)
+{
+    const struct config_port *port = config_port(ports->config, index);
+    uint32_t peer = ports_index(ports->config, port->peer.text);
+    struct port_ring_config config = {
+        .name = {port->name.text, port->peer.text},
+        .mtu = (uint16_t)port->mtu,
+        .pool_packets = (uint32_t)port->packets,
+    };
+
+    if (peer < index)
+        return 0;
+    ports_mac(ports->config, index, &config.mac[0]);
+    ports_mac(ports->config, peer, &config.mac[1]);
+    return port_ring_create(&ports->port[index], &ports->port[peer], &config);
+}
+
+/* The null device invents packets without end unless it is told not to. */
+static int make_null(struct ports *ports, uint32_t index)
+{
+    const struct config_port *port = config_port(ports->config, index);
+    char device[DEVICE_BYTES];
+    struct port_ethdev_config config = {
+        .name = port->name.text,
+        .device = device,
+        .mtu = (uint16_t)port->mtu,
+        .pool_packets = (uint32_t)port->packets,
+    };
+
+    snprintf(device, sizeof(device), "net_null%u,no-rx=1", index);
+    ports_mac(ports->config, index, &config.mac);
+    return port_ethdev_create(&ports->port[index], &config);
+}
+
+/* Bytes of the largest IP packet: as configured, else as the kernel's interface has it. */
+static int find_mtu(struct ports *ports, const struct config_port *port, uint16_t *mtu)
+{
+    uint32_t has = 0;
+    int error;
+
+    if (config_owner(port) != CONFIG_OWNER_KERNEL) {
+        *mtu = (uint16_t)port->mtu;
+        return 0;
+    }
+    error = interface_mtu(port->interface.text, &has);
+    if (error)
+        return refuse(ports, error, "port %s: interface %s: %s", port->name.text,
+                      port->interface.text, strerror(-error));
+    if (port->mtu == SCHEMA_UNSET && has >= CONFIG_MTU_MIN) {
+        *mtu = (uint16_t)RTE_MIN(has, CONFIG_MTU_MAX);
+        return 0;
+    }
+    if (has < CONFIG_MTU_MIN || has < port->mtu)
+        return refuse(ports, -ERANGE,
+                      "port %s: interface %s has an MTU of %u (ip link set dev %s mtu %u)",
+                      port->name.text, port->interface.text, has, port->interface.text,
+                      port->mtu == SCHEMA_UNSET ? CONFIG_MTU_MIN : (uint32_t)port->mtu);
+    *mtu = (uint16_t)port->mtu;
+    return 0;
+}
+
+static int make_ethdev(struct ports *ports, uint32_t index)
+{
+    const struct config_port *port = config_port(ports->config, index);
+    struct port_ethdev_config config = {
+        .name = port->name.text,
+        .device = port->device.text,
+        .pool_packets = (uint32_t)port->packets,
+        .shared = config_owner(port) == CONFIG_OWNER_KERNEL,
+    };
+    int error = find_mtu(ports, port, &config.mtu);
+
+    if (error)
+        return error;
+    if (port->mac.text[0])
+        config_mac(port->mac.text, &config.mac);
+    error = port_ethdev_create(&ports->port[index], &config);
+    if (error == -ERANGE)
+        return refuse(ports, error, "port %s: device %s refuses packets of %u bytes (mtu)",
+                      port->name.text, port->device.text, config.mtu);
+    if (error)
+        return refuse(ports, error, "port %s: device %s: %s", port->name.text, port->device.text,
+                      strerror(-error));
+    return 0;
+}
+
+static bool impaired(const struct config_impair *impair)
+{
+    return impair->loss || impair->duplicate || impair->reorder || impair->corrupt ||
+           impair->burst_enter || impair->delay || impair->jitter;
+}
+
+/* Puts the faults that the configuration asks for in front of what the port sends. */
+static int make_impair(struct ports *ports, uint32_t index)
+{
+    const struct config_impair *impair = &config_port(ports->config, index)->impair;
+    const struct impair_config send = {
+        .loss_ppm = (uint32_t)impair->loss,
+        .burst_enter_ppm = (uint32_t)impair->burst_enter,
+        .burst_leave_ppm = (uint32_t)impair->burst_leave,
+        .burst_loss_ppm = (uint32_t)impair->burst_loss,
+        .duplicate_ppm = (uint32_t)impair->duplicate,
+        .corrupt_ppm = (uint32_t)impair->corrupt,
+        .reorder_ppm = (uint32_t)impair->reorder,
+        .reorder_ns = impair->reorder_by,
+        .delay_ns = impair->delay,
+        .jitter_ns = impair->jitter,
+    };
+    struct port_impair_config config = {.send = &send};
+    struct port *port;
+    int error;
+
+    if (!impaired(impair))
+        return 0;
+    /* Two ports with the same seed do not lose the same packets. */
+    memcpy(config.seed, &impair->seed, sizeof(impair->seed));
+    memcpy(config.seed + sizeof(impair->seed), &index, sizeof(index));
+    error = port_impair_create(&port, ports->port[index], &config);
+    if (!error)
+        ports->port[index] = port;
+    return error;
+}
+
+static int make_port(struct ports *ports, uint32_t index)
+{
+    const struct config_port *port = config_port(ports->config, index);
+    int error;
+
+    switch (port->driver) {
+    case CONFIG_ETHDEV:
+        return make_ethdev(ports, index);
+    case CONFIG_NET_RING:
+        error = make_ring(ports, index);
+        break;
+    default:
+        error = make_null(ports, index);
+        break;
+    }
+    return error ? refuse(ports, error, "port %s: %s", port->name.text, strerror(-error)) : 0;
+}
+
+static int make_all(struct ports *ports)
+{
+    const struct config *config = ports->config;
+
+    for (uint32_t i = 0; i < config->ports.count; i++) {
+        int error = make_port(ports, i);
+
+        if (error)
+            return error;
+    }
+    for (uint32_t i = 0; i < config->ports.count; i++) {
+        int error = make_impair(ports, i);
+
+        if (error)
+            return refuse(ports, error, "port %s: impair: %s", config_port(config, i)->name.text,
+                          strerror(-error));
+    }
+    return 0;
+}
+
+int ports_create(struct ports **ports, const struct config *config, char *reason,
+                 size_t reason_bytes)
+{
+    struct ports *made = calloc(1, sizeof(*made));
+    int error;
+
+    snprintf(reason, reason_bytes, "out of memory");
+    if (!made)
+        return -ENOMEM;
+    made->config = config;
+    made->reason = reason;
+    made->reason_bytes = reason_bytes;
+    error = make_all(made);
+    if (error) {
+        ports_destroy(made);
+        return error;
+    }
+    *ports = made;
+    return 0;
+}
+
+struct port *ports_get(const struct ports *ports, uint32_t index)
+{
+    return ports->port[index];
+}
+
+void ports_destroy(struct ports *ports)
+{
+    if (!ports)
+        return;
+    for (uint32_t i = 0; i < CONFIG_PORTS_MAX; i++) {
+        if (ports->port[i])
+            ports->port[i]->ops->destroy(ports->port[i]);
+    }
+    free(ports);
+}

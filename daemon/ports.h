@@ -1,0 +1,36 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The ports that a configuration describes, each by its driver, with the faults it asks for.
+ *
+ * Ownership: the ports own all of them; what uses one ends first. Threads: the control thread; EAL
+ * is started. Trust: the configuration is checked, the machine beneath it is as it is.
+ */
+#ifndef DAEMON_PORTS_H
+#define DAEMON_PORTS_H
+
+#include "daemon/config.h"
+#include "engines/port.h"
+
+#include <rte_ether.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct ports;
+
+/* `config` is borrowed until ports_destroy, `reason` during this call. 0, or a negative errno with
+ * one line in `reason`, and nothing left behind. */
+int ports_create(struct ports **ports, const struct config *config, char *reason,
+                 size_t reason_bytes);
+/* By position in the configuration. */
+struct port *ports_get(const struct ports *ports, uint32_t index);
+/* NULL is fine. */
+void ports_destroy(struct ports *ports);
+
+/* The position of the port with this name, which exists. */
+uint32_t ports_index(const struct config *config, const char *name);
+/* The address of a port without a device of its own: as configured, or made up from its position;
+ * locally administered (IEEE 802 section 8.2), never zero. */
+void ports_mac(const struct config *config, uint32_t index, struct rte_ether_addr *mac);
+
+#endif
