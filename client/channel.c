@@ -201,6 +201,16 @@ static bool channel_payload(struct saddle_channel *channel, const struct saddle_
     return true;
 }
 
+/* What a ping found out comes inline. */
+static bool channel_pinged(const struct saddle_event *from, struct saddle_completion *event)
+{
+    if (from->flags != SADDLE_ENTRY_INLINE || from->len != sizeof(struct saddle_ping_answer))
+        return false;
+    memcpy(event->bytes, from->payload, sizeof(event->bytes));
+    event->data = event->bytes;
+    return true;
+}
+
 /* Makes an event of a private copy of the entry: false if it is nonsense. */
 static bool channel_translate(struct saddle_channel *channel, const struct saddle_event *from,
                               struct saddle_completion *event)
@@ -219,6 +229,8 @@ static bool channel_translate(struct saddle_channel *channel, const struct saddl
         return false;
     switch (from->type) {
     case SADDLE_EVT_DONE:
+        if (from->op == SADDLE_CMD_PING)
+            return channel_pinged(from, event);
         return from->op < SADDLE_CMD_COUNT &&
                (from->op != SADDLE_CMD_POST_RECV || from->len <= SADDLE_MESSAGE_MAX);
     case SADDLE_EVT_MESSAGE:

@@ -330,3 +330,54 @@ int saddle_write(struct saddle_channel *channel, saddle_handle connection, saddl
     client_channel_publish(channel);
     return 0;
 }
+
+/* ---- Pings ---- */
+
+int saddle_ping(struct saddle_channel *channel, const char *host, size_t payload,
+                const struct saddle_op *op)
+{
+    struct saddle_command *command;
+    int error = operation_begin(channel, SADDLE_CMD_PING, op, &command);
+    int len;
+
+    if (error)
+        return error;
+    if (channel->session->abi < SADDLE_ABI_PING)
+        return client_errorf(-EOPNOTSUPP,
+                             "the daemon cannot ping: it speaks version %u of the ABI, pings came "
+                             "with version %u",
+                             channel->session->abi, SADDLE_ABI_PING);
+    len = operation_name("host", host);
+    if (len < 0)
+        return len;
+    error = operation_data(channel, command, "host", host, (size_t)len);
+    if (error)
+        return error;
+    command->key = payload;
+    client_channel_publish(channel);
+    return 0;
+}
+
+int saddle_pinged(const struct saddle_completion *event, struct saddle_ping_info *info)
+{
+    struct saddle_ping_answer answer;
+
+    if (event->kind != SADDLE_DONE || event->op != SADDLE_CMD_PING || event->len != sizeof(answer))
+        return client_error(-EINVAL, "saddle_pinged: this event is not the end of a ping");
+    if (info->size != sizeof(*info))
+        return client_errorf(-EINVAL,
+                             "info->size is %zu; it has to be sizeof(struct saddle_ping_info), %zu",
+                             info->size, sizeof(*info));
+    memcpy(&answer, event->data, sizeof(answer));
+    info->round_trip_ns = answer.round_trip_ns;
+    info->smoothed_ns = answer.smoothed_ns;
+    info->packets_sent = answer.sent;
+    info->packets_resent = answer.resent;
+    memcpy(info->address, answer.address, sizeof(info->address));
+    info->mtu = answer.mtu;
+    info->payload_max = answer.payload_max;
+    info->udp_port = answer.udp_port;
+    info->wire_version = answer.wire_version;
+    info->called = (answer.flags & SADDLE_PING_CALLED) != 0;
+    return 0;
+}

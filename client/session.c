@@ -23,6 +23,11 @@ uint32_t saddle_version(void)
     return SADDLE_VERSION_MAJOR << 16 | SADDLE_VERSION_MINOR << 8 | SADDLE_VERSION_PATCH;
 }
 
+uint32_t saddle_abi(const struct saddle_session *session)
+{
+    return session->abi;
+}
+
 int session_inherited(void)
 {
     return client_error(-ECHILD, "the session was inherited by fork; attach again in the child");
@@ -119,6 +124,7 @@ int session_open(struct saddle_session **session, const struct saddle_attach_rep
         return client_error(-ENOMEM, "no memory for the session");
     made->arena = (uint8_t *)arena;
     made->arena_bytes = reply->arena_bytes;
+    made->abi = reply->abi;
     made->slots_max = (uint32_t)((reply->arena_bytes - reply->heap_bytes) / SADDLE_EAGER_MAX);
     made->socket = -1;
     error = session_open_parts(made, reply, doorbells);

@@ -40,6 +40,7 @@ struct saddle_session {
     uint32_t channel_count;
     uint32_t slots_max; /* receive slots that may exist in an arena of this size */
     struct client_heap heap;
+    uint32_t abi;  /* version agreed on with the daemon */
     int socket;    /* the attach connection, or -1 */
     bool attached; /* arena mapping, socket and doorbells are the session's to give back */
 };

@@ -93,6 +93,8 @@ static int wait_submit(struct saddle_channel *channel, const struct wait_request
         return saddle_send(channel, request->handle, request->data, request->len, op);
     case SADDLE_CMD_POST_RECV:
         return saddle_post_recv(channel, request->handle, request->data, request->len, op);
+    case SADDLE_CMD_PING:
+        return saddle_ping(channel, request->host, request->len, op);
     default:
         return saddle_close(channel, request->handle, op);
     }
@@ -263,6 +265,27 @@ int saddle_send_wait(struct saddle_channel *channel, saddle_handle connection, c
         return error;
     client_errand_end(channel, errand);
     return error ? client_errorf(error, "sending %zu bytes: %s", len, strerrordesc_np(-error)) : 0;
+}
+
+int saddle_ping_wait(struct saddle_channel *channel, const char *host, size_t payload,
+                     int timeout_ms, struct saddle_ping_info *info)
+{
+    const struct wait_request request = {
+        .code = SADDLE_CMD_PING, .host = host, .len = payload, .timeout_ms = timeout_ms};
+    struct saddle_completion done;
+    struct client_errand *errand = client_errand_start(channel);
+    int error, status;
+
+    if (!errand)
+        return -ENOMEM;
+    status = wait_run(channel, &request, &errand, &done);
+    if (!errand)
+        return status;
+    client_errand_end(channel, errand);
+    error = info ? saddle_pinged(&done, info) : 0;
+    if (error)
+        return error;
+    return status ? client_errorf(status, "ping of %s: %s", host, strerrordesc_np(-status)) : 0;
 }
 
 /* ---- Receiving ---- */

@@ -177,6 +177,7 @@ int arena_describe(struct pony_session_config *config, uint8_t *arena,
 {
     memset(config, 0, sizeof(*config));
     config->id = plan->session;
+    config->abi = plan->abi;
     config->arena = arena;
     config->arena_bytes = plan->arena_bytes;
     config->heap_offset = plan->heap_offset;

@@ -101,25 +101,6 @@ int connection_of_handle(struct pony_session *session, uint32_t channel, uint32_
     return 0;
 }
 
-/* Finds or opens the flow to the host. */
-static int path_to(struct upper *upper, const char *host, struct path **path)
-{
-    struct address address;
-    struct flow *flow;
-    int error = transport_resolve(upper->transport, host, &address);
-
-    if (error)
-        return -EHOSTUNREACH;
-    error = transport_flow(upper->transport, &address, upper->now, &flow);
-    if (error)
-        return error;
-    *path = path_of(upper, flow);
-    if (*path)
-        return 0;
-    flow_release(flow);
-    return -ENOMEM;
-}
-
 /* Takes the text apart: host '\0' service '\0'. */
 static int names_of(const struct pony_session *session, const struct saddle_command *command,
                     char text[CONNECT_TEXT_MAX], const char **service)
@@ -144,11 +125,12 @@ void connection_connect(struct pony_session *session, uint32_t channel,
     struct upper *upper = session->upper;
     char text[CONNECT_TEXT_MAX];
     const char *service;
+    struct address address;
     struct path *path;
     int error = names_of(session, command, text, &service);
 
     if (!error)
-        error = path_to(upper, text, &path);
+        error = path_to(upper, text, &address, &path);
     struct connection *connection = error ? NULL : take(session);
     if (!connection) {
         if (!error)

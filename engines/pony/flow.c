@@ -172,6 +172,19 @@ uint32_t flow_room(const struct flow *flow)
     return flow->mtu - ip - (uint32_t)sizeof(struct rte_udp_hdr) - WIRE_FLOW_BYTES;
 }
 
+void flow_report(const struct flow *flow, struct flow_report *report)
+{
+    *report = (struct flow_report){
+        .smoothed_ns = flow->rtt.smoothed_ns,
+        .sent = flow->sent,
+        .resent = flow->resent,
+        .features = flow->features,
+        .mtu = flow->mtu,
+        .udp_port = flow->transport->config.udp_port,
+        .version = flow->version,
+    };
+}
+
 void flow_set_context(struct flow *flow, void *context)
 {
     flow->context = context;

@@ -57,6 +57,17 @@ bool flow_is_open(const struct flow *flow);
 /* Bytes of operations that fit into one packet. */
 uint32_t flow_room(const struct flow *flow);
 
+/* What a flow can say of itself. */
+struct flow_report {
+    uint64_t smoothed_ns;  /* round trip; 0: none measured yet */
+    uint64_t sent, resent; /* packets that consume a number, since it opened, and repetitions */
+    uint32_t features;     /* WIRE_FEATURE_*, settled by HELLO */
+    uint16_t mtu;          /* bytes of an IP packet; 0 while it was never open */
+    uint16_t udp_port;     /* of the peer */
+    uint8_t version;       /* of the wire; 0 while it was never open */
+};
+void flow_report(const struct flow *flow, struct flow_report *report);
+
 /* The layer above's own pointer. */
 void flow_set_context(struct flow *flow, void *context);
 void *flow_context(const struct flow *flow);

@@ -97,6 +97,7 @@ struct flow {
     uint64_t cookie;    /* 0: not yet given one */
     uint32_t first_seq; /* ours, as HELLO says it */
     uint64_t peer_epoch;
+    uint32_t features; /* settled by HELLO: WIRE_FEATURE_* */
     uint64_t hello_deadline;
     uint64_t hello_retry_ns;
 
@@ -112,6 +113,7 @@ struct flow {
     uint32_t reorder;         /* transmissions that must overtake a packet for it to be lost */
     uint32_t unjudged;        /* fast retransmissions not yet known to be right or wrong */
     uint32_t peer_duplicates; /* as last reported */
+    uint64_t sent, resent;    /* packets that consume a number, since the flow opened */
     struct rtt rtt;
     struct rx_window rx;
 

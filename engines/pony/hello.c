@@ -95,6 +95,7 @@ void hello_due_packet(const struct flow *flow, uint8_t bytes[WIRE_HELLO_BYTES])
         .version_min = open ? flow->version : WIRE_VERSION_MIN,
         .version_max = open ? flow->version : WIRE_VERSION_MAX,
         .mtu = flow->transport->mtu,
+        .features = open ? flow->features : WIRE_FEATURES_KNOWN,
         .seq = flow->first_seq,
         .token = flow->token,
         .nonce = flow->nonce,
@@ -129,6 +130,7 @@ static void establish(struct flow *flow, const struct wire_hello *hello, uint8_t
     flow->version = version;
     flow->peer_token = hello->token;
     flow->peer_epoch = hello->epoch;
+    flow->features = hello->features & WIRE_FEATURES_KNOWN;
     flow->mtu = RTE_MIN(flow->transport->mtu, hello->mtu);
     rx_window_init(&flow->rx, hello->seq);
     /* A new epoch: flows of the old one, on other addresses, are worth a question. */

@@ -6,6 +6,7 @@
 #include "engines/pony/incoming.h"
 #include "engines/pony/message.h"
 #include "engines/pony/onesided.h"
+#include "engines/pony/ping.h"
 
 #include <string.h>
 
@@ -33,6 +34,10 @@ static void expire(struct wheel_timer *timer, uint64_t now)
     case OPERATION_ISSUED:
         onesided_expired(operation);
         break;
+    case OPERATION_ASKING:
+    case OPERATION_ASKED:
+        ping_expired(operation);
+        break;
     default:
         break;
     }
@@ -53,6 +58,7 @@ void operation_init(struct operation *operation, struct upper *upper)
     operation->upper = upper;
     list_init(&operation->node);
     list_init(&operation->sending);
+    list_init(&operation->pings);
     wheel_timer_init(&operation->timer, expire);
 }
 
@@ -107,6 +113,8 @@ void operation_answer(struct operation *operation, int status, uint32_t len)
     };
     if (operation->op == SADDLE_CMD_POST_RECV || operation->op == SADDLE_CMD_READ)
         event.buf = operation->buf;
+    if (operation->op == SADDLE_CMD_PING)
+        ping_describe(operation, &event);
     session_complete(session, operation->channel, &event);
 }
 

@@ -25,6 +25,8 @@ enum operation_state {
     OPERATION_FILLING, /* POST_RECV; in no list, a slot points to it */
     OPERATION_WANTED,  /* READ, WRITE; connection->wanted, not begun */
     OPERATION_ISSUED,  /* READ, WRITE; connection->issued */
+    OPERATION_ASKING,  /* PING; path->asking */
+    OPERATION_ASKED,   /* PING; path->asked */
 };
 
 #define OPERATION_INDEX_BITS      20u
@@ -34,20 +36,23 @@ enum operation_state {
 struct operation {
     struct list node;    /* in the list of its state */
     struct list sending; /* connection->sending, while it has bytes to send */
+    struct list pings;   /* session->pings, of a PING */
     struct wheel_timer timer;
     struct upper *upper;
-    struct pony_session *session; /* NULL once the application has its answer */
-    struct connection *connection;
-    struct stream *stream; /* of a SEND */
+    struct pony_session *session;  /* NULL once the application has its answer */
+    struct connection *connection; /* NULL: a PING */
+    struct path *path;             /* of a PING */
+    struct stream *stream;         /* of a SEND */
     uint64_t tag;
+    uint64_t asked_ns;      /* when a PING's question was written */
     uint64_t buf;           /* arena offset, unless inline */
     uint64_t key;           /* region key */
     uint64_t remote_offset; /* bytes */
     uint32_t handle;
-    uint32_t len;      /* bytes */
+    uint32_t len;      /* bytes; of a PING, to be echoed */
     uint32_t sent;     /* bytes */
     uint32_t received; /* bytes, of a READ */
-    uint32_t id;       /* of a SEND: in its stream. Of READ and WRITE: operation_id */
+    uint32_t id;       /* of a SEND: in its stream. Of READ, WRITE and PING: operation_id */
     uint16_t number;   /* of the stream */
     uint16_t generation;
     uint8_t op;    /* enum saddle_command_op */
@@ -55,6 +60,7 @@ struct operation {
     uint8_t channel;
     uint8_t flags; /* SADDLE_ENTRY_INLINE */
     bool skip;     /* a SEND that was given up: the peer has to be told */
+    bool called;   /* a PING that had to open its flow */
     uint8_t payload[SADDLE_INLINE_BYTES];
 };
 

@@ -175,6 +175,7 @@ static bool send_lost(struct flow *flow, uint64_t now)
         return false;
     }
     transport_count(&transport->stats.retransmissions, 1);
+    flow->resent++;
     if (!slot->timed_out) {
         transport_count(&transport->stats.fast_retransmissions, 1);
         flow->unjudged++;
@@ -227,6 +228,7 @@ static enum output_result send_new(struct flow *flow, uint64_t now)
     if (flow->tx.flying.count == 0)
         flow->rto_start_ns = now;
     tx_window_add(&flow->tx, packets[0], now);
+    flow->sent++;
     push(transport, packets[1], now);
     return OUTPUT_MORE;
 }

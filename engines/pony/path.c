@@ -4,6 +4,7 @@
 
 #include "engines/pony/connection.h"
 #include "engines/pony/payload.h"
+#include "engines/pony/ping.h"
 
 struct path *path_of(struct upper *upper, struct flow *flow)
 {
@@ -20,6 +21,9 @@ struct path *path_of(struct upper *upper, struct flow *flow)
     path->flow = flow;
     list_init(&path->connections);
     list_init(&path->ring);
+    list_init(&path->asking);
+    list_init(&path->asked);
+    path->echoes = 0;
     path->served = 0;
     path->busy = false;
     path->reply_first = 0;
@@ -28,11 +32,29 @@ struct path *path_of(struct upper *upper, struct flow *flow)
     return path;
 }
 
+int path_to(struct upper *upper, const char *host, struct address *address, struct path **path)
+{
+    struct flow *flow;
+    int error = transport_resolve(upper->transport, host, address);
+
+    if (error)
+        return -EHOSTUNREACH;
+    error = transport_flow(upper->transport, address, upper->now, &flow);
+    if (error)
+        return error;
+    *path = path_of(upper, flow);
+    if (*path)
+        return 0;
+    flow_release(flow);
+    return -ENOMEM;
+}
+
 void path_settle(struct upper *upper, struct path *path)
 {
     struct flow *flow = path->flow;
 
-    if (path->busy || !list_empty(&path->connections) || path->reply_count > 0)
+    if (path->busy || !list_empty(&path->connections) || path->reply_count > 0 ||
+        !list_empty(&path->asking) || path->echoes > 0)
         return;
     path->flow = NULL;
     pool_give(&upper->path_pool, (uint32_t)(path - upper->paths));
@@ -40,12 +62,12 @@ void path_settle(struct upper *upper, struct path *path)
     flow_release(flow);
 }
 
-bool path_reply(struct path *path, uint8_t type, uint32_t connection, uint32_t error)
+bool path_reply(struct path *path, uint8_t type, uint32_t number, uint32_t value)
 {
     if (path->reply_count == PATH_REPLIES)
         return false;
     path->replies[(path->reply_first + path->reply_count++) % PATH_REPLIES] =
-        (struct path_reply){.type = type, .connection = connection, .error = error};
+        (struct path_reply){.type = type, .number = number, .value = value};
     flow_kick(path->flow);
     return true;
 }
@@ -53,14 +75,20 @@ bool path_reply(struct path *path, uint8_t type, uint32_t connection, uint32_t e
 static bool put_reply(struct packet *packet, const struct path_reply *reply)
 {
     uint8_t payload[WIRE_OPENED_BYTES];
-    struct wire_op op = {.type = reply->type, .connection = reply->connection};
+    struct wire_op op = {.type = reply->type, .connection = reply->number};
 
+    if (reply->type == WIRE_OP_ECHOED) {
+        op.connection = 0;
+        op.id = reply->number;
+        op.length = (uint16_t)reply->value;
+        return ping_put(packet, &op);
+    }
     if (reply->type == WIRE_OP_OPENED) {
-        const struct wire_opened opened = {.error = reply->error};
+        const struct wire_opened opened = {.error = reply->value};
         payload_put_opened(payload, &opened);
         op.length = WIRE_OPENED_BYTES;
     } else if (reply->type == WIRE_OP_CLOSE) {
-        const struct wire_close close = {.reason = reply->error};
+        const struct wire_close close = {.reason = reply->value};
         payload_put_close(payload, &close);
         op.length = WIRE_CLOSE_BYTES;
     }
@@ -74,12 +102,14 @@ uint32_t path_fill(struct upper *upper, struct path *path, struct packet *packet
 
     path->busy = true;
     while (path->reply_count > 0 && !full) {
-        full = !put_reply(packet, &path->replies[path->reply_first]);
+        /* An echo that not even an empty packet has room for any more is dropped. */
+        full = !put_reply(packet, &path->replies[path->reply_first]) && packet->operations > 0;
         if (full)
             break;
         path->reply_first = (path->reply_first + 1) % PATH_REPLIES;
         path->reply_count--;
     }
+    full = full || !ping_fill(path, packet);
     while (!full && (node = list_first(&path->ring))) {
         struct connection *connection = LIST_OF(node, struct connection, ring);
         uint32_t before = packet->operations;

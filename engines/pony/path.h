@@ -2,11 +2,11 @@
  * SPDX-License-Identifier: Apache-2.0 */
 /*
  * A path: this layer's side of one flow. It knows the connections that use the flow and which of
- * them have something to say, and gives short answers to peers about connections that do not exist
- * here.
+ * them have something to say, and the pings; and it gives short answers to peers about connections
+ * that do not exist here, and to their pings.
  *
- * Ownership: a path lives while it has connections or answers to give, and holds a reference to its
- * flow as long. Threads: the engine's.
+ * Ownership: a path lives while it has connections, pings or answers to give, and holds a reference
+ * to its flow as long. Threads: the engine's.
  */
 #ifndef ENGINES_PONY_PATH_H
 #define ENGINES_PONY_PATH_H
@@ -19,17 +19,20 @@
 
 /* An answer that needs no connection. */
 struct path_reply {
-    uint8_t type;        /* WIRE_OP_OPENED (refused), WIRE_OP_CLOSE or WIRE_OP_CLOSED */
-    uint32_t connection; /* the peer's number */
-    uint32_t error;      /* errno number */
+    uint8_t type;    /* WIRE_OP_OPENED (refused), WIRE_OP_CLOSE, WIRE_OP_CLOSED, WIRE_OP_ECHOED */
+    uint32_t number; /* the peer's, of the connection; of ECHOED, the id */
+    uint32_t value;  /* errno number; of ECHOED, bytes of payload */
 };
 
 struct path {
     struct flow *flow; /* NULL: free */
     struct list connections;
-    struct list ring; /* connections with something to say, in turn */
-    uint32_t served;  /* one-sided operations of this peer in progress */
-    bool busy;        /* in use further up the stack: not to be freed */
+    struct list ring;   /* connections with something to say, in turn */
+    struct list asking; /* pings whose question was not written yet, in order */
+    struct list asked;  /* pings that wait for the answer */
+    uint32_t echoes;    /* questions not answered yet, also those that nobody waits for any more */
+    uint32_t served;    /* one-sided operations of this peer in progress */
+    bool busy;          /* in use further up the stack: not to be freed */
     uint32_t reply_first, reply_count;
     struct path_reply replies[PATH_REPLIES];
 };
@@ -37,10 +40,13 @@ struct path {
 /* The path of a flow, made if there is none; it takes over one reference to the flow. NULL if all
  * are in use (cannot be: there are as many as flows); then the reference is the caller's. */
 struct path *path_of(struct upper *upper, struct flow *flow);
+/* The path to a host, by configured name or numeric address: its flow is found or opened. 0, or why
+ * there is none; *address is set once the host was resolved. */
+int path_to(struct upper *upper, const char *host, struct address *address, struct path **path);
 /* Frees the path if it has no purpose any more. */
 void path_settle(struct upper *upper, struct path *path);
 /* False if the answers given are still waiting to leave, and there is no room for this one. */
-bool path_reply(struct path *path, uint8_t type, uint32_t connection, uint32_t error);
+bool path_reply(struct path *path, uint8_t type, uint32_t number, uint32_t value);
 uint32_t path_fill(struct upper *upper, struct path *path, struct packet *packet);
 
 #endif

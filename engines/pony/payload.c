@@ -25,6 +25,8 @@ static const struct shape shapes[WIRE_OP_COUNT] = {
     [WIRE_OP_READ] = {WIRE_ACCESS_BYTES, WIRE_ACCESS_BYTES, 0, false},
     [WIRE_OP_READ_DATA] = {1, FRAGMENT_MOST, WIRE_OP_LAST, true},
     [WIRE_OP_WRITE] = {WIRE_ACCESS_BYTES, FRAGMENT_MOST, WIRE_OP_LAST, true},
+    [WIRE_OP_ECHO] = {0, FRAGMENT_MOST, 0, false},
+    [WIRE_OP_ECHOED] = {0, FRAGMENT_MOST, 0, false},
 };
 
 bool payload_fits(const struct wire_op *op)

@@ -38,6 +38,7 @@ int pony_create(struct engine **engine, const char *name, const struct pony_conf
 struct pony_session_config {
     uint64_t id; /* daemon-wide, never reused */
     uint32_t uid;
+    uint32_t abi; /* the version agreed on at attach */
     char application[SADDLE_NAME_BYTES];
     uint8_t *arena; /* mapped by control for as long as the engine has the session */
     uint64_t arena_bytes;

@@ -6,6 +6,7 @@
 #include "engines/pony/incoming.h"
 #include "engines/pony/message.h"
 #include "engines/pony/onesided.h"
+#include "engines/pony/ping.h"
 #include "engines/pony/region.h"
 #include "engines/pony/service.h"
 #include "mailbox/doorbell.h"
@@ -18,7 +19,8 @@ static bool geometry_fits(const struct pony_session_config *config)
 {
     uint64_t slots = (uint64_t)config->slot_count * SADDLE_EAGER_MAX;
 
-    return config->arena && config->slot_count > 0 && config->channel_count > 0 &&
+    return config->abi >= SADDLE_ABI_OLDEST && config->abi <= SADDLE_ABI_VERSION && config->arena &&
+           config->slot_count > 0 && config->channel_count > 0 &&
            config->channel_count <= SADDLE_CHANNELS_MAX &&
            config->arena_bytes >= sizeof(struct saddle_arena_header) &&
            config->heap_bytes <= config->arena_bytes &&
@@ -42,6 +44,7 @@ int pony_session_create(struct pony_session **result, const struct pony_session_
     list_init(&session->free_slots);
     list_init(&session->thirst);
     list_init(&session->connections);
+    list_init(&session->pings);
     for (uint32_t i = 0; i < config->slot_count; i++) {
         list_init(&session->slots[i].answer);
         list_init(&session->slots[i].node);
@@ -88,6 +91,7 @@ void session_drop(struct pony_session *session)
     LIST_EACH_SAFE(node, after, &session->connections)
     connection_disown(LIST_OF(node, struct connection, session_node));
     region_drop(session);
+    ping_drop(session);
     session->dropped = true;
     if (!pony_session_error(session))
         return;
@@ -208,12 +212,19 @@ static command_fn *const commands[SADDLE_CMD_COUNT] = {
     [SADDLE_CMD_REVOKE] = region_revoke,
     [SADDLE_CMD_READ] = onesided_command,
     [SADDLE_CMD_WRITE] = onesided_command,
+    [SADDLE_CMD_PING] = ping_command,
 };
+
+/* Those of the session's version of the ABI are below this. */
+static uint8_t commands_end(const struct pony_session *session)
+{
+    return session->config.abi < SADDLE_ABI_PING ? SADDLE_CMD_PING : SADDLE_CMD_COUNT;
+}
 
 void session_command(struct pony_session *session, uint32_t channel,
                      const struct saddle_command *command)
 {
-    if (command->op >= SADDLE_CMD_COUNT)
+    if (command->op >= commands_end(session))
         session_violate(session, -EPROTO, "unknown command");
     else if (command->flags & ~SADDLE_ENTRY_INLINE)
         session_violate(session, -EPROTO, "unknown flag in a command");

@@ -15,7 +15,8 @@
  * ran out (`thirst`), so that connections which hold credits and do nothing cannot starve others.
  *
  * Rules whose breach closes the session (-EPROTO), because no honest library does it: an absurd
- * sequence word or consumed position; an unknown operation or flag; a reserved field that is not 0;
+ * sequence word or consumed position; an operation unknown to the session's version of the ABI; an
+ * unknown flag; a reserved field that is not 0;
  * an inline length over 64; the release of a slot that is not lent. All else is an application's
  * mistake and is answered in the completion: -EINVAL (length, stream, buffer outside the heap,
  * names), -EBADF (a handle that is stale or another's), -ENOTCONN (a connection that is over),
@@ -90,6 +91,8 @@ struct pony_session {
     uint32_t promised;  /* credits granted and not used */
     struct list thirst; /* connections whose peers have no credits and want some */
     struct list connections;
+    struct list pings;
+    uint32_t ping_count;
     uint32_t connection_count, operation_count, region_count; /* shares of the tables */
     uint32_t ring_turn;                                       /* channel rung last */
     uint64_t rings;

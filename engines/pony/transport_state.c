@@ -16,7 +16,8 @@
 
 #define RECORD_TRANSPORT 0x0100u
 #define RECORD_FLOW      0x0101u
-#define RECORD_VERSION   1u
+#define RECORD_VERSION   2u
+#define RECORD_HISTORY   2u /* since which version a flow has features and counts */
 
 #define FLAG_ANSWERED 0x01u
 #define FLAG_ECN      0x02u
@@ -146,6 +147,13 @@ static void save_packets(const struct flow *flow, const struct tx_list *list,
     }
 }
 
+static void save_history(const struct flow *flow, struct state_writer *writer)
+{
+    state_put_u32(writer, flow->features);
+    state_put_u64(writer, flow->sent);
+    state_put_u64(writer, flow->resent);
+}
+
 int transport_save(const struct transport *transport, struct state_writer *writer)
 {
     uint64_t now = RTE_MAX(transport->now, clock_now(transport->clock));
@@ -161,6 +169,7 @@ int transport_save(const struct transport *transport, struct state_writer *write
         save_progress(flow, writer, now);
         save_packets(flow, &flow->tx.flying, writer, now);
         save_packets(flow, &flow->tx.lost, writer, now);
+        save_history(flow, writer);
         state_record_end(writer);
     }
     return writer->error;
@@ -311,6 +320,13 @@ static void load_packets(struct flow *flow, struct state_reader *reader, bool lo
         load_packet(flow, reader, lost, now);
 }
 
+static void load_history(struct flow *flow, struct state_reader *reader)
+{
+    flow->features = state_get_u32(reader) & WIRE_FEATURES_KNOWN;
+    flow->sent = state_get_u64(reader);
+    flow->resent = state_get_u64(reader);
+}
+
 /* What is due follows from the rest. */
 static void resume(struct flow *flow, uint64_t now)
 {
@@ -331,7 +347,8 @@ static void resume(struct flow *flow, uint64_t now)
     flow_make_ready(flow);
 }
 
-static void load_flow(struct transport *transport, struct state_reader *reader, uint64_t now)
+static void load_flow(struct transport *transport, struct state_reader *reader, uint16_t version,
+                      uint64_t now)
 {
     struct flow *flow = load_identity(transport, reader, now);
 
@@ -344,6 +361,8 @@ static void load_flow(struct transport *transport, struct state_reader *reader, 
         return;
     load_packets(flow, reader, false, now);
     load_packets(flow, reader, true, now);
+    if (version >= RECORD_HISTORY)
+        load_history(flow, reader);
     if (reader->error == 0 && !tx_window_whole(&flow->tx))
         state_reader_fail(reader, -EPROTO);
     if (reader->error == 0)
@@ -359,6 +378,6 @@ int transport_load_record(struct transport *transport, struct state_reader *read
     else if (type == RECORD_TRANSPORT)
         load_transport(transport, reader);
     else if (type == RECORD_FLOW)
-        load_flow(transport, reader, now);
+        load_flow(transport, reader, version, now);
     return reader->error;
 }

@@ -7,6 +7,7 @@
 #include "engines/pony/message.h"
 #include "engines/pony/onesided.h"
 #include "engines/pony/payload.h"
+#include "engines/pony/ping.h"
 #include "engines/pony/region.h"
 #include "engines/pony/served.h"
 #include "engines/pony/service.h"
@@ -139,7 +140,8 @@ static bool admit(void *arg, struct flow *flow, const uint8_t *ops, uint32_t byt
         if (op.length && !payload_is_data(&op) &&
             crc32c_update(CRC32C_START, payload, op.length) != op.payload_crc)
             return false;
-        if (op.type == WIRE_OP_OPEN || op.type == WIRE_OP_OPENED || op.type == WIRE_OP_CLOSE)
+        if (op.type == WIRE_OP_OPEN || op.type == WIRE_OP_OPENED || op.type == WIRE_OP_CLOSE ||
+            op.type == WIRE_OP_ECHO)
             replies++;
         if (op.type != WIRE_OP_READ && op.type != WIRE_OP_WRITE)
             continue;
@@ -214,6 +216,10 @@ static void deliver_one(struct upper *upper, struct path *path, const struct wir
         connection_on_opened(upper, path, op, payload);
     else if (op->type == WIRE_OP_CLOSE)
         connection_on_close(upper, path, op, payload);
+    else if (op->type == WIRE_OP_ECHO)
+        ping_on_echo(upper, path, op);
+    else if (op->type == WIRE_OP_ECHOED)
+        ping_on_echoed(upper, path, op);
     else if (connection && op->type == WIRE_OP_CLOSED)
         connection_on_closed(connection);
     else if (connection && connection->session &&
@@ -253,7 +259,7 @@ static void opened(void *arg, struct flow *flow, uint64_t now)
     struct path *path = flow_context(flow);
 
     upper->now = now;
-    if (path && (!list_empty(&path->ring) || path->reply_count))
+    if (path && (!list_empty(&path->ring) || path->reply_count || !list_empty(&path->asking)))
         flow_kick(flow);
 }
 
@@ -269,6 +275,7 @@ static void ended(void *arg, struct flow *flow, int error, uint64_t now)
     path->busy = true;
     while ((node = list_first(&path->connections)))
         connection_lost(LIST_OF(node, struct connection, path_node), error);
+    ping_lost(path, error);
     path->busy = false;
     path->reply_count = 0;
     path_settle(upper, path);

@@ -7,7 +7,7 @@
  * Nouns, one pair of files each: session (an attached application), service (a listener),
  * connection, stream, operation (an outstanding command), incoming (messages being received),
  * message (messages being sent), onesided (reads and writes this host asked for), served (those a
- * peer asked for), region, path (this layer's side of a flow).
+ * peer asked for), region, path (this layer's side of a flow), ping.
  *
  * Ownership: upper_init allocates every table; sessions are control's and are borrowed between
  * attach and detach. Nothing is allocated while running. Connections hold their flow through its
@@ -70,6 +70,8 @@ struct upper_counters {
     uint64_t reads, writes; /* asked for by applications here */
     uint64_t reads_served, writes_served, served_bytes;
     uint64_t strays; /* operations for connections that are no more */
+    uint64_t pings;  /* asked for by applications here */
+    uint64_t pings_answered;
 };
 
 #define UPPER_COUNTERS (sizeof(struct upper_counters) / sizeof(uint64_t))

@@ -38,6 +38,20 @@ struct connection *upper_loaded_connection(struct upper *upper, struct state_rea
     return NULL;
 }
 
+struct path *upper_loaded_path(struct upper *upper, struct state_reader *reader, uint32_t number)
+{
+    struct flow *flow = reader->error ? NULL : transport_flow_by_id(upper->transport, number);
+    struct path *path = NULL;
+
+    if (flow) {
+        flow_hold(flow);
+        path = path_of(upper, flow);
+    }
+    if (!path)
+        wrong(reader);
+    return path;
+}
+
 /* Generations of a table, each at `stride` bytes from the last. */
 static void load_generations(struct state_reader *reader, uint16_t *first, size_t stride,
                              uint32_t entries)
@@ -198,14 +212,9 @@ static void bind_connection(struct connection *connection, struct state_reader *
         session->promised += connection->credits_granted - connection->credits_consumed;
     }
     if (flow_number != UPPER_STATE_NONE) {
-        struct flow *flow = transport_flow_by_id(upper->transport, flow_number);
-        if (flow)
-            flow_hold(flow);
-        connection->path = flow ? path_of(upper, flow) : NULL;
+        connection->path = upper_loaded_path(upper, reader, flow_number);
         if (connection->path)
             list_push(&connection->path->connections, &connection->path_node);
-        else
-            wrong(reader);
     }
     if (connection->state == CONNECTION_INCOMING) {
         connection->service = service_by_handle(upper, service);
@@ -315,18 +324,15 @@ static void load_stream(struct upper *upper, struct state_reader *reader)
 
 static void load_reply(struct upper *upper, struct state_reader *reader)
 {
-    struct flow *flow = transport_flow_by_id(upper->transport, state_get_u32(reader));
+    uint32_t flow = state_get_u32(reader);
     uint8_t type = state_get_u8(reader);
-    uint32_t connection = state_get_u32(reader);
-    uint32_t error = state_get_u32(reader);
-    struct path *path = NULL;
+    uint32_t number = state_get_u32(reader);
+    uint32_t value = state_get_u32(reader);
+    struct path *path = upper_loaded_path(upper, reader, flow);
+    bool known = type == WIRE_OP_OPENED || type == WIRE_OP_CLOSE || type == WIRE_OP_CLOSED ||
+                 (type == WIRE_OP_ECHOED && value <= WIRE_PACKET_MAX);
 
-    if (flow && !reader->error) {
-        flow_hold(flow);
-        path = path_of(upper, flow);
-    }
-    if (!path || (type != WIRE_OP_OPENED && type != WIRE_OP_CLOSE && type != WIRE_OP_CLOSED) ||
-        !path_reply(path, type, connection, error))
+    if (!path || !known || !path_reply(path, type, number, value))
         wrong(reader);
 }
 
@@ -334,8 +340,9 @@ void upper_load_record(struct upper *upper, struct state_reader *reader, uint16_
                        uint64_t now)
 {
     static void (*const loaders[])(struct upper * upper, struct state_reader * reader) = {
-        load_engine, load_session,         load_region,     load_service,      load_connection,
-        load_stream, upper_load_operation, upper_load_slot, upper_load_served, load_reply,
+        load_engine,       load_session, load_region,          load_service,
+        load_connection,   load_stream,  upper_load_operation, upper_load_slot,
+        upper_load_served, load_reply,   upper_load_echoes,    upper_load_ping,
     };
 
     upper->now = now;

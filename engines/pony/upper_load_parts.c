@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 /* Reading back operations, slots and served operations; see upper_state.h. */
 #include "engines/pony/incoming.h"
+#include "engines/pony/ping.h"
 #include "engines/pony/served.h"
 #include "engines/pony/upper_state.h"
 
@@ -138,6 +139,14 @@ static void get_fields(struct operation *operation, struct state_reader *reader)
         list_push(&operation->connection->sending, &operation->sending);
 }
 
+static void set_deadline(struct operation *operation, uint64_t remaining)
+{
+    struct upper *upper = operation->upper;
+
+    if (remaining && upper->now + remaining > upper->now)
+        wheel_set(upper->wheel, &operation->timer, upper->now + remaining);
+}
+
 void upper_load_operation(struct upper *upper, struct state_reader *reader)
 {
     uint32_t index = state_get_u32(reader);
@@ -173,8 +182,8 @@ void upper_load_operation(struct upper *upper, struct state_reader *reader)
     counter_add(&upper->counters.operations, 1);
     if (operation->session)
         share_take(&upper->operation_share, &session->operation_count);
-    if (operation->session && remaining && upper->now + remaining > upper->now)
-        wheel_set(upper->wheel, &operation->timer, upper->now + remaining);
+    if (operation->session)
+        set_deadline(operation, remaining);
 }
 
 /* The posted buffer of a large message, if it can be that. */
@@ -287,4 +296,77 @@ void upper_load_served(struct upper *upper, struct state_reader *reader)
         wrong(reader);
     else if (served->answer || !served->write)
         served_schedule(served);
+}
+
+void upper_load_echoes(struct upper *upper, struct state_reader *reader)
+{
+    struct path *path = upper_loaded_path(upper, reader, state_get_u32(reader));
+    uint32_t echoes = state_get_u32(reader);
+
+    if (reader->error || path->echoes || echoes == 0 || echoes > WIRE_ECHOES_MAX)
+        wrong(reader);
+    else
+        path->echoes = echoes;
+}
+
+/* A question that was asked is one of those unanswered. */
+static bool asked_fits(const struct path *path)
+{
+    const struct list *node;
+    uint32_t count = 0;
+
+    LIST_EACH(node, &path->asked)
+    count++;
+    return count < path->echoes;
+}
+
+static bool ping_fits(const struct operation *operation, const struct path *path,
+                      const struct pony_session *session)
+{
+    uint32_t index = (uint32_t)(operation - operation->upper->operations);
+
+    if (operation->state != OPERATION_ASKING &&
+        !(operation->state == OPERATION_ASKED && asked_fits(path)))
+        return false;
+    return !session->dropped && session->config.abi >= SADDLE_ABI_PING &&
+           session->ping_count < SADDLE_PINGS_MAX &&
+           operation->channel < session->config.channel_count &&
+           operation->len <= WIRE_PACKET_MAX && (operation->id & OPERATION_INDEX_MASK) == index;
+}
+
+void upper_load_ping(struct upper *upper, struct state_reader *reader)
+{
+    uint32_t index = state_get_u32(reader);
+    uint8_t state = state_get_u8(reader);
+    struct path *path = upper_loaded_path(upper, reader, state_get_u32(reader));
+    struct pony_session *session = upper_loaded_session(upper, reader, state_get_u32(reader));
+
+    if (reader->error || index >= upper->operations_max ||
+        upper->operations[index].state != OPERATION_FREE) {
+        wrong(reader);
+        return;
+    }
+    struct operation *operation = &upper->operations[index];
+    operation_init(operation, upper);
+    operation->state = state;
+    operation->op = SADDLE_CMD_PING;
+    operation->channel = state_get_u8(reader);
+    operation->number = state_get_u16(reader);
+    uint64_t remaining = state_get_u64(reader);
+    operation->tag = state_get_u64(reader);
+    operation->handle = state_get_u32(reader);
+    operation->len = state_get_u32(reader);
+    operation->id = state_get_u32(reader);
+    operation->asked_ns = upper->now - state_get_u64(reader);
+    operation->called = state_get_u8(reader);
+    if (reader->error || !ping_fits(operation, path, session)) {
+        operation->state = OPERATION_FREE;
+        wrong(reader);
+        return;
+    }
+    operation->session = session;
+    counter_add(&upper->counters.operations, 1);
+    share_take(&upper->operation_share, &session->operation_count);
+    ping_enlist(operation, session, path);
+    set_deadline(operation, remaining);
 }

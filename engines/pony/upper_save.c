@@ -135,15 +135,20 @@ static void save_stream(const struct stream *stream, struct state_writer *writer
     state_record_end(writer);
 }
 
+/* Nanoseconds to its deadline; 0: it has none. */
+static uint64_t remaining(const struct operation *operation)
+{
+    uint64_t now = operation->upper->now, deadline = operation->timer.deadline;
+
+    if (!wheel_timer_armed(&operation->timer))
+        return 0;
+    return deadline > now ? deadline - now : 1;
+}
+
 static void save_operation(const struct operation *operation, struct state_writer *writer)
 {
     const struct upper *upper = operation->upper;
-    uint64_t remaining = 0;
 
-    if (wheel_timer_armed(&operation->timer)) {
-        uint64_t deadline = operation->timer.deadline;
-        remaining = deadline > upper->now ? deadline - upper->now : 1;
-    }
     begin(writer, UPPER_RECORD_OPERATION);
     state_put_u32(writer, (uint32_t)(operation - upper->operations));
     state_put_u8(writer, operation->state);
@@ -153,7 +158,7 @@ static void save_operation(const struct operation *operation, struct state_write
     state_put_u8(writer, operation->op);
     state_put_u8(writer, operation->flags);
     state_put_u16(writer, operation->number);
-    state_put_u64(writer, remaining);
+    state_put_u64(writer, remaining(operation));
     state_put_u64(writer, operation->tag);
     state_put_u64(writer, operation->buf);
     state_put_u64(writer, operation->key);
@@ -263,10 +268,47 @@ static void save_replies(const struct path *path, struct state_writer *writer)
         begin(writer, UPPER_RECORD_REPLY);
         state_put_u32(writer, flow_id(path->flow));
         state_put_u8(writer, reply->type);
-        state_put_u32(writer, reply->connection);
-        state_put_u32(writer, reply->error);
+        state_put_u32(writer, reply->number);
+        state_put_u32(writer, reply->value);
         state_record_end(writer);
     }
+}
+
+static void save_ping(const struct operation *operation, struct state_writer *writer)
+{
+    const struct upper *upper = operation->upper;
+
+    begin(writer, UPPER_RECORD_PING);
+    state_put_u32(writer, (uint32_t)(operation - upper->operations));
+    state_put_u8(writer, operation->state);
+    state_put_u32(writer, flow_id(operation->path->flow));
+    state_put_u32(writer, session_index(operation->session));
+    state_put_u8(writer, operation->channel);
+    state_put_u16(writer, operation->number);
+    state_put_u64(writer, remaining(operation));
+    state_put_u64(writer, operation->tag);
+    state_put_u32(writer, operation->handle);
+    state_put_u32(writer, operation->len);
+    state_put_u32(writer, operation->id);
+    state_put_u64(writer, upper->now - operation->asked_ns);
+    state_put_u8(writer, operation->called);
+    state_record_end(writer);
+}
+
+static void save_pings(const struct path *path, struct state_writer *writer)
+{
+    const struct list *node;
+
+    if (path->echoes > 0) {
+        begin(writer, UPPER_RECORD_ECHOES);
+        state_put_u32(writer, flow_id(path->flow));
+        state_put_u32(writer, path->echoes);
+        state_record_end(writer);
+    }
+    LIST_EACH(node, &path->asked)
+    save_ping(LIST_OF(node, struct operation, node), writer);
+    LIST_EACH(node, &path->asking)
+    save_ping(LIST_OF(node, struct operation, node), writer);
 }
 
 static void save_tables(const struct upper *upper, struct state_writer *writer)
@@ -304,6 +346,8 @@ void upper_save(struct upper *upper, struct state_writer *writer)
         if (upper->served[i].connection)
             save_served(&upper->served[i], writer);
     for (uint32_t i = 0; i < upper->paths_max; i++)
-        if (upper->paths[i].flow)
+        if (upper->paths[i].flow) {
             save_replies(&upper->paths[i], writer);
+            save_pings(&upper->paths[i], writer);
+        }
 }

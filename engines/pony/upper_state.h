@@ -3,7 +3,8 @@
 /*
  * How the operation layer's state is written down: one record per object, each naming others by
  * index. Order: engine, sessions, regions, services, connections, streams, operations, slots,
- * served, replies; so that a record only speaks of what came before it. Lists are not saved: an
+ * served, replies, then for each path its unanswered echoes and its pings; so that a record only
+ * speaks of what came before it. Lists are not saved: an
  * object's state says in which it is, and where order matters the records are in order. What
  * follows from other objects (counts, shares) is computed again.
  *
@@ -30,6 +31,8 @@ enum upper_record {
     UPPER_RECORD_SLOT,
     UPPER_RECORD_SERVED,
     UPPER_RECORD_REPLY,
+    UPPER_RECORD_ECHOES,
+    UPPER_RECORD_PING,
 };
 
 /* In place of an index: no such object. */
@@ -39,10 +42,14 @@ enum upper_record {
 void upper_load_operation(struct upper *upper, struct state_reader *reader);
 void upper_load_slot(struct upper *upper, struct state_reader *reader);
 void upper_load_served(struct upper *upper, struct state_reader *reader);
+void upper_load_echoes(struct upper *upper, struct state_reader *reader);
+void upper_load_ping(struct upper *upper, struct state_reader *reader);
 
 /* The object of an index that was read, or NULL with the reader failed. */
 struct pony_session *upper_loaded_session(struct upper *upper, struct state_reader *reader,
                                           uint32_t index);
+/* The path of the flow whose number was read, or NULL with the reader failed. */
+struct path *upper_loaded_path(struct upper *upper, struct state_reader *reader, uint32_t flow);
 struct connection *upper_loaded_connection(struct upper *upper, struct state_reader *reader,
                                            uint32_t index);
 

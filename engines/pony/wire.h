@@ -82,8 +82,15 @@ enum wire_op_type {
     WIRE_OP_WRITE = 15,     /* payload: struct wire_access, then data at `offset` of the whole; if
                              * the LAST one ends before access.length, its sender gave it up */
     WIRE_OP_DONE = 16, /* one-sided operation `id` ended; offset: errno number, 0 for success */
+    WIRE_OP_ECHO = 17, /* of no connection (0): asks for ECHOED with this `id` and length */
+    WIRE_OP_ECHOED = 18,
     WIRE_OP_COUNT
 };
+
+/* Bits of `features` in HELLO: what both sides have may be used on the flow. */
+#define WIRE_FEATURE_ECHO   0x1u /* ECHO is answered */
+#define WIRE_FEATURES_KNOWN (WIRE_FEATURE_ECHO)
+#define WIRE_ECHOES_MAX     32u /* of one side, not answered yet, on a flow */
 
 #define WIRE_OP_LAST        0x01u /* the last fragment: offset + length is the whole */
 #define WIRE_OP_TAGGED      0x80u /* reserved: a 10-byte request tag precedes the payload; is 0 */
@@ -96,7 +103,7 @@ struct wire_op {
     uint32_t connection; /* the receiver's number for it; of OPEN, the sender's */
     uint16_t stream;
     uint16_t reserved;    /* 0 */
-    uint32_t id;          /* message in its stream, or one-sided operation in its connection */
+    uint32_t id;          /* message in its stream, or operation in its connection or flow */
     uint32_t offset;      /* of this fragment in the whole; or see the type */
     uint32_t payload_crc; /* of `length` bytes; 0 when there are none */
 };
@@ -151,7 +158,7 @@ struct wire_hello {
     uint8_t version_max;
     uint16_t error;    /* REFUSE: errno number */
     uint16_t mtu;      /* largest IP packet the sender can receive */
-    uint32_t features; /* bits both sides must have to use; none defined yet */
+    uint32_t features; /* CALL: offered; WELCOME: those of them that both sides have */
     uint32_t seq;      /* first packet number the sender will use */
     uint64_t token;    /* the sender's: what it wants to see in packets to it */
     uint64_t nonce;    /* the caller's, echoed by every answer */

@@ -28,7 +28,7 @@
 extern "C" {
 #endif
 
-#define SADDLE_ABI_VERSION 1u          /* the version this header describes */
+#define SADDLE_ABI_VERSION 2u          /* the version this header describes */
 #define SADDLE_ABI_OLDEST  1u          /* the oldest version the daemon still serves */
 #define SADDLE_ABI_MAGIC   0x4c444153u /* "SADL" on a little-endian host */
 
@@ -73,8 +73,13 @@ enum saddle_command_op {
     SADDLE_CMD_REVOKE = 10,   /* key */
     SADDLE_CMD_READ = 11,     /* handle, key, remote_offset, buf, len */
     SADDLE_CMD_WRITE = 12,    /* handle, key, remote_offset, buf, len (or inline) */
+    /* Since version 2. payload: host '\0'; key: bytes to be echoed. The completion carries a struct
+     * saddle_ping_answer inline, filled as far as known if it failed. */
+    SADDLE_CMD_PING = 13,
     SADDLE_CMD_COUNT
 };
+
+#define SADDLE_ABI_PING 2u /* the version that brought SADDLE_CMD_PING */
 
 /* Completions: what an engine tells an application. Those up to SADDLE_EVT_DONE answer a command,
  * exactly one each; the others announce something. */
@@ -126,6 +131,25 @@ struct saddle_event {
     uint8_t op;           /* SADDLE_EVT_DONE: the command's op */
     uint8_t reserved[15]; /* 0 */
     uint8_t payload[SADDLE_INLINE_BYTES];
+};
+
+#define SADDLE_PINGS_MAX 32u /* outstanding in one session; another completes with -EBUSY */
+
+#define SADDLE_PING_CALLED 0x1u /* the flow to the host was not open yet: HELLO had to be made */
+
+/* What an engine knows of a host that it pinged, and of its flow to it. What it does not know is
+ * 0. */
+struct saddle_ping_answer {
+    uint64_t round_trip_ns; /* of this ping: from the packet's making to the answer's arrival */
+    uint64_t smoothed_ns;   /* the flow's smoothed round trip */
+    uint64_t sent;          /* packets, on this flow since it opened: each counted once */
+    uint64_t resent;        /* and how often one of them was sent again */
+    uint8_t address[16];    /* of the host; IPv4 as ::ffff:a.b.c.d */
+    uint16_t mtu;           /* bytes of the largest IP packet that both sides take */
+    uint16_t payload_max;   /* bytes of the largest ping that fits into it */
+    uint16_t udp_port;      /* that the host is spoken to at */
+    uint8_t wire_version;
+    uint8_t flags; /* SADDLE_PING_CALLED */
 };
 
 /* Start of every arena. Written by the daemon, never read back by it. */
@@ -191,6 +215,7 @@ struct saddle_attach_reply {
 #endif
 SADDLE_STATIC_ASSERT(sizeof(struct saddle_command) == SADDLE_ENTRY_BYTES, "two cache lines");
 SADDLE_STATIC_ASSERT(sizeof(struct saddle_event) == SADDLE_ENTRY_BYTES, "two cache lines");
+SADDLE_STATIC_ASSERT(sizeof(struct saddle_ping_answer) <= SADDLE_INLINE_BYTES, "inline");
 SADDLE_STATIC_ASSERT(sizeof(struct saddle_queue_header) == 2 * SADDLE_CACHE_LINE, "two lines");
 
 #ifdef __cplusplus

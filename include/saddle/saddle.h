@@ -95,6 +95,9 @@ SADDLE_API int saddle_status(const struct saddle_session *session);
  * (`session` may be NULL). Valid until that thread's next call. */
 SADDLE_API const char *saddle_strerror(const struct saddle_session *session);
 
+/* Version of the shared-memory ABI (abi.h) that daemon and library agreed on. */
+SADDLE_API uint32_t saddle_abi(const struct saddle_session *session);
+
 /* Channel `index` of the session, or NULL if there are not that many. */
 SADDLE_API struct saddle_channel *saddle_channel(struct saddle_session *session, uint32_t index);
 
@@ -173,6 +176,17 @@ SADDLE_API int saddle_write(struct saddle_channel *channel, saddle_handle connec
                             saddle_key key, uint64_t remote_offset, const void *data, size_t len,
                             const struct saddle_op *op);
 
+/* Asks whether a host can be reached (named as for saddle_connect): its engine answers, no
+ * application is needed there. `payload` bytes travel there and back, in one packet each way. DONE
+ * carries what saddle_pinged takes out, filled as far as known if the ping failed.
+ * -EOPNOTSUPP at once: the daemon is older than this call; in the event: the host's is.
+ * -EMSGSIZE `payload` is more than a packet to that host carries, -EBUSY 32 pings of this session
+ * are outstanding; -ENETDOWN the link is down, -ENETUNREACH no route, or no own address of that
+ * family, -EHOSTDOWN no neighbour answers for the next hop, -EHOSTUNREACH the host does not answer
+ * or is not known, -EPROTONOSUPPORT no common version of the wire. */
+SADDLE_API int saddle_ping(struct saddle_channel *channel, const char *host, size_t payload,
+                           const struct saddle_op *op);
+
 /* ---- Events ---- */
 
 enum saddle_event_kind {
@@ -191,11 +205,29 @@ struct saddle_completion {
     uint64_t tag;
     saddle_handle handle;
     uint32_t slot;     /* the library's */
-    const void *data;  /* MESSAGE: the payload, until saddle_release */
+    const void *data;  /* MESSAGE: the payload, until saddle_release; PING: see saddle_pinged */
     size_t len;        /* bytes of payload; of POST_RECV, the message's length */
     uint64_t value;    /* EXPOSE: the key; WAITING: bytes; INCOMING: the listener */
     uint8_t bytes[64]; /* the library's: where `data` of a message up to 64 bytes points */
 };
+
+/* What a ping found out. What is not known is 0. */
+struct saddle_ping_info {
+    size_t size;             /* sizeof(struct saddle_ping_info), set by the caller */
+    uint64_t round_trip_ns;  /* of this ping, measured by the engine; 0 if it failed */
+    uint64_t smoothed_ns;    /* of the flow to the host, smoothed */
+    uint64_t packets_sent;   /* on this flow since it opened, each counted once */
+    uint64_t packets_resent; /* how often one of them was lost, or seemed so, and was sent again */
+    uint8_t address[16];     /* the host's; IPv4 as ::ffff:a.b.c.d */
+    uint32_t mtu;            /* bytes of the largest IP packet that both sides take */
+    uint32_t payload_max;    /* bytes of the largest ping that fits into it */
+    uint32_t udp_port;       /* that the host is spoken to at */
+    uint32_t wire_version;   /* spoken with the host */
+    uint32_t called;         /* 1: there was no open flow, HELLO was exchanged first */
+};
+
+/* Takes a ping's DONE apart: 0, or -EINVAL (no ping's DONE, info->size). */
+SADDLE_API int saddle_pinged(const struct saddle_completion *event, struct saddle_ping_info *info);
 
 /* Makes submitted operations visible: rings the engine's doorbell if it sleeps. 0 or an error. */
 SADDLE_API int saddle_flush(struct saddle_channel *channel);
@@ -244,6 +276,9 @@ SADDLE_API int saddle_send_wait(struct saddle_channel *channel, saddle_handle co
  * an error; -EMSGSIZE (and the message is dropped) if it does not fit. */
 SADDLE_API int64_t saddle_recv_wait(struct saddle_channel *channel, saddle_handle connection,
                                     void *buffer, size_t bytes, int timeout_ms);
+/* Pings a host. `info` (if not NULL, its size set) is filled as far as known, on failure too. */
+SADDLE_API int saddle_ping_wait(struct saddle_channel *channel, const char *host, size_t payload,
+                                int timeout_ms, struct saddle_ping_info *info);
 SADDLE_API int saddle_close_wait(struct saddle_channel *channel, saddle_handle handle,
                                  int timeout_ms);
 

@@ -13,7 +13,7 @@
 
 static const char *const op_names[SADDLE_CMD_COUNT] = {
     "nop",       "listen",  "connect", "accept", "reject", "close", "send",
-    "post_recv", "release", "expose",  "revoke", "read",   "write",
+    "post_recv", "release", "expose",  "revoke", "read",   "write", "ping",
 };
 
 struct checker *checker_create(struct sim *sim)
