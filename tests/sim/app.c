@@ -160,7 +160,7 @@ static void detach(struct app *app)
     }
     for (uint32_t i = 0; i < app->end_count; i++)
         app->ends[i]->state = END_GONE;
-    app->end_count = app->held_count = app->outstanding = app->calls = 0;
+    app->end_count = app->held_count = app->outstanding = app->pings = app->calls = 0;
     app->lent = 0;
     app->listener = 0;
     app->listening = app->alive = false;
@@ -212,6 +212,7 @@ bool app_submit(struct app *app, struct operation *operation, int result)
     if (result == 0) {
         if (operation->op != SADDLE_CMD_POST_RECV) {
             app->outstanding++;
+            app->pings += operation->op == SADDLE_CMD_PING;
             app->lent += operation->length;
             if (operation->end)
                 operation->end->outstanding++;

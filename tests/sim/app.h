@@ -56,6 +56,7 @@ struct app {
     struct held held[APP_HELD_MAX];
     uint32_t held_count;
     uint32_t outstanding; /* operations, buffers posted not counted */
+    uint32_t pings;       /* of them */
     size_t lent;          /* bytes of heap in them */
     uint32_t depth;       /* wanted of them */
     uint32_t callees;     /* connections it wants to have called */

@@ -69,14 +69,21 @@ static bool lost_its_buffer(const struct operation *operation)
            other->hasty;
 }
 
+/* Of a CONNECT or a PING. */
+static uint32_t called_host(const struct operation *operation)
+{
+    return operation->op == SADDLE_CMD_PING ? operation->pinged : operation->end->connection->host;
+}
+
 /* A caller gives up a host sooner than flows do, and partitions may meet each of its tries. */
 static bool was_cut_off(const struct checker *checker, const struct operation *operation,
                         int status)
 {
-    if (status != -EHOSTUNREACH || operation->op != SADDLE_CMD_CONNECT)
+    if (status != -EHOSTUNREACH ||
+        (operation->op != SADDLE_CMD_CONNECT && operation->op != SADDLE_CMD_PING))
         return false;
-    uint32_t to = operation->end->connection->host;
-    return checker->sim->cut_end[operation->app->host][to] > operation->accepted_at;
+    return checker->sim->cut_end[operation->app->host][called_host(operation)] >
+           operation->accepted_at;
 }
 
 static bool error_is_right(const struct checker *checker, const struct operation *operation,
@@ -93,6 +100,9 @@ static bool error_is_right(const struct checker *checker, const struct operation
     if (status == -ETIMEDOUT)
         return operation->timeout > 0 || lost_its_buffer(operation);
     if (was_cut_off(checker, operation, status))
+        return true;
+    if (operation->op == SADDLE_CMD_PING &&
+        checker->sim->apart[operation->app->host][operation->pinged])
         return true;
     if (operation->must)
         return status == operation->must;
@@ -135,6 +145,23 @@ static void check_one_sided(struct checker *checker, struct operation *operation
     }
 }
 
+static void check_ping(struct checker *checker, struct operation *operation,
+                       const struct saddle_completion *event)
+{
+    struct saddle_ping_info info = {.size = sizeof(info)};
+    if (saddle_pinged(event, &info)) {
+        accuse(checker, operation, "a ping without what it found out", event->status);
+        return;
+    }
+    if (operation->status)
+        return;
+    checker->sim->totals.pings++;
+    if (info.round_trip_ns == 0 || info.packets_sent == 0 || info.wire_version == 0 ||
+        info.mtu > checker->sim->mtu || operation->offset > info.payload_max)
+        accuse(checker, operation, "answered, but found out what cannot be",
+               (int64_t)info.round_trip_ns);
+}
+
 void checker_done(struct checker *checker, struct operation *operation,
                   const struct saddle_completion *event)
 {
@@ -156,7 +183,7 @@ void checker_done(struct checker *checker, struct operation *operation,
         accuse(checker, operation, "succeeded and must not", operation->must);
     /* The other side may have thought otherwise of what the caller gave up. */
     if (was_cut_off(checker, operation, event->status))
-        checker_apart(checker, operation->app->host, operation->end->connection->host);
+        checker_apart(checker, operation->app->host, called_host(operation));
     if (event->status == 0)
         checker->sim->totals.succeeded++;
     else
@@ -165,6 +192,8 @@ void checker_done(struct checker *checker, struct operation *operation,
         check_send(checker, operation);
     if (operation->op == SADDLE_CMD_READ || operation->op == SADDLE_CMD_WRITE)
         check_one_sided(checker, operation);
+    if (operation->op == SADDLE_CMD_PING)
+        check_ping(checker, operation, event);
 }
 
 struct operation *checker_message(struct checker *checker, struct connection_end *end,

@@ -175,6 +175,7 @@ static void on_done(struct app *app, const struct saddle_completion *event)
         return;
     }
     app->outstanding--;
+    app->pings -= operation->op == SADDLE_CMD_PING;
     app->lent -= operation->length;
     if (operation->end)
         operation->end->outstanding--;

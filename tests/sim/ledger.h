@@ -50,7 +50,8 @@ struct operation {
     size_t length;
     struct connection_end *end; /* or NULL */
     struct region *region;      /* EXPOSE, REVOKE, READ, WRITE */
-    uint64_t offset;            /* READ, WRITE: into the region */
+    uint64_t offset;            /* READ, WRITE: into the region; PING: bytes to be echoed */
+    uint32_t pinged;            /* PING: the host */
 };
 
 struct ledger_stream {

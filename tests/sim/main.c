@@ -161,8 +161,10 @@ static void print_totals(const struct sim_totals *totals)
            totals->accepted, totals->succeeded, totals->failed, totals->dropped);
     printf("  messages %" PRIu64 " (%" PRIu64 " bytes, %" PRIu64 " of them of 64 MiB)\n",
            totals->messages, totals->message_bytes, totals->largest);
-    printf("  reads %" PRIu64 ", writes %" PRIu64 " (%" PRIu64 " bytes), connections %" PRIu64 "\n",
-           totals->reads, totals->writes, totals->one_sided_bytes, totals->connections);
+    printf("  reads %" PRIu64 ", writes %" PRIu64 " (%" PRIu64 " bytes), connections %" PRIu64
+           ", pings %" PRIu64 "\n",
+           totals->reads, totals->writes, totals->one_sided_bytes, totals->connections,
+           totals->pings);
     printf("  packets %" PRIu64 ": lost %" PRIu64 ", duplicated %" PRIu64 ", reordered %" PRIu64
            ", corrupted %" PRIu64 ", sent again %" PRIu64 "\n",
            totals->packets, totals->lost, totals->duplicated, totals->reordered, totals->corrupted,

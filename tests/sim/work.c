@@ -15,6 +15,8 @@
 #define ARENA_PPM     500000u /* of short messages that lie in the arena all the same */
 #define PRIVATE_BYTES 65536u  /* of the largest read */
 #define EAGER_SMALL   1400u
+#define PING_MAX      400u /* fits into every packet */
+#define NAME_BYTES    32u  /* a host's name */
 
 /* One in so many, of what is done: summed up in work_one. */
 enum share {
@@ -25,8 +27,9 @@ enum share {
     SHARE_REGION = 15,
     SHARE_CLOSE = 6,
     SHARE_WRONG = 30,
+    SHARE_PING = 15,
     SHARE_ALL = SHARE_SEND + SHARE_READ + SHARE_WRITE + SHARE_POST + SHARE_REGION + SHARE_CLOSE +
-                SHARE_WRONG,
+                SHARE_WRONG + SHARE_PING,
 };
 
 static struct operation *begin(struct app *app, uint8_t op, struct connection_end *end)
@@ -52,6 +55,15 @@ static uint64_t draw_deadline(struct app *app)
     return rng_chance(&app->rng, DEADLINE_PPM) ? 1 + rng_below(&app->rng, DEADLINE_NS) : 0;
 }
 
+/* One of the ways to name a host. */
+static void name_host(struct app *app, uint32_t host, char name[NAME_BYTES])
+{
+    static const char *const forms[] = {"host%u", "host%u-v6", "10.0.0.%u", "fd00::%x"};
+    uint32_t form = (uint32_t)rng_below(&app->rng, 4);
+    /* Numeric addresses count from 1. */
+    snprintf(name, NAME_BYTES, forms[form], host + (form >= 2));
+}
+
 /* ---- Connections ---- */
 
 static bool call(struct app *app)
@@ -70,12 +82,9 @@ static bool call(struct app *app)
     end->tag = operation->tag;
     struct saddle_op op = app_op(operation);
 
-    char host[32];
+    char host[NAME_BYTES];
     char service[16];
-    static const char *const forms[] = {"host%u", "host%u-v6", "10.0.0.%u", "fd00::%x"};
-    uint32_t form = (uint32_t)rng_below(&app->rng, 4);
-    /* Numeric addresses count from 1. */
-    snprintf(host, sizeof(host), forms[form], callee->host + (form >= 2));
+    name_host(app, callee->host, host);
     snprintf(service, sizeof(service), "app%u", callee->index);
     int result = saddle_connect(app_channel(app, end->channel), host, service, &op);
     if (!app_submit(app, operation, result)) {
@@ -253,6 +262,31 @@ static bool write(struct app *app, struct connection_end *end)
     return false;
 }
 
+/* ---- Pings ---- */
+
+static bool ping(struct app *app)
+{
+    struct sim *sim = app->sim;
+    uint32_t host = (uint32_t)rng_below(&app->rng, sim->host_count);
+    if (host == app->host || app->pings == SADDLE_PINGS_MAX)
+        return false;
+    struct operation *operation = begin(app, SADDLE_CMD_PING, NULL);
+    operation->pinged = host;
+    operation->timeout = draw_deadline(app);
+    if (rng_chance(&app->rng, ARENA_PPM))
+        operation->offset = rng_below(&app->rng, PING_MAX);
+    if (rng_chance(&app->rng, DEADLINE_PPM)) {
+        operation->offset = sim->mtu + rng_below(&app->rng, PRIVATE_BYTES);
+        operation->must = -EMSGSIZE;
+    }
+    char name[NAME_BYTES];
+    name_host(app, host, name);
+    struct saddle_op op = app_op(operation);
+    uint32_t channel = (uint32_t)rng_below(&app->rng, app->channels);
+    return app_submit(app, operation,
+                      saddle_ping(app_channel(app, channel), name, operation->offset, &op));
+}
+
 /* ---- Wrong things ---- */
 
 static bool wrong_call(struct app *app)
@@ -314,9 +348,11 @@ static bool work_one(struct app *app)
     if (app->calls < app->callees && call(app))
         return true;
     struct connection_end *end = pick_end(app);
+    uint64_t dice = rng_below(&app->rng, SHARE_ALL);
+    if (dice >= SHARE_ALL - SHARE_PING)
+        return ping(app);
     if (!end)
         return false;
-    uint64_t dice = rng_below(&app->rng, SHARE_ALL);
     if (dice < SHARE_SEND)
         return send(app, end);
     if ((dice -= SHARE_SEND) < SHARE_READ)

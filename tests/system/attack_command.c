@@ -135,7 +135,7 @@ static void case_places(void)
 
 static void case_texts(void)
 {
-    static const uint8_t ops[] = {SADDLE_CMD_LISTEN, SADDLE_CMD_CONNECT};
+    static const uint8_t ops[] = {SADDLE_CMD_LISTEN, SADDLE_CMD_CONNECT, SADDLE_CMD_PING};
     struct raw raw;
     struct saddle_event event;
 
@@ -160,6 +160,55 @@ static void case_texts(void)
             attack_want("text without an end", raw_call(&raw, &event), -EINVAL);
         }
     }
+    raw_leave(&raw);
+}
+
+/* A command that the version agreed on does not have. */
+static void case_version(void)
+{
+    struct saddle_attach_request request = raw_request("alpha");
+    struct raw raw;
+
+    request.abi_max = SADDLE_ABI_PING - 1;
+    raw_attach_as(&raw, attack_path, &request);
+    attack_want("version", raw.reply.abi, SADDLE_ABI_PING - 1);
+    attack_want("nop", raw_nop(&raw), 0);
+    raw_command(&raw)->op = SADDLE_CMD_PING;
+    raw_publish(&raw);
+    attack_want_closed(&raw);
+    raw_leave(&raw);
+}
+
+static int ping(struct raw *raw, const char *host, uint64_t payload, uint64_t timeout_ns)
+{
+    struct saddle_command *command = raw_command(raw);
+    struct saddle_event event;
+
+    command->op = SADDLE_CMD_PING;
+    command->flags = SADDLE_ENTRY_INLINE;
+    command->len = (uint32_t)strlen(host) + 1;
+    memcpy(command->payload, host, command->len);
+    command->key = payload;
+    command->timeout_ns = timeout_ns;
+    return raw_call(raw, &event);
+}
+
+/* Pings that cannot be, and more of them given up than a peer would have to answer at once. */
+static void case_pings(void)
+{
+    struct raw raw;
+
+    raw_attach(&raw, attack_path, "alpha");
+    attack_want("ping", ping(&raw, "10.77.0.2", 1000, 0), 0);
+    attack_want("large ping", ping(&raw, "10.77.0.2", 1u << 16, 0), -EMSGSIZE);
+    attack_want("absurd ping", ping(&raw, "10.77.0.2", UINT64_MAX, 0), -EMSGSIZE);
+    attack_want("ping of nobody", ping(&raw, "nobody", 0, 0), -EHOSTUNREACH);
+    for (int i = 0; i < ATTACK_STORM / 10; i++) {
+        int status = ping(&raw, "10.77.0.2", 64, 1);
+        if (status && status != -ETIMEDOUT)
+            raw_die("short ping: %d", status);
+    }
+    attack_want("ping after all", ping(&raw, "10.77.0.2", 1000, 0), 0);
     raw_leave(&raw);
 }
 
@@ -280,6 +329,8 @@ const struct attack attacks_on_commands[] = {
     {"release-not-lent", case_release_not_lent},
     {"places", case_places},
     {"texts", case_texts},
+    {"version", case_version},
+    {"pings", case_pings},
     {"handles", case_handles},
     {"regions", case_regions},
     {"release-twice", case_release_twice},

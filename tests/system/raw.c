@@ -94,16 +94,21 @@ int raw_receive(struct raw *raw)
     return 0;
 }
 
+void raw_attach_as(struct raw *raw, const char *path, const struct saddle_attach_request *request)
+{
+    memset(raw, 0, sizeof(*raw));
+    raw->socket = raw_connect(path);
+    if (send(raw->socket, request, sizeof(*request), 0) != (ssize_t)sizeof(*request))
+        raw_die("request: %s", strerror(errno));
+    if (raw_receive(raw))
+        raw_die("refused: %s", raw->reply.reason);
+}
+
 void raw_attach(struct raw *raw, const char *path, const char *engine)
 {
     const struct saddle_attach_request request = raw_request(engine);
 
-    memset(raw, 0, sizeof(*raw));
-    raw->socket = raw_connect(path);
-    if (send(raw->socket, &request, sizeof(request), 0) != (ssize_t)sizeof(request))
-        raw_die("request: %s", strerror(errno));
-    if (raw_receive(raw))
-        raw_die("refused: %s", raw->reply.reason);
+    raw_attach_as(raw, path, &request);
 }
 
 void raw_leave(struct raw *raw)

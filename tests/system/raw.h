@@ -37,6 +37,7 @@ struct saddle_attach_request raw_request(const char *engine);
 /* Waits for the reply; returns its error. */
 int raw_receive(struct raw *raw);
 /* All of it; the daemon has to accept. */
+void raw_attach_as(struct raw *raw, const char *path, const struct saddle_attach_request *request);
 void raw_attach(struct raw *raw, const char *path, const char *engine);
 /* Gives everything back; for a session that the daemon closed, too. */
 void raw_leave(struct raw *raw);
