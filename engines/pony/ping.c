@@ -64,7 +64,7 @@ static void refuse(struct pony_session *session, uint32_t channel,
     session_complete(session, channel, &event);
 }
 
-/* What a command asks: the host's name and the length. */
+/* What a command asks: the host's name. */
 static int check(const struct pony_session *session, const struct saddle_command *command,
                  char host[SADDLE_NAME_BYTES])
 {
@@ -74,8 +74,6 @@ static int check(const struct pony_session *session, const struct saddle_command
         return error;
     if (strnlen(host, SADDLE_NAME_BYTES) + 1 != command->len)
         return -EINVAL;
-    if (command->key > WIRE_PACKET_MAX)
-        return -EMSGSIZE;
     return session->ping_count < SADDLE_PINGS_MAX ? 0 : -EBUSY;
 }
 
@@ -96,7 +94,9 @@ void ping_command(struct pony_session *session, uint32_t channel,
     }
     struct operation *operation = operation_take(session, channel, command);
     operation->state = OPERATION_ASKING;
-    operation->len = (uint32_t)command->key;
+    /* Whatever does not fit will be told so once the flow, and so its MTU, is known. */
+    operation->len =
+        command->key < WIRE_PACKET_MAX ? (uint32_t)command->key : (uint32_t)WIRE_PACKET_MAX;
     operation->id = operation_id(operation);
     operation->called = !flow_is_open(path->flow);
     counter_add(&upper->counters.pings, 1);
