@@ -26,9 +26,10 @@
 #define MTU_DEFAULT         1500u
 #define DESCRIPTORS_DEFAULT 512u
 #define POOL_DEFAULT        4096u
+#define TAP_DRIVER          "net_tap"
 #define SLEEP_MIN_NS        50000ull   /* about what a wake-up costs anyway */
-#define SLEEP_MAX_NS        2000000ull /* 500 looks a second: well below 1 % of a processor */
-#define SLEEP_SHARE         8u         /* sleeps for an eighth of the silence so far */
+#define SLEEP_MAX_NS        4000000ull /* 250 looks a second: well below 1 % of a processor */
+#define SLEEP_SHARE         4u         /* sleeps for a quarter of the silence so far */
 
 struct port_ethdev {
     struct port port; /* first: what users hold */
@@ -207,6 +208,31 @@ static int find_device(struct port_ethdev *self, const char *device)
     return 0;
 }
 
+/* A tap is a link with two ends, and the address that its driver knows is the one of the kernel's
+ * end: this one has another. */
+static bool is_tap(uint16_t ethdev)
+{
+    struct rte_eth_dev_info info;
+
+    return rte_eth_dev_info_get(ethdev, &info) == 0 && strcmp(info.driver_name, TAP_DRIVER) == 0;
+}
+
+static void choose_mac(struct port_ethdev *self, const struct port_ethdev_config *config)
+{
+    bool given = !config->shared && !rte_is_zero_ether_addr(&config->mac);
+    bool tap = is_tap(self->ethdev);
+
+    if (given)
+        self->port.mac = config->mac;
+    else
+        rte_eth_macaddr_get(self->ethdev, &self->port.mac);
+    if (tap && !given)
+        self->port.mac.addr_bytes[RTE_ETHER_ADDR_LEN - 1] ^= 1;
+    /* A driver without a filter needs not be told. */
+    if (given && !tap)
+        rte_eth_dev_default_mac_addr_set(self->ethdev, &self->port.mac);
+}
+
 static int start(struct port_ethdev *self, const struct port_ethdev_config *config)
 {
     uint32_t packets = config->pool_packets ? config->pool_packets : POOL_DEFAULT;
@@ -226,12 +252,7 @@ static int start(struct port_ethdev *self, const struct port_ethdev_config *conf
     if (result)
         return result == -ERANGE ? -ERANGE : -ENODEV;
     self->one_piece = !ethdev_takes_segments(self->ethdev);
-    self->port.mac = config->mac;
-    if (config->shared || rte_is_zero_ether_addr(&config->mac))
-        rte_eth_macaddr_get(self->ethdev, &self->port.mac);
-    else
-        /* A driver without a filter needs not be told. */
-        rte_eth_dev_default_mac_addr_set(self->ethdev, &self->port.mac);
+    choose_mac(self, config);
     return 0;
 }
 

@@ -5,7 +5,7 @@
  * is created here by its name ("net_null0", "net_tap0,iface=sad0").
  *
  * Such a port rings no bell: while its engine sleeps, packets wait for the port's deadline, 50 us
- * after traffic, up to 2 ms after 16 ms of silence.
+ * after traffic, up to 4 ms after 16 ms of silence.
  *
  * Ownership: the port owns its packet pool, and the ethdev as far as it started it. Destroy it
  * after the engine that uses it and after every packet of its pool is freed.
