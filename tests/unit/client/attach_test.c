@@ -190,6 +190,20 @@ START_TEST(accepted_and_working)
 }
 END_TEST
 
+/* A daemon of either version is welcome, and the session knows which it is. */
+START_TEST(each_version_that_is_served)
+{
+    struct saddle_session *session;
+
+    answer.reply.abi = (uint16_t)_i;
+    ck_assert_int_eq(attach(&session, NULL, 0), 0);
+    ck_assert_uint_eq(saddle_abi(session), (uint32_t)_i);
+    ck_assert_int_eq(saddle_ping(saddle_channel(session, 0), "host", 0, NULL),
+                     _i < (int)SADDLE_ABI_PING ? -EOPNOTSUPP : 0);
+    saddle_detach(session);
+}
+END_TEST
+
 START_TEST(detaching_tells_the_daemon)
 {
     struct saddle_session *session;
@@ -430,6 +444,8 @@ END_TEST
 static void add_tests(TCase *tcase)
 {
     tcase_add_test(tcase, accepted_and_working);
+    tcase_add_loop_test(tcase, each_version_that_is_served, SADDLE_ABI_OLDEST,
+                        SADDLE_ABI_VERSION + 1);
     tcase_add_test(tcase, detaching_tells_the_daemon);
     tcase_add_loop_test(tcase, options_reach_the_daemon, 0, 2);
     tcase_add_test(tcase, a_child_has_no_arena);

@@ -443,6 +443,8 @@ static const struct saddle_event nonsense[] = {
     {.type = SADDLE_EVT_DONE, .op = SADDLE_CMD_COUNT},
     {.type = SADDLE_EVT_DONE, .op = SADDLE_CMD_SEND, .status = 1},
     {.type = SADDLE_EVT_DONE, .op = SADDLE_CMD_POST_RECV, .len = SADDLE_MESSAGE_MAX + 1},
+    {.type = SADDLE_EVT_DONE, .op = SADDLE_CMD_PING, .len = sizeof(struct saddle_ping_answer)},
+    {.type = SADDLE_EVT_DONE, .op = SADDLE_CMD_PING, .flags = SADDLE_ENTRY_INLINE, .len = 64},
     {.type = SADDLE_EVT_WAITING, .value = 0},
     {.type = SADDLE_EVT_WAITING, .value = 1ull << 40},
     {.type = SADDLE_EVT_MESSAGE, .flags = SADDLE_ENTRY_INLINE, .len = 0},

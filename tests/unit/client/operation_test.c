@@ -276,6 +276,88 @@ START_TEST(channels_are_apart)
 }
 END_TEST
 
+START_TEST(pings)
+{
+    struct saddle_command command;
+    char name[SADDLE_NAME_BYTES];
+
+    ck_assert_int_eq(saddle_ping(channel, "fd00::1", 1400, &op), 0);
+    command = expect(SADDLE_CMD_PING);
+    ck_assert_uint_eq(command.flags, SADDLE_ENTRY_INLINE);
+    ck_assert_uint_eq(command.len, 8);
+    ck_assert_mem_eq(command.payload, "fd00::1", 8);
+    ck_assert_uint_eq(command.key, 1400);
+    memset(name, 'n', sizeof(name));
+    name[sizeof(name) - 1] = '\0';
+    ck_assert_int_eq(saddle_ping(channel, name, SIZE_MAX, &op), 0);
+    command = expect(SADDLE_CMD_PING);
+    ck_assert_mem_eq(command.payload, name, sizeof(name));
+    ck_assert_uint_eq(command.key, SIZE_MAX);
+    assert_refused(saddle_ping(channel, "", 0, &op), "host");
+    assert_refused(saddle_ping(channel, NULL, 0, &op), "host");
+}
+END_TEST
+
+START_TEST(a_daemon_that_cannot_ping)
+{
+    session->abi = SADDLE_ABI_PING - 1;
+    ck_assert_int_eq(saddle_ping(channel, "host", 0, &op), -EOPNOTSUPP);
+    ck_assert_ptr_nonnull(strstr(saddle_strerror(session), "version 1 of the ABI"));
+    ck_assert(!fake_take(&engine, 0, &(struct saddle_command){0}));
+}
+END_TEST
+
+START_TEST(what_a_ping_found_out)
+{
+    struct saddle_completion event;
+    struct saddle_completion copy;
+    struct saddle_ping_info info = {.size = sizeof(info)};
+    const struct saddle_ping_answer answer = {
+        .round_trip_ns = 1,
+        .smoothed_ns = 2,
+        .sent = 3,
+        .resent = 4,
+        .address = {5},
+        .mtu = 6,
+        .payload_max = 7,
+        .udp_port = 8,
+        .wire_version = 9,
+        .flags = SADDLE_PING_CALLED,
+    };
+    struct saddle_event done = {.type = SADDLE_EVT_DONE,
+                                .flags = SADDLE_ENTRY_INLINE,
+                                .op = SADDLE_CMD_PING,
+                                .status = -ETIMEDOUT,
+                                .len = sizeof(answer)};
+
+    memcpy(done.payload, &answer, sizeof(answer));
+    fake_say(&engine, 0, &done);
+    ck_assert_int_eq(saddle_poll(channel, &event, 1), 1);
+    ck_assert_int_eq(event.status, -ETIMEDOUT);
+    saddle_completion_copy(&copy, &event);
+    memset(&event, 0, sizeof(event));
+    ck_assert_int_eq(saddle_pinged(&copy, &info), 0);
+    ck_assert_uint_eq(info.round_trip_ns, 1);
+    ck_assert_uint_eq(info.smoothed_ns, 2);
+    ck_assert_uint_eq(info.packets_sent, 3);
+    ck_assert_uint_eq(info.packets_resent, 4);
+    ck_assert_mem_eq(info.address, answer.address, sizeof(info.address));
+    ck_assert_uint_eq(info.mtu, 6);
+    ck_assert_uint_eq(info.payload_max, 7);
+    ck_assert_uint_eq(info.udp_port, 8);
+    ck_assert_uint_eq(info.wire_version, 9);
+    ck_assert_uint_eq(info.called, 1);
+    info.size--;
+    assert_refused(saddle_pinged(&copy, &info), "info->size");
+    info.size++;
+    copy.op = SADDLE_CMD_NOP;
+    assert_refused(saddle_pinged(&copy, &info), "end of a ping");
+    copy.op = SADDLE_CMD_PING;
+    copy.kind = SADDLE_MESSAGE;
+    assert_refused(saddle_pinged(&copy, &info), "end of a ping");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("operation");
@@ -295,6 +377,9 @@ int main(void)
     tcase_add_test(tcase, memory_is_checked);
     tcase_add_test(tcase, options_are_checked);
     tcase_add_test(tcase, channels_are_apart);
+    tcase_add_test(tcase, pings);
+    tcase_add_test(tcase, a_daemon_that_cannot_ping);
+    tcase_add_test(tcase, what_a_ping_found_out);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);

@@ -135,6 +135,42 @@ START_TEST(a_whole_call)
 }
 END_TEST
 
+static void *script_ping(void *argument)
+{
+    struct saddle_command command = await(SADDLE_CMD_PING);
+    const struct saddle_ping_answer answer = {.round_trip_ns = 77, .mtu = 1500};
+    struct saddle_event done = {.type = SADDLE_EVT_DONE,
+                                .flags = SADDLE_ENTRY_INLINE,
+                                .op = SADDLE_CMD_PING,
+                                .tag = command.tag,
+                                .len = sizeof(answer)};
+
+    ck_assert_uint_eq(command.key, 1000);
+    memcpy(done.payload, &answer, sizeof(answer));
+    fake_say(&engine, 0, &done);
+    command = await(SADDLE_CMD_PING);
+    done.tag = command.tag;
+    done.status = -EHOSTUNREACH;
+    fake_say(&engine, 0, &done);
+    return argument;
+}
+
+START_TEST(a_host_is_pinged)
+{
+    struct saddle_ping_info info = {.size = sizeof(info)};
+
+    serve(script_ping);
+    ck_assert_int_eq(saddle_ping_wait(channel, "host", 1000, -1, NULL), 0);
+    ck_assert_int_eq(saddle_ping_wait(channel, "host", 1000, -1, &info), -EHOSTUNREACH);
+    ck_assert_uint_eq(info.round_trip_ns, 77);
+    ck_assert_uint_eq(info.mtu, 1500);
+    ck_assert_ptr_nonnull(strstr(saddle_strerror(session), "ping of host: No route"));
+    ck_assert_ptr_null(channel->errands.first);
+    served();
+    ck_assert_int_eq(saddle_ping_wait(channel, "host", 1000, 0, &info), -ETIMEDOUT);
+}
+END_TEST
+
 static void *script_refuse(void *argument)
 {
     struct saddle_command command = await(SADDLE_CMD_CONNECT);
@@ -501,6 +537,7 @@ END_TEST
 static void add_tests(TCase *tcase)
 {
     tcase_add_test(tcase, a_whole_call);
+    tcase_add_test(tcase, a_host_is_pinged);
     tcase_add_test(tcase, errors_name_what_failed);
     tcase_add_test(tcase, large_messages_go_through_the_heap);
     tcase_add_test(tcase, other_events_are_kept_in_order);

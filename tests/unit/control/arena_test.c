@@ -143,6 +143,26 @@ START_TEST(test_plan_names_end)
 }
 END_TEST
 
+START_TEST(test_plan_older_application)
+{
+    struct saddle_attach_request request = good_request();
+    struct saddle_attach_reply reply;
+    struct pony_session_config config;
+    uint64_t slots_offset;
+    int fd;
+    uint8_t *arena;
+    request.abi_min = SADDLE_ABI_OLDEST;
+    request.abi_max = (uint16_t)_i;
+    ck_assert_int_eq(arena_plan(&request, &reply, &slots_offset), 0);
+    ck_assert_uint_eq(reply.abi, (uint16_t)_i);
+    ck_assert_int_eq(arena_create(reply.arena_bytes, "test", &fd, &arena), 0);
+    ck_assert_int_eq(arena_describe(&config, arena, &reply, slots_offset, NULL), 0);
+    ck_assert_uint_eq(config.abi, (uint32_t)_i);
+    arena_destroy(arena, reply.arena_bytes);
+    close(fd);
+}
+END_TEST
+
 START_TEST(test_plan_newer_application)
 {
     struct saddle_attach_request request = good_request();
@@ -292,6 +312,8 @@ int main(void)
     tcase_add_test(tcase, test_plan_layout);
     tcase_add_test(tcase, test_plan_refuses);
     tcase_add_test(tcase, test_plan_names_end);
+    tcase_add_loop_test(tcase, test_plan_older_application, SADDLE_ABI_OLDEST,
+                        SADDLE_ABI_VERSION + 1);
     tcase_add_test(tcase, test_plan_newer_application);
     tcase_add_test(tcase, test_format_and_describe);
     tcase_add_test(tcase, test_memory_is_sealed);

@@ -39,6 +39,7 @@ struct app *app_create(uint64_t id, uint32_t host, uint32_t slots)
     ck_assert_ptr_nonnull(app);
     struct pony_session_config *config = &app->config;
     config->id = id;
+    config->abi = SADDLE_ABI_VERSION;
     config->channel_count = APP_CHANNELS;
     config->slot_count = slots;
     config->slots_offset = at + APP_CHANNELS * queues;

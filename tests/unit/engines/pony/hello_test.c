@@ -106,6 +106,43 @@ START_TEST(opens_in_two_round_trips)
 }
 END_TEST
 
+START_TEST(features_are_what_both_sides_have)
+{
+    struct wire_hello hello;
+
+    connect_hosts();
+    ck_assert_uint_eq(bed->hosts[0].flow->features, WIRE_FEATURE_ECHO);
+    ck_assert_uint_eq(bed->hosts[1].flow->features, WIRE_FEATURE_ECHO);
+    ck_assert_uint_eq(last[WIRE_HELLO_CALL].features, WIRE_FEATURES_KNOWN);
+    ck_assert_uint_eq(last[WIRE_HELLO_WELCOME].features, WIRE_FEATURE_ECHO);
+    /* Callers that have none of them, and some that nobody knows. */
+    bed_destroy(bed);
+    setup();
+    call(NONCE, 0);
+    hello = make_call(NONCE, last[WIRE_HELLO_COOKIE].cookie);
+    hello.features = _i == 0 ? 0 : ~WIRE_FEATURES_KNOWN;
+    bed_inject_hello(bed, 1, 0, &hello);
+    run_for(NSEC_PER_USEC);
+    ck_assert_uint_eq(flows(1), 1);
+    ck_assert_uint_eq(last[WIRE_HELLO_WELCOME].features, 0);
+}
+END_TEST
+
+START_TEST(an_answerer_without_features)
+{
+    struct wire_hello hello = {
+        .kind = WIRE_HELLO_WELCOME, .version_min = 1, .version_max = 1, .mtu = 1500, .token = 77};
+
+    bed_connect(bed, 0);
+    run_for(NSEC_PER_USEC);
+    hello.nonce = bed->hosts[0].flow->nonce;
+    bed_inject_hello(bed, 0, 0, &hello);
+    run_for(NSEC_PER_USEC);
+    ck_assert(flow_is_open(bed->hosts[0].flow));
+    ck_assert_uint_eq(bed->hosts[0].flow->features, 0);
+}
+END_TEST
+
 START_TEST(the_answerer_keeps_nothing_without_proof)
 {
     for (uint64_t nonce = 1; nonce <= 1000; nonce++)
@@ -353,6 +390,8 @@ int main(void)
     tcase_add_unchecked_fixture(tc, test_eal_start, NULL);
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, opens_in_two_round_trips);
+    tcase_add_loop_test(tc, features_are_what_both_sides_have, 0, 2);
+    tcase_add_test(tc, an_answerer_without_features);
     tcase_add_test(tc, the_answerer_keeps_nothing_without_proof);
     tcase_add_test(tc, a_cookie_proves_one_nonce_from_one_address);
     tcase_add_test(tc, a_cookie_expires);

@@ -58,6 +58,11 @@ uint32_t flow_room(const struct flow *flow)
     return RIG_ROOM;
 }
 
+void flow_report(const struct flow *flow, struct flow_report *report)
+{
+    *report = flow->says;
+}
+
 void flow_set_context(struct flow *flow, void *context)
 {
     flow->context = context;
@@ -116,7 +121,15 @@ static void make_host(struct rig *rig, uint32_t index)
     host->upper.rng = &host->rng;
     host->upper.wheel = &host->wheel;
     host->upper.now = rig->now;
-    host->flow = (struct flow){.rig = rig, .host = index, .open = true};
+    host->flow = (struct flow){
+        .rig = rig,
+        .host = index,
+        .open = true,
+        .says = {.features = WIRE_FEATURE_ECHO,
+                 .mtu = RIG_MTU,
+                 .udp_port = WIRE_UDP_PORT,
+                 .version = WIRE_VERSION_MAX},
+    };
 }
 
 struct rig *rig_create(uint64_t seed, uint32_t slots)

@@ -20,6 +20,7 @@
 #endif
 #define RIG_ROOM      1400u /* bytes of operations in a packet */
 #define RIG_STEPS_MAX 200000u
+#define RIG_MTU       1452u /* RIG_ROOM and the headers of IPv4, UDP and flow */
 
 struct flow {
     struct rig *rig;
@@ -28,6 +29,7 @@ struct flow {
     void *context;
     bool kicked, open, ended;
     struct address peer;
+    struct flow_report says; /* of itself */
 };
 
 struct rig_packet {

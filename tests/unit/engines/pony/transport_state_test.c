@@ -55,6 +55,7 @@ START_TEST(what_is_saved_comes_back)
     struct flow *flow;
     struct tx_window tx;
     struct rx_window rx;
+    struct flow_report before, after;
     uint64_t token, epoch;
     uint32_t id;
 
@@ -65,6 +66,9 @@ START_TEST(what_is_saved_comes_back)
     id = flow_id(flow);
     epoch = bed->hosts[0].transport->epoch;
     rx = bed->hosts[1].flow->rx;
+    flow_report(flow, &before);
+    ck_assert_uint_gt(before.sent, before.resent);
+    ck_assert_uint_gt(before.resent, 0);
     bed_reload(bed, 0);
     bed_reload(bed, 1);
     flow = bed->hosts[0].flow;
@@ -72,6 +76,11 @@ START_TEST(what_is_saved_comes_back)
     ck_assert_uint_eq(flow_id(flow), id);
     ck_assert(flow_is_open(flow));
     ck_assert_uint_eq(flow->token, token);
+    flow_report(flow, &after);
+    ck_assert_uint_eq(after.sent, before.sent);
+    ck_assert_uint_eq(after.resent, before.resent);
+    ck_assert_uint_eq(after.features, WIRE_FEATURE_ECHO);
+    ck_assert_uint_eq(after.mtu, before.mtu);
     ck_assert_uint_eq(bed->hosts[0].transport->epoch, epoch);
     ck_assert_uint_eq(flow->tx.una, tx.una);
     ck_assert_uint_eq(flow->tx.next, tx.next);
@@ -193,6 +202,32 @@ START_TEST(every_truncation_is_refused)
 }
 END_TEST
 
+/* The version before wrote neither features nor counts. */
+START_TEST(a_flow_of_the_first_version)
+{
+    struct bed_host *host;
+    struct state_writer writer;
+    struct state_reader reader;
+    uint16_t type, version;
+
+    make_rich_state();
+    host = &bed->hosts[0];
+    state_writer_init(&writer);
+    ck_assert_int_eq(transport_save(host->transport, &writer), 0);
+    ck_assert_int_eq(state_writer_finish(&writer), 0);
+    bed_restart(bed, 0);
+    ck_assert_int_eq(state_reader_init(&reader, writer.bytes, writer.length), 0);
+    while (state_record_next(&reader, &type, &version))
+        ck_assert_int_eq(transport_load_record(host->transport, &reader, type, 1, bed->now), 0);
+    ck_assert_int_eq(reader.error, 0);
+    ck_assert_uint_eq(host->transport->flows_used, 1);
+    ck_assert_uint_eq(host->transport->flows[0].features, 0);
+    ck_assert_uint_eq(host->transport->flows[0].sent, 0);
+    state_writer_destroy(&writer);
+    bed->hosts[1].flow = NULL;
+}
+END_TEST
+
 START_TEST(a_peer_that_the_configuration_lost_is_refused)
 {
     struct bed_host *host;
@@ -225,6 +260,7 @@ int main(void)
     tcase_add_loop_test(tc, another_clock_changes_nothing, 0, 2);
     tcase_add_loop_test(tc, false_state_is_refused_or_harmless, 0, 2);
     tcase_add_test(tc, every_truncation_is_refused);
+    tcase_add_test(tc, a_flow_of_the_first_version);
     tcase_add_test(tc, a_peer_that_the_configuration_lost_is_refused);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
