@@ -24,6 +24,9 @@ int address_parse(struct address *address, const char *text);
 /* Writes the usual text form, IPv4 without the mapping; returns `text`. */
 const char *address_format(const struct address *address, char text[ADDRESS_TEXT_BYTES]);
 bool address_equal(const struct address *a, const struct address *b);
+/* Can it be another host's: neither a group, nor broadcast, nor this host, nor nobody (RFC 1122
+ * section 3.2.1.3, RFC 4291 section 2.4)? */
+bool address_is_host(const struct address *address);
 
 /* The 12 bytes before a mapped IPv4 address. */
 extern const uint8_t address_v4_prefix[12];

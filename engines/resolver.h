@@ -5,8 +5,10 @@
  * how large they may be. Where the kernel owns the interface, its routes and neighbours say so;
  * where Saddle does, ARP and Neighbour Discovery on the engine's own port.
  *
- * An engine wants an address, and goes on. The answer comes later, on the engine's thread; every
- * change after that comes unasked, until the address is dropped.
+ * An engine wants an address, and goes on. The answer comes later, on the engine's thread but never
+ * from within `want`, `drop` or the sending of packets; every change after that comes unasked,
+ * until the address is dropped. While the engine uses an address that failed it wants it again
+ * every now and then.
  *
  * Ownership: a resolver is made by the daemon, lent to one engine, and destroyed after it.
  * Threads: `want` and `drop` on the engine's thread; they never wait. Trust: what is answered

@@ -19,6 +19,7 @@
 
 #include <rte_branch_prediction.h>
 #include <rte_common.h>
+#include <rte_ether.h>
 #include <rte_mbuf.h>
 #include <stdint.h>
 
@@ -31,6 +32,8 @@ enum refusal {
     REFUSAL_SEGMENTS,         /* in several segments that do not fit into the first */
     REFUSAL_ETH_SHORT,        /* no whole Ethernet header */
     REFUSAL_ETH_GROUP,        /* sent to a link-layer group (RFC 1122 section 3.3.6) */
+    REFUSAL_ETH_STATION,      /* sent to another station: the link hears more than its own */
+    REFUSAL_ETH_SOURCE,       /* a link-layer source that cannot be answered: a group, or zero */
     REFUSAL_ETH_TYPE,         /* neither IPv4 nor IPv6 */
     REFUSAL_VLAN_SHORT,       /* no whole tag */
     REFUSAL_VLAN_ID,          /* the reserved number 4095 */
@@ -59,6 +62,8 @@ enum refusal {
 struct packet_meta {
     struct address src;
     struct address dst;
+    struct rte_ether_addr src_mac; /* of the last hop */
+    struct rte_ether_addr dst_mac;
     uint16_t src_port;
     uint16_t dst_port;
     uint16_t ether_type;            /* host order, behind the tags */
@@ -77,6 +82,14 @@ struct refused {
 
 typedef enum refusal (*burst_step)(struct rte_mbuf *packet, struct packet_meta *meta);
 
+static inline void burst_refuse(struct refused *refused, struct rte_mbuf *packet,
+                                enum refusal reason)
+{
+    refused->packets[refused->count] = packet;
+    refused->reasons[refused->count] = (uint8_t)reason;
+    refused->count++;
+}
+
 /* Applies a step to each packet; returns how many it accepted. `refused` has room for all. */
 static __rte_always_inline uint16_t burst_filter(burst_step step, struct rte_mbuf **packets,
                                                  struct packet_meta *metas, uint16_t count,
@@ -88,9 +101,7 @@ static __rte_always_inline uint16_t burst_filter(burst_step step, struct rte_mbu
         enum refusal reason = step(packets[i], &metas[i]);
 
         if (unlikely(reason != REFUSAL_NONE)) {
-            refused->packets[refused->count] = packets[i];
-            refused->reasons[refused->count] = (uint8_t)reason;
-            refused->count++;
+            burst_refuse(refused, packets[i], reason);
             continue;
         }
         if (unlikely(kept != i)) {

@@ -21,6 +21,28 @@ static inline enum refusal ip_step(struct rte_mbuf *packet, struct packet_meta *
     }
 }
 
+/* A link may hear what is meant for others: a switch that floods, a port that is promiscuous. */
+static uint16_t station_batch(const struct decap *decap, struct rte_mbuf **packets,
+                              struct packet_meta *metas, uint16_t count, struct refused *refused)
+{
+    uint16_t kept = 0;
+
+    if (rte_is_zero_ether_addr(&decap->mac))
+        return count;
+    for (uint16_t i = 0; i < count; i++) {
+        if (unlikely(!rte_is_same_ether_addr(&metas[i].dst_mac, &decap->mac))) {
+            burst_refuse(refused, packets[i], REFUSAL_ETH_STATION);
+            continue;
+        }
+        if (unlikely(kept != i)) {
+            packets[kept] = packets[i];
+            metas[kept] = metas[i];
+        }
+        kept++;
+    }
+    return kept;
+}
+
 uint16_t decap_batch(struct decap *decap, struct rte_mbuf **packets, struct packet_meta *metas,
                      uint16_t count)
 {
@@ -29,6 +51,7 @@ uint16_t decap_batch(struct decap *decap, struct rte_mbuf **packets, struct pack
     refused.count = 0;
     count = linear_batch(packets, metas, count, &refused);
     count = eth_batch(packets, metas, count, &refused);
+    count = station_batch(decap, packets, metas, count, &refused);
     count = vlan_batch(packets, metas, count, &refused);
     count = burst_filter(ip_step, packets, metas, count, &refused);
     count = udp_batch(packets, metas, count, &refused);
@@ -46,6 +69,8 @@ const char *decap_refusal_name(enum refusal reason)
         [REFUSAL_SEGMENTS] = "segments",
         [REFUSAL_ETH_SHORT] = "eth_short",
         [REFUSAL_ETH_GROUP] = "eth_group",
+        [REFUSAL_ETH_STATION] = "eth_station",
+        [REFUSAL_ETH_SOURCE] = "eth_source",
         [REFUSAL_ETH_TYPE] = "eth_type",
         [REFUSAL_VLAN_SHORT] = "vlan_short",
         [REFUSAL_VLAN_ID] = "vlan_id",

@@ -1,7 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
 /*
- * The whole receive ladder, from a frame to a UDP payload: linear, eth, vlan, ipv4 or ipv6, udp.
+ * The whole receive ladder, from a frame for one station to a UDP payload: linear, eth, vlan, ipv4
+ * or ipv6, udp.
  *
  * Ownership: refused packets are freed here; accepted ones stay the caller's. Threads: one per
  * struct decap. Trust: frames are hostile; what is accepted is well formed up to its UDP payload
@@ -13,6 +14,7 @@
 #include "engines/elements/burst.h"
 
 struct decap {
+    struct rte_ether_addr mac; /* the station; all zero: any */
     uint64_t accepted;
     uint64_t refused[REFUSAL_COUNT]; /* by reason */
 };

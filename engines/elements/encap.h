@@ -50,6 +50,22 @@ struct encap {
 /* 0, or -EINVAL for a number out of its range or addresses of two families. */
 int encap_build(struct encap *encap, const struct encap_config *config);
 
+/* Another next hop from now on. What was written before: does it go there? Make it go there. */
+static inline void encap_set_destination(struct encap *encap, const struct rte_ether_addr *mac)
+{
+    memcpy(encap->bytes, mac, sizeof(*mac));
+}
+
+static inline bool encap_same_destination(const struct encap *encap, const uint8_t *headers)
+{
+    return memcmp(encap->bytes, headers, sizeof(struct rte_ether_addr)) == 0;
+}
+
+static inline void encap_redirect(const struct encap *encap, uint8_t *headers)
+{
+    memcpy(headers, encap->bytes, sizeof(struct rte_ether_addr));
+}
+
 /* Writes the headers before a payload, which may be a chain; the headroom of its first segment must
  * be private memory. 0, -EMSGSIZE if the payload exceeds what the lengths can say, -ENOSPC if the
  * headroom does not suffice; then the packet is as before. */

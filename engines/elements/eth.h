@@ -3,7 +3,8 @@
 /*
  * Element: the Ethernet header (IEEE 802.3).
  *
- * Receive: contiguous packets; leaves the type in the metadata. Transmit: writes a header.
+ * Receive: contiguous packets; leaves both stations and the type in the metadata. Transmit: writes
+ * a header.
  */
 #ifndef ENGINES_ELEMENTS_ETH_H
 #define ENGINES_ELEMENTS_ETH_H
@@ -23,6 +24,10 @@ static inline enum refusal eth_step(struct rte_mbuf *packet, struct packet_meta 
     memcpy(&header, rte_pktmbuf_mtod(packet, const void *), sizeof(header));
     if (rte_is_multicast_ether_addr(&header.dst_addr))
         return REFUSAL_ETH_GROUP;
+    if (!rte_is_valid_assigned_ether_addr(&header.src_addr))
+        return REFUSAL_ETH_SOURCE;
+    meta->src_mac = header.src_addr;
+    meta->dst_mac = header.dst_addr;
     meta->ether_type = rte_be_to_cpu_16(header.ether_type);
     rte_pktmbuf_adj(packet, sizeof(header));
     return REFUSAL_NONE;

@@ -90,6 +90,15 @@ int flow_init_path(struct flow *flow, uint16_t source_port)
     return encap_build(&flow->encap, &config);
 }
 
+void flow_set_way(struct flow *flow)
+{
+    const struct peer *peer = flow->peer;
+    uint16_t way = peer->mtu == 0 ? UINT16_MAX : RTE_MAX(peer->mtu, (uint16_t)MTU_MIN);
+
+    encap_set_destination(&flow->encap, &peer->mac);
+    flow->mtu = RTE_MIN(flow->agreed_mtu, way);
+}
+
 void flow_make_ready(struct flow *flow)
 {
     if (flow->ready)

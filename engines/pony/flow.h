@@ -37,7 +37,8 @@ struct flow_upper_ops {
     /* The flow is up: packets can be sent. */
     void (*opened)(void *upper, struct flow *flow, uint64_t now);
     /* The flow is over: -ETIMEDOUT (peer silent), -ECONNRESET (peer restarted),
-     * -EHOSTUNREACH (never answered), -EPROTONOSUPPORT (no common version). No other call follows.
+     * -EHOSTUNREACH (never answered), -EPROTONOSUPPORT (no common version), or, before it was open,
+     * why there is no way to the peer: -EHOSTDOWN, -ENETUNREACH, -ENETDOWN. No other call follows.
      * References stay valid and are to be released, in this call or later. */
     void (*ended)(void *upper, struct flow *flow, int error, uint64_t now);
 };

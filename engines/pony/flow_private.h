@@ -4,7 +4,8 @@
  * What the files of the lower layer share: a flow, a peer, the transport, and which file does what.
  *
  *   transport.c        creation, the receive and send loops
- *   mapper.c           peers by address, flows by token, number and pair of addresses
+ *   peer.c             peers by address and name, and the way to each
+ *   mapper.c           flows by token, number and pair of addresses
  *   flow.c             a flow's life: opening, references, keeping alive, ending
  *   hello.c            the exchange that opens a flow
  *   input.c            a packet of a flow: acknowledgement, duplicates, delivery
@@ -58,10 +59,20 @@ enum flow_state {
 };
 
 struct peer {
+    struct transport *transport;
     struct address address;
-    struct rte_ether_addr mac;
+    struct rte_ether_addr mac; /* of the next hop, if known */
+    uint16_t mtu;              /* bytes of an IP packet on the way; 0: the port's */
+    uint16_t next;             /* in its chain, or of the free ones: place plus one */
+    uint16_t uses;             /* flows that name it, also ended ones, and functions at work */
+    bool configured;           /* has its place for ever */
+    bool fixed;                /* mac is configured, never resolved */
+    bool known;                /* there is, or was, a way */
+    bool wanted;               /* the resolver has been asked, and tells of changes */
+    int error;                 /* why the resolver knows no way; 0: it has not said so */
+    struct wheel_timer ask_timer;
     char name[sizeof(((struct transport_peer *)0)->name)];
-    LIST_HEAD(, flow) flows; /* one per pair of addresses */
+    LIST_HEAD(, flow) flows; /* not ended; one per pair of addresses */
 };
 
 struct flow {
@@ -87,7 +98,8 @@ struct flow {
 
     struct address local;
     uint16_t source_port;      /* entropy for the network's load balancing */
-    uint16_t mtu;              /* bytes of the IP packet */
+    uint16_t mtu;              /* bytes of the IP packet, on the present way */
+    uint16_t agreed_mtu;       /* what both sides can receive */
     uint64_t token;            /* ours: what packets to us carry */
     uint64_t peer_token;       /* what packets to the peer carry */
     struct wire_addresses out; /* checksum seed of packets sent */
@@ -140,10 +152,10 @@ struct transport {
     uint8_t cookie_key[crypto_shorthash_KEYBYTES];
     uint8_t peer_key[crypto_shorthash_KEYBYTES];
 
-    struct peer *peers;
-    uint32_t peer_count;
-    uint16_t *peer_slots; /* hash of addresses: index into peers plus one */
-    uint16_t *name_slots; /* hash of names, likewise */
+    struct peer *peers;   /* the configured ones, then places for others */
+    uint16_t free_peers;  /* first of the free places, plus one */
+    uint16_t *peer_slots; /* hash of addresses: chains, place in peers plus one */
+    uint16_t *name_slots; /* hash of names: runs, likewise */
     uint32_t peer_mask;
 
     struct flow *flows; /* flows_max of them */
@@ -176,11 +188,26 @@ static inline void transport_count(uint64_t *counter, uint64_t add)
     __atomic_store_n(counter, *counter + add, __ATOMIC_RELAXED);
 }
 
+/* peer.c */
+int peers_init(struct transport *transport, const struct transport_peer *peers, uint32_t count);
+void peers_fini(struct transport *transport);
+struct peer *peer_find(const struct transport *transport, const struct address *address);
+struct peer *peer_find_name(const struct transport *transport, const char *name);
+/* The peer with that address, held; made if there is a resolver. NULL: unknown, or no place. */
+struct peer *peer_take(struct transport *transport, const struct address *address);
+void peer_hold(struct peer *peer);
+/* One that is not configured is forgotten with its last use. */
+void peer_release(struct peer *peer);
+/* A flow needs the way. */
+void peer_want(struct peer *peer, uint64_t now);
+/* Its last flow is over. */
+void peer_idle(struct peer *peer);
+/* A proven call has come from there: a way, if none is known. */
+void peer_heard(struct peer *peer, const struct rte_ether_addr *mac);
+
 /* mapper.c */
-int mapper_init(struct transport *transport, const struct transport_peer *peers, uint32_t count);
+int mapper_init(struct transport *transport);
 void mapper_fini(struct transport *transport);
-struct peer *mapper_peer(const struct transport *transport, const struct address *address);
-struct peer *mapper_peer_by_name(const struct transport *transport, const char *name);
 bool mapper_is_local(const struct transport *transport, const struct address *address);
 struct flow *mapper_by_token(const struct transport *transport, uint64_t token);
 struct flow *mapper_by_pair(const struct peer *peer, const struct address *local);
@@ -199,6 +226,8 @@ void mapper_free(struct flow *flow);
 void flow_init_timers(struct flow *flow);
 /* Prepares addresses, ports and encapsulation. 0 or a negative errno. */
 int flow_init_path(struct flow *flow, uint16_t source_port);
+/* Takes over what is known of the way to the peer. */
+void flow_set_way(struct flow *flow);
 void flow_make_ready(struct flow *flow);
 void flow_opened(struct flow *flow, uint64_t now);
 void flow_end(struct flow *flow, int error, uint64_t now);

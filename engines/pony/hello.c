@@ -70,6 +70,7 @@ void hello_start(struct flow *flow, uint64_t now)
     flow->hello_retry_ns = HELLO_RETRY_NS;
     flow->hello_due = true;
     flow_make_ready(flow);
+    peer_want(flow->peer, now);
     wheel_set(flow->transport->wheel, &flow->recovery_timer,
               RTE_MIN(now + HELLO_RETRY_NS, flow->hello_deadline));
 }
@@ -77,7 +78,8 @@ void hello_start(struct flow *flow, uint64_t now)
 void hello_timer(struct flow *flow, uint64_t now)
 {
     if (now >= flow->hello_deadline) {
-        flow_end(flow, -EHOSTUNREACH, now);
+        /* Nothing left for want of a way, about which the resolver keeps silent. */
+        flow_end(flow, flow->peer->known ? -EHOSTUNREACH : -EHOSTDOWN, now);
         return;
     }
     flow->hello_due = true;
@@ -131,7 +133,8 @@ static void establish(struct flow *flow, const struct wire_hello *hello, uint8_t
     flow->peer_token = hello->token;
     flow->peer_epoch = hello->epoch;
     flow->features = hello->features & WIRE_FEATURES_KNOWN;
-    flow->mtu = RTE_MIN(flow->transport->mtu, hello->mtu);
+    flow->agreed_mtu = RTE_MIN(flow->transport->mtu, hello->mtu);
+    flow_set_way(flow);
     rx_window_init(&flow->rx, hello->seq);
     /* A new epoch: flows of the old one, on other addresses, are worth a question. */
     LIST_FOREACH(other, &flow->peer->flows, peer_entry)
@@ -143,8 +146,8 @@ static void establish(struct flow *flow, const struct wire_hello *hello, uint8_t
 }
 
 /* The flow that a proven call opens; NULL if it opens none. */
-static struct flow *called_flow(struct transport *transport, struct peer *peer,
-                                const struct packet_meta *meta, const struct wire_hello *hello)
+static struct flow *called_flow(struct peer *peer, const struct packet_meta *meta,
+                                const struct wire_hello *hello)
 {
     struct flow *flow = mapper_by_pair(peer, &meta->dst);
 
@@ -161,7 +164,7 @@ static struct flow *called_flow(struct transport *transport, struct peer *peer,
      * own flow. */
     if (flow)
         return memcmp(&meta->dst, &meta->src, sizeof(meta->dst)) < 0 ? NULL : flow;
-    flow = mapper_add(transport, peer, &meta->dst, FLOW_ID_ANY);
+    flow = mapper_add(peer->transport, peer, &meta->dst, FLOW_ID_ANY);
     if (flow && hello_init(flow) != 0) {
         mapper_remove(flow);
         mapper_free(flow);
@@ -170,8 +173,24 @@ static struct flow *called_flow(struct transport *transport, struct peer *peer,
     return flow;
 }
 
-static void take_call(struct transport *transport, struct peer *peer,
-                      const struct packet_meta *meta, const struct wire_hello *hello, uint64_t now)
+/* A call that has shown that its caller receives what is sent to its address. */
+static void take_proven_call(struct peer *peer, const struct packet_meta *meta,
+                             const struct wire_hello *hello, uint8_t version, uint64_t now)
+{
+    struct flow *flow = called_flow(peer, meta, hello);
+
+    if (!flow)
+        return;
+    peer_heard(peer, &meta->src_mac);
+    peer_want(peer, now);
+    flow->answered = true;
+    flow->nonce = hello->nonce;
+    flow->hello_due = true;
+    establish(flow, hello, version, now);
+}
+
+static void take_call(struct transport *transport, const struct packet_meta *meta,
+                      const struct wire_hello *hello, uint64_t now)
 {
     uint8_t version = common_version(hello);
     struct wire_hello reply = {
@@ -179,7 +198,7 @@ static void take_call(struct transport *transport, struct peer *peer,
         .version_max = WIRE_VERSION_MAX,
         .nonce = hello->nonce,
     };
-    struct flow *flow;
+    struct peer *peer;
 
     if (version == 0) {
         transport_count(&transport->stats.hello_refused, 1);
@@ -194,13 +213,11 @@ static void take_call(struct transport *transport, struct peer *peer,
         answer(transport, meta, &reply, now);
         return;
     }
-    flow = called_flow(transport, peer, meta, hello);
-    if (!flow)
+    peer = peer_take(transport, &meta->src);
+    if (!peer)
         return;
-    flow->answered = true;
-    flow->nonce = hello->nonce;
-    flow->hello_due = true;
-    establish(flow, hello, version, now);
+    take_proven_call(peer, meta, hello, version, now);
+    peer_release(peer);
 }
 
 static void take_answer(struct flow *flow, const struct wire_hello *hello, uint64_t now)
@@ -241,20 +258,28 @@ static bool complete(const struct wire_hello *hello)
     return hello->token != 0 && hello->mtu >= MTU_MIN;
 }
 
+/* May whoever sent this open a flow? */
+static bool welcome(const struct transport *transport, const struct peer *peer,
+                    const struct packet_meta *meta, const struct wire_hello *hello)
+{
+    return peer || (transport->config.resolver && hello->kind == WIRE_HELLO_CALL &&
+                    address_is_host(&meta->src));
+}
+
 void hello_input(struct transport *transport, const uint8_t *packet, const struct packet_meta *meta,
                  uint64_t now)
 {
-    struct peer *peer = mapper_peer(transport, &meta->src);
+    struct peer *peer = peer_find(transport, &meta->src);
     struct wire_hello hello;
     struct flow *flow;
 
     wire_hello_decode(&hello, packet);
-    if (!peer || !complete(&hello)) {
+    if (!complete(&hello) || !welcome(transport, peer, meta, &hello)) {
         transport_count(&transport->stats.rx_malformed, 1);
         return;
     }
     if (hello.kind == WIRE_HELLO_CALL) {
-        take_call(transport, peer, meta, &hello, now);
+        take_call(transport, meta, &hello, now);
         return;
     }
     flow = mapper_by_pair(peer, &meta->dst);

@@ -5,79 +5,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Both hash tables are at most half full. */
-static uint32_t table_size(uint32_t entries)
+int mapper_init(struct transport *transport)
 {
-    uint32_t size = 2;
-
-    while (size < 2 * entries)
-        size *= 2;
-    return size;
-}
-
-/* The keyed start of a chain: senders choose addresses, applications choose names. */
-static uint32_t slot_of(const struct transport *transport, const void *bytes, size_t length)
-{
-    uint64_t hash;
-
-    crypto_shorthash((uint8_t *)&hash, bytes, length, transport->peer_key);
-    return (uint32_t)hash & transport->peer_mask;
-}
-
-static void enter_slot(const struct transport *transport, uint16_t *slots, uint32_t slot,
-                       uint32_t peer)
-{
-    while (slots[slot] != 0)
-        slot = (slot + 1) & transport->peer_mask;
-    slots[slot] = (uint16_t)(peer + 1);
-}
-
-static int enter_peer(struct transport *transport, uint32_t index,
-                      const struct transport_peer *from)
-{
-    struct peer *peer = &transport->peers[index];
-    size_t length = strnlen(from->name, sizeof(peer->name) - 1);
-
-    memcpy(peer->name, from->name, length);
-    peer->address = from->address;
-    peer->mac = from->mac;
-    LIST_INIT(&peer->flows);
-    if (mapper_peer(transport, &peer->address))
-        return -EINVAL;
-    enter_slot(transport, transport->peer_slots,
-               slot_of(transport, &peer->address, sizeof(peer->address)), index);
-    if (length == 0)
-        return 0;
-    if (mapper_peer_by_name(transport, peer->name))
-        return -EINVAL;
-    enter_slot(transport, transport->name_slots, slot_of(transport, peer->name, length), index);
-    return 0;
-}
-
-int mapper_init(struct transport *transport, const struct transport_peer *peers, uint32_t count)
-{
-    uint32_t slots = table_size(count), buckets = table_size(transport->config.flows_max);
     size_t flows_bytes = transport->config.flows_max * sizeof(struct flow);
-    int error = 0;
+    uint32_t buckets = 2;
 
-    transport->peers = calloc(count + 1, sizeof(*transport->peers));
-    transport->peer_slots = calloc(slots, sizeof(*transport->peer_slots));
-    transport->name_slots = calloc(slots, sizeof(*transport->name_slots));
+    /* At most half full. */
+    while (buckets < 2 * transport->config.flows_max)
+        buckets *= 2;
     transport->buckets = calloc(buckets, sizeof(*transport->buckets));
     transport->flows = calloc(1, flows_bytes);
-    if (!transport->peers || !transport->peer_slots || !transport->name_slots ||
-        !transport->buckets || !transport->flows)
+    if (!transport->buckets || !transport->flows)
         return -ENOMEM;
     for (uint32_t i = 0; i < transport->config.flows_max; i++) {
         transport->flows[i].transport = transport;
         transport->flows[i].id = i;
     }
-    transport->peer_count = count;
-    transport->peer_mask = slots - 1;
     transport->bucket_mask = buckets - 1;
-    for (uint32_t i = 0; i < count && error == 0; i++)
-        error = enter_peer(transport, i, &peers[i]);
-    return error;
+    return 0;
 }
 
 void mapper_fini(struct transport *transport)
@@ -88,35 +33,6 @@ void mapper_fini(struct transport *transport)
     }
     free(transport->flows);
     free(transport->buckets);
-    free(transport->name_slots);
-    free(transport->peer_slots);
-    free(transport->peers);
-}
-
-struct peer *mapper_peer(const struct transport *transport, const struct address *address)
-{
-    uint32_t slot = slot_of(transport, address, sizeof(*address));
-
-    for (; transport->peer_slots[slot] != 0; slot = (slot + 1) & transport->peer_mask) {
-        struct peer *peer = &transport->peers[transport->peer_slots[slot] - 1];
-
-        if (address_equal(&peer->address, address))
-            return peer;
-    }
-    return NULL;
-}
-
-struct peer *mapper_peer_by_name(const struct transport *transport, const char *name)
-{
-    uint32_t slot = slot_of(transport, name, strlen(name));
-
-    for (; transport->name_slots[slot] != 0; slot = (slot + 1) & transport->peer_mask) {
-        struct peer *peer = &transport->peers[transport->name_slots[slot] - 1];
-
-        if (strcmp(peer->name, name) == 0)
-            return peer;
-    }
-    return NULL;
 }
 
 bool mapper_is_local(const struct transport *transport, const struct address *address)
@@ -230,6 +146,7 @@ struct flow *mapper_add(struct transport *transport, struct peer *peer, const st
     flow_init_timers(flow);
     tx_window_init(&flow->tx, 0);
     LIST_INSERT_HEAD(&peer->flows, flow, peer_entry);
+    peer_hold(peer);
     transport->flows_used++;
     return flow;
 }
@@ -254,6 +171,8 @@ void mapper_remove(struct flow *flow)
     wheel_cancel(wheel, &flow->pace_timer);
     unset_token(flow);
     LIST_REMOVE(flow, peer_entry);
+    if (LIST_EMPTY(&flow->peer->flows))
+        peer_idle(flow->peer);
     if (flow->ready)
         TAILQ_REMOVE(&flow->transport->ready, flow, ready_entry);
     flow->ready = false;
@@ -269,4 +188,5 @@ void mapper_free(struct flow *flow)
     if (flow->id == FLOW_ID_ANY)
         flow->id += FLOWS_LIMIT;
     flow->transport->flows_used--;
+    peer_release(flow->peer);
 }

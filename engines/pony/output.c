@@ -78,7 +78,7 @@ void output_single(struct transport *transport, const struct encap *encap, const
 int output_answer_path(const struct transport *transport, const struct packet_meta *meta,
                        struct wire_addresses *addresses, struct encap *encap)
 {
-    const struct peer *peer = mapper_peer(transport, &meta->src);
+    const struct peer *peer = peer_find(transport, &meta->src);
     struct encap_config config = {
         .src_mac = transport->port->mac,
         .src = meta->dst,
@@ -89,9 +89,13 @@ int output_answer_path(const struct transport *transport, const struct packet_me
         .dscp = transport->config.dscp,
     };
 
-    if (!peer)
+    /* Back where it came from, so that nothing need be remembered. */
+    if (peer && peer->fixed)
+        config.dst_mac = peer->mac;
+    else if (transport->config.resolver)
+        config.dst_mac = meta->src_mac;
+    else
         return -EHOSTUNREACH;
-    config.dst_mac = peer->mac;
     memcpy(addresses->source, meta->dst.bytes, sizeof(addresses->source));
     memcpy(addresses->destination, meta->src.bytes, sizeof(addresses->destination));
     addresses->source_port = config.src_port;
@@ -149,7 +153,7 @@ static bool send_hello(struct flow *flow, uint64_t now)
     return true;
 }
 
-/* Gives the kept packet today's acknowledgement, if nobody else holds its memory. */
+/* Gives the kept packet today's acknowledgement and way, if nobody else holds its memory. */
 static void refresh(struct flow *flow, struct rte_mbuf *packet, uint64_t now)
 {
     uint8_t *bytes = rte_pktmbuf_mtod_offset(packet, uint8_t *, flow->encap.length);
@@ -157,19 +161,40 @@ static void refresh(struct flow *flow, struct rte_mbuf *packet, uint64_t now)
 
     if (rte_mbuf_refcnt_read(packet) != 1)
         return;
+    encap_redirect(&flow->encap, rte_pktmbuf_mtod(packet, uint8_t *));
     wire_flow_decode(&header, bytes);
     put_header(flow, bytes, header.type, header.seq, now);
     wire_seal(bytes, rte_pktmbuf_data_len(packet) - flow->encap.length, &flow->out);
+}
+
+/* What shares its memory may be held for long, by a receiver that is stopped: a packet for a way
+ * that is no more is kept as a private copy from now on. False if there is no buffer for one. */
+static bool own_stale(struct flow *flow, struct tx_slot *slot)
+{
+    struct rte_mempool *pool = flow->transport->port->pool;
+    struct rte_mbuf *copy;
+
+    if (encap_same_destination(&flow->encap, rte_pktmbuf_mtod(slot->packet, const uint8_t *)) ||
+        rte_mbuf_refcnt_read(slot->packet) == 1)
+        return true;
+    copy = rte_pktmbuf_copy(slot->packet, pool, 0, UINT32_MAX);
+    if (!copy)
+        return false;
+    rte_pktmbuf_free(slot->packet);
+    slot->packet = copy;
+    return true;
 }
 
 static bool send_lost(struct flow *flow, uint64_t now)
 {
     struct transport *transport = flow->transport;
     struct tx_slot *slot = tx_window_lost(&flow->tx);
-    struct rte_mbuf *clone;
+    struct rte_mbuf *clone = NULL;
 
-    refresh(flow, slot->packet, now);
-    clone = rte_pktmbuf_clone(slot->packet, transport->port->pool);
+    if (own_stale(flow, slot)) {
+        refresh(flow, slot->packet, now);
+        clone = rte_pktmbuf_clone(slot->packet, transport->port->pool);
+    }
     if (!clone) {
         transport_count(&transport->stats.no_buffer, 1);
         return false;
@@ -265,6 +290,10 @@ enum output_result output_flow(struct flow *flow, uint64_t now)
     enum output_result result = OUTPUT_DONE;
     uint32_t quantum = FLOW_QUANTUM;
 
+    /* A call that waits for a way is made ready when there is one. An open flow without, read back
+     * from saved state, speaks to nobody's address until then: that is loss like any other. */
+    if (flow->state == FLOW_CALLING && !flow->peer->known)
+        return OUTPUT_DONE;
     if ((flow->hello_due && !send_hello(flow, now)) || flow->state != FLOW_OPEN)
         return flow->hello_due ? OUTPUT_BLOCKED : OUTPUT_DONE;
     if (flow->sack_due && (!output_has_room(transport, now) || !send_ack(flow, now)))

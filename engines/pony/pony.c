@@ -172,6 +172,7 @@ static uint32_t stats(const struct engine *engine, struct engine_stat *list, uin
         {"flows_ended", &below->flows_ended},
         {"hello_refused", &below->hello_refused},
         {"no_buffer", &below->no_buffer},
+        {"hop_errors", &below->hop_errors},
     };
     uint32_t count = sizeof(all) / sizeof(all[0]);
 

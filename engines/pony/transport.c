@@ -98,11 +98,14 @@ int transport_create(struct transport **transport, const struct transport_config
     made->ops = upper_ops;
     made->upper = upper;
     made->mtu = usable_mtu(port);
+    made->decap.mac = port->mac;
     TAILQ_INIT(&made->ready);
     wheel_timer_init(&made->blocked_timer, blocked_fire);
     draw_keys(made);
-    error = config_valid(&made->config, port) ? mapper_init(made, config->peers, config->peer_count)
+    error = config_valid(&made->config, port) ? peers_init(made, config->peers, config->peer_count)
                                               : -EINVAL;
+    if (error == 0)
+        error = mapper_init(made);
     if (error != 0) {
         transport_destroy(made);
         return error;
@@ -117,6 +120,7 @@ void transport_destroy(struct transport *transport)
         return;
     wheel_cancel(transport->wheel, &transport->blocked_timer);
     mapper_fini(transport);
+    peers_fini(transport);
     free(transport);
 }
 
@@ -148,7 +152,7 @@ static void send_reset(struct transport *transport, const struct packet_meta *me
 static void take_reset(struct transport *transport, const struct packet_meta *meta,
                        const struct wire_flow *header, uint64_t now)
 {
-    struct peer *peer = mapper_peer(transport, &meta->src);
+    struct peer *peer = peer_find(transport, &meta->src);
     struct flow *flow = peer ? mapper_by_pair(peer, &meta->dst) : NULL;
 
     if (flow && flow->state == FLOW_OPEN && flow->peer_token == header->token)
@@ -300,19 +304,15 @@ static struct flow *known_flow(const struct peer *peer)
     return calling;
 }
 
-int transport_flow(struct transport *transport, const struct address *address, uint64_t now,
-                   struct flow **flow)
+/* The flow to a peer that is held, or a new one, which calls. */
+static int flow_to(struct peer *peer, const struct address *local, uint64_t now, struct flow **flow)
 {
-    struct peer *peer = mapper_peer(transport, address);
-    const struct address *local = local_for(transport, address);
-    struct flow *found;
+    struct flow *found = known_flow(peer);
 
-    now = transport_time(transport, now);
-    if (!peer || !local || mapper_is_local(transport, address))
-        return -EHOSTUNREACH;
-    found = known_flow(peer);
+    if (found && peer->error != 0)
+        return peer->error;
     if (!found) {
-        found = mapper_add(transport, peer, local, FLOW_ID_ANY);
+        found = mapper_add(peer->transport, peer, local, FLOW_ID_ANY);
         if (!found)
             return -ENOMEM;
         if (hello_init(found) != 0) {
@@ -325,6 +325,25 @@ int transport_flow(struct transport *transport, const struct address *address, u
     flow_hold(found);
     *flow = found;
     return 0;
+}
+
+int transport_flow(struct transport *transport, const struct address *address, uint64_t now,
+                   struct flow **flow)
+{
+    const struct address *local = local_for(transport, address);
+    struct peer *peer;
+    int error;
+
+    if (!local)
+        return -ENETUNREACH;
+    if (mapper_is_local(transport, address) || !address_is_host(address))
+        return -EHOSTUNREACH;
+    peer = peer_take(transport, address);
+    if (!peer)
+        return transport->config.resolver ? -ENOMEM : -EHOSTUNREACH;
+    error = flow_to(peer, local, transport_time(transport, now), flow);
+    peer_release(peer);
+    return error;
 }
 
 struct flow *transport_flow_by_id(struct transport *transport, uint32_t id)
@@ -341,7 +360,7 @@ struct flow *transport_flow_by_id(struct transport *transport, uint32_t id)
 
 int transport_resolve(const struct transport *transport, const char *host, struct address *address)
 {
-    const struct peer *peer = mapper_peer_by_name(transport, host);
+    const struct peer *peer = peer_find_name(transport, host);
 
     if (peer) {
         *address = peer->address;

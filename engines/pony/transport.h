@@ -15,6 +15,7 @@
 #include "engines/pony/cc.h"
 #include "engines/pony/flow.h"
 #include "engines/port.h"
+#include "engines/resolver.h"
 #include "engines/rng.h"
 #include "engines/wheel.h"
 #include "sched/clock.h"
@@ -22,13 +23,13 @@
 #include "sched/state.h"
 
 #define TRANSPORT_ADDRESSES_MAX 8u    /* local addresses of one engine */
-#define TRANSPORT_PEERS_MAX     1024u /* static neighbours */
+#define TRANSPORT_PEERS_MAX     1024u /* configured ones */
 
-/* A host known by configuration: its name, address and link-layer address. */
+/* A host known by configuration: its name and address, and where its packets go. */
 struct transport_peer {
     char name[64]; /* may be empty */
     struct address address;
-    struct rte_ether_addr mac;
+    struct rte_ether_addr mac; /* of the host or the next hop; all zero: the resolver's affair */
 };
 
 struct transport_config {
@@ -36,6 +37,7 @@ struct transport_config {
     uint32_t address_count;
     const struct transport_peer *peers; /* copied */
     uint32_t peer_count;
+    struct resolver *resolver; /* lent; NULL: configured peers alone, each with its mac */
     uint16_t udp_port;
     uint16_t vlan;              /* 0: untagged */
     uint8_t dscp;               /* 0 to 63 */
@@ -62,7 +64,8 @@ struct transport_stats {
     uint64_t timeouts;
     uint64_t flows_opened, flows_ended;
     uint64_t hello_refused;
-    uint64_t no_buffer; /* the packet pool was empty */
+    uint64_t no_buffer;  /* the packet pool was empty */
+    uint64_t hop_errors; /* answers of the resolver that there is no way */
 };
 
 struct transport;
@@ -82,8 +85,9 @@ uint32_t transport_send(struct transport *transport, uint64_t now, uint64_t end)
 bool transport_pending(const struct transport *transport);
 
 /* The mapper: the flow to a peer, opened if there is none yet (then flow_is_open is false and
- * `opened` or `ended` follows). Takes a reference. -EHOSTUNREACH (no neighbour, or no local address
- * of that family), -ENOMEM (flows_max). */
+ * `opened` or `ended` follows). Takes a reference. -EHOSTUNREACH (nobody known, or nobody's
+ * address), -ENETUNREACH (no local address of that family), -ENOMEM (flows_max); or why there is no
+ * way at present, though a flow is open. */
 int transport_flow(struct transport *transport, const struct address *peer, uint64_t now,
                    struct flow **flow);
 /* The flow with this number, or NULL: for references restored from saved state. */

@@ -7,7 +7,7 @@
  * the rest.
  *
  * A loaded flow first acknowledges and then asks the layer above for more, so nothing that was due
- * before is forgotten.
+ * before is forgotten. It goes the way that was known, and asks the resolver for a new one.
  *
  * Trust: the document is intact but may say anything. Each unacknowledged packet must be a valid
  * packet of its flow (wire_check), or the flow is refused.
@@ -16,8 +16,9 @@
 
 #define RECORD_TRANSPORT 0x0100u
 #define RECORD_FLOW      0x0101u
-#define RECORD_VERSION   2u
+#define RECORD_VERSION   3u
 #define RECORD_HISTORY   2u /* since which version a flow has features and counts */
+#define RECORD_WAY       3u /* since which version it has the way to the peer */
 
 #define FLAG_ANSWERED 0x01u
 #define FLAG_ECN      0x02u
@@ -154,6 +155,16 @@ static void save_history(const struct flow *flow, struct state_writer *writer)
     state_put_u64(writer, flow->resent);
 }
 
+static void save_way(const struct flow *flow, struct state_writer *writer)
+{
+    const struct peer *peer = flow->peer;
+
+    state_put_u16(writer, flow->agreed_mtu);
+    state_put_u8(writer, peer->known);
+    state_put_bytes(writer, peer->mac.addr_bytes, sizeof(peer->mac));
+    state_put_u16(writer, peer->mtu);
+}
+
 int transport_save(const struct transport *transport, struct state_writer *writer)
 {
     uint64_t now = RTE_MAX(transport->now, clock_now(transport->clock));
@@ -170,6 +181,7 @@ int transport_save(const struct transport *transport, struct state_writer *write
         save_packets(flow, &flow->tx.flying, writer, now);
         save_packets(flow, &flow->tx.lost, writer, now);
         save_history(flow, writer);
+        save_way(flow, writer);
         state_record_end(writer);
     }
     return writer->error;
@@ -197,12 +209,29 @@ static void get_bits(struct state_reader *reader, struct ring_bits *bits, uint32
         state_reader_fail(reader, -EPROTO);
 }
 
+/* A place for a flow that is described next; NULL if it cannot be one of ours. */
+static struct flow *place_flow(struct transport *transport, const struct address *local,
+                               const struct address *remote, uint32_t id)
+{
+    struct flow *flow = NULL;
+    struct peer *peer;
+
+    if (!mapper_is_local(transport, local) || id == FLOW_ID_ANY)
+        return NULL;
+    peer = address_is_host(remote) ? peer_take(transport, remote) : NULL;
+    if (!peer)
+        return NULL;
+    if (!mapper_by_pair(peer, local))
+        flow = mapper_add(transport, peer, local, id);
+    peer_release(peer);
+    return flow;
+}
+
 static struct flow *load_identity(struct transport *transport, struct state_reader *reader,
                                   uint64_t now)
 {
     uint32_t id = state_get_u32(reader);
     struct address local, remote;
-    struct peer *peer;
     struct flow *flow;
     uint8_t flags;
     uint16_t source_port;
@@ -211,11 +240,7 @@ static struct flow *load_identity(struct transport *transport, struct state_read
     get_address(reader, &remote);
     if (reader->error != 0)
         return NULL;
-    peer = mapper_peer(transport, &remote);
-    if (!peer || !mapper_is_local(transport, &local) || mapper_by_pair(peer, &local) ||
-        id == FLOW_ID_ANY)
-        return NULL;
-    flow = mapper_add(transport, peer, &local, id);
+    flow = place_flow(transport, &local, &remote, id);
     if (!flow)
         return NULL;
     flags = state_get_u8(reader);
@@ -226,6 +251,7 @@ static struct flow *load_identity(struct transport *transport, struct state_read
     flow->version = state_get_u8(reader);
     source_port = state_get_u16(reader);
     flow->mtu = RTE_MIN(state_get_u16(reader), transport->mtu);
+    flow->agreed_mtu = flow->mtu;
     flow->token = state_get_u64(reader);
     flow->peer_token = state_get_u64(reader);
     flow->nonce = state_get_u64(reader);
@@ -327,11 +353,35 @@ static void load_history(struct flow *flow, struct state_reader *reader)
     flow->resent = state_get_u64(reader);
 }
 
+/* Good until the resolver says better. */
+static void load_way(struct flow *flow, struct state_reader *reader)
+{
+    struct peer *peer = flow->peer;
+    uint16_t agreed = RTE_MIN(state_get_u16(reader), flow->transport->mtu);
+    bool known = state_get_u8(reader) != 0;
+    uint32_t length;
+    const void *mac = state_get_bytes(reader, sizeof(peer->mac), &length);
+    uint16_t mtu = state_get_u16(reader);
+
+    if (!mac || length != sizeof(peer->mac) || agreed < flow->mtu) {
+        state_reader_fail(reader, -EPROTO);
+        return;
+    }
+    flow->agreed_mtu = agreed;
+    if (known && !peer->known) {
+        memcpy(&peer->mac, mac, length);
+        peer->mtu = mtu;
+        peer->known = true;
+    }
+    flow_set_way(flow);
+}
+
 /* What is due follows from the rest. */
 static void resume(struct flow *flow, uint64_t now)
 {
     struct transport *transport = flow->transport;
 
+    peer_want(flow->peer, now);
     if (flow->state == FLOW_CALLING) {
         flow->hello_due = true;
         wheel_set(transport->wheel, &flow->recovery_timer,
@@ -363,6 +413,8 @@ static void load_flow(struct transport *transport, struct state_reader *reader, 
     load_packets(flow, reader, true, now);
     if (version >= RECORD_HISTORY)
         load_history(flow, reader);
+    if (version >= RECORD_WAY)
+        load_way(flow, reader);
     if (reader->error == 0 && !tx_window_whole(&flow->tx))
         state_reader_fail(reader, -EPROTO);
     if (reader->error == 0)

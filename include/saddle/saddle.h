@@ -131,8 +131,10 @@ struct saddle_op {
 SADDLE_API int saddle_listen(struct saddle_channel *channel, const char *service,
                              const struct saddle_op *op);
 /* Connects to a service of a host: an address (IPv4 or IPv6), or a name the daemon knows. DONE
- * carries the connection's handle. -ECONNREFUSED no such service or rejected, -EHOSTUNREACH no
- * answer or no route, -EPROTONOSUPPORT no common version. */
+ * carries the connection's handle. -ECONNREFUSED no such service or rejected, -EPROTONOSUPPORT no
+ * common version. When the host cannot be reached: -ENETDOWN the link is down, -ENETUNREACH no
+ * route, or no local address of that family, -EHOSTDOWN no neighbour answers for the next hop,
+ * -EHOSTUNREACH the host itself does not answer, or is not known. */
 SADDLE_API int saddle_connect(struct saddle_channel *channel, const char *host, const char *service,
                               const struct saddle_op *op);
 /* Takes or turns away the caller announced by SADDLE_INCOMING. After accepting, `op->tag` is on all

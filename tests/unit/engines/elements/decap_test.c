@@ -69,7 +69,7 @@ START_TEST(every_truncation)
 }
 END_TEST
 
-/* Where a flipped bit leaves a frame acceptable: link addresses but for the group bit; priority and
+/* Where a flipped bit leaves a frame acceptable: link addresses but for group bits; priority and
  * number of a tag; and, since IPv6 has no header checksum, traffic class, flow label and hop
  * limit. */
 static bool harmless(const struct frame *frame, uint32_t bit)
@@ -79,7 +79,7 @@ static bool harmless(const struct frame *frame, uint32_t bit)
     uint32_t ip = FRAME_ETH_BYTES + 4 * tags;
 
     if (byte < 12)
-        return bit != 0;
+        return bit != 0 && bit != 6 * BITS;
     if (byte >= FRAME_ETH_BYTES && byte < ip)
         return (byte - FRAME_ETH_BYTES) % 4 < 2;
     if (byte < ip || frame->bytes[ip] >> 4 != 6)
@@ -151,6 +151,25 @@ START_TEST(mixed_burst)
 }
 END_TEST
 
+START_TEST(other_stations)
+{
+    struct rte_mempool *pool = test_eal_pool("stations", POOL_PACKETS);
+    struct rte_mbuf *packets[FRAMES];
+    struct packet_meta metas[FRAMES];
+
+    for (uint32_t mine = 0; mine < 2; mine++) {
+        memcpy(&decap.mac, frame_v4, sizeof(decap.mac));
+        decap.mac.addr_bytes[5] ^= (uint8_t)!mine;
+        for (uint32_t i = 0; i < FRAMES; i++)
+            packets[i] = frame_exact(pool, frames[i].bytes, frames[i].length);
+        ck_assert_uint_eq(decap_batch(&decap, packets, metas, FRAMES), mine * FRAMES);
+        ck_assert_uint_eq(decap.refused[REFUSAL_ETH_STATION], FRAMES);
+    }
+    rte_pktmbuf_free_bulk(packets, FRAMES);
+    ck_assert(rte_mempool_full(pool));
+}
+END_TEST
+
 START_TEST(random_bytes)
 {
     struct rte_mempool *pool = test_eal_pool("random", POOL_PACKETS);
@@ -201,6 +220,7 @@ int main(void)
     tcase_add_loop_test(tcase, every_single_bit, 0, FRAMES);
     tcase_add_loop_test(tcase, every_segmentation, 0, FRAMES);
     tcase_add_test(tcase, mixed_burst);
+    tcase_add_test(tcase, other_stations);
     tcase_add_test(tcase, random_bytes);
     tcase_add_test(tcase, names);
     suite_add_tcase(suite, tcase);

@@ -21,6 +21,8 @@ START_TEST(takes_the_header_off)
     memcpy(bytes, frame_v6, sizeof(frame_v6));
     ck_assert_int_eq(step(sizeof(frame_v6)), REFUSAL_NONE);
     ck_assert_uint_eq(meta.ether_type, RTE_ETHER_TYPE_IPV6);
+    ck_assert_mem_eq(&meta.dst_mac, frame_v6, 6);
+    ck_assert_mem_eq(&meta.src_mac, frame_v6 + 6, 6);
     ck_assert_uint_eq(packet.data_off, FRAME_ETH_BYTES);
     ck_assert_uint_eq(packet.data_len, sizeof(frame_v6) - FRAME_ETH_BYTES);
 }
@@ -28,6 +30,7 @@ END_TEST
 
 START_TEST(needs_it_whole)
 {
+    memcpy(bytes, frame_v6, sizeof(frame_v6));
     for (uint32_t length = 0; length < FRAME_ETH_BYTES; length++)
         ck_assert_int_eq(step(length), REFUSAL_ETH_SHORT);
     ck_assert_int_eq(step(FRAME_ETH_BYTES), REFUSAL_NONE);
@@ -42,6 +45,16 @@ START_TEST(refuses_groups)
     ck_assert_int_eq(step(sizeof(frame_v4)), REFUSAL_ETH_GROUP);
     bytes[0] = 0x33;
     ck_assert_int_eq(step(sizeof(frame_v4)), REFUSAL_ETH_GROUP);
+}
+END_TEST
+
+START_TEST(refuses_sources_without_an_answer)
+{
+    memcpy(bytes, frame_v4, sizeof(frame_v4));
+    bytes[6] |= 1;
+    ck_assert_int_eq(step(sizeof(frame_v4)), REFUSAL_ETH_SOURCE);
+    memset(bytes + 6, 0, 6);
+    ck_assert_int_eq(step(sizeof(frame_v4)), REFUSAL_ETH_SOURCE);
 }
 END_TEST
 
@@ -96,6 +109,7 @@ int main(void)
     tcase_add_test(tcase, takes_the_header_off);
     tcase_add_test(tcase, needs_it_whole);
     tcase_add_test(tcase, refuses_groups);
+    tcase_add_test(tcase, refuses_sources_without_an_answer);
     tcase_add_test(tcase, splits_a_burst);
     tcase_add_test(tcase, builds);
     suite_add_tcase(suite, tcase);

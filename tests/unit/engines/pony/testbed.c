@@ -90,6 +90,9 @@ static uint16_t tx_burst(struct port *port, struct rte_mbuf **packets, uint16_t 
         struct wire_flow header;
         struct bed_fate fate;
 
+        host->sent_to = rte_pktmbuf_mtod(packets[i], const struct rte_ether_hdr *)->dst_addr;
+        host->strays += !rte_is_zero_ether_addr(&host->expected) &&
+                        !rte_is_same_ether_addr(&host->sent_to, &host->expected);
         wire_flow_decode(&header, payload);
         fate = bed->judge(bed, host->index, &header, payload, bytes);
         bed->count++;
@@ -122,6 +125,44 @@ static const struct port_ops bed_port_ops = {
     .tx_burst = tx_burst,
     .tx_room = tx_room,
 };
+
+static int resolver_want(struct resolver *resolver, const struct address *address)
+{
+    struct bed_resolver *self = container_of(resolver, struct bed_resolver, resolver);
+
+    self->wants++;
+    self->last = *address;
+    return self->busy ? -EAGAIN : 0;
+}
+
+static void resolver_drop(struct resolver *resolver, const struct address *address)
+{
+    (void)address;
+    container_of(resolver, struct bed_resolver, resolver)->drops++;
+}
+
+static const struct resolver_ops bed_resolver_ops = {.want = resolver_want, .drop = resolver_drop};
+
+void bed_resolve(struct bed *bed, uint32_t index, uint32_t peers)
+{
+    struct bed_host *host = &bed->hosts[index];
+
+    host->resolver.resolver.ops = &bed_resolver_ops;
+    host->config.resolver = &host->resolver.resolver;
+    host->peer_count = peers;
+    for (uint32_t i = 0; i < RTE_DIM(host->peers); i++)
+        memset(&host->peers[i].mac, 0, sizeof(host->peers[i].mac));
+}
+
+void bed_answer(struct bed *bed, uint32_t index, const char *address, uint8_t mac, uint16_t mtu,
+                int error)
+{
+    struct resolver *resolver = &bed->hosts[index].resolver.resolver;
+    struct hop hop = {.mac = {{0, 0, 0, 0, 0, mac}}, .mtu = mtu, .error = error};
+
+    ck_assert_int_eq(address_parse(&hop.address, address), 0);
+    resolver->answer(resolver->context, &hop);
+}
 
 /* Several items to a packet, so that losing one loses several. */
 static uint32_t upper_fill(void *upper, struct flow *flow, uint8_t *ops, uint32_t room,
@@ -248,6 +289,7 @@ static void host_init(struct bed *bed, uint32_t index)
     strcpy(host->peers[0].name, "other");
     address_parse(&host->peers[1].address, "10.0.0.9");
     host->peers[1].mac.addr_bytes[5] = 9;
+    host->peer_count = RTE_DIM(host->peers);
 }
 
 struct bed *bed_create(void)
@@ -266,7 +308,7 @@ struct bed *bed_create(void)
 static void host_start(struct bed_host *host, uint64_t seed)
 {
     host->config.peers = host->peers;
-    host->config.peer_count = RTE_DIM(host->peers);
+    host->config.peer_count = host->peer_count;
     rng_init_u64(&host->rng, seed, host->index);
     wheel_init(&host->wheel, host->bed->now);
     ck_assert_int_eq(transport_create(&host->transport, &host->config, &host->port, &host->clock,
@@ -410,7 +452,7 @@ void bed_inject(struct bed *bed, uint32_t to, uint32_t peer, const uint8_t *byte
 {
     struct bed_host *host = &bed->hosts[to];
     struct encap_config config = {
-        .src_mac = host->peers[peer].mac,
+        .src_mac = {{0, 0, 0, 0, 0, peer == 0 ? (uint8_t)(2 - to) : 9}},
         .dst_mac = host->port.mac,
         .src = host->peers[peer].address,
         .dst = host->config.addresses[0],
@@ -485,7 +527,8 @@ void bed_reload(struct bed *bed, uint32_t index)
     host_start(host, bed->now);
     ck_assert_int_eq(state_reader_init(&reader, writer.bytes, writer.length), 0);
     while (state_record_next(&reader, &type, &version))
-        ck_assert_int_eq(transport_load_record(host->transport, &reader, type, version, bed->now),
+        ck_assert_int_eq(transport_load_record(host->transport, &reader, type,
+                                               bed->read_as ? bed->read_as : version, bed->now),
                          0);
     ck_assert_int_eq(reader.error, 0);
     state_writer_destroy(&writer);

@@ -22,6 +22,14 @@
 
 struct bed;
 
+/* Answers when a test says so. */
+struct bed_resolver {
+    struct resolver resolver;
+    struct address last; /* wanted */
+    uint32_t wants, drops;
+    bool busy;
+};
+
 /* A number that travels: the unit of exactly-once. */
 struct bed_host {
     struct port port;
@@ -29,6 +37,11 @@ struct bed_host {
     uint32_t index;
     struct transport_config config;
     struct transport_peer peers[2]; /* the other host, and 10.0.0.9, where nobody is */
+    uint32_t peer_count;            /* of these, to be configured */
+    struct bed_resolver resolver;   /* used if config.resolver is set */
+    struct rte_ether_addr sent_to;  /* destination of the last frame */
+    uint32_t strays;                /* frames to another one than `expected`, unless that is zero */
+    struct rte_ether_addr expected;
     struct clock clock;
     struct rng rng;
     struct wheel wheel;
@@ -63,6 +76,7 @@ struct bed {
     struct bed_fate (*judge)(struct bed *bed, uint32_t from, const struct wire_flow *header,
                              const uint8_t *payload, uint32_t bytes);
     uint32_t mark;
+    uint16_t read_as;   /* 0: as it was written */
     uint64_t script[4]; /* scratch of a test's judge */
     struct {
         struct rte_mbuf *packet;
@@ -97,7 +111,13 @@ void bed_inject(struct bed *bed, uint32_t to, uint32_t peer, const uint8_t *byte
 void bed_inject_flow(struct bed *bed, uint32_t to, uint32_t peer, const struct wire_flow *header);
 void bed_inject_hello(struct bed *bed, uint32_t to, uint32_t peer, const struct wire_hello *hello);
 void bed_to_ipv6(struct bed *bed); /* before bed_start */
-/* Replaces a host's transport by one loaded from its saved state. */
+/* Before bed_start: the host resolves, and knows the first `peers` without their link addresses. */
+void bed_resolve(struct bed *bed, uint32_t host, uint32_t peers);
+/* The host's resolver answers; the link address is 00:00:00:00:00:`mac`. */
+void bed_answer(struct bed *bed, uint32_t host, const char *address, uint8_t mac, uint16_t mtu,
+                int error);
+/* Replaces a host's transport by one loaded from its saved state, read as if it were of
+ * bed->read_as, an earlier version. */
 void bed_reload(struct bed *bed, uint32_t host);
 /* Ends a host's transport and starts a new one, as a crash does. */
 void bed_restart(struct bed *bed, uint32_t host);

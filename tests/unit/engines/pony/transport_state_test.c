@@ -25,6 +25,8 @@ static void connect_hosts(void)
 {
     bed_start(bed);
     bed_connect(bed, 0);
+    if (bed->hosts[0].config.resolver)
+        bed_answer(bed, 0, "10.0.0.2", 2, 0, 0);
     ck_assert(bed_run(bed, bed_both_open, NSEC_PER_SEC));
 }
 
@@ -148,6 +150,8 @@ START_TEST(false_state_is_refused_or_harmless)
     uint8_t *bytes;
     uint32_t refused = 0;
 
+    if (_i >= 2)
+        bed_resolve(bed, _i % 2, 0);
     make_rich_state();
     host = &bed->hosts[_i % 2];
     state_writer_init(&writer);
@@ -245,6 +249,73 @@ START_TEST(a_peer_that_the_configuration_lost_is_refused)
 }
 END_TEST
 
+/* Peers that nobody configured come back with the way that was known, and ask for a new one. */
+START_TEST(a_resolved_way_is_kept_until_there_is_a_better_one)
+{
+    struct bed_host *host = &bed->hosts[0];
+
+    bed_resolve(bed, 0, 0);
+    connect_hosts();
+    bed_answer(bed, 0, "10.0.0.2", 2, 1000, 0);
+    bed->judge = drop_odd;
+    host->item_bytes = 600;
+    bed_give(bed, 0, 40);
+    bed_run(bed, bed_never, 2 * BED_LATENCY_NS + 100);
+    bed->judge = bed_perfect;
+    host->expected.addr_bytes[5] = 2;
+    bed_reload(bed, 0);
+    ck_assert_uint_eq(host->resolver.drops, 1);
+    ck_assert_uint_eq(host->resolver.wants, 2);
+    ck_assert_uint_eq(host->flow->mtu, 1000);
+    bed_run(bed, bed_never, 2 * BED_LATENCY_NS);
+    ck_assert_uint_eq(host->strays, 0);
+    /* Packets that were kept change over, too. */
+    host->expected.addr_bytes[5] = 7;
+    bed->hosts[1].transport->decap.mac.addr_bytes[5] = 7;
+    bed_answer(bed, 0, "10.0.0.2", 7, 0, 0);
+    ck_assert_uint_eq(host->flow->mtu, BED_MTU);
+    ck_assert(bed_run(bed, bed_all_received, NSEC_PER_SEC));
+    ck_assert_uint_eq(host->strays, 0);
+    ck_assert_uint_eq(bed->hosts[1].repeated + bed->hosts[1].damaged, 0);
+}
+END_TEST
+
+START_TEST(state_of_an_earlier_version_has_no_way)
+{
+    struct bed_host *host = &bed->hosts[0];
+
+    bed_resolve(bed, 0, (uint32_t)_i);
+    connect_hosts();
+    bed->judge = drop_odd;
+    bed_give(bed, 0, 4000);
+    bed_run(bed, bed_never, 2 * BED_LATENCY_NS + 100);
+    bed->read_as = 1;
+    bed_reload(bed, 0);
+    bed->judge = bed_perfect;
+    bed_run(bed, bed_never, NSEC_PER_MSEC);
+    ck_assert(rte_is_zero_ether_addr(&host->sent_to));
+    host->expected.addr_bytes[5] = 2;
+    bed_answer(bed, 0, "10.0.0.2", 2, 0, 0);
+    ck_assert(bed_run(bed, bed_all_received, NSEC_PER_SEC));
+    ck_assert_uint_eq(host->strays, 0);
+    ck_assert_uint_eq(bed->hosts[1].repeated + bed->hosts[1].damaged, 0);
+}
+END_TEST
+
+START_TEST(a_call_that_waits_for_its_way_goes_on)
+{
+    bed_resolve(bed, 0, 0);
+    bed_start(bed);
+    bed_connect(bed, 0);
+    bed_run(bed, bed_never, NSEC_PER_MSEC);
+    bed_reload(bed, 0);
+    bed_run(bed, bed_never, NSEC_PER_MSEC);
+    ck_assert_uint_eq(bed->count, 0);
+    bed_answer(bed, 0, "10.0.0.2", 2, 0, 0);
+    ck_assert(bed_run(bed, bed_both_open, NSEC_PER_MSEC));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("transport_state");
@@ -258,10 +329,13 @@ int main(void)
     tcase_add_test(tc, what_is_saved_comes_back);
     tcase_add_test(tc, a_call_under_way_goes_on);
     tcase_add_loop_test(tc, another_clock_changes_nothing, 0, 2);
-    tcase_add_loop_test(tc, false_state_is_refused_or_harmless, 0, 2);
+    tcase_add_loop_test(tc, false_state_is_refused_or_harmless, 0, 4);
     tcase_add_test(tc, every_truncation_is_refused);
     tcase_add_test(tc, a_flow_of_the_first_version);
     tcase_add_test(tc, a_peer_that_the_configuration_lost_is_refused);
+    tcase_add_test(tc, a_resolved_way_is_kept_until_there_is_a_better_one);
+    tcase_add_loop_test(tc, state_of_an_earlier_version_has_no_way, 0, 2);
+    tcase_add_test(tc, a_call_that_waits_for_its_way_goes_on);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
