@@ -18,6 +18,12 @@
 
 struct port;
 
+/* One named counter, as operators see it. */
+struct port_stat {
+    const char *name; /* snake_case, static */
+    uint64_t value;
+};
+
 struct port_ops {
     const char *driver; /* "net_ring" */
     /* Up to `max` received packets. */
@@ -34,6 +40,9 @@ struct port_ops {
      * -ENOTSUP if the driver has no receive interrupt (then the group sleeps in short steps). */
     int (*arm)(struct port *port);
     void (*disarm)(struct port *port);
+    /* Fills `stats` with up to `max` counters and returns how many there are. Any thread, while the
+     * port exists. NULL: it counts nothing. */
+    uint32_t (*stats)(const struct port *port, struct port_stat *stats, uint32_t max);
     void (*destroy)(struct port *port);
 };
 

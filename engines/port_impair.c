@@ -95,6 +95,13 @@ static void port_impair_disarm(struct port *port)
     inner->ops->disarm(inner);
 }
 
+static uint32_t port_impair_stats_of(const struct port *port, struct port_stat *stats, uint32_t max)
+{
+    const struct port *inner = ((const struct port_impair *)port)->inner;
+
+    return inner->ops->stats ? inner->ops->stats(inner, stats, max) : 0;
+}
+
 static void free_self(struct port_impair *self)
 {
     impair_destroy(self->receive);
@@ -119,6 +126,7 @@ static const struct port_ops port_impair_ops = {
     .deadline = port_impair_deadline,
     .arm = port_impair_arm,
     .disarm = port_impair_disarm,
+    .stats = port_impair_stats_of,
     .destroy = port_impair_destroy,
 };
 
