@@ -30,6 +30,7 @@ enum source {
     SOURCE_LISTEN = CLIENTS_MAX,
     SOURCE_SIGNAL,
     SOURCE_CONTROL,
+    SOURCE_WATCH, /* the first of SERVER_WATCHES_MAX */
 };
 
 enum client_state {
@@ -51,6 +52,14 @@ struct client {
     struct session *session;
 };
 
+/* A descriptor that is somebody else's business. */
+struct watched {
+    int fd;              /* -1: free */
+    uint32_t generation; /* an event of an earlier use of this slot is stale */
+    void (*ready)(void *context);
+    void *context;
+};
+
 struct server {
     struct server_config config;
     struct attach_socket socket;
@@ -66,6 +75,7 @@ struct server {
     struct log_limit sessions;
     bool stopping;
     struct client clients[CLIENTS_MAX];
+    struct watched watched[SERVER_WATCHES_MAX];
 };
 
 static int watch(struct server *server, int fd, uint32_t slot, uint32_t generation)
@@ -393,9 +403,53 @@ static int tend(struct server *server)
     return (int)((next - server->now) / NSEC_PER_MSEC) + 1;
 }
 
+static struct watched *find_watched(struct server *server, int fd)
+{
+    for (uint32_t i = 0; i < SERVER_WATCHES_MAX; i++) {
+        if (server->watched[i].fd == fd)
+            return &server->watched[i];
+    }
+    return NULL;
+}
+
+int server_watch(struct server *server, int fd, void (*ready)(void *context), void *context)
+{
+    struct watched *watched = find_watched(server, -1);
+    int error;
+
+    if (!watched)
+        return -ENOSPC;
+    error = watch(server, fd, SOURCE_WATCH + (uint32_t)(watched - server->watched),
+                  watched->generation);
+    if (error)
+        return error;
+    watched->fd = fd;
+    watched->ready = ready;
+    watched->context = context;
+    return 0;
+}
+
+void server_unwatch(struct server *server, int fd)
+{
+    struct watched *watched = find_watched(server, fd);
+
+    if (!watched)
+        return;
+    epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+    watched->fd = -1;
+    watched->generation++;
+}
+
+static void watched_ready(const struct watched *watched, uint32_t generation)
+{
+    if (watched->fd >= 0 && watched->generation == generation)
+        watched->ready(watched->context);
+}
+
 static void dispatch(struct server *server, const struct epoll_event *event)
 {
     uint32_t slot = (uint32_t)event->data.u64;
+    uint32_t generation = (uint32_t)(event->data.u64 >> 32);
 
     switch (slot) {
     case SOURCE_LISTEN:
@@ -407,7 +461,10 @@ static void dispatch(struct server *server, const struct epoll_event *event)
         sweep(server);
         break;
     default:
-        client_ready(server, slot, (uint32_t)(event->data.u64 >> 32));
+        if (slot >= SOURCE_WATCH)
+            watched_ready(&server->watched[slot - SOURCE_WATCH], generation);
+        else
+            client_ready(server, slot, generation);
         break;
     }
 }
@@ -496,6 +553,8 @@ int server_create(struct server **server, const struct server_config *config, ch
     made->socket.fd = made->epoll_fd = made->signal_fd = made->control_fd = made->spare_fd = -1;
     for (uint32_t i = 0; i < CLIENTS_MAX; i++)
         made->clients[i].fd = -1;
+    for (uint32_t i = 0; i < SERVER_WATCHES_MAX; i++)
+        made->watched[i].fd = -1;
     error = open_descriptors(made);
     if (error)
         snprintf(reason, reason_bytes, "control descriptors: %s", strerror(-error));

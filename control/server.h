@@ -22,6 +22,8 @@
 #define SERVER_HANDSHAKES_MAX         64u /* connections that have not attached, of all users */
 #define SERVER_HANDSHAKES_PER_UID_MAX 16u /* and of one: slow ones do not keep others out */
 
+#define SERVER_WATCHES_MAX 64u /* descriptors that others have watched */
+
 struct server_config {
     const char *path; /* of the attach socket */
     mode_t mode;      /* its permission bits */
@@ -39,6 +41,12 @@ int server_create(struct server **server, const struct server_config *config, ch
                   size_t reason_bytes);
 /* The eventfd by which engines say that they closed a session. */
 int server_control_fd(const struct server *server);
+
+/* Has the loop call `ready` on its thread whenever `fd` is readable; before server_run, or from
+ * within it. 0, -ENOSPC, or a negative errno. */
+int server_watch(struct server *server, int fd, void (*ready)(void *context), void *context);
+/* Not any more; before `fd` is closed. */
+void server_unwatch(struct server *server, int fd);
 
 /* Serves until SIGTERM or SIGINT. The first engine is the one that an application gets if it names
  * none. 0, or a negative errno. */

@@ -410,6 +410,63 @@ START_TEST(test_hang_up_signal_is_no_end)
 }
 END_TEST
 
+/* Somebody else's descriptor: answers each ring of one eventfd with a ring of the other, until it
+ * unwatches itself. */
+static struct {
+    int asked, answered;
+} echo;
+
+static void echo_ready(void *context)
+{
+    uint64_t rings;
+    ck_assert_ptr_eq(context, &echo);
+    ck_assert_int_eq(read(echo.asked, &rings, sizeof(rings)), sizeof(rings));
+    if (rings > 1)
+        server_unwatch(server, echo.asked);
+    ck_assert_int_eq(write(echo.answered, &rings, sizeof(rings)), sizeof(rings));
+}
+
+START_TEST(test_watch)
+{
+    uint64_t rings;
+    start(NSEC_PER_SEC);
+    echo.asked = eventfd(0, EFD_CLOEXEC);
+    echo.answered = eventfd(0, EFD_CLOEXEC);
+    ck_assert_int_eq(server_watch(server, echo.asked, echo_ready, &echo), 0);
+    for (uint64_t i = 1; i <= 2; i++) {
+        ck_assert_int_eq(write(echo.asked, &i, sizeof(i)), sizeof(i));
+        ck_assert_int_eq(read(echo.answered, &rings, sizeof(rings)), sizeof(rings));
+        ck_assert_uint_eq(rings, i);
+    }
+    rings = 1;
+    ck_assert_int_eq(write(echo.asked, &rings, sizeof(rings)), sizeof(rings));
+    stop();
+    /* Nobody took it. */
+    ck_assert_int_eq(read(echo.asked, &rings, sizeof(rings)), sizeof(rings));
+    close(echo.asked);
+    close(echo.answered);
+}
+END_TEST
+
+START_TEST(test_watches_are_bounded)
+{
+    int fds[SERVER_WATCHES_MAX + 1];
+    start(NSEC_PER_SEC);
+    for (unsigned i = 0; i <= SERVER_WATCHES_MAX; i++) {
+        fds[i] = eventfd(0, EFD_CLOEXEC);
+        ck_assert_int_eq(server_watch(server, fds[i], echo_ready, &echo),
+                         i < SERVER_WATCHES_MAX ? 0 : -ENOSPC);
+    }
+    server_unwatch(server, fds[0]);
+    server_unwatch(server, fds[0]);
+    ck_assert_int_eq(server_watch(server, -1, echo_ready, &echo), -EBADF);
+    ck_assert_int_eq(server_watch(server, fds[0], echo_ready, &echo), 0);
+    stop();
+    for (unsigned i = 0; i <= SERVER_WATCHES_MAX; i++)
+        close(fds[i]);
+}
+END_TEST
+
 START_TEST(test_second_daemon)
 {
     const struct server_config config = {.path = path, .mode = 0600};
@@ -442,6 +499,8 @@ int main(void)
     tcase_add_test(tcase, test_engine_closes_session);
     tcase_add_test(tcase, test_memory_taken_away);
     tcase_add_test(tcase, test_hang_up_signal_is_no_end);
+    tcase_add_test(tcase, test_watch);
+    tcase_add_test(tcase, test_watches_are_bounded);
     tcase_add_test(tcase, test_second_daemon);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
