@@ -40,7 +40,9 @@
 #define TIME_MAX             (3600 * NSEC_PER_SEC)
 
 static const char *const hugepages_choices[] = {"auto", "off", "required", NULL};
-static const char *const driver_choices[] = {"net_ring", "net_null", "ethdev", NULL};
+static const char *const driver_choices[] = {"net_ring", "net_null", "ethdev", "xdp", NULL};
+static const char *const xdp_mode_choices[] = {"auto", "native", "generic", NULL};
+static const char *const zerocopy_choices[] = {"auto", "off", "required", NULL};
 static const char *const kind_choices[] = {"pony", NULL};
 static const char *const mode_choices[] = {"spin", "sleep", NULL};
 static const char *const bool_choices[] = {"false", "true", NULL};
@@ -94,6 +96,8 @@ static const struct schema_field port_fields[] = {
     TEXT(config_port, peer, SCHEMA_NAME, ETHDEV_NAME_MAX, ""),
     TEXT(config_port, device, SCHEMA_TEXT, 0, ""),
     TEXT(config_port, interface, SCHEMA_NAME, INTERFACE_LENGTH_MAX, ""),
+    CHOICE(config_port, xdp_mode, xdp_mode_choices, "auto"),
+    CHOICE(config_port, zerocopy, zerocopy_choices, "auto"),
     TEXT(config_port, mac, SCHEMA_TEXT, 0, ""),
     NUMBER(config_port, mtu, UNITS_COUNT, CONFIG_MTU_MIN, CONFIG_MTU_MAX, ""),
     NUMBER(config_port, packets, UNITS_COUNT, PACKETS_MIN, PACKETS_MAX, "4096"),

@@ -37,6 +37,20 @@ enum config_driver {
     CONFIG_NET_RING,
     CONFIG_NET_NULL,
     CONFIG_ETHDEV,
+    CONFIG_XDP,
+};
+
+/* As in the kernel's words; the values are those of daemon/xdp_program.h. */
+enum config_xdp_mode {
+    CONFIG_XDP_AUTO,
+    CONFIG_XDP_NATIVE,
+    CONFIG_XDP_GENERIC,
+};
+
+enum config_zerocopy {
+    CONFIG_ZEROCOPY_AUTO,
+    CONFIG_ZEROCOPY_OFF,
+    CONFIG_ZEROCOPY_REQUIRED,
 };
 
 /* Who has the addresses, routes and neighbours of what a port leads to. */
@@ -66,7 +80,9 @@ struct config_port {
     uint64_t driver;              /* enum config_driver */
     struct schema_text peer;      /* net_ring: the port at the other end */
     struct schema_text device;    /* ethdev: DPDK's name of it, with arguments for a virtual one */
-    struct schema_text interface; /* the kernel's interface beneath; may be empty */
+    struct schema_text interface; /* the kernel's interface beneath; xdp: it; may be empty else */
+    uint64_t xdp_mode;            /* xdp: enum config_xdp_mode */
+    uint64_t zerocopy;            /* xdp: enum config_zerocopy */
     struct schema_text
         mac;          /* empty: the device's own, else made up from the position in the list */
     uint64_t mtu;     /* bytes of the IP packet; SCHEMA_UNSET: as the interface has it */

@@ -51,6 +51,7 @@ static int check_mac(struct schema_source *source, const struct schema_text *tex
 static int check_port_keys(struct schema_source *source, const struct config_port *port)
 {
     const bool ethdev = port->driver == CONFIG_ETHDEV;
+    const bool xdp = port->driver == CONFIG_XDP;
     const char *driver = config_driver_name(port->driver);
 
     if (port->driver != CONFIG_NET_RING && port->peer.text[0])
@@ -61,13 +62,20 @@ static int check_port_keys(struct schema_source *source, const struct config_por
         return schema_fail(source, port->device.place,
                            "device: \"%s\" has driver %s, and only ethdev takes a device",
                            port->name.text, driver);
-    if (!ethdev && port->interface.text[0])
+    if (!ethdev && !xdp && port->interface.text[0])
         return schema_fail(source, port->interface.place,
                            "interface: \"%s\" has driver %s, which has none beneath it",
                            port->name.text, driver);
     if (ethdev && !port->device.text[0])
         return schema_fail(source, port->place, "port \"%s\": the key \"device\" is missing",
                            port->name.text);
+    if (xdp && !port->interface.text[0])
+        return schema_fail(source, port->place, "port \"%s\": the key \"interface\" is missing",
+                           port->name.text);
+    if (!xdp && (port->xdp_mode != CONFIG_XDP_AUTO || port->zerocopy != CONFIG_ZEROCOPY_AUTO))
+        return schema_fail(source, port->place,
+                           "port \"%s\" has driver %s, and only xdp has xdp_mode and zerocopy",
+                           port->name.text, driver);
     if (port->interface.text[0] && port->mac.text[0])
         return schema_fail(source, port->mac.place,
                            "mac: the kernel owns \"%s\" (ip link set dev %s address %s)",
@@ -139,6 +147,20 @@ static int check_joined(const struct config *config, struct schema_source *sourc
     return 0;
 }
 
+/* One XDP port has all receive queues of its interface. */
+static int check_interface(const struct config *config, struct schema_source *source,
+                           const struct config_port *port)
+{
+    for (const struct config_port *other = config_port(config, 0); other < port; other++) {
+        if ((other->driver == CONFIG_XDP || port->driver == CONFIG_XDP) &&
+            port->interface.text[0] && !strcmp(other->interface.text, port->interface.text))
+            return schema_fail(source, port->interface.place,
+                               "interface: \"%s\" is that of port \"%s\" already",
+                               port->interface.text, other->name.text);
+    }
+    return 0;
+}
+
 static int check_port(const struct config *config, struct schema_source *source,
                       const struct config_port *port)
 {
@@ -148,7 +170,7 @@ static int check_port(const struct config *config, struct schema_source *source,
         error = check_joined(config, source, port);
     if (!error && port->driver == CONFIG_ETHDEV)
         error = check_device(config, source, port);
-    return error;
+    return error ? error : check_interface(config, source, port);
 }
 
 /* Whether an engine that stands before this text in the file has the address too. */

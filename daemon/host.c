@@ -15,7 +15,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define STATS_MAX 128u /* counters of one engine */
+#define STATS_MAX 128u /* counters of one engine or port */
 
 static_assert(CONFIG_ENGINES_MAX <= GROUP_ENGINES_MAX, "all engines fit into one group");
 
@@ -271,6 +271,19 @@ static void write_engine(const struct engine *engine, FILE *stream)
             (unsigned long long)atomic_load_explicit(&engine->runs, memory_order_relaxed));
 }
 
+static void write_port(const struct host *host, uint32_t index, FILE *stream)
+{
+    const struct port *port = ports_get(host->ports, index);
+    struct port_stat stats[STATS_MAX];
+    uint32_t count = port->ops->stats ? port->ops->stats(port, stats, STATS_MAX) : 0;
+
+    fprintf(stream, "    \"%s\": {", port->name);
+    for (uint32_t i = 0; i < count && i < STATS_MAX; i++)
+        fprintf(stream, "%s\n      \"%s\": %llu", i ? "," : "", stats[i].name,
+                (unsigned long long)stats[i].value);
+    fputs(count ? "\n    }" : "}", stream);
+}
+
 void host_write_stats(const struct host *host, FILE *stream)
 {
     fputs("{\n  \"engines\": {\n", stream);
@@ -278,6 +291,12 @@ void host_write_stats(const struct host *host, FILE *stream)
         if (i)
             fputs(",\n", stream);
         write_engine(host->engines[i], stream);
+    }
+    fputs("\n  },\n  \"ports\": {\n", stream);
+    for (uint32_t i = 0; i < host->config->ports.count; i++) {
+        if (i)
+            fputs(",\n", stream);
+        write_port(host, i, stream);
     }
     fputs("\n  }\n}\n", stream);
 }

@@ -4,10 +4,14 @@
 
 #include "daemon/port_ethdev.h"
 #include "daemon/port_ring.h"
+#include "daemon/port_xdp.h"
+#include "daemon/reserve.h"
+#include "engines/pony/transport.h"
 #include "engines/port_impair.h"
 
 #include <errno.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -18,10 +22,18 @@
 #include <unistd.h>
 
 #define DEVICE_BYTES 48u
+#define LINE_BYTES   384u /* of a part's reason, before the port's name is put in front */
+
+static_assert((int)CONFIG_XDP_NATIVE == (int)XDP_MODE_NATIVE &&
+                  (int)CONFIG_XDP_GENERIC == (int)XDP_MODE_GENERIC &&
+                  (int)CONFIG_ZEROCOPY_OFF == (int)XDP_ZEROCOPY_OFF &&
+                  (int)CONFIG_ZEROCOPY_REQUIRED == (int)XDP_ZEROCOPY_REQUIRED,
+              "the configuration's choices are the port's");
 
 struct ports {
     const struct config *config;
     struct port *port[CONFIG_PORTS_MAX];
+    struct reserve *reserve[CONFIG_PORTS_MAX]; /* where the kernel owns the interface */
     char *reason;
     size_t reason_bytes;
 };
@@ -157,6 +169,67 @@ static int make_ethdev(struct ports *ports, uint32_t index)
     return 0;
 }
 
+/* What the engine on a port receives: its addresses, at its UDP port. */
+static uint32_t collect_claims(const struct config_engine *engine,
+                               struct claim claims[TRANSPORT_ADDRESSES_MAX])
+{
+    const struct schema_text *addresses = engine ? engine->addresses.items : NULL;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; engine && i < engine->addresses.count; i++) {
+        struct config_subnet subnet;
+
+        if (config_subnet(addresses[i].text, &subnet))
+            continue;
+        claims[count++] = (struct claim){
+            .address = subnet.address,
+            .port = (uint16_t)engine->udp_port,
+            .protocol = IPPROTO_UDP,
+        };
+    }
+    return count;
+}
+
+/* Nobody else may have the UDP ports of an engine, and the kernel must not answer for it. */
+static int make_reserve(struct ports *ports, uint32_t index)
+{
+    const struct config_port *port = config_port(ports->config, index);
+    const struct config_engine *engine = config_engine_on(ports->config, port->name.text);
+    struct claim claims[TRANSPORT_ADDRESSES_MAX];
+    char line[LINE_BYTES];
+    const struct reason reason = {line, sizeof(line)};
+    int error;
+
+    if (config_owner(port) != CONFIG_OWNER_KERNEL)
+        return 0;
+    error = reserve_create(&ports->reserve[index], claims, collect_claims(engine, claims),
+                           port->interface.text, &reason);
+    return error ? refuse(ports, error, "port %s: %s", port->name.text, line) : 0;
+}
+
+static int make_xdp(struct ports *ports, uint32_t index)
+{
+    const struct config_port *port = config_port(ports->config, index);
+    const struct config_engine *engine = config_engine_on(ports->config, port->name.text);
+    struct claim claims[TRANSPORT_ADDRESSES_MAX];
+    struct port_xdp_config config = {
+        .name = port->name.text,
+        .interface = port->interface.text,
+        .mtu = port->mtu == SCHEMA_UNSET ? 0 : (uint16_t)port->mtu,
+        .pool_packets = (uint32_t)port->packets,
+        .mode = (enum xdp_mode)port->xdp_mode,
+        .zerocopy = (enum xdp_zerocopy)port->zerocopy,
+        .claims = claims,
+        .claim_count = collect_claims(engine, claims),
+        .vlan = engine ? (uint16_t)engine->vlan : 0,
+    };
+    char line[LINE_BYTES];
+    const struct reason reason = {line, sizeof(line)};
+    int error = port_xdp_create(&ports->port[index], &config, &reason);
+
+    return error ? refuse(ports, error, "port %s: %s", port->name.text, line) : 0;
+}
+
 static bool impaired(const struct config_impair *impair)
 {
     return impair->loss || impair->duplicate || impair->reorder || impair->corrupt ||
@@ -197,9 +270,13 @@ static int make_impair(struct ports *ports, uint32_t index)
 static int make_port(struct ports *ports, uint32_t index)
 {
     const struct config_port *port = config_port(ports->config, index);
-    int error;
+    int error = make_reserve(ports, index);
 
+    if (error)
+        return error;
     switch (port->driver) {
+    case CONFIG_XDP:
+        return make_xdp(ports, index);
     case CONFIG_ETHDEV:
         return make_ethdev(ports, index);
     case CONFIG_NET_RING:
@@ -265,6 +342,7 @@ void ports_destroy(struct ports *ports)
     for (uint32_t i = 0; i < CONFIG_PORTS_MAX; i++) {
         if (ports->port[i])
             ports->port[i]->ops->destroy(ports->port[i]);
+        reserve_destroy(ports->reserve[i]);
     }
     free(ports);
 }

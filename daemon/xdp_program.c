@@ -114,7 +114,7 @@ int xdp_program_load(struct xdp_program *program, uint32_t sockets, bool frags,
     if (!error)
         return 0;
     xdp_program_close(program);
-    if (error == -EPERM || error == -EACCES)
+    if (error == -EPERM)
         return reason_set(reason, error,
                           "the kernel refuses to load the XDP program: it takes CAP_BPF, "
                           "CAP_NET_ADMIN and CAP_NET_RAW");

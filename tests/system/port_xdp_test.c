@@ -8,7 +8,9 @@
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <cap-ng.h>
 #include <check.h>
+#include <errno.h>
 #include <linux/bpf.h>
 #include <linux/if_link.h>
 #include <linux/if_packet.h>
@@ -586,6 +588,34 @@ START_TEST(names_what_is_in_the_way)
 }
 END_TEST
 
+static int open_with(const unsigned int *capabilities, uint32_t count, struct port **port)
+{
+    static const struct reason reason = {bed_why, sizeof(bed_why)};
+    const struct port_xdp_config config = {.name = "left", .interface = "left"};
+
+    capng_clear(CAPNG_SELECT_CAPS);
+    for (uint32_t i = 0; i < count; i++)
+        capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, capabilities[i]);
+    ck_assert_int_eq(capng_apply(CAPNG_SELECT_CAPS), 0);
+    return port_xdp_create(port, &config, &reason);
+}
+
+/* CAP_PERFMON, say, is not: the verifier is stricter without. */
+START_TEST(three_capabilities_suffice)
+{
+    static const unsigned int enough[] = {CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF, CAP_IPC_LOCK};
+    struct port *port = NULL;
+
+    veth_create(1, 1500);
+    ck_assert_msg(open_with(enough, RTE_DIM(enough), &port) == 0, "%s", bed_why);
+    port->ops->destroy(port);
+    ck_assert_int_eq(open_with(enough, 1, &port), -EPERM);
+    ck_assert_msg(strstr(bed_why, "CAP_NET_RAW"), "%s", bed_why);
+    ck_assert_int_eq(open_with(NULL, 0, &port), -EPERM);
+    ck_assert_ptr_null(rte_mempool_lookup("left.pool"));
+}
+END_TEST
+
 START_TEST(too_many_queues)
 {
     veth_create(16, 1500);
@@ -621,6 +651,7 @@ int main(void)
     tcase_add_test(tcase, interface_removed);
     tcase_add_test(tcase, respects_other_programs);
     tcase_add_test(tcase, names_what_is_in_the_way);
+    tcase_add_test(tcase, three_capabilities_suffice);
     tcase_add_test(tcase, too_many_queues);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);

@@ -37,6 +37,24 @@ static void release(void)
     config_free(&config);
 }
 
+START_TEST(test_xdp)
+{
+    ck_assert_msg(parse("ports: [{name: t, driver: xdp, interface: eth0},\n"
+                        "  {name: u, driver: xdp, interface: eth1, xdp_mode: generic,\n"
+                        "   zerocopy: required, mtu: 3000}]\n" ON_T "}]") == 0,
+                  "%s", source.error);
+    ck_assert_uint_eq(config_owner(config_port(&config, 0)), CONFIG_OWNER_KERNEL);
+    ck_assert(config_has_devices(&config));
+    ck_assert_uint_eq(config_port(&config, 0)->xdp_mode, CONFIG_XDP_AUTO);
+    ck_assert_uint_eq(config_port(&config, 0)->zerocopy, CONFIG_ZEROCOPY_AUTO);
+    ck_assert_uint_eq(config_port(&config, 0)->mtu, SCHEMA_UNSET);
+    ck_assert_uint_eq(config_port(&config, 1)->xdp_mode, CONFIG_XDP_GENERIC);
+    ck_assert_uint_eq(config_port(&config, 1)->zerocopy, CONFIG_ZEROCOPY_REQUIRED);
+    ck_assert_uint_eq(config_port(&config, 1)->mtu, 3000);
+    release();
+}
+END_TEST
+
 START_TEST(test_defaults)
 {
     ck_assert_msg(parse(PORTS ENGINES) == 0, "%s", source.error);
@@ -148,7 +166,7 @@ static const struct wrong {
     {"ports:\n  - {name: abcdefghijklmnopqrstuvwxyz, driver: net_null}",
      "f:2:12: name: \"abcdefghijklmnopqrstuvwxyz\" is longer than 20 characters"},
     {"ports:\n  - {name: a, driver: e1000}",
-     "f:2:23: driver: \"e1000\" is none of net_ring, net_null, ethdev"},
+     "f:2:23: driver: \"e1000\" is none of net_ring, net_null, ethdev, xdp"},
     {"ports:\n  - {name: a, driver: net_null, mtu: 100}",
      "f:2:38: mtu: 100 is not from 1280 to 9000"},
     {"ports:\n  - {name: a, driver: net_null, mtu: 1500B}",
@@ -228,6 +246,19 @@ static const struct wrong {
     {"ports: [{name: t, driver: ethdev, device: net_af_packet0, interface: eth0,\n"
      "  mac: 02:00:00:00:00:01}]\n" ON_T "}]",
      "f:2:8: mac: the kernel owns \"eth0\" (ip link set dev eth0 address 02:00:00:00:00:01)"},
+    {"ports: [{name: t, driver: xdp}]\n" ON_T "}]",
+     "f:1:9: port \"t\": the key \"interface\" is missing"},
+    {"ports: [{name: t, driver: xdp, interface: eth0, xdp_mode: fast}]",
+     "f:1:59: xdp_mode: \"fast\" is none of auto, native, generic"},
+    {"ports: [{name: t, driver: xdp, interface: eth0, zerocopy: on}]",
+     "f:1:59: zerocopy: \"on\" is none of auto, off, required"},
+    {"ports: [{name: t, driver: net_null, xdp_mode: native}]\n" ON_T "}]",
+     "f:1:9: port \"t\" has driver net_null, and only xdp has xdp_mode and zerocopy"},
+    {"ports: [{name: t, driver: ethdev, device: net_af_packet0, interface: eth0},\n"
+     "  {name: u, driver: xdp, interface: eth0}]\n" ON_T "}]",
+     "f:2:37: interface: \"eth0\" is that of port \"t\" already"},
+    {"ports: [{name: t, driver: xdp, interface: eth0, mac: 02:00:00:00:00:01}]\n" ON_T "}]",
+     "f:1:54: mac: the kernel owns \"eth0\" (ip link set dev eth0 address 02:00:00:00:00:01)"},
     {TAP "engines: [{name: x, port: t, addresses: [10.0.0.1]}]",
      "f:2:42: addresses: 10.0.0.1 needs the length of its network's prefix (10.0.0.1/24)"},
     {TAP "engines: [{name: x, port: t, addresses: ['fd00::1']}]",
@@ -370,6 +401,7 @@ int main(void)
     TCase *tcase = tcase_create("config");
     tcase_add_checked_fixture(tcase, NULL, release);
     tcase_add_test(tcase, test_defaults);
+    tcase_add_test(tcase, test_xdp);
     tcase_add_test(tcase, test_values);
     tcase_add_test(tcase, test_wrong);
     tcase_add_test(tcase, test_print_and_parse);

@@ -49,6 +49,7 @@ START_TEST(test_life)
     fclose(stream);
     ck_assert_ptr_nonnull(strstr(text, "\"y\": {"));
     ck_assert_ptr_nonnull(strstr(text, "\"retransmissions\": 0,"));
+    ck_assert_ptr_nonnull(strstr(text, "\"ports\": {\n    \"a\": {"));
     free(text);
     host_destroy(host);
     host_destroy(NULL);
