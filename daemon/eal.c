@@ -136,15 +136,9 @@ int eal_start(const struct config *config, bool quiet, char *reason, size_t reas
     if (sched_setaffinity(0, sizeof(cpus), &cpus)) {
         error = -errno;
         snprintf(reason, reason_bytes, "CPU affinity: %s", strerror(-error));
-        eal_stop();
         return error;
     }
     return 0;
-}
-
-void eal_stop(void)
-{
-    rte_eal_cleanup();
 }
 
 int eal_thread_start(void *arg)

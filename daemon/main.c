@@ -230,7 +230,6 @@ static int start(const struct options *options, const struct config *config, str
             return error;
         host_destroy(host);
     }
-    eal_stop();
     return error;
 }
 
