@@ -3,6 +3,7 @@
 #include "daemon/host.h"
 
 #include "daemon/eal.h"
+#include "daemon/kernel_resolver.h"
 #include "daemon/ports.h"
 #include "engines/pony/pony.h"
 #include "sched/group.h"
@@ -25,21 +26,23 @@ struct host {
     struct engine *engines[CONFIG_ENGINES_MAX];
     struct group *groups[CONFIG_GROUPS_MAX];
     struct group *group_of[CONFIG_ENGINES_MAX]; /* where the engine runs; NULL: nowhere */
-    char *reason;
-    size_t reason_bytes;
+    struct kernel_resolver *resolvers[CONFIG_ENGINES_MAX];
+    struct server *server;
+    struct reason reason;
 };
 
 static int __attribute__((format(printf, 3, 4)))
 fail(struct host *host, int error, const char *format, ...)
 {
+    const struct reason *reason = &host->reason;
+    size_t used;
     va_list args;
-    int used;
 
     va_start(args, format);
-    used = vsnprintf(host->reason, host->reason_bytes, format, args);
+    vsnprintf(reason->text, reason->bytes, format, args);
     va_end(args);
-    if (used > 0 && (size_t)used < host->reason_bytes)
-        snprintf(host->reason + used, host->reason_bytes - (size_t)used, ": %s", strerror(-error));
+    used = strlen(reason->text);
+    snprintf(reason->text + used, reason->bytes - used, ": %s", strerror(-error));
     return error;
 }
 
@@ -132,39 +135,86 @@ static void describe_engine(struct pony_config *pony, const struct config_engine
     pony->regions_max = (uint32_t)engine->regions;
 }
 
-static int make_engine(struct host *host, uint32_t index, int control_fd)
+/* Where the kernel owns the interface, it says where packets go. */
+static int make_resolver(struct host *host, uint32_t index, struct transport_config *transport)
 {
     const struct config_engine *engine = config_engine(host->config, index);
-    struct pony_config pony = {.control_fd = control_fd};
-    struct transport_peer *peers = calloc(TRANSPORT_PEERS_MAX, sizeof(*peers));
+    const struct config_port *port = config_find_port(host->config, engine->port.text);
+    const struct schema_text *addresses = engine->addresses.items;
+    struct config_subnet subnets[TRANSPORT_ADDRESSES_MAX];
+    const struct kernel_resolver_config config = {
+        .interface = port->interface.text,
+        .vlan = (uint16_t)engine->vlan,
+        .mtu = ports_get(host->ports, ports_index(host->config, port->name.text))->mtu,
+        .addresses = subnets,
+        .address_count = engine->addresses.count,
+        .hops_max = engine->peers.count + (uint32_t)engine->flows + 1,
+    };
+    int error;
+
+    if (config_owner(port) != CONFIG_OWNER_KERNEL)
+        return 0;
+    for (uint32_t i = 0; i < engine->addresses.count; i++)
+        config_subnet(addresses[i].text, &subnets[i]);
+    error = kernel_resolver_create(&host->resolvers[index], &config, &host->reason);
+    if (!error)
+        transport->resolver = kernel_resolver_lend(host->resolvers[index]);
+    return error;
+}
+
+/* From now on the control thread works for the engine. */
+static int serve_engine(struct host *host, uint32_t index)
+{
+    struct kernel_resolver *resolver = host->resolvers[index];
+
+    if (!resolver)
+        return 0;
+    kernel_resolver_serve(resolver, host->engines[index]);
+    return server_watch(host->server, kernel_resolver_fd(resolver), kernel_resolver_work, resolver);
+}
+
+static int make_pony(struct host *host, uint32_t index, const struct pony_config *pony)
+{
+    const struct config_engine *engine = config_engine(host->config, index);
+    struct port *port = ports_get(host->ports, ports_index(host->config, engine->port.text));
     uint8_t seed[RNG_SEED_BYTES];
+    int error = -EIO;
+
+    if (getrandom(seed, sizeof(seed), 0) == (ssize_t)sizeof(seed))
+        error =
+            pony_create(&host->engines[index], engine->name.text, pony, port, &clock_machine, seed);
+    explicit_bzero(seed, sizeof(seed));
+    if (!error)
+        error = serve_engine(host, index);
+    return error ? fail(host, error, "engine %s", engine->name.text) : 0;
+}
+
+static int make_engine(struct host *host, uint32_t index)
+{
+    const struct config_engine *engine = config_engine(host->config, index);
+    struct pony_config pony = {.control_fd = server_control_fd(host->server)};
+    struct transport_peer *peers = calloc(TRANSPORT_PEERS_MAX, sizeof(*peers));
     int error;
 
     if (!peers)
-        return -ENOMEM;
+        return reason_set(&host->reason, -ENOMEM, "out of memory");
     describe_engine(&pony, engine);
     pony.transport.peers = peers;
     pony.transport.peer_count = collect_peers(host->config, engine, peers);
-    if (getrandom(seed, sizeof(seed), 0) == (ssize_t)sizeof(seed))
-        error = pony_create(&host->engines[index], engine->name.text, &pony,
-                            ports_get(host->ports, ports_index(host->config, engine->port.text)),
-                            &clock_machine, seed);
-    else
-        error = -EIO;
-    explicit_bzero(seed, sizeof(seed));
+    error = make_resolver(host, index, &pony.transport);
+    if (!error)
+        error = make_pony(host, index, &pony);
     free(peers);
     return error;
 }
 
-static int make_engines(struct host *host, int control_fd)
+static int make_engines(struct host *host)
 {
-    for (uint32_t i = 0; i < host->config->engines.count; i++) {
-        int error = make_engine(host, i, control_fd);
+    int error = 0;
 
-        if (error)
-            return fail(host, error, "engine %s", config_engine(host->config, i)->name.text);
-    }
-    return 0;
+    for (uint32_t i = 0; i < host->config->engines.count && !error; i++)
+        error = make_engine(host, i);
+    return error;
 }
 
 static int fill_group(struct host *host, uint32_t index)
@@ -211,21 +261,20 @@ static int make_groups(struct host *host)
     return 0;
 }
 
-int host_create(struct host **host, const struct config *config, int control_fd, char *reason,
-                size_t reason_bytes)
+int host_create(struct host **host, const struct config *config, struct server *server,
+                const struct reason *reason)
 {
     struct host *made = calloc(1, sizeof(*made));
     int error;
 
-    snprintf(reason, reason_bytes, "out of memory");
     if (!made)
-        return -ENOMEM;
+        return reason_set(reason, -ENOMEM, "out of memory");
     made->config = config;
-    made->reason = reason;
-    made->reason_bytes = reason_bytes;
-    error = ports_create(&made->ports, config, reason, reason_bytes);
+    made->server = server;
+    made->reason = *reason;
+    error = ports_create(&made->ports, config, reason);
     if (!error)
-        error = make_engines(made, control_fd);
+        error = make_engines(made);
     if (!error)
         error = make_groups(made);
     if (error) {
@@ -308,6 +357,9 @@ void host_destroy(struct host *host)
     for (uint32_t i = 0; i < host->config->engines.count; i++) {
         if (host->engines[i])
             host->engines[i]->ops->destroy(host->engines[i]);
+        if (host->resolvers[i])
+            server_unwatch(host->server, kernel_resolver_fd(host->resolvers[i]));
+        kernel_resolver_destroy(host->resolvers[i]);
     }
     ports_destroy(host->ports);
     free(host);

@@ -8,19 +8,20 @@
 #ifndef DAEMON_HOST_H
 #define DAEMON_HOST_H
 
+#include "control/server.h"
 #include "daemon/config.h"
+#include "daemon/reason.h"
 #include "sched/engine.h"
 
-#include <stddef.h>
 #include <stdint.h>
 
 struct host;
 
-/* Makes everything and lets it run. `control_fd` is the eventfd by which engines say that they
- * closed a session. `config` is borrowed until host_destroy. 0, or a negative errno with one line
- * in `reason`, and nothing left behind. */
-int host_create(struct host **host, const struct config *config, int control_fd, char *reason,
-                size_t reason_bytes);
+/* Makes everything and lets it run. Engines tell the server that they closed a session, and its
+ * loop does what their resolvers have to do. `config` and `server` are borrowed until host_destroy.
+ * 0, or a negative errno with one line in `reason`, and nothing left behind. */
+int host_create(struct host **host, const struct config *config, struct server *server,
+                const struct reason *reason);
 
 /* The engines, in the order of the configuration. */
 struct engine *const *host_engines(const struct host *host, uint32_t *count);

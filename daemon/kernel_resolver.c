@@ -4,6 +4,7 @@
 
 #include "control/log.h"
 #include "daemon/netlink.h"
+#include "daemon/reason.h"
 #include "mailbox/doorbell.h"
 
 #include <assert.h>
@@ -426,33 +427,22 @@ void kernel_resolver_work(void *resolver)
 
 /* Making and ending one. */
 
-static int __attribute__((format(printf, 4, 5)))
-refuse(char *reason, size_t reason_bytes, int error, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(reason, reason_bytes, format, args);
-    va_end(args);
-    return error;
-}
-
-static int find_place(struct kernel_resolver *self, char *reason, size_t reason_bytes)
+static int find_place(struct kernel_resolver *self, const struct reason *reason)
 {
     struct place *place = &self->place;
     const char *name = self->interface;
     int error = netlink_link(self->netlink, name, 0, &place->port);
 
     if (error)
-        return refuse(reason, reason_bytes, error, "interface %s: %s", name, strerror(-error));
+        return reason_set(reason, error, "interface %s: %s", name, strerror(-error));
     if (!place->port.ethernet)
-        return refuse(reason, reason_bytes, -EAFNOSUPPORT, "interface %s is no Ethernet", name);
+        return reason_set(reason, -EAFNOSUPPORT, "interface %s is no Ethernet", name);
     place->out = place->port;
     if (self->vlan)
         error = netlink_vlan(self->netlink, place->port.index, self->vlan, &place->out);
     if (error)
-        return refuse(
-            reason, reason_bytes, error,
+        return reason_set(
+            reason, error,
             "interface %s has no VLAN %u (ip link add link %s name %s.%u type vlan id %u)", name,
             self->vlan, name, name, self->vlan, self->vlan);
     place->up = place->port.up && place->out.up;
@@ -463,7 +453,7 @@ static int find_place(struct kernel_resolver *self, char *reason, size_t reason_
 }
 
 static int check_address(struct kernel_resolver *self, const struct config_subnet *subnet,
-                         char *reason, size_t reason_bytes)
+                         const struct reason *reason)
 {
     const bool v4 = address_is_v4(&subnet->address);
     const char *name = self->place.out.name;
@@ -475,24 +465,24 @@ static int check_address(struct kernel_resolver *self, const struct config_subne
     if (prefix == CONFIG_PREFIX_NONE)
         prefix = v4 ? V4_PREFIX_HINT : V6_PREFIX_HINT;
     if (error == -EADDRNOTAVAIL)
-        return refuse(reason, reason_bytes, error,
-                      "%s is no address of interface %s (ip address add %s/%u dev %s)", text, name,
-                      text, prefix, name);
+        return reason_set(reason, error,
+                          "%s is no address of interface %s (ip address add %s/%u dev %s)", text,
+                          name, text, prefix, name);
     if (error)
-        return refuse(reason, reason_bytes, error, "interface %s: %s", name, strerror(-error));
+        return reason_set(reason, error, "interface %s: %s", name, strerror(-error));
     return 0;
 }
 
 /* Packets of a family come from the first address of it. */
 static int take_addresses(struct kernel_resolver *self, const struct kernel_resolver_config *config,
-                          char *reason, size_t reason_bytes)
+                          const struct reason *reason)
 {
     int error = 0;
 
     for (uint32_t i = 0; i < config->address_count && !error; i++) {
         const struct address *address = &config->addresses[i].address;
 
-        error = check_address(self, &config->addresses[i], reason, reason_bytes);
+        error = check_address(self, &config->addresses[i], reason);
         if (address_is_v4(address) && !self->has_v4)
             self->v4 = *address;
         else if (!address_is_v4(address) && !self->has_v6)
@@ -543,7 +533,7 @@ static int open_descriptors(struct kernel_resolver *self)
 }
 
 static int prepare(struct kernel_resolver *self, const struct kernel_resolver_config *config,
-                   char *reason, size_t reason_bytes)
+                   const struct reason *reason)
 {
     int error = open_descriptors(self);
 
@@ -552,21 +542,20 @@ static int prepare(struct kernel_resolver *self, const struct kernel_resolver_co
     if (!error)
         error = make_ring(&self->answers, "answers", sizeof(struct hop), ANSWERS_MAX - 1);
     if (error)
-        return refuse(reason, reason_bytes, error, "resolver: %s", strerror(-error));
-    error = find_place(self, reason, reason_bytes);
-    return error ? error : take_addresses(self, config, reason, reason_bytes);
+        return reason_set(reason, error, "resolver: %s", strerror(-error));
+    error = find_place(self, reason);
+    return error ? error : take_addresses(self, config, reason);
 }
 
 int kernel_resolver_create(struct kernel_resolver **resolver,
-                           const struct kernel_resolver_config *config, char *reason,
-                           size_t reason_bytes)
+                           const struct kernel_resolver_config *config, const struct reason *reason)
 {
     struct kernel_resolver *made =
         calloc(1, sizeof(*made) + config->hops_max * sizeof(made->entries[0]));
     int error;
 
     if (!made)
-        return refuse(reason, reason_bytes, -ENOMEM, "resolver: out of memory");
+        return reason_set(reason, -ENOMEM, "resolver: out of memory");
     made->face.ops = &ops;
     made->wake_fd = made->timer_fd = made->epoll_fd = -1;
     made->tick_at = made->sync_at = made->retry_at = ENGINE_NEVER;
@@ -574,7 +563,7 @@ int kernel_resolver_create(struct kernel_resolver **resolver,
     made->mtu = config->mtu;
     made->hops_max = config->hops_max;
     snprintf(made->interface, sizeof(made->interface), "%s", config->interface);
-    error = prepare(made, config, reason, reason_bytes);
+    error = prepare(made, config, reason);
     if (error) {
         kernel_resolver_destroy(made);
         return error;

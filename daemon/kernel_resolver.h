@@ -16,6 +16,7 @@
 #define DAEMON_KERNEL_RESOLVER_H
 
 #include "daemon/config.h"
+#include "daemon/reason.h"
 #include "engines/resolver.h"
 #include "sched/engine.h"
 
@@ -36,8 +37,8 @@ struct kernel_resolver;
 /* Checks that the interface is there, and has the addresses. A link that is down is a warning in
  * the log. 0, or a negative errno with one line in `reason`. */
 int kernel_resolver_create(struct kernel_resolver **resolver,
-                           const struct kernel_resolver_config *config, char *reason,
-                           size_t reason_bytes);
+                           const struct kernel_resolver_config *config,
+                           const struct reason *reason);
 /* NULL is fine. */
 void kernel_resolver_destroy(struct kernel_resolver *resolver);
 

@@ -220,7 +220,7 @@ static int start(const struct options *options, const struct config *config, str
         log_line(LOG_ERROR, "%s", reason);
         return error;
     }
-    error = host_create(&host, config, server_control_fd(server), reason, sizeof(reason));
+    error = host_create(&host, config, server, &(struct reason){reason, sizeof(reason)});
     if (error) {
         log_line(LOG_ERROR, "%s", reason);
     } else {

@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,20 +33,8 @@ struct ports {
     const struct config *config;
     struct port *port[CONFIG_PORTS_MAX];
     struct reserve *reserve[CONFIG_PORTS_MAX]; /* where the kernel owns the interface */
-    char *reason;
-    size_t reason_bytes;
+    const struct reason *reason;
 };
-
-static int __attribute__((format(printf, 3, 4)))
-refuse(struct ports *ports, int error, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(ports->reason, ports->reason_bytes, format, args);
-    va_end(args);
-    return error;
-}
 
 static int interface_mtu(const char *interface, uint32_t *mtu)
 {
@@ -129,17 +116,17 @@ static int find_mtu(struct ports *ports, const struct config_port *port, uint16_
     }
     error = interface_mtu(port->interface.text, &has);
     if (error)
-        return refuse(ports, error, "port %s: interface %s: %s", port->name.text,
-                      port->interface.text, strerror(-error));
+        return reason_set(ports->reason, error, "port %s: interface %s: %s", port->name.text,
+                          port->interface.text, strerror(-error));
     if (port->mtu == SCHEMA_UNSET && has >= CONFIG_MTU_MIN) {
         *mtu = (uint16_t)RTE_MIN(has, CONFIG_MTU_MAX);
         return 0;
     }
     if (has < CONFIG_MTU_MIN || has < port->mtu)
-        return refuse(ports, -ERANGE,
-                      "port %s: interface %s has an MTU of %u (ip link set dev %s mtu %u)",
-                      port->name.text, port->interface.text, has, port->interface.text,
-                      port->mtu == SCHEMA_UNSET ? CONFIG_MTU_MIN : (uint32_t)port->mtu);
+        return reason_set(ports->reason, -ERANGE,
+                          "port %s: interface %s has an MTU of %u (ip link set dev %s mtu %u)",
+                          port->name.text, port->interface.text, has, port->interface.text,
+                          port->mtu == SCHEMA_UNSET ? CONFIG_MTU_MIN : (uint32_t)port->mtu);
     *mtu = (uint16_t)port->mtu;
     return 0;
 }
@@ -161,11 +148,12 @@ static int make_ethdev(struct ports *ports, uint32_t index)
         config_mac(port->mac.text, &config.mac);
     error = port_ethdev_create(&ports->port[index], &config);
     if (error == -ERANGE)
-        return refuse(ports, error, "port %s: device %s refuses packets of %u bytes (mtu)",
-                      port->name.text, port->device.text, config.mtu);
+        return reason_set(ports->reason, error,
+                          "port %s: device %s refuses packets of %u bytes (mtu)", port->name.text,
+                          port->device.text, config.mtu);
     if (error)
-        return refuse(ports, error, "port %s: device %s: %s", port->name.text, port->device.text,
-                      strerror(-error));
+        return reason_set(ports->reason, error, "port %s: device %s: %s", port->name.text,
+                          port->device.text, strerror(-error));
     return 0;
 }
 
@@ -204,7 +192,7 @@ static int make_reserve(struct ports *ports, uint32_t index)
         return 0;
     error = reserve_create(&ports->reserve[index], claims, collect_claims(engine, claims),
                            port->interface.text, &reason);
-    return error ? refuse(ports, error, "port %s: %s", port->name.text, line) : 0;
+    return error ? reason_set(ports->reason, error, "port %s: %s", port->name.text, line) : 0;
 }
 
 static int make_xdp(struct ports *ports, uint32_t index)
@@ -227,7 +215,7 @@ static int make_xdp(struct ports *ports, uint32_t index)
     const struct reason reason = {line, sizeof(line)};
     int error = port_xdp_create(&ports->port[index], &config, &reason);
 
-    return error ? refuse(ports, error, "port %s: %s", port->name.text, line) : 0;
+    return error ? reason_set(ports->reason, error, "port %s: %s", port->name.text, line) : 0;
 }
 
 static bool impaired(const struct config_impair *impair)
@@ -286,7 +274,9 @@ static int make_port(struct ports *ports, uint32_t index)
         error = make_null(ports, index);
         break;
     }
-    return error ? refuse(ports, error, "port %s: %s", port->name.text, strerror(-error)) : 0;
+    return error
+               ? reason_set(ports->reason, error, "port %s: %s", port->name.text, strerror(-error))
+               : 0;
 }
 
 static int make_all(struct ports *ports)
@@ -303,24 +293,21 @@ static int make_all(struct ports *ports)
         int error = make_impair(ports, i);
 
         if (error)
-            return refuse(ports, error, "port %s: impair: %s", config_port(config, i)->name.text,
-                          strerror(-error));
+            return reason_set(ports->reason, error, "port %s: impair: %s",
+                              config_port(config, i)->name.text, strerror(-error));
     }
     return 0;
 }
 
-int ports_create(struct ports **ports, const struct config *config, char *reason,
-                 size_t reason_bytes)
+int ports_create(struct ports **ports, const struct config *config, const struct reason *reason)
 {
     struct ports *made = calloc(1, sizeof(*made));
     int error;
 
-    snprintf(reason, reason_bytes, "out of memory");
     if (!made)
-        return -ENOMEM;
+        return reason_set(reason, -ENOMEM, "out of memory");
     made->config = config;
     made->reason = reason;
-    made->reason_bytes = reason_bytes;
     error = make_all(made);
     if (error) {
         ports_destroy(made);

@@ -10,18 +10,17 @@
 #define DAEMON_PORTS_H
 
 #include "daemon/config.h"
+#include "daemon/reason.h"
 #include "engines/port.h"
 
 #include <rte_ether.h>
-#include <stddef.h>
 #include <stdint.h>
 
 struct ports;
 
-/* `config` is borrowed until ports_destroy, `reason` during this call. 0, or a negative errno with
+/* `config` is borrowed until ports_destroy. 0, or a negative errno with
  * one line in `reason`, and nothing left behind. */
-int ports_create(struct ports **ports, const struct config *config, char *reason,
-                 size_t reason_bytes);
+int ports_create(struct ports **ports, const struct config *config, const struct reason *reason);
 /* By position in the configuration. */
 struct port *ports_get(const struct ports *ports, uint32_t index);
 /* NULL is fine. */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define REASON_BYTES 256
 #define WIRE                                                                                       \
@@ -21,6 +22,25 @@
     "    peers: [{name: x, address: 10.0.0.1, mac: 02:00:00:00:00:01}]\n"
 
 static struct config config;
+static char line[REASON_BYTES];
+static const struct reason reason = {line, sizeof(line)};
+static char folder[] = "/tmp/saddle-host-test.XXXXXX";
+static char path[sizeof(folder) + 8];
+static struct server *server;
+
+static void open_server(void)
+{
+    const struct server_config server_config = {.path = path, .mode = 0600};
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/s", folder);
+    ck_assert_int_eq(server_create(&server, &server_config, line, sizeof(line)), 0);
+}
+
+static void close_server(void)
+{
+    server_destroy(server);
+    ck_assert_int_eq(rmdir(folder), 0);
+}
 
 static void load(const char *text)
 {
@@ -32,13 +52,12 @@ static void load(const char *text)
 START_TEST(test_life)
 {
     struct host *host = NULL;
-    char reason[REASON_BYTES];
     char *text = NULL;
     size_t length;
     uint32_t count;
     load(WIRE "groups: [{name: s, mode: spin, engines: [x]}, {name: t, engines: [y]}]");
-    int error = host_create(&host, &config, -1, reason, sizeof(reason));
-    ck_assert_msg(error == 0, "%s", reason);
+    int error = host_create(&host, &config, server, &reason);
+    ck_assert_msg(error == 0, "%s", line);
     struct engine *const *engines = host_engines(host, &count);
     ck_assert_uint_eq(count, 2);
     ck_assert_str_eq(engines[0]->name, "x");
@@ -61,15 +80,14 @@ END_TEST
 START_TEST(test_failure_is_named)
 {
     struct host *host = NULL;
-    char reason[REASON_BYTES];
     load(WIRE "groups: [{name: g, cpus: '1023', engines: [x, y]}]");
-    ck_assert_int_lt(host_create(&host, &config, -1, reason, sizeof(reason)), 0);
+    ck_assert_int_lt(host_create(&host, &config, server, &reason), 0);
     ck_assert_ptr_null(host);
-    ck_assert_ptr_nonnull(strstr(reason, "group g"));
+    ck_assert_ptr_nonnull(strstr(line, "group g"));
     config_free(&config);
     /* The names of ports and devices are free again. */
     load(WIRE);
-    ck_assert_int_eq(host_create(&host, &config, -1, reason, sizeof(reason)), 0);
+    ck_assert_int_eq(host_create(&host, &config, server, &reason), 0);
     host_stop(host);
     host_destroy(host);
     config_free(&config);
@@ -82,6 +100,7 @@ int main(void)
     TCase *tcase = tcase_create("host");
     tcase_set_timeout(tcase, 30);
     tcase_add_unchecked_fixture(tcase, test_eal_start, NULL);
+    tcase_add_checked_fixture(tcase, open_server, close_server);
     tcase_add_test(tcase, test_life);
     tcase_add_test(tcase, test_failure_is_named);
     suite_add_tcase(suite, tcase);

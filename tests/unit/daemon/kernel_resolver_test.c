@@ -30,7 +30,8 @@ static struct answered {
 static struct kernel_resolver *resolver;
 static struct toy *toy;
 static struct group *group;
-static char reason[REASON];
+static char line[REASON];
+static const struct reason reason = {line, sizeof(line)};
 
 static struct hop *find_hop(const struct address *address)
 {
@@ -156,7 +157,7 @@ static int create(const char *interface, uint16_t vlan, const char *const *addre
     for (; addresses[config.address_count]; config.address_count++)
         ck_assert_int_eq(
             config_subnet(addresses[config.address_count], &subnets[config.address_count]), 0);
-    return kernel_resolver_create(&resolver, &config, reason, sizeof(reason));
+    return kernel_resolver_create(&resolver, &config, &reason);
 }
 
 static const char *const both[] = {"10.1.0.1/24", "fd01::1", NULL};
@@ -165,7 +166,7 @@ static const char *const only_v4[] = {"10.1.0.1/24", NULL};
 static void start(const char *interface, const char *const *addresses)
 {
     struct group_config config = {.name = "resolver", .mode = &group_mode_sleep};
-    ck_assert_msg(create(interface, 0, addresses) == 0, "%s", reason);
+    ck_assert_msg(create(interface, 0, addresses) == 0, "%s", line);
     toy = toy_create("toy");
     kernel_resolver_serve(resolver, &toy->engine);
     ck_assert_int_eq(group_create(&group, &config), 0);
@@ -352,13 +353,13 @@ END_TEST
 START_TEST(test_vlan)
 {
     ck_assert_int_eq(create("va", 7, only_v4), -ENODEV);
-    ck_assert_str_eq(reason, "interface va has no VLAN 7 (ip link add link va name va.7 type vlan "
-                             "id 7)");
+    ck_assert_str_eq(line, "interface va has no VLAN 7 (ip link add link va name va.7 type vlan "
+                           "id 7)");
     if (!namespaces_vlan("va", "va.7", 7))
         return; /* this kernel has none */
     ck_assert_int_eq(create("va", 7, only_v4), -EADDRNOTAVAIL);
-    ck_assert_str_eq(reason, "10.1.0.1 is no address of interface va.7 (ip address add "
-                             "10.1.0.1/24 dev va.7)");
+    ck_assert_str_eq(line, "10.1.0.1 is no address of interface va.7 (ip address add "
+                           "10.1.0.1/24 dev va.7)");
 }
 END_TEST
 
@@ -366,12 +367,12 @@ START_TEST(test_refused)
 {
     const char *const absent[] = {"10.1.0.1", "fd01::9", NULL};
     ck_assert_int_eq(create("nowhere", 0, both), -ENODEV);
-    ck_assert_str_eq(reason, "interface nowhere: No such device");
+    ck_assert_str_eq(line, "interface nowhere: No such device");
     ck_assert_int_eq(create("lo", 0, both), -EAFNOSUPPORT);
-    ck_assert_str_eq(reason, "interface lo is no Ethernet");
+    ck_assert_str_eq(line, "interface lo is no Ethernet");
     ck_assert_int_eq(create("va", 0, absent), -EADDRNOTAVAIL);
-    ck_assert_str_eq(reason, "fd01::9 is no address of interface va (ip address add fd01::9/64 dev "
-                             "va)");
+    ck_assert_str_eq(line, "fd01::9 is no address of interface va (ip address add fd01::9/64 dev "
+                           "va)");
     kernel_resolver_destroy(NULL);
 }
 END_TEST
