@@ -76,6 +76,9 @@ static int check_port_keys(struct schema_source *source, const struct config_por
         return schema_fail(source, port->place,
                            "port \"%s\" has driver %s, and only xdp has xdp_mode and zerocopy",
                            port->name.text, driver);
+    if (port->xdp_mode == CONFIG_XDP_GENERIC && port->zerocopy == CONFIG_ZEROCOPY_REQUIRED)
+        return schema_fail(source, port->place, "port \"%s\": generic XDP has no zerocopy",
+                           port->name.text);
     if (port->interface.text[0] && port->mac.text[0])
         return schema_fail(source, port->mac.place,
                            "mac: the kernel owns \"%s\" (ip link set dev %s address %s)",

@@ -4,9 +4,10 @@
  * DPDK's environment, started from the configuration: with hugepages if there are any and they are
  * wanted, else on ordinary memory, as any user.
  *
- * Ownership: one per process, and once: EAL cannot be started again. It lasts until the process ends:
- * drivers (net_memif) leave interrupts behind, which EAL's thread goes on to look at, and stumbles
- * over when its memory is taken away before it. With private memory there is nothing to tidy up.
+ * Ownership: one per process, and once: EAL cannot be started again. It lasts until the process
+ * ends: drivers (net_memif) leave interrupts behind, which EAL's thread goes on to look at, and
+ * stumbles over when its memory is taken away before it. With private memory there is nothing to
+ * tidy up.
  * Threads: the main one. EAL pins the thread that starts it; that is undone here, so that threads
  * made later may run anywhere. Threads that run engines register through eal_thread_start.
  */

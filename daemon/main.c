@@ -9,6 +9,7 @@
 #include "daemon/config.h"
 #include "daemon/eal.h"
 #include "daemon/host.h"
+#include "daemon/ports.h"
 #include "daemon/privileges.h"
 
 #include <errno.h>
@@ -209,8 +210,13 @@ static int start(const struct options *options, const struct config *config, str
 {
     char reason[REASON_BYTES];
     struct host *host;
-    int error = privileges_settle(options->verbose, config_has_devices(config));
+    int error = ports_check(config, &(struct reason){reason, sizeof(reason)});
 
+    if (error) {
+        log_line(LOG_ERROR, "%s", reason);
+        return error;
+    }
+    error = privileges_settle(options->verbose, config_has_devices(config));
     if (error) {
         log_line(LOG_ERROR, "privileges: %s", strerror(-error));
         return error;

@@ -99,16 +99,16 @@ int nic_read(struct nic *nic, const char *name)
 /* The position of an offload in the kernel's list, which is `count` long. */
 static int find_offload(int fd, const struct nic *nic, const char *offload, uint32_t *count)
 {
-    struct {
+    union {
         struct ethtool_sset_info info;
-        uint32_t count;
+        uint8_t bytes[sizeof(struct ethtool_sset_info) + sizeof(uint32_t)];
     } sets = {.info = {.cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ull << ETH_SS_FEATURES}};
     struct ethtool_gstrings *names;
     int result = ask_ethtool(fd, nic, &sets);
 
     if (result || !sets.info.sset_mask)
         return result ? result : -EOPNOTSUPP;
-    *count = RTE_MIN(sets.count, OFFLOADS_MAX);
+    *count = RTE_MIN(sets.info.data[0], OFFLOADS_MAX);
     names = calloc(1, sizeof(*names) + (size_t)*count * ETH_GSTRING_LEN);
     if (!names)
         return -ENOMEM;
@@ -127,21 +127,22 @@ static int find_offload(int fd, const struct nic *nic, const char *offload, uint
 
 static int read_offload(int fd, const struct nic *nic, const char *offload)
 {
-    struct {
-        struct ethtool_gfeatures head;
-        struct ethtool_get_features_block blocks[OFFLOADS_MAX / BLOCK_BITS];
-    } features = {.head = {.cmd = ETHTOOL_GFEATURES}};
+    union {
+        struct ethtool_gfeatures all;
+        uint8_t bytes[sizeof(struct ethtool_gfeatures) +
+                      OFFLOADS_MAX / BLOCK_BITS * sizeof(struct ethtool_get_features_block)];
+    } features = {.all = {.cmd = ETHTOOL_GFEATURES}};
     uint32_t count = 0;
     int index = find_offload(fd, nic, offload, &count);
     int error;
 
     if (index < 0)
         return index;
-    features.head.size = (count + BLOCK_BITS - 1) / BLOCK_BITS;
+    features.all.size = (count + BLOCK_BITS - 1) / BLOCK_BITS;
     error = ask_ethtool(fd, nic, &features);
     if (error)
         return error;
-    return (features.blocks[(uint32_t)index / BLOCK_BITS].active >>
+    return (features.all.features[(uint32_t)index / BLOCK_BITS].active >>
             ((uint32_t)index % BLOCK_BITS)) &
            1u;
 }

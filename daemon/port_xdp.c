@@ -15,7 +15,7 @@
 /* After the kernel refused to send: one that is busy is asked again soon, one whose link is down
  * seldom. */
 #define RETRY_NS      (20 * NSEC_PER_USEC)
-#define RETRY_DOWN_NS NSEC_PER_MSEC
+#define RETRY_DOWN_NS (10 * NSEC_PER_MSEC)
 
 static struct port_xdp *from_port(struct port *port)
 {

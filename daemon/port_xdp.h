@@ -39,6 +39,10 @@ struct port_xdp_config {
     uint16_t vlan; /* of all of them; 0: untagged */
 };
 
+/* Is the interface there, and without an XDP program? -EBUSY with a line that says whose it is:
+ * with CAP_SYS_ADMIN by name, else by number alone. port_xdp_create looks too. */
+int port_xdp_check(const char *interface, const struct reason *reason);
+
 /* 0, or a negative errno with one line in `reason` that says what to do. EAL must be initialised.
  */
 int port_xdp_create(struct port **port, const struct port_xdp_config *config,

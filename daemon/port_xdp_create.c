@@ -101,9 +101,9 @@ static int check_queues(struct making *making, uint32_t packets)
     const struct nic *nic = &making->nic;
     uint32_t least = 2 * LEVEL_MIN * nic->rx_queues;
 
-    if (nic->rx_queues > QUEUES_MAX)
+    if (nic->rx_queues == 0 || nic->rx_queues > QUEUES_MAX)
         return reason_set(making->reason, -E2BIG,
-                          "%s has %u receive queues, more than %u (ethtool -L %s combined %u)",
+                          "%s has %u receive queues, not 1 to %u (ethtool -L %s combined %u)",
                           nic->name, nic->rx_queues, QUEUES_MAX, nic->name, QUEUES_MAX);
     if (packets < least)
         return reason_set(making->reason, -ENOBUFS,
@@ -174,10 +174,10 @@ static uint16_t bind_flags(const struct making *making)
 
     if (making->frags)
         flags |= XDP_USE_SG;
-    if (config->zerocopy == XDP_ZEROCOPY_REQUIRED)
-        flags |= XDP_ZEROCOPY;
-    else if (config->zerocopy == XDP_ZEROCOPY_OFF || config->mode == XDP_MODE_GENERIC)
+    if (config->zerocopy == XDP_ZEROCOPY_OFF || config->mode == XDP_MODE_GENERIC)
         flags |= XDP_COPY;
+    else if (config->zerocopy == XDP_ZEROCOPY_REQUIRED)
+        flags |= XDP_ZEROCOPY;
     return flags;
 }
 
@@ -295,6 +295,11 @@ static int make_program(struct making *making)
     if (!error)
         error =
             xdp_program_attach(&self->program, &making->nic, making->config->mode, making->reason);
+    if (!error && self->program.generic && xsk_zerocopy(&self->queues[0].xsk))
+        return reason_set(making->reason, -EOPNOTSUPP,
+                          "%s: its driver takes sockets with zero copy, but no XDP program "
+                          "(zerocopy: off)",
+                          making->nic.name);
     return error;
 }
 
@@ -327,6 +332,15 @@ static int make(struct making *making)
     return 0;
 }
 
+int port_xdp_check(const char *interface, const struct reason *reason)
+{
+    const struct port_xdp_config config = {.interface = interface};
+    struct making making = {.config = &config, .reason = reason};
+    int error = read_nic(&making);
+
+    return error ? error : xdp_program_check(&making.nic, reason);
+}
+
 static int look(struct making *making)
 {
     int error = ethdev_name_check(making->config->name);
@@ -334,6 +348,9 @@ static int look(struct making *making)
     if (error)
         return reason_set(making->reason, error, "a port's name has 1 to %u characters",
                           ETHDEV_NAME_MAX);
+    if (making->config->mode == XDP_MODE_GENERIC &&
+        making->config->zerocopy == XDP_ZEROCOPY_REQUIRED)
+        return reason_set(making->reason, -EINVAL, "zerocopy: generic XDP always copies");
     error = read_nic(making);
     if (!error)
         error = choose_mtu(making);

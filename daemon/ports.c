@@ -299,6 +299,21 @@ static int make_all(struct ports *ports)
     return 0;
 }
 
+int ports_check(const struct config *config, const struct reason *reason)
+{
+    for (uint32_t i = 0; i < config->ports.count; i++) {
+        const struct config_port *port = config_port(config, i);
+        char line[LINE_BYTES];
+        int error = 0;
+
+        if (port->driver == CONFIG_XDP)
+            error = port_xdp_check(port->interface.text, &(struct reason){line, sizeof(line)});
+        if (error)
+            return reason_set(reason, error, "port %s: %s", port->name.text, line);
+    }
+    return 0;
+}
+
 int ports_create(struct ports **ports, const struct config *config, const struct reason *reason)
 {
     struct ports *made = calloc(1, sizeof(*made));

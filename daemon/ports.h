@@ -18,6 +18,9 @@
 
 struct ports;
 
+/* What only a process that has not given up its capabilities can see: whose XDP program is on an
+ * interface. 0, or a negative errno with one line in `reason`. */
+int ports_check(const struct config *config, const struct reason *reason);
 /* `config` is borrowed until ports_destroy. 0, or a negative errno with
  * one line in `reason`, and nothing left behind. */
 int ports_create(struct ports **ports, const struct config *config, const struct reason *reason);

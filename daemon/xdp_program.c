@@ -71,8 +71,8 @@ int xdp_program_check(const struct nic *nic, const struct reason *reason)
         close(fd);
     if (error)
         return reason_set(reason, -EBUSY,
-                          "%s has an XDP program already, id %u; to remove it: ip link set dev %s "
-                          "%s off",
+                          "%s has an XDP program already, perhaps of another saddled (bpftool prog "
+                          "show id %u); to remove it: ip link set dev %s %s off",
                           nic->name, id, nic->name, how);
     if (!strcmp(info.name, PROGRAM_NAME))
         return reason_set(reason, -EBUSY,

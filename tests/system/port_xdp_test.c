@@ -600,6 +600,21 @@ static int open_with(const unsigned int *capabilities, uint32_t count, struct po
     return port_xdp_create(port, &config, &reason);
 }
 
+/* Whose a program is can be seen by those who may open all of them. */
+START_TEST(other_program_without_rights)
+{
+    static const unsigned int enough[] = {CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF};
+    struct port *port = NULL;
+
+    veth_create(1, 1500);
+    attach_stranger(XDP_FLAGS_DRV_MODE);
+    ck_assert_int_eq(open_with(enough, RTE_DIM(enough), &port), -EBUSY);
+    ck_assert_msg(strstr(bed_why, "bpftool prog show id "), "%s", bed_why);
+    ck_assert_msg(strstr(bed_why, "ip link set dev left xdp off"), "%s", bed_why);
+    ck_assert_ptr_null(strstr(bed_why, "stranger"));
+}
+END_TEST
+
 /* CAP_PERFMON, say, is not: the verifier is stricter without. */
 START_TEST(three_capabilities_suffice)
 {
@@ -651,6 +666,7 @@ int main(void)
     tcase_add_test(tcase, interface_removed);
     tcase_add_test(tcase, respects_other_programs);
     tcase_add_test(tcase, names_what_is_in_the_way);
+    tcase_add_test(tcase, other_program_without_rights);
     tcase_add_test(tcase, three_capabilities_suffice);
     tcase_add_test(tcase, too_many_queues);
     suite_add_tcase(suite, tcase);

@@ -41,7 +41,7 @@ START_TEST(test_xdp)
 {
     ck_assert_msg(parse("ports: [{name: t, driver: xdp, interface: eth0},\n"
                         "  {name: u, driver: xdp, interface: eth1, xdp_mode: generic,\n"
-                        "   zerocopy: required, mtu: 3000}]\n" ON_T "}]") == 0,
+                        "   zerocopy: off, mtu: 3000}]\n" ON_T "}]") == 0,
                   "%s", source.error);
     ck_assert_uint_eq(config_owner(config_port(&config, 0)), CONFIG_OWNER_KERNEL);
     ck_assert(config_has_devices(&config));
@@ -49,7 +49,7 @@ START_TEST(test_xdp)
     ck_assert_uint_eq(config_port(&config, 0)->zerocopy, CONFIG_ZEROCOPY_AUTO);
     ck_assert_uint_eq(config_port(&config, 0)->mtu, SCHEMA_UNSET);
     ck_assert_uint_eq(config_port(&config, 1)->xdp_mode, CONFIG_XDP_GENERIC);
-    ck_assert_uint_eq(config_port(&config, 1)->zerocopy, CONFIG_ZEROCOPY_REQUIRED);
+    ck_assert_uint_eq(config_port(&config, 1)->zerocopy, CONFIG_ZEROCOPY_OFF);
     ck_assert_uint_eq(config_port(&config, 1)->mtu, 3000);
     release();
 }
@@ -252,6 +252,9 @@ static const struct wrong {
      "f:1:59: xdp_mode: \"fast\" is none of auto, native, generic"},
     {"ports: [{name: t, driver: xdp, interface: eth0, zerocopy: on}]",
      "f:1:59: zerocopy: \"on\" is none of auto, off, required"},
+    {"ports: [{name: t, driver: xdp, interface: eth0, xdp_mode: generic,\n"
+     "  zerocopy: required}]\n" ON_T "}]",
+     "f:1:9: port \"t\": generic XDP has no zerocopy"},
     {"ports: [{name: t, driver: net_null, xdp_mode: native}]\n" ON_T "}]",
      "f:1:9: port \"t\" has driver net_null, and only xdp has xdp_mode and zerocopy"},
     {"ports: [{name: t, driver: ethdev, device: net_af_packet0, interface: eth0},\n"
