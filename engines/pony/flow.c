@@ -74,7 +74,7 @@ int flow_init_path(struct flow *flow, uint16_t source_port)
         .src_mac = transport->port->mac,
         .dst_mac = flow->peer->mac,
         .src = flow->local,
-        .dst = flow->peer->address,
+        .dst = flow->peer->node.address,
         .src_port = source_port,
         .dst_port = transport->config.udp_port,
         .vlan = transport->config.vlan,
@@ -84,7 +84,7 @@ int flow_init_path(struct flow *flow, uint16_t source_port)
 
     flow->source_port = source_port;
     memcpy(flow->out.source, flow->local.bytes, sizeof(flow->out.source));
-    memcpy(flow->out.destination, flow->peer->address.bytes, sizeof(flow->out.destination));
+    memcpy(flow->out.destination, flow->peer->node.address.bytes, sizeof(flow->out.destination));
     flow->out.source_port = source_port;
     flow->out.destination_port = transport->config.udp_port;
     return encap_build(&flow->encap, &config);
@@ -160,7 +160,7 @@ void flow_release(struct flow *flow)
 
 const struct address *flow_peer(const struct flow *flow)
 {
-    return &flow->peer->address;
+    return &flow->peer->node.address;
 }
 
 uint32_t flow_id(const struct flow *flow)

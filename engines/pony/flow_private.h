@@ -19,6 +19,7 @@
 #ifndef ENGINES_PONY_FLOW_PRIVATE_H
 #define ENGINES_PONY_FLOW_PRIVATE_H
 
+#include "engines/address_map.h"
 #include "engines/elements/decap.h"
 #include "engines/elements/encap.h"
 #include "engines/pony/rtt.h"
@@ -59,11 +60,11 @@ enum flow_state {
 };
 
 struct peer {
+    struct address_node node; /* first */
     struct transport *transport;
-    struct address address;
+    struct peer *free_next;
     struct rte_ether_addr mac; /* of the next hop, if known */
     uint16_t mtu;              /* bytes of an IP packet on the way; 0: the port's */
-    uint16_t next;             /* in its chain, or of the free ones: place plus one */
     uint16_t uses;             /* flows that name it, also ended ones, and functions at work */
     bool configured;           /* has its place for ever */
     bool fixed;                /* mac is configured, never resolved */
@@ -152,11 +153,11 @@ struct transport {
     uint8_t cookie_key[crypto_shorthash_KEYBYTES];
     uint8_t peer_key[crypto_shorthash_KEYBYTES];
 
-    struct peer *peers;   /* the configured ones, then places for others */
-    uint16_t free_peers;  /* first of the free places, plus one */
-    uint16_t *peer_slots; /* hash of addresses: chains, place in peers plus one */
-    uint16_t *name_slots; /* hash of names: runs, likewise */
-    uint32_t peer_mask;
+    struct peer *peers; /* the configured ones, then places for others */
+    struct peer *free_peers;
+    struct address_map peer_map;
+    uint16_t *name_slots; /* hash of names: place in peers plus one */
+    uint32_t name_mask;
 
     struct flow *flows; /* flows_max of them */
     uint32_t flows_used;

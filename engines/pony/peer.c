@@ -19,74 +19,25 @@
 #define HOP_RETRY_NS (10 * NSEC_PER_MSEC) /* the resolver was busy */
 #define HOP_AGAIN_NS NSEC_PER_SEC         /* a failed way that flows use is asked for this often */
 
-/* Slots are twice as many as peers, so that chains and runs are short. */
-static uint32_t table_size(uint32_t entries)
+struct peer *peer_find(const struct transport *transport, const struct address *address)
 {
-    uint32_t size = 2;
-
-    while (size < 2 * entries)
-        size *= 2;
-    return size;
+    return (struct peer *)address_map_find(&transport->peer_map, address);
 }
 
-/* Keyed: senders choose addresses, applications choose names. */
-static uint32_t slot_of(const struct transport *transport, const void *bytes, size_t length)
+/* The keyed start of a run: applications choose names. */
+static uint32_t name_slot(const struct transport *transport, const char *name)
 {
     uint64_t hash;
 
-    crypto_shorthash((uint8_t *)&hash, bytes, length, transport->peer_key);
-    return (uint32_t)hash & transport->peer_mask;
-}
-
-static uint16_t *chain_of(const struct transport *transport, const struct address *address)
-{
-    return &transport->peer_slots[slot_of(transport, address, sizeof(*address))];
-}
-
-static uint16_t place_of(const struct peer *peer)
-{
-    return (uint16_t)(peer - peer->transport->peers + 1);
-}
-
-static void enter(struct peer *peer)
-{
-    uint16_t *first = chain_of(peer->transport, &peer->address);
-
-    peer->next = *first;
-    *first = place_of(peer);
-}
-
-static void leave(struct peer *peer)
-{
-    struct transport *transport = peer->transport;
-    uint16_t *link = chain_of(transport, &peer->address);
-
-    while (*link != place_of(peer))
-        link = &transport->peers[*link - 1].next;
-    *link = peer->next;
-    peer->next = transport->free_peers;
-    transport->free_peers = place_of(peer);
-}
-
-struct peer *peer_find(const struct transport *transport, const struct address *address)
-{
-    uint16_t place = *chain_of(transport, address);
-
-    while (place != 0) {
-        struct peer *peer = &transport->peers[place - 1];
-
-        if (address_equal(&peer->address, address))
-            return peer;
-        place = peer->next;
-    }
-    return NULL;
+    crypto_shorthash((uint8_t *)&hash, (const uint8_t *)name, strlen(name), transport->peer_key);
+    return (uint32_t)hash & transport->name_mask;
 }
 
 struct peer *peer_find_name(const struct transport *transport, const char *name)
 {
-    uint32_t slot = slot_of(transport, name, strlen(name));
+    uint32_t slot = name_slot(transport, name);
 
-    for (; transport->name_slots[slot] != 0; slot = (slot + 1) & transport->peer_mask) {
+    for (; transport->name_slots[slot] != 0; slot = (slot + 1) & transport->name_mask) {
         struct peer *peer = &transport->peers[transport->name_slots[slot] - 1];
 
         if (strcmp(peer->name, name) == 0)
@@ -98,11 +49,11 @@ struct peer *peer_find_name(const struct transport *transport, const char *name)
 static void enter_name(struct peer *peer)
 {
     struct transport *transport = peer->transport;
-    uint32_t slot = slot_of(transport, peer->name, strlen(peer->name));
+    uint32_t slot = name_slot(transport, peer->name);
 
     while (transport->name_slots[slot] != 0)
-        slot = (slot + 1) & transport->peer_mask;
-    transport->name_slots[slot] = place_of(peer);
+        slot = (slot + 1) & transport->name_mask;
+    transport->name_slots[slot] = (uint16_t)(peer - transport->peers + 1);
 }
 
 /* ---- Finding out the way ---- */
@@ -112,7 +63,7 @@ static void ask(struct peer *peer, uint64_t now)
     struct transport *transport = peer->transport;
     struct resolver *resolver = transport->config.resolver;
 
-    if (resolver->ops->want(resolver, &peer->address) == 0)
+    if (resolver->ops->want(resolver, &peer->node.address) == 0)
         peer->wanted = true;
     else
         wheel_set(transport->wheel, &peer->ask_timer, now + HOP_RETRY_NS);
@@ -208,7 +159,7 @@ void peer_idle(struct peer *peer)
         return;
     wheel_cancel(transport->wheel, &peer->ask_timer);
     if (peer->wanted)
-        resolver->ops->drop(resolver, &peer->address);
+        resolver->ops->drop(resolver, &peer->node.address);
     peer->wanted = false;
     peer->known = false;
     peer->error = 0;
@@ -220,10 +171,10 @@ void peer_idle(struct peer *peer)
 
 static void prepare(struct peer *peer, const struct address *address)
 {
-    peer->address = *address;
+    peer->node.address = *address;
     LIST_INIT(&peer->flows);
     wheel_timer_init(&peer->ask_timer, ask_fire);
-    enter(peer);
+    address_map_add(&peer->transport->peer_map, &peer->node);
 }
 
 struct peer *peer_take(struct transport *transport, const struct address *address)
@@ -232,10 +183,10 @@ struct peer *peer_take(struct transport *transport, const struct address *addres
 
     if (!peer) {
         /* Without a resolver there are no places but for configured ones. */
-        if (transport->free_peers == 0)
+        peer = transport->free_peers;
+        if (!peer)
             return NULL;
-        peer = &transport->peers[transport->free_peers - 1];
-        transport->free_peers = peer->next;
+        transport->free_peers = peer->free_next;
         memset(peer, 0, sizeof(*peer));
         peer->transport = transport;
         prepare(peer, address);
@@ -251,9 +202,14 @@ void peer_hold(struct peer *peer)
 
 void peer_release(struct peer *peer)
 {
+    struct transport *transport = peer->transport;
+
     peer->uses--;
-    if (peer->uses == 0 && !peer->configured)
-        leave(peer);
+    if (peer->uses > 0 || peer->configured)
+        return;
+    address_map_remove(&transport->peer_map, &peer->node);
+    peer->free_next = transport->free_peers;
+    transport->free_peers = peer;
 }
 
 static int configure(struct peer *peer, const struct transport_peer *from)
@@ -282,20 +238,23 @@ int peers_init(struct transport *transport, const struct transport_peer *peers, 
 {
     /* One more than flows: that of a flow for which another one is about to give way. */
     uint32_t others = transport->config.resolver ? transport->config.flows_max + 1 : 0;
-    uint32_t slots = table_size(count + others);
+    uint32_t slots = 2;
     int error = 0;
 
+    /* At most half full. */
+    while (slots < 2 * count)
+        slots *= 2;
     transport->peers = calloc(count + others + 1, sizeof(*transport->peers));
-    transport->peer_slots = calloc(slots, sizeof(*transport->peer_slots));
     transport->name_slots = calloc(slots, sizeof(*transport->name_slots));
-    if (!transport->peers || !transport->peer_slots || !transport->name_slots)
+    if (!transport->peers || !transport->name_slots ||
+        address_map_init(&transport->peer_map, count + others, transport->peer_key) != 0)
         return -ENOMEM;
-    transport->peer_mask = slots - 1;
+    transport->name_mask = slots - 1;
     for (uint32_t i = 0; i < count + others; i++)
         transport->peers[i].transport = transport;
     for (uint32_t i = count + others; i > count; i--) {
-        transport->peers[i - 1].next = transport->free_peers;
-        transport->free_peers = (uint16_t)i;
+        transport->peers[i - 1].free_next = transport->free_peers;
+        transport->free_peers = &transport->peers[i - 1];
     }
     for (uint32_t i = 0; i < count && error == 0; i++)
         error = configure(&transport->peers[i], &peers[i]);
@@ -309,6 +268,6 @@ int peers_init(struct transport *transport, const struct transport_peer *peers, 
 void peers_fini(struct transport *transport)
 {
     free(transport->name_slots);
-    free(transport->peer_slots);
+    address_map_fini(&transport->peer_map);
     free(transport->peers);
 }

@@ -168,7 +168,7 @@ static void take_flow_packet(struct transport *transport, const struct packet_me
     struct flow *flow = mapper_by_token(transport, header->token);
     const uint8_t *body = rte_pktmbuf_mtod_offset(packet, const uint8_t *, WIRE_FLOW_BYTES);
 
-    if (unlikely(!flow || !address_equal(&flow->peer->address, &meta->src) ||
+    if (unlikely(!flow || !address_equal(&flow->peer->node.address, &meta->src) ||
                  !address_equal(&flow->local, &meta->dst))) {
         transport_count(&transport->stats.rx_unknown_flow, 1);
         send_reset(transport, meta, header, now);
@@ -363,7 +363,7 @@ int transport_resolve(const struct transport *transport, const char *host, struc
     const struct peer *peer = peer_find_name(transport, host);
 
     if (peer) {
-        *address = peer->address;
+        *address = peer->node.address;
         return 0;
     }
     return address_parse(address, host) == 0 ? 0 : -ENOENT;

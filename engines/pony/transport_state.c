@@ -87,7 +87,7 @@ static void save_identity(const struct flow *flow, struct state_writer *writer, 
 
     state_put_u32(writer, flow->id);
     state_put_bytes(writer, flow->local.bytes, sizeof(flow->local.bytes));
-    state_put_bytes(writer, flow->peer->address.bytes, sizeof(flow->peer->address.bytes));
+    state_put_bytes(writer, flow->peer->node.address.bytes, sizeof(flow->peer->node.address.bytes));
     state_put_u8(writer, flags);
     state_put_u8(writer, flow->version);
     state_put_u16(writer, flow->source_port);
