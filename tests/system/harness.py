@@ -84,7 +84,8 @@ class Folder:
 class Daemon:
     """A running saddled."""
 
-    def __init__(self, saddled, config, folder, arguments=(), user=None):
+    def __init__(self, saddled, config, folder, arguments=(), user=None, space=None):
+        """In a network namespace `space` of netns.py, if one is given."""
         self.folder = folder
         self.log = folder.path / "daemon.log"
         ready, told = os.pipe()
@@ -93,7 +94,8 @@ class Daemon:
             self.process = subprocess.Popen(
                 [str(word) for word in command], stdin=subprocess.DEVNULL, stderr=log,
                 stdout=log, pass_fds=[told], user=user, group=user,
-                extra_groups=[] if user is not None else None)
+                extra_groups=[] if user is not None else None,
+                preexec_fn=space.enter if space else None)
         os.close(told)
         with os.fdopen(ready, "rb") as pipe:
             byte = pipe.read()  # to its end: the daemon has closed it
@@ -142,11 +144,11 @@ class Daemon:
 class Victim:
     """Two honest applications, exchanging messages all along."""
 
-    def __init__(self, victim, socket, user=None):
+    def __init__(self, victim, socket, user=None, arguments=()):
         self.process = subprocess.Popen(
-            [str(victim), "--socket", str(socket)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, user=user, group=user,
-            extra_groups=[] if user is not None else None)
+            [str(word) for word in (victim, "--socket", socket, *arguments)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            user=user, group=user, extra_groups=[] if user is not None else None)
         self.count = -1
         self.expect_line("ready")
 
@@ -167,15 +169,21 @@ class Victim:
             pass
         return int(self.line())
 
-    def check_progress(self):
+    def check_progress(self, exchanges=1):
         """It has exchanged since it was last asked, and goes on."""
         before = max(self.count, self.ask())
-        await_true(lambda: self.ask() > before, "the victim goes on")
+        await_true(lambda: self.ask() >= before + exchanges, "the victim goes on")
         self.count = before + 1
 
     def stop(self):
         _, errors = self.process.communicate(timeout=PATIENCE_S)
         expect_equal((self.process.returncode, errors), (0, ""), "the victim's end")
+
+    def end(self):
+        """What it says when somebody has harmed it."""
+        _, errors = self.process.communicate(timeout=PATIENCE_S)
+        expect(self.process.returncode != 0, "the victim was not harmed")
+        return errors
 
     def kill(self):
         if self.process.poll() is None:

@@ -2,14 +2,18 @@
  * SPDX-License-Identifier: Apache-2.0 */
 /*
  * The victim: two well-behaved applications of libsaddle in one thread, on two hosts, that exchange
- * messages and read each other's memory without a pause, and compare every byte. Whatever others do
- * beside them, they are to see no error and no wrong byte.
+ * messages, and read and write each other's memory, without a pause, and compare every byte.
+ * Whatever others do beside them, they are to see no error and no wrong byte.
  *
- * victim --socket PATH: prints "ready"; for each line on standard input, the number of exchanges so
- * far, one more at least than at the line before; ends in order at the end of input. Any error,
- * difference or standstill ends it with a line on standard error.
+ *     victim --socket PATH [--other PATH] [--host ADDRESS] [--service NAME] [--idle]
+ *
+ * Prints "ready"; for each line on standard input, the number of exchanges so far, one more at
+ * least than at the line before; ends in order at the end of input. Any error, difference or
+ * standstill ends it with a line on standard error. With `other` engine beta is that daemon's;
+ * alpha calls beta by its name, or at `host`. An idle one is connected, and does nothing.
  */
 #include <errno.h>
+#include <getopt.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -20,12 +24,11 @@
 
 #include <saddle/saddle.h>
 
-#define SERVICE     "victim"
 #define PATIENCE_MS 30000  /* no exchange takes that long, however busy the machine */
 #define EAGER       16384u /* a longer message needs a posted buffer */
 #define LARGE       (200u << 10)
 #define REGION      (64u << 10)
-#define READ_EVERY  4u
+#define READ_EVERY  5u /* odd, so that both sides have a turn */
 #define REASON      256
 
 /* One of the two applications. */
@@ -34,7 +37,9 @@ struct side {
     struct saddle_channel *channel;
     saddle_handle connection;
     uint8_t *buffer; /* LARGE bytes */
-    uint8_t *region; /* REGION bytes */
+    uint8_t *region; /* REGION bytes to be read, and as many to be written */
+    saddle_key readable;
+    saddle_key writable;
     struct saddle_completion last;
 };
 
@@ -67,7 +72,23 @@ static bool take(struct side *side)
     return count == 1;
 }
 
-/* Waits for the next event of one side, with both awake. */
+/* Waits until one side's doorbell or the other's rings, unless events are waiting. */
+static void sleep_both(void)
+{
+    struct pollfd bells[] = {{.fd = saddle_fd(left.channel), .events = POLLIN},
+                             {.fd = saddle_fd(right.channel), .events = POLLIN}};
+    int left_waits = saddle_arm(left.channel);
+    int right_waits = saddle_arm(right.channel);
+
+    must(left_waits, "arm");
+    must(right_waits, "arm");
+    if (!left_waits && !right_waits && poll(bells, 2, PATIENCE_MS) == 0)
+        die("nothing happens");
+    saddle_disarm(left.channel);
+    saddle_disarm(right.channel);
+}
+
+/* Waits for the next event of one side. */
 static void await(struct side *side)
 {
     while (!take(side)) {
@@ -98,21 +119,28 @@ static void attach(struct side *side, const char *socket, const char *engine)
         die("attach: %s", reason);
     side->channel = saddle_channel(side->session, 0);
     side->buffer = saddle_alloc(side->session, LARGE);
-    side->region = saddle_alloc(side->session, REGION);
+    side->region = saddle_alloc(side->session, 2 * REGION);
     if (!side->buffer || !side->region)
         die("out of arena memory");
 }
 
-static void join(void)
+static void join(const char *host, const char *service)
 {
     struct saddle_completion incoming;
 
-    must(saddle_listen(right.channel, SERVICE, NULL), "listen");
+    must(saddle_listen(right.channel, service, NULL), "listen");
     await_kind(&right, SADDLE_DONE, "listen");
-    must(saddle_connect(left.channel, "beta", SERVICE, NULL), "connect");
+    must(saddle_connect(left.channel, host, service, NULL), "connect");
     must(saddle_flush(left.channel), "flush");
-    await_kind(&right, SADDLE_INCOMING, "incoming");
+    /* A call that fails is never announced. */
+    while (!take(&right)) {
+        if (take(&left))
+            die("connect: %s", strerror(-left.last.status));
+        sleep_both();
+    }
     incoming = right.last;
+    if (incoming.kind != SADDLE_INCOMING)
+        die("incoming: event %u", incoming.kind);
     right.connection = incoming.handle;
     must(saddle_accept(right.channel, incoming.handle, NULL), "accept");
     await_kind(&right, SADDLE_DONE, "accept");
@@ -159,26 +187,60 @@ static void exchange(struct side *from, struct side *to)
     await_kind(from, SADDLE_DONE, "send");
 }
 
-static void read_region(saddle_key key)
+static saddle_key expose(struct side *side, uint8_t *memory, uint32_t rights)
 {
-    size_t length = 1 + exchanges * 97 % LARGE % REGION;
-    size_t offset = exchanges * 131 % (REGION - length + 1);
+    must(saddle_expose(side->channel, memory, REGION, rights, NULL), "expose");
+    await_kind(side, SADDLE_DONE, "expose");
+    return side->last.value;
+}
 
-    memset(left.buffer, 0, length);
-    must(saddle_read(left.channel, left.connection, key, offset, left.buffer, length, NULL),
+static void open_memory(struct side *side)
+{
+    for (size_t i = 0; i < REGION; i++)
+        side->region[i] = pattern(1, i);
+    side->readable = expose(side, side->region, SADDLE_READABLE);
+    side->writable = expose(side, side->region + REGION, SADDLE_WRITABLE);
+}
+
+static void read_memory(struct side *from, struct side *to, size_t offset, size_t length)
+{
+    memset(from->buffer, 0, length);
+    must(saddle_read(from->channel, from->connection, to->readable, offset, from->buffer, length,
+                     NULL),
          "read");
-    await_kind(&left, SADDLE_DONE, "read");
-    if (memcmp(left.buffer, right.region + offset, length) != 0)
+    await_kind(from, SADDLE_DONE, "read");
+    if (memcmp(from->buffer, to->region + offset, length) != 0)
         die("a read of %zu bytes differs", length);
 }
 
-/* True once standard input has ended. */
-static bool asked(void)
+static void write_memory(struct side *from, struct side *to, size_t offset, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        from->buffer[i] = pattern(exchanges, i);
+    must(saddle_write(from->channel, from->connection, to->writable, offset, from->buffer, length,
+                      NULL),
+         "write");
+    await_kind(from, SADDLE_DONE, "write");
+    if (memcmp(to->region + REGION + offset, from->buffer, length) != 0)
+        die("a write of %zu bytes differs", length);
+}
+
+static void use_memory(struct side *from, struct side *to)
+{
+    size_t length = 1 + exchanges * 97 % REGION;
+    size_t offset = exchanges * 131 % (REGION - length + 1);
+
+    read_memory(from, to, offset, length);
+    write_memory(from, to, offset, length);
+}
+
+/* Answers a question; true once standard input has ended. `patience_ms` -1 waits for either. */
+static bool asked(int patience_ms)
 {
     struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
     char byte;
 
-    if (poll(&input, 1, 0) <= 0)
+    if (poll(&input, 1, patience_ms) <= 0)
         return false;
     if (read(STDIN_FILENO, &byte, 1) != 1)
         return true;
@@ -187,28 +249,55 @@ static bool asked(void)
     return false;
 }
 
-int main(int argc, char **argv)
+static void serve(bool idle)
 {
-    saddle_key key;
+    while (!asked(idle ? -1 : 0)) {
+        struct side *from = exchanges % 2 ? &left : &right;
+        struct side *to = exchanges % 2 ? &right : &left;
 
-    if (argc != 3 || strcmp(argv[1], "--socket") != 0)
-        die("usage: victim --socket PATH");
-    attach(&left, argv[2], "alpha");
-    attach(&right, argv[2], "beta");
-    join();
-    for (size_t i = 0; i < REGION; i++)
-        right.region[i] = pattern(1, i);
-    must(saddle_expose(right.channel, right.region, REGION, SADDLE_READABLE, NULL), "expose");
-    await_kind(&right, SADDLE_DONE, "expose");
-    key = right.last.value;
-    puts("ready");
-    fflush(stdout);
-    while (!asked()) {
-        exchange(exchanges % 2 ? &left : &right, exchanges % 2 ? &right : &left);
+        if (idle)
+            continue;
+        exchange(from, to);
         if (exchanges % READ_EVERY == 0)
-            read_region(key);
+            use_memory(from, to);
         exchanges++;
     }
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option table[] = {
+        {"socket", required_argument, NULL, 's'}, {"other", required_argument, NULL, 'o'},
+        {"host", required_argument, NULL, 'h'},   {"service", required_argument, NULL, 'v'},
+        {"idle", no_argument, NULL, 'i'},         {NULL, 0, NULL, 0},
+    };
+    const char *socket = NULL, *other = NULL, *host = "beta", *service = "victim";
+    bool idle = false;
+    int option;
+
+    while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
+        if (option == 's')
+            socket = optarg;
+        else if (option == 'o')
+            other = optarg;
+        else if (option == 'h')
+            host = optarg;
+        else if (option == 'v')
+            service = optarg;
+        else
+            idle = true;
+    }
+    if (!socket || optind < argc)
+        die("usage: victim --socket PATH [--other PATH] [--host ADDRESS] [--service NAME] "
+            "[--idle]");
+    attach(&left, socket, "alpha");
+    attach(&right, other ? other : socket, "beta");
+    join(host, service);
+    open_memory(&left);
+    open_memory(&right);
+    puts("ready");
+    fflush(stdout);
+    serve(idle);
     saddle_detach(left.session);
     saddle_detach(right.session);
     return EXIT_SUCCESS;

@@ -1,0 +1,197 @@
+# SPDX-FileCopyrightText: 2026 The Saddle authors
+# SPDX-License-Identifier: Apache-2.0
+"""Two daemons that reach each other by real packets: alpha on the left host, beta on the right.
+
+What kind of port they have is a parameter of the tests: a Kind says what its configuration is.
+"""
+import contextlib
+import os
+import pathlib
+import time
+
+import harness
+import netns
+
+ENGINES = ("alpha", "beta")
+UDP_PORT = 50707
+WATCHED_S = 3  # long enough for several keep-alives
+
+CONFIG = """\
+socket: {{path: {socket}, mode: "0666"}}
+memory: 64MiB
+hugepages: off
+ports: [{{name: eth, {port}}}]
+engines:
+  - name: {engine}
+    port: eth
+    {addresses}
+    peers: [{peers}]
+    {more}
+groups: [{{name: main, mode: sleep, engines: [{engine}]}}]
+"""
+
+
+def quoted(words):
+    return ", ".join(f'"{word}"' for word in words)
+
+
+class Refused(harness.Failure):
+    """A daemon did not start; why is in `text`."""
+
+    def __init__(self, text):
+        super().__init__(f"saddled did not start:\n{text}")
+        self.text = text
+
+
+class Kind:
+    """A kind of port on an interface that the kernel owns."""
+    network = netns.Pair
+
+    def __init__(self, driver, mtu_max, seen, idle_share):
+        self.driver = driver
+        self.mtu_max = mtu_max
+        self.seen = seen              # whether the kernel sees what arrives for Saddle
+        self.idle_share = idle_share  # of a processor, which two idle daemons stay below
+        self.opens_late = False       # whether it opens descriptors after the daemon is ready
+
+    def port(self, index, network):
+        return f"{self.driver}, interface: eth0"
+
+    def engine(self, index, network):
+        """Addresses, and further keys, of an engine."""
+        return f"addresses: [{quoted(network.addresses[index])}]"
+
+
+class Owned(Kind):
+    """A kind of port whose link is Saddle's, addresses and neighbours included."""
+
+    def __init__(self, drivers, network, mtu_max, opens_late=False):
+        super().__init__(drivers, mtu_max, False, POLLED_SHARE)
+        self.network = network
+        self.opens_late = opens_late
+
+    def port(self, index, network):
+        return f"{self.driver[index]}, mac: '02:00:00:00:00:0{index + 1}', mtu: {network.mtu}"
+
+    def engine(self, index, network):
+        prefixes = [f"{address}/{bits}"
+                    for address, bits in zip(network.addresses[index], (24, 64))]
+        return (f"addresses: [{quoted(prefixes)}]\n"
+                f"    gateways: [{quoted(network.gateways[index])}]")
+
+
+# A port that is polled wakes its engine 250 times a second.
+POLLED_SHARE = 0.05
+WOKEN_SHARE = 0.02
+XDP_MTU = 3490  # a packet is bounded by one frame of 4 KiB
+_MEMIF = f"net_memif0,socket=saddle-test-{os.getpid()}"
+KINDS = {
+    "af-packet": Kind('driver: ethdev, device: "net_af_packet0,iface=eth0"', 1500, True,
+                      POLLED_SHARE),
+    "xdp": Kind("driver: xdp", XDP_MTU, False, WOKEN_SHARE),
+    "tap": Owned(['driver: ethdev, device: "net_tap0,iface=sad0,persist"'] * 2, netns.Bridged,
+                 1500),
+    "memif": Owned([f'driver: ethdev, device: "{_MEMIF},role={role}"'
+                    for role in ("server", "client")], netns.Alone, 1500, opens_late=True),
+}
+
+
+class Host:
+    """A daemon in its namespace."""
+
+    def __init__(self, saddled, kind, network, index, **options):
+        self.saddled = saddled
+        self.kind = kind
+        self.network = network
+        self.index = index
+        self.options = options
+        self.space = network.spaces[index]
+        self.address, self.address6 = network.addresses[index]
+        self.folder = harness.Folder()
+        self.socket = self.folder.socket
+        self.daemon = None
+        self.start()
+
+    def config(self, port="", engine="", peers=None):
+        """With further keys of the port and the engine; peers are known by name, if not told
+        otherwise."""
+        if peers is None:
+            peers = [f"{{name: {name}, address: {ipv4}}}"
+                     for name, (ipv4, _) in zip(ENGINES, self.network.addresses)]
+        path = self.folder.path / "saddled.yaml"
+        path.write_text(CONFIG.format(
+            socket=self.socket, engine=ENGINES[self.index], peers=peers[1 - self.index],
+            port=", ".join([self.kind.port(self.index, self.network), *([port] if port else [])]),
+            addresses=self.kind.engine(self.index, self.network), more=engine))
+        return path
+
+    def start(self):
+        """Also again, after an end of whatever kind."""
+        try:
+            self.daemon = harness.Daemon(self.saddled, self.config(**self.options), self.folder,
+                                         space=self.space)
+        except harness.Failure as failure:
+            text = (self.folder.path / "daemon.log").read_text()
+            self.remove()
+            raise Refused(text) from failure
+
+    def cpu_ns(self):
+        """Processor time of all the daemon's threads so far."""
+        tasks = pathlib.Path(f"/proc/{self.daemon.process.pid}/task")
+        return sum(int((task / "schedstat").read_text().split()[0])
+                   for task in tasks.iterdir())
+
+    def environment(self):
+        return {"SADDLE_SOCKET": str(self.socket), "SADDLE_ENGINE": ENGINES[self.index]}
+
+    def remove(self):
+        if self.daemon:
+            self.daemon.kill()
+        self.folder.remove()
+
+
+@contextlib.contextmanager
+def running(saddled, kind, network, **options):
+    """Both daemons, for the time of a test; checks their end."""
+    made = []
+    try:
+        for index in range(len(ENGINES)):
+            made.append(Host(saddled, kind, network, index, **options))
+        yield made
+        for host in made:
+            host.daemon.check_alive()
+            if not kind.opens_late:
+                host.daemon.check_descriptors(host.daemon.quiet_descriptors, "the last session")
+            host.daemon.stop()
+    except Refused:
+        raise
+    except harness.Failure as failure:
+        logs = "\n".join(f"{ENGINES[host.index]}: {host.daemon.text()}" for host in made)
+        raise harness.Failure(f"{failure}\n{logs}") from failure
+    finally:
+        for host in made:
+            host.remove()
+
+
+def start_exchanging(victim, left, right, *arguments):
+    """Two applications, one on each host, that exchange all along."""
+    return harness.Victim(victim, left.socket, arguments=["--other", right.socket, *arguments])
+
+
+@contextlib.contextmanager
+def exchanging(victim, left, right, *arguments):
+    """The same, and they see no fault."""
+    honest = start_exchanging(victim, left, right, *arguments)
+    try:
+        yield honest
+        honest.stop()
+    finally:
+        honest.kill()
+
+
+def processor_share(watched):
+    """What the daemons use of one processor, over a while."""
+    before = sum(host.cpu_ns() for host in watched), time.monotonic_ns()
+    time.sleep(WATCHED_S)
+    after = sum(host.cpu_ns() for host in watched), time.monotonic_ns()
+    return (after[0] - before[0]) / (after[1] - before[1])

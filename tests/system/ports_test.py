@@ -1,0 +1,179 @@
+#!/usr/bin/python3
+# SPDX-FileCopyrightText: 2026 The Saddle authors
+# SPDX-License-Identifier: Apache-2.0
+"""Two daemons over real ports. Needs root.
+
+    alpha --- [eth0] ========= veth ========= [eth0] --- beta
+    alpha --- [eth0] ==== [left] router [right] ==== [eth0] --- beta
+
+usage: ports_test.py SADDLED VICTIM KIND
+"""
+import pathlib
+import sys
+
+import harness
+import hosts
+import netns
+from harness import expect, expect_equal
+
+SADDLED, VICTIM = (pathlib.Path(word) for word in sys.argv[1:3])
+TCP_BYTES = 8 << 20
+UDP_QUESTIONS = 200
+EXCHANGES = 40  # every size of message, and every operation on memory, in both directions
+
+SOON_DEAD = "keepalive: 200ms\n    dead_after: 1s"
+
+KIND = hosts.KINDS[sys.argv[3]]
+
+
+def exchange(left, right):
+    """All operations both ways, over both families."""
+    for address in (right.address, right.address6):
+        with hosts.exchanging(VICTIM, left, right, "--host", address) as honest:
+            honest.check_progress(EXCHANGES)
+
+
+def served(left, right, address):
+    try:
+        with hosts.exchanging(VICTIM, left, right, "--host", address):
+            return True
+    except harness.Failure as failure:
+        expect("connect:" in str(failure), str(failure))
+        return False
+
+
+def await_served(left, right):
+    """A call may fail as long as what was before is not known to be dead."""
+    for address in (right.address, right.address6):
+        harness.await_true(lambda host=address: served(left, right, host), "a call succeeds")
+
+
+def beside(left, right):
+    """What the kernel's own stack does on the same cable: everything arrives, once and whole."""
+    spaces = left.space, right.space
+    expect_equal([spaces[0].ping(address, 20) for address in (right.address, right.address6)],
+                 [20, 20], "pings answered")
+    expect_equal(spaces[1].ping(left.address, 20), 20, "pings answered the other way")
+    netns.tcp_exchange(*spaces, right.address, TCP_BYTES)
+    expect_equal(netns.udp_exchange(*spaces, right.address, UDP_QUESTIONS), UDP_QUESTIONS,
+                 "questions answered")
+
+
+def test_everything_both_ways():
+    with netns.network(KIND.network) as network, \
+            hosts.running(SADDLED, KIND, network) as (left, right):
+        exchange(left, right)
+
+
+def test_sizes_of_packets():
+    """Smaller than usual; and what the port takes on any kernel."""
+    for mtu in (1280, KIND.mtu_max):
+        with netns.network(KIND.network, mtu=mtu) as network, \
+                hosts.running(SADDLED, KIND, network) as (left, right):
+            exchange(left, right)
+
+
+def test_packets_larger_than_that():
+    """Either they work as well, or one line says that they do not; drivers may have something to
+    add."""
+    with netns.network(KIND.network, mtu=9000) as network:
+        try:
+            with hosts.running(SADDLED, KIND, network) as (left, right):
+                exchange(left, right)
+        except hosts.Refused as refused:
+            line = refused.text.splitlines()[-1]
+            expect("error: port eth" in line and "9000" in line and "mtu" in line, refused.text)
+
+
+def test_kernel_beside():
+    """The kernel's own traffic is not disturbed by Saddle at full rate, nor the other way round."""
+    with netns.network(KIND.network) as network, \
+            hosts.running(SADDLED, KIND, network) as (left, right):
+        with hosts.exchanging(VICTIM, left, right) as first, \
+                hosts.exchanging(VICTIM, left, right, "--service", "second") as second:
+            for _ in range(3):
+                beside(left, right)
+                first.check_progress()
+                second.check_progress()
+
+
+def test_loss_on_the_way():
+    with netns.network(netns.Routed) as network, \
+            hosts.running(SADDLED, KIND, network) as (left, right):
+        network.lose(5)
+        exchange(left, right)
+        expect(network.lost() > 0, "the router lost nothing")
+
+
+def test_interface_down_and_up():
+    """Not for long enough to be taken for dead: whatever was under way goes on."""
+    with netns.network(KIND.network) as network, \
+            hosts.running(SADDLED, KIND, network) as (left, right):
+        with hosts.exchanging(VICTIM, left, right) as honest:
+            for host in (left, right):
+                honest.check_progress()
+                host.space.down("eth0")
+                host.space.up("eth0")
+                honest.check_progress(EXCHANGES)
+
+
+def test_link_of_the_router_goes_and_comes():
+    """Long enough to be taken for dead: the applications hear of it; the next ones are served."""
+    with netns.network(netns.Routed) as network, \
+            hosts.running(SADDLED, KIND, network, engine=SOON_DEAD) as (left, right):
+        honest = hosts.start_exchanging(VICTIM, left, right)
+        honest.check_progress()
+        network.router.down("right")
+        expect("timed out" in honest.end().lower(), "the victim names the reason")
+        network.router.up("right")
+        await_served(left, right)
+        exchange(left, right)
+
+
+def test_peer_killed_and_restarted():
+    with netns.network(KIND.network) as network, \
+            hosts.running(SADDLED, KIND, network, engine=SOON_DEAD) as (left, right):
+        for _ in range(2):
+            honest = hosts.start_exchanging(VICTIM, left, right)
+            honest.check_progress()
+            right.daemon.kill()
+            honest.end()
+            left.daemon.check_alive()
+            if KIND.network is netns.Pair:
+                expect_equal(left.space.ping(right.address, 5), 5, "the kernel has the interface")
+            right.start()
+            await_served(left, right)
+            exchange(left, right)
+
+
+def test_trace_beside():
+    """A trace taken beside the daemon has what is the kernel's; and of Saddle's packets what the
+    kernel gets to see."""
+    with netns.network(KIND.network) as network, \
+            hosts.running(SADDLED, KIND, network) as (left, right):
+        with right.space.trace("eth0") as trace:
+            exchange(left, right)
+            beside(left, right)
+        for words in ("ICMP echo request", "ICMP echo reply", f"> {right.address}"):
+            expect(words in trace.text, f"no {words!r} in the trace")
+        saddle = [line for line in trace.text.splitlines()
+                  if f"{right.address}.{hosts.UDP_PORT}: UDP" in line]
+        expect_equal(bool(saddle), KIND.seen, "Saddle's packets in the trace of their receiver")
+
+
+def test_idle():
+    """Two daemons with idle sessions use next to nothing, both together."""
+    with netns.network(KIND.network) as network, \
+            hosts.running(SADDLED, KIND, network) as (left, right):
+        with hosts.exchanging(VICTIM, left, right, "--idle"):
+            share = hosts.processor_share((left, right))
+            expect(share < KIND.idle_share, f"idle daemons use {share:.1%} of a processor")
+
+
+EVERYWHERE = [test_everything_both_ways, test_sizes_of_packets, test_packets_larger_than_that,
+              test_peer_killed_and_restarted, test_idle]
+ON_THE_KERNELS_INTERFACE = [test_kernel_beside, test_loss_on_the_way, test_interface_down_and_up,
+                            test_link_of_the_router_goes_and_comes, test_trace_beside]
+
+netns.require()
+harness.main(EVERYWHERE + (ON_THE_KERNELS_INTERFACE if KIND.network is netns.Pair else []))
