@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
-#include "tools/demo-local.h"
+#include "tools/demo-parts.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -11,7 +11,6 @@
 
 #include <saddle/saddle.h>
 
-#define DEMO_SERVICE    "demo"
 #define DEMO_WINDOW     8u         /* chunks of the file on their way at a time */
 #define DEMO_READ_MAX   4096u      /* bytes of the longest one-sided read */
 #define DEMO_READ_DEPTH 32u        /* one-sided reads on their way at a time */
@@ -46,7 +45,8 @@ struct demo_transfer {
     uint64_t bytes;
     uint64_t sent;
     uint64_t received;
-    uint32_t free_chunks; /* bit per chunk of the sender */
+    uint32_t free_chunks;   /* bit per chunk of the sender */
+    void (*half_way)(void); /* NULL once called */
 };
 
 static void check(const struct demo_side *side, const char *what, int result)
@@ -135,14 +135,14 @@ static void settle_sends(struct demo_side *side)
 }
 
 /* Both calls are under way at once: neither side may block for the other. */
-static void connect_sides(struct demo_saddle *demo)
+static void connect_sides(struct demo_saddle *demo, const char *service)
 {
     struct saddle_completion event;
 
-    check(&demo->right, "listening", saddle_listen(demo->right.channel, DEMO_SERVICE, NULL));
+    check(&demo->right, "listening", saddle_listen(demo->right.channel, service, NULL));
     expect_event(&demo->right, false, SADDLE_DONE, &event);
     check(&demo->left, "connecting",
-          saddle_connect(demo->left.channel, demo->right.engine, DEMO_SERVICE, NULL));
+          saddle_connect(demo->left.channel, demo->right.engine, service, NULL));
     check(&demo->left, "connecting", saddle_flush(demo->left.channel));
     expect_event(&demo->right, false, SADDLE_INCOMING, &event);
     check(&demo->right, "accepting", saddle_accept(demo->right.channel, event.handle, NULL));
@@ -193,13 +193,14 @@ struct demo_saddle *demo_saddle_open(const struct demo_options *options)
 
     if (!demo)
         demo_fail("no memory");
-    attach(&demo->left, "left", options->socket, chunks + DEMO_READ_DEPTH * DEMO_READ_MAX);
-    attach(&demo->right, "right", options->socket, chunks + DEMO_REGION_BYTES);
+    attach(&demo->left, "left", options->sockets[0], chunks + DEMO_READ_DEPTH * DEMO_READ_MAX);
+    attach(&demo->right, "right", options->sockets[1], chunks + DEMO_REGION_BYTES);
     demo->chunks_left = (uint8_t *)allocate(&demo->left, chunks);
     demo->chunks_right = (uint8_t *)allocate(&demo->right, chunks);
     demo->reads = (uint8_t *)allocate(&demo->left, DEMO_READ_DEPTH * DEMO_READ_MAX);
-    connect_sides(demo);
-    expose_region(demo);
+    connect_sides(demo, options->service);
+    if (options->reads > 0)
+        expose_region(demo);
     return demo;
 }
 
@@ -304,14 +305,19 @@ static void transfer_file(struct demo_saddle *demo, struct demo_transfer *transf
         for (int at = 0; at < arrived; at++)
             store_event(demo, transfer, &events[at]);
         demo_progress("copy over Saddle", transfer->received, transfer->bytes);
+        if (transfer->half_way && transfer->received > transfer->bytes / 2) {
+            transfer->half_way();
+            transfer->half_way = NULL;
+        }
         if (done == 0 && arrived == 0)
             sleep_both(demo);
     }
 }
 
-struct demo_copy demo_saddle_copy(struct demo_saddle *demo, const struct demo_options *options)
+struct demo_copy demo_saddle_copy(struct demo_saddle *demo, const struct demo_options *options,
+                                  void (*half_way)(void))
 {
-    struct demo_transfer transfer = {.free_chunks = (1u << DEMO_WINDOW) - 1};
+    struct demo_transfer transfer = {.free_chunks = (1u << DEMO_WINDOW) - 1, .half_way = half_way};
     struct demo_copy copy;
     uint64_t start_ns;
     uint64_t cpu_ns;
@@ -319,13 +325,12 @@ struct demo_copy demo_saddle_copy(struct demo_saddle *demo, const struct demo_op
     transfer.source = demo_open_source(options->file, &transfer.bytes);
     transfer.output = demo_open_output(options->output);
     start_ns = demo_now_ns();
-    cpu_ns = demo_cpu_ns(options->daemon_pid);
+    cpu_ns = demo_cpu_ns(options->daemons);
     for (uint32_t chunk = 0; chunk < DEMO_WINDOW; chunk++)
         post_chunk(demo, chunk);
     transfer_file(demo, &transfer);
     copy.bytes = transfer.bytes;
-    copy.cpu_s_per_gb =
-        (double)(demo_cpu_ns(options->daemon_pid) - cpu_ns) / (double)transfer.bytes;
+    copy.cpu_s_per_gb = (double)(demo_cpu_ns(options->daemons) - cpu_ns) / (double)transfer.bytes;
     copy.gbps = (double)transfer.bytes * 8 / (double)(demo_now_ns() - start_ns);
     close(transfer.source);
     close(transfer.output);

@@ -1,12 +1,14 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
-#include "tools/demo-local.h"
+#include "tools/demo-parts.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -25,24 +27,45 @@ struct tcp_echo {
     uint32_t rounds;
 };
 
-/* Two ends of a connection over the loopback, without Nagle's delay. */
-static void tcp_pair(int ends[2])
+/* A socket that belongs to a network namespace, for ever; NULL: to this process's own. */
+static int tcp_socket(const char *space)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    int there = space ? open(space, O_RDONLY | O_CLOEXEC) : -1;
+    int made;
+
+    if (space && (home < 0 || there < 0 || setns(there, CLONE_NEWNET) != 0))
+        demo_fail("%s: %s", space, strerror(errno));
+    made = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (made < 0 || (space && setns(home, CLONE_NEWNET) != 0))
+        demo_fail("a TCP socket: %s", strerror(errno));
+    if (there >= 0)
+        close(there);
+    if (home >= 0)
+        close(home);
+    return made;
+}
+
+/* Two ends of a connection, left's and right's, without Nagle's delay. */
+static void tcp_pair(const struct demo_options *options, int ends[DEMO_SIDES])
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
     socklen_t len = sizeof(address);
     const int on = 1;
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int listener = tcp_socket(options->spaces[1]);
 
-    ends[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (listener < 0 || ends[0] < 0 || bind(listener, (struct sockaddr *)&address, len) != 0 ||
-        listen(listener, 1) != 0 || getsockname(listener, (struct sockaddr *)&address, &len) != 0 ||
+    ends[0] = tcp_socket(options->spaces[0]);
+    if (inet_pton(AF_INET, options->address, &address.sin_addr) != 1)
+        demo_fail("%s is no IPv4 address", options->address);
+    if (bind(listener, (struct sockaddr *)&address, len) != 0 || listen(listener, 1) != 0 ||
+        getsockname(listener, (struct sockaddr *)&address, &len) != 0 ||
         connect(ends[0], (struct sockaddr *)&address, len) != 0)
-        demo_fail("TCP over the loopback: %s", strerror(errno));
+        demo_fail("TCP to %s: %s", options->address, strerror(errno));
     ends[1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     if (ends[1] < 0)
-        demo_fail("TCP over the loopback: %s", strerror(errno));
+        demo_fail("TCP to %s: %s", options->address, strerror(errno));
     close(listener);
-    for (uint32_t end = 0; end < 2; end++)
+    for (uint32_t end = 0; end < DEMO_SIDES; end++)
         setsockopt(ends[end], IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 }
 
@@ -97,7 +120,7 @@ static void tcp_start(pthread_t *thread, void *(*run)(void *), void *argument)
         demo_fail("no second thread: %s", strerror(error));
 }
 
-struct demo_copy demo_tcp_copy(const struct demo_options *options, const char *output)
+struct demo_copy demo_tcp_copy(const struct demo_options *options)
 {
     struct demo_copy copy;
     struct tcp_receiver receiver;
@@ -106,17 +129,17 @@ struct demo_copy demo_tcp_copy(const struct demo_options *options, const char *o
     uint64_t start_ns;
     uint64_t cpu_ns;
     pthread_t thread;
-    int ends[2];
+    int ends[DEMO_SIDES];
 
     receiver.buffer = (uint8_t *)malloc(DEMO_CHUNK_BYTES);
     if (!buffer || !receiver.buffer)
         demo_fail("no memory for the copy over TCP");
-    tcp_pair(ends);
+    tcp_pair(options, ends);
     receiver.socket = ends[1];
-    receiver.output = demo_open_output(output);
+    receiver.output = demo_open_output(options->output);
     receiver.bytes = copy.bytes;
     start_ns = demo_now_ns();
-    cpu_ns = demo_cpu_ns(0);
+    cpu_ns = demo_cpu_ns(options->daemons);
     tcp_start(&thread, tcp_take, &receiver);
     for (uint64_t at = 0; at < copy.bytes;) {
         size_t len = tcp_chunk(copy.bytes - at);
@@ -127,7 +150,7 @@ struct demo_copy demo_tcp_copy(const struct demo_options *options, const char *o
         demo_progress("copy over TCP", at, copy.bytes);
     }
     pthread_join(thread, NULL);
-    copy.cpu_s_per_gb = (double)(demo_cpu_ns(0) - cpu_ns) / (double)copy.bytes;
+    copy.cpu_s_per_gb = (double)(demo_cpu_ns(options->daemons) - cpu_ns) / (double)copy.bytes;
     copy.gbps = (double)copy.bytes * 8 / (double)(demo_now_ns() - start_ns);
     close(ends[0]);
     close(ends[1]);
@@ -150,18 +173,19 @@ static void *tcp_echo(void *argument)
     return NULL;
 }
 
-struct demo_times demo_tcp_rtt(uint32_t rounds)
+struct demo_times demo_tcp_rtt(const struct demo_options *options)
 {
+    const uint32_t rounds = options->rounds;
     uint32_t *samples = (uint32_t *)calloc(rounds, sizeof(*samples));
     uint8_t bytes[DEMO_PING_BYTES] = {0};
     struct demo_times times;
     struct tcp_echo echo = {.rounds = rounds};
     pthread_t thread;
-    int ends[2];
+    int ends[DEMO_SIDES];
 
     if (!samples)
         demo_fail("no memory for %u samples", rounds);
-    tcp_pair(ends);
+    tcp_pair(options, ends);
     echo.socket = ends[1];
     tcp_start(&thread, tcp_echo, &echo);
     for (uint32_t round = 0; round < rounds; round++) {

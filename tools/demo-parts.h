@@ -1,12 +1,12 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the parts of saddle-demo share: time, processor time, digests, percentiles, and giving up.
+ * What the parts of saddle-demo share: time, processor time, files, percentiles, and giving up.
  *
  * Threads: one, except inside the comparison over TCP.
  */
-#ifndef TOOLS_DEMO_LOCAL_H
-#define TOOLS_DEMO_LOCAL_H
+#ifndef TOOLS_DEMO_PARTS_H
+#define TOOLS_DEMO_PARTS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,15 +19,19 @@
 #define DEMO_DIGEST_BYTES 32u         /* SHA-256 */
 #define DEMO_NS_PER_S     1000000000ull
 
+#define DEMO_SIDES 2u /* left, right */
+
 struct demo_options {
-    const char *socket;
-    const char *file;   /* copied from left to right */
-    const char *output; /* where right writes it */
-    const char *port_name;
-    pid_t daemon_pid; /* 0: the daemon's processor time is not counted */
-    uint32_t rounds;  /* of ping-pong, each way of waiting */
+    const char *sockets[DEMO_SIDES]; /* of the daemon of each side, which may be one and the same */
+    const char *service;             /* that right listens as */
+    const char *file;                /* copied from left to right */
+    const char *output;              /* where right writes it */
+    const char *address;             /* IPv4, of right's kernel */
+    const char *spaces[DEMO_SIDES]; /* network namespace of each side's TCP; NULL: this process's */
+    pid_t daemons[DEMO_SIDES];      /* whose processor time counts; 0: none */
+    uint32_t rounds;                /* of ping-pong, each way of waiting */
     uint32_t reads;
-    bool json;
+    bool kill_app;
 };
 
 struct demo_times {
@@ -45,14 +49,15 @@ struct demo_copy {
 void demo_fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
 uint64_t demo_now_ns(void);
-/* Processor time so far of this process, and of another unless 0, in ns. */
-uint64_t demo_cpu_ns(pid_t other);
+/* Processor time so far of this process and of the daemons, in ns. */
+uint64_t demo_cpu_ns(const pid_t daemons[DEMO_SIDES]);
 /* SHA-256 of a file. */
 void demo_digest(const char *path, uint8_t digest[DEMO_DIGEST_BYTES]);
 /* Sorts the samples (ns). */
 struct demo_times demo_percentiles(uint32_t *samples, uint32_t count);
 /* Draws on a terminal, and nowhere else; `done` equal to `total` ends the line. */
 void demo_progress(const char *what, uint64_t done, uint64_t total);
+void demo_progress_off(void);
 /* Opens a file to be copied, or a fresh one to copy to. */
 int demo_open_source(const char *path, uint64_t *bytes);
 int demo_open_output(const char *path);
@@ -67,15 +72,26 @@ struct demo_saddle;
 /* Attaches an application to each engine and connects the one on "left" to the one on "right". */
 struct demo_saddle *demo_saddle_open(const struct demo_options *options);
 void demo_saddle_close(struct demo_saddle *demo);
-struct demo_copy demo_saddle_copy(struct demo_saddle *demo, const struct demo_options *options);
+/* Copies the file; calls `half_way`, unless it is NULL, once when half of it has arrived. */
+struct demo_copy demo_saddle_copy(struct demo_saddle *demo, const struct demo_options *options,
+                                  void (*half_way)(void));
 /* Round trips, spinning or sleeping until each message arrives. */
 struct demo_times demo_saddle_rtt(struct demo_saddle *demo, uint32_t rounds, bool spin);
 /* One-sided reads of right's region at random offsets: how many brought a wrong byte. */
 uint32_t demo_saddle_reads(struct demo_saddle *demo, uint32_t reads);
 
-/* ---- The same over kernel TCP on the loopback: two threads, blocking sockets. ---- */
+/* ---- Somebody else's copy, which is killed on its way. ---- */
 
-struct demo_copy demo_tcp_copy(const struct demo_options *options, const char *output);
-struct demo_times demo_tcp_rtt(uint32_t rounds);
+/* Starts a process that copies the file over and over. */
+void demo_bystander_start(const struct demo_options *options);
+/* Kills it as soon as its copy is under way. */
+void demo_bystander_kill(void);
+/* How far it got, bytes. */
+uint64_t demo_bystander_bytes(void);
+
+/* ---- The same over kernel TCP: two threads, blocking sockets. ---- */
+
+struct demo_copy demo_tcp_copy(const struct demo_options *options);
+struct demo_times demo_tcp_rtt(const struct demo_options *options);
 
 #endif
