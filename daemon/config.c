@@ -243,15 +243,6 @@ enum config_owner config_owner(const struct config_port *port)
     return port->driver == CONFIG_ETHDEV ? CONFIG_OWNER_SADDLE : CONFIG_OWNER_NOBODY;
 }
 
-bool config_has_devices(const struct config *config)
-{
-    for (uint32_t i = 0; i < config->ports.count; i++) {
-        if (config_owner(config_port(config, i)) != CONFIG_OWNER_NOBODY)
-            return true;
-    }
-    return false;
-}
-
 /* What follows the slash. */
 static int parse_prefix(const char *text, struct config_subnet *subnet)
 {

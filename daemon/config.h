@@ -179,8 +179,6 @@ bool config_subnet_has(const struct config_subnet *subnet, const struct address 
 
 const char *config_driver_name(uint64_t driver);
 enum config_owner config_owner(const struct config_port *port);
-/* Whether a port is more than memory of this process. */
-bool config_has_devices(const struct config *config);
 
 /* By position or name; NULL if there is none. */
 const struct config_port *config_port(const struct config *config, uint32_t index);

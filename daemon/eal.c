@@ -4,6 +4,7 @@
 
 #include "control/log.h"
 #include "daemon/port_ethdev.h"
+#include "daemon/privileges.h"
 
 #include <errno.h>
 #include <rte_eal.h>
@@ -143,8 +144,12 @@ int eal_start(const struct config *config, bool quiet, char *reason, size_t reas
 
 int eal_thread_start(void *arg)
 {
+    int error = privileges_of_engines();
+
     (void)arg;
-    return rte_thread_register() ? -rte_errno : 0;
+    if (!error && rte_thread_register())
+        error = -rte_errno;
+    return error;
 }
 
 void eal_thread_stop(void *arg)

@@ -22,8 +22,9 @@
 /* 0, or a negative errno with one line in `reason`. `quiet` keeps DPDK's own log to its errors. */
 int eal_start(const struct config *config, bool quiet, char *reason, size_t reason_bytes);
 
-/* For group_config: makes the calling thread one that DPDK knows. An unregistered thread has no
- * packet cache of its own and pays for that with every packet. 0 or a negative errno. */
+/* For group_config: gives up what privileges engines do not need, and makes the calling thread one
+ * that DPDK knows. An unregistered thread has no packet cache of its own and pays for that with
+ * every packet. 0 or a negative errno. */
 int eal_thread_start(void *arg);
 void eal_thread_stop(void *arg);
 

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/host.h"
 
+#include "control/log.h"
 #include "daemon/eal.h"
 #include "daemon/kernel_resolver.h"
 #include "daemon/ports.h"
@@ -135,7 +136,20 @@ static void describe_engine(struct pony_config *pony, const struct config_engine
     pony->regions_max = (uint32_t)engine->regions;
 }
 
-/* Where the kernel owns the interface, it says where packets go. */
+/* Whether nothing has to be asked for. */
+static bool all_peers_fixed(const struct config_engine *engine)
+{
+    const struct config_peer *peers = engine->peers.items;
+
+    for (uint32_t i = 0; i < engine->peers.count; i++) {
+        if (!peers[i].mac.text[0])
+            return false;
+    }
+    return engine->peers.count > 0;
+}
+
+/* Where the kernel owns the interface, it says where packets go. A VLAN that it does not know can
+ * still be used between hosts that know each other. */
 static int make_resolver(struct host *host, uint32_t index, struct transport_config *transport)
 {
     const struct config_engine *engine = config_engine(host->config, index);
@@ -157,6 +171,11 @@ static int make_resolver(struct host *host, uint32_t index, struct transport_con
     for (uint32_t i = 0; i < engine->addresses.count; i++)
         config_subnet(addresses[i].text, &subnets[i]);
     error = kernel_resolver_create(&host->resolvers[index], &config, &host->reason);
+    if (error == -ENODEV && engine->vlan && all_peers_fixed(engine)) {
+        log_line(LOG_WARNING, "engine %s reaches none but its peers: %s", engine->name.text,
+                 host->reason.text);
+        return 0;
+    }
     if (!error)
         transport->resolver = kernel_resolver_lend(host->resolvers[index]);
     return error;
@@ -271,19 +290,22 @@ int host_create(struct host **host, const struct config *config, struct server *
         return reason_set(reason, -ENOMEM, "out of memory");
     made->config = config;
     made->server = server;
-    made->reason = *reason;
     error = ports_create(&made->ports, config, reason);
-    if (!error)
-        error = make_engines(made);
-    if (!error)
-        error = make_groups(made);
     if (error) {
-        host_stop(made);
         host_destroy(made);
         return error;
     }
     *host = made;
     return 0;
+}
+
+int host_start(struct host *host, const struct reason *reason)
+{
+    int error;
+
+    host->reason = *reason;
+    error = make_engines(host);
+    return error ? error : make_groups(host);
 }
 
 struct engine *const *host_engines(const struct host *host, uint32_t *count)

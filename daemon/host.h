@@ -17,11 +17,14 @@
 
 struct host;
 
-/* Makes everything and lets it run. Engines tell the server that they closed a session, and its
- * loop does what their resolvers have to do. `config` and `server` are borrowed until host_destroy.
- * 0, or a negative errno with one line in `reason`, and nothing left behind. */
+/* Makes the ports, which takes what privileges there are. `config` and `server` are borrowed until
+ * host_destroy. 0, or a negative errno with one line in `reason`, and nothing left behind. */
 int host_create(struct host **host, const struct config *config, struct server *server,
                 const struct reason *reason);
+/* Makes engines and groups and lets them run, once. Engines tell the server that they closed a
+ * session, and its loop does what their resolvers have to do. 0, or a negative errno with one line
+ * in `reason`; host_stop is due in both cases. */
+int host_start(struct host *host, const struct reason *reason);
 
 /* The engines, in the order of the configuration. */
 struct engine *const *host_engines(const struct host *host, uint32_t *count);

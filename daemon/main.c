@@ -1,8 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
 /*
- * saddled: reads its configuration, takes the attach socket, starts DPDK, ports, engines and
- * groups, serves until it is told to stop, and gives everything back in the reverse order.
+ * saddled: reads its configuration, gives up privileges, takes the attach socket, starts DPDK and
+ * ports, gives up more, runs engines and groups, serves until it is told to stop, and gives
+ * everything back in the reverse order.
  */
 #include "control/log.h"
 #include "control/server.h"
@@ -205,37 +206,40 @@ static int run(const struct options *options, struct server *server, struct host
     return error;
 }
 
-/* With the socket taken: everything that packets need. */
-static int start(const struct options *options, const struct config *config, struct server *server)
+/* With the ports open. */
+static int run_host(const struct options *options, const struct privileges *privileges,
+                    struct server *server, struct host *host, const struct reason *reason)
 {
-    char reason[REASON_BYTES];
-    struct host *host;
-    int error = ports_check(config, &(struct reason){reason, sizeof(reason)});
+    int error = privileges_settle(privileges, reason);
 
+    if (!error)
+        error = host_start(host, reason);
+    if (!error)
+        return run(options, server, host);
+    log_line(LOG_ERROR, "%s", reason->text);
+    host_stop(host);
+    return error;
+}
+
+/* With the socket taken: everything that packets need. */
+static int start(const struct options *options, const struct config *config,
+                 const struct privileges *privileges, struct server *server)
+{
+    char line[REASON_BYTES];
+    const struct reason reason = {line, sizeof(line)};
+    struct host *host;
+    int error = eal_start(config, !options->verbose, line, sizeof(line));
+
+    if (!error)
+        error = host_create(&host, config, server, &reason);
     if (error) {
-        log_line(LOG_ERROR, "%s", reason);
+        log_line(LOG_ERROR, "%s", line);
         return error;
     }
-    error = privileges_settle(options->verbose, config_has_devices(config));
-    if (error) {
-        log_line(LOG_ERROR, "privileges: %s", strerror(-error));
-        return error;
-    }
-    error = eal_start(config, !options->verbose, reason, sizeof(reason));
-    if (error) {
-        log_line(LOG_ERROR, "%s", reason);
-        return error;
-    }
-    error = host_create(&host, config, server, &(struct reason){reason, sizeof(reason)});
-    if (error) {
-        log_line(LOG_ERROR, "%s", reason);
-    } else {
-        error = run(options, server, host);
-        /* An engine that hangs still uses its session and its port. */
-        if (error == -ETIMEDOUT)
-            return error;
+    error = run_host(options, privileges, server, host, &reason);
+    /* An engine that hangs still uses its session and its port. */
+    if (error != -ETIMEDOUT)
         host_destroy(host);
-    }
     return error;
 }
 
@@ -261,24 +265,46 @@ static int close_stats(struct options *options)
     return failed ? -EIO : 0;
 }
 
-static int serve(const struct options *options, const struct config *config)
+/* The socket is taken as the user who is to remove it. */
+static int take_socket(struct server **server, const struct config *config,
+                       struct policy_rule *rules, const struct reason *reason)
 {
     struct server_config server_config;
+    int error;
+
+    if (!rules)
+        return reason_set(reason, -ENOMEM, "out of memory");
+    describe_server(&server_config, config, rules);
+    error = server_create(server, &server_config, reason->text, reason->bytes);
+    if (error == -EACCES)
+        return reason_set(reason, error,
+                          "socket %s: %s (uid %u, by now without other rights, has to be able to "
+                          "write in its folder)",
+                          server_config.path, strerror(EACCES), geteuid());
+    return error;
+}
+
+static int serve(const struct options *options, const struct config *config)
+{
     struct policy_rule *rules = calloc(config->policy.count + 1, sizeof(*rules));
     struct server *server = NULL;
-    char reason[REASON_BYTES] = "out of memory";
-    int error = -ENOMEM;
+    struct privileges privileges;
+    char line[REASON_BYTES];
+    const struct reason reason = {line, sizeof(line)};
+    int error = privileges_plan(&privileges, config, &reason);
 
     signal(SIGPIPE, SIG_IGN);
     log_set_verbose(options->verbose);
-    if (rules) {
-        describe_server(&server_config, config, rules);
-        error = server_create(&server, &server_config, reason, sizeof(reason));
-    }
+    if (!error)
+        error = ports_check(config, &reason);
+    if (!error)
+        error = privileges_begin(&privileges, options->verbose, &reason);
+    if (!error)
+        error = take_socket(&server, config, rules, &reason);
     if (error)
-        log_line(LOG_ERROR, "%s", reason);
+        log_line(LOG_ERROR, "%s", line);
     else
-        error = start(options, config, server);
+        error = start(options, config, &privileges, server);
     server_destroy(server);
     free(rules);
     return error;

@@ -44,7 +44,6 @@ START_TEST(test_xdp)
                         "   zerocopy: off, mtu: 3000}]\n" ON_T "}]") == 0,
                   "%s", source.error);
     ck_assert_uint_eq(config_owner(config_port(&config, 0)), CONFIG_OWNER_KERNEL);
-    ck_assert(config_has_devices(&config));
     ck_assert_uint_eq(config_port(&config, 0)->xdp_mode, CONFIG_XDP_AUTO);
     ck_assert_uint_eq(config_port(&config, 0)->zerocopy, CONFIG_ZEROCOPY_AUTO);
     ck_assert_uint_eq(config_port(&config, 0)->mtu, SCHEMA_UNSET);

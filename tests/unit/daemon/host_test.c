@@ -58,6 +58,8 @@ START_TEST(test_life)
     load(WIRE "groups: [{name: s, mode: spin, engines: [x]}, {name: t, engines: [y]}]");
     int error = host_create(&host, &config, server, &reason);
     ck_assert_msg(error == 0, "%s", line);
+    error = host_start(host, &reason);
+    ck_assert_msg(error == 0, "%s", line);
     struct engine *const *engines = host_engines(host, &count);
     ck_assert_uint_eq(count, 2);
     ck_assert_str_eq(engines[0]->name, "x");
@@ -81,9 +83,11 @@ START_TEST(test_failure_is_named)
 {
     struct host *host = NULL;
     load(WIRE "groups: [{name: g, cpus: '1023', engines: [x, y]}]");
-    ck_assert_int_lt(host_create(&host, &config, server, &reason), 0);
-    ck_assert_ptr_null(host);
+    ck_assert_int_eq(host_create(&host, &config, server, &reason), 0);
+    ck_assert_int_lt(host_start(host, &reason), 0);
     ck_assert_ptr_nonnull(strstr(line, "group g"));
+    host_stop(host);
+    host_destroy(host);
     config_free(&config);
     /* The names of ports and devices are free again. */
     load(WIRE);
