@@ -517,7 +517,7 @@ END_TEST
 
 START_TEST(no_room_and_no_buffers)
 {
-    static struct rte_mbuf *taken[MBUFS];
+    static struct rte_mbuf *taken[MBUFS + 1]; /* the last one is not there */
     struct arp arp = question("10.0.0.5", "10.0.0.2");
     uint32_t count = 0;
 

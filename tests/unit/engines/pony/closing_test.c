@@ -143,6 +143,7 @@ START_TEST(a_close_put_off_is_answered_by_a_side_that_leaves)
         ck_assert_uint_eq(rig->hosts[1].upper.counters.connections, 0);
         end();
     }
+    ck_assert_int_gt(put_off, 0);
 }
 END_TEST
 
