@@ -236,6 +236,11 @@ const char *config_driver_name(uint64_t driver)
     return driver_choices[driver];
 }
 
+uint32_t config_hops_max(const struct config_engine *engine)
+{
+    return engine->peers.count + (uint32_t)engine->flows + 1;
+}
+
 enum config_owner config_owner(const struct config_port *port)
 {
     if (port->interface.text[0])

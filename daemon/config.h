@@ -186,6 +186,8 @@ const struct config_engine *config_engine(const struct config *config, uint32_t 
 const struct config_group *config_group(const struct config *config, uint32_t index);
 const struct config_port *config_find_port(const struct config *config, const char *name);
 const struct config_engine *config_find_engine(const struct config *config, const char *name);
+/* How many addresses an engine looks for at a time, at most: its peers, a flow each, one more. */
+uint32_t config_hops_max(const struct config_engine *engine);
 /* The engine whose port has this name, or NULL. */
 const struct config_engine *config_engine_on(const struct config *config, const char *port);
 

@@ -150,7 +150,7 @@ static bool all_peers_fixed(const struct config_engine *engine)
 
 /* Where the kernel owns the interface, it says where packets go. A VLAN that it does not know can
  * still be used between hosts that know each other. */
-static int make_resolver(struct host *host, uint32_t index, struct transport_config *transport)
+static int ask_kernel(struct host *host, uint32_t index, struct transport_config *transport)
 {
     const struct config_engine *engine = config_engine(host->config, index);
     const struct config_port *port = config_find_port(host->config, engine->port.text);
@@ -162,12 +162,10 @@ static int make_resolver(struct host *host, uint32_t index, struct transport_con
         .mtu = ports_get(host->ports, ports_index(host->config, port->name.text))->mtu,
         .addresses = subnets,
         .address_count = engine->addresses.count,
-        .hops_max = engine->peers.count + (uint32_t)engine->flows + 1,
+        .hops_max = config_hops_max(engine),
     };
     int error;
 
-    if (config_owner(port) != CONFIG_OWNER_KERNEL)
-        return 0;
     for (uint32_t i = 0; i < engine->addresses.count; i++)
         config_subnet(addresses[i].text, &subnets[i]);
     error = kernel_resolver_create(&host->resolvers[index], &config, &host->reason);
@@ -179,6 +177,17 @@ static int make_resolver(struct host *host, uint32_t index, struct transport_con
     if (!error)
         transport->resolver = kernel_resolver_lend(host->resolvers[index]);
     return error;
+}
+
+static int make_resolver(struct host *host, uint32_t index, struct transport_config *transport)
+{
+    const struct config_engine *engine = config_engine(host->config, index);
+    const struct config_port *port = config_find_port(host->config, engine->port.text);
+
+    if (config_owner(port) == CONFIG_OWNER_KERNEL)
+        return ask_kernel(host, index, transport);
+    transport->resolver = ports_resolver(host->ports, ports_index(host->config, port->name.text));
+    return 0;
 }
 
 /* From now on the control thread works for the engine. */

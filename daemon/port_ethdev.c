@@ -250,7 +250,7 @@ static int start(struct port_ethdev *self, const struct port_ethdev_config *conf
     self->port.mtu = queue.mtu;
     result = ethdev_start(self->ethdev, &queue);
     if (result)
-        return result == -ERANGE ? -ERANGE : -ENODEV;
+        return result;
     self->one_piece = !ethdev_takes_segments(self->ethdev);
     choose_mac(self, config);
     return 0;

@@ -8,6 +8,8 @@
 #include "daemon/reserve.h"
 #include "engines/pony/transport.h"
 #include "engines/port_impair.h"
+#include "engines/port_link.h"
+#include "sched/clock.h"
 
 #include <errno.h>
 #include <net/if.h>
@@ -17,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -28,11 +31,14 @@ static_assert((int)CONFIG_XDP_NATIVE == (int)XDP_MODE_NATIVE &&
                   (int)CONFIG_ZEROCOPY_OFF == (int)XDP_ZEROCOPY_OFF &&
                   (int)CONFIG_ZEROCOPY_REQUIRED == (int)XDP_ZEROCOPY_REQUIRED,
               "the configuration's choices are the port's");
+static_assert(TRANSPORT_ADDRESSES_MAX <= SUBNETS_ADDRESSES_MAX,
+              "a link has the engine's addresses");
 
 struct ports {
     const struct config *config;
     struct port *port[CONFIG_PORTS_MAX];
-    struct reserve *reserve[CONFIG_PORTS_MAX]; /* where the kernel owns the interface */
+    struct reserve *reserve[CONFIG_PORTS_MAX];   /* where the kernel owns the interface */
+    struct resolver *resolver[CONFIG_PORTS_MAX]; /* the port's, where Saddle owns the link */
     const struct reason *reason;
 };
 
@@ -255,6 +261,49 @@ static int make_impair(struct ports *ports, uint32_t index)
     return error;
 }
 
+static void describe_link(struct port_link_config *config, const struct config_engine *engine)
+{
+    const struct schema_text *addresses = engine->addresses.items;
+    const struct schema_text *gateways = engine->gateways.items;
+    struct subnets *subnets = &config->subnets;
+
+    for (uint32_t i = 0; i < engine->addresses.count; i++) {
+        struct config_subnet subnet;
+
+        if (!config_subnet(addresses[i].text, &subnet))
+            subnets->list[subnets->count++] = (struct subnet){subnet.address, subnet.prefix};
+    }
+    for (uint32_t i = 0; i < engine->gateways.count; i++) {
+        if (!address_parse(&subnets->gateways[subnets->gateway_count], gateways[i].text))
+            subnets->gateway_count++;
+    }
+    config->vlan = (uint16_t)engine->vlan;
+    config->wants_max = config_hops_max(engine);
+}
+
+/* Where Saddle owns the link, it finds others there and is found by them. What the port loses on
+ * purpose it loses of that, too. */
+static int make_link(struct ports *ports, uint32_t index)
+{
+    const struct config_port *port = config_port(ports->config, index);
+    const struct config_engine *engine = config_engine_on(ports->config, port->name.text);
+    struct port_link_config config = {.now = clock_now(&clock_machine)};
+    struct port *link;
+    int error = -EIO;
+
+    if (config_owner(port) != CONFIG_OWNER_SADDLE || !engine)
+        return 0;
+    describe_link(&config, engine);
+    if (getrandom(config.key, sizeof(config.key), 0) == (ssize_t)sizeof(config.key))
+        error = port_link_create(&link, ports->port[index], &config);
+    explicit_bzero(config.key, sizeof(config.key));
+    if (error)
+        return error;
+    ports->port[index] = link;
+    ports->resolver[index] = port_link_resolver(link);
+    return 0;
+}
+
 static int make_port(struct ports *ports, uint32_t index)
 {
     const struct config_port *port = config_port(ports->config, index);
@@ -294,6 +343,10 @@ static int make_all(struct ports *ports)
 
         if (error)
             return reason_set(ports->reason, error, "port %s: impair: %s",
+                              config_port(config, i)->name.text, strerror(-error));
+        error = make_link(ports, i);
+        if (error)
+            return reason_set(ports->reason, error, "port %s: its link: %s",
                               config_port(config, i)->name.text, strerror(-error));
     }
     return 0;
@@ -335,6 +388,11 @@ int ports_create(struct ports **ports, const struct config *config, const struct
 struct port *ports_get(const struct ports *ports, uint32_t index)
 {
     return ports->port[index];
+}
+
+struct resolver *ports_resolver(const struct ports *ports, uint32_t index)
+{
+    return ports->resolver[index];
 }
 
 void ports_destroy(struct ports *ports)

@@ -12,6 +12,7 @@
 #include "daemon/config.h"
 #include "daemon/reason.h"
 #include "engines/port.h"
+#include "engines/resolver.h"
 
 #include <rte_ether.h>
 #include <stdint.h>
@@ -26,6 +27,9 @@ int ports_check(const struct config *config, const struct reason *reason);
 int ports_create(struct ports **ports, const struct config *config, const struct reason *reason);
 /* By position in the configuration. */
 struct port *ports_get(const struct ports *ports, uint32_t index);
+/* What finds others on the port's link, where Saddle owns it; lives as long as the port. Else NULL.
+ */
+struct resolver *ports_resolver(const struct ports *ports, uint32_t index);
 /* NULL is fine. */
 void ports_destroy(struct ports *ports);
 

@@ -38,7 +38,7 @@ static const struct {
     const char *driver; /* the device's name begins so */
     uint64_t needs;
 } devices[] = {
-    {"net_af_packet", SOCKETS},
+    {"net_af_packet", SOCKETS | SETTINGS}, /* which sets the interface's MTU, if it is its own */
     {"net_tap", SETTINGS},
     {"net_memif", 0},
     {"net_null", 0},

@@ -503,6 +503,34 @@ static void port_link_disarm(struct port *port)
         inner->ops->disarm(inner);
 }
 
+static uint32_t port_link_stats_of(const struct port *port, struct port_stat *stats, uint32_t max)
+{
+    const struct port *inner = ((const struct port_link *)port)->inner;
+    struct port_link_stats own;
+    uint32_t count = inner->ops->stats ? inner->ops->stats(inner, stats, max) : 0;
+
+    port_link_stats(port, &own);
+    const struct port_stat added[] = {
+        {"neighbours_asked", own.neighbours.asked},
+        {"neighbours_resolved", own.neighbours.resolved},
+        {"neighbours_failed", own.neighbours.failed},
+        {"neighbours_moved", own.neighbours.moved},
+        {"neighbours_claims", own.neighbours.claims},
+        {"link_answered", own.answered},
+        {"link_echoes", own.echoes},
+        {"link_announced", own.announced},
+        {"link_conflicts", own.conflicts},
+        {"link_malformed", own.malformed},
+        {"link_limited", own.limited},
+        {"link_unsent", own.unsent},
+    };
+    for (size_t i = 0; i < RTE_DIM(added); i++, count++) {
+        if (count < max)
+            stats[count] = added[i];
+    }
+    return count;
+}
+
 static void port_link_destroy(struct port *port)
 {
     struct port_link *self = from_port(port);
@@ -520,6 +548,7 @@ static const struct port_ops port_link_ops = {
     .deadline = port_link_deadline,
     .arm = port_link_arm,
     .disarm = port_link_disarm,
+    .stats = port_link_stats_of,
     .destroy = port_link_destroy,
 };
 

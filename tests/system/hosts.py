@@ -46,6 +46,7 @@ class Refused(harness.Failure):
 class Kind:
     """A kind of port on an interface that the kernel owns."""
     network = netns.Pair
+    routed = netns.Routed  # with a router between the hosts; None: there is none for this kind
 
     def __init__(self, driver, mtu_max, seen, idle_share):
         self.driver = driver
@@ -61,17 +62,45 @@ class Kind:
         """Addresses, and further keys, of an engine."""
         return f"addresses: [{quoted(network.addresses[index])}]"
 
+    def use_vlan(self, network):
+        """Makes the interfaces leave tags where they are."""
+        for space in network.spaces:
+            space.run("ethtool", "-K", "eth0", "rxvlan", "off", "txvlan", "off")
+
+    def peers(self, network, vlan=False):
+        """What the other host has to be told of each. The kernel here has no VLAN interfaces, so in
+        a VLAN nobody says where others are."""
+        peers = []
+        for name, space, (ipv4, ipv6) in zip(ENGINES, network.spaces, network.addresses):
+            mac = f", mac: '{space.mac('eth0')}'" if vlan else ""
+            peers.append(f"{{name: {name}, address: {ipv4}{mac}}}")
+            if vlan:
+                peers[-1] += f", {{name: {name}6, address: '{ipv6}'{mac}}}"
+        return peers
+
 
 class Owned(Kind):
     """A kind of port whose link is Saddle's, addresses and neighbours included."""
 
-    def __init__(self, drivers, network, mtu_max, opens_late=False):
+    def __init__(self, drivers, network, mtu_max, opens_late=False, routed=None, macs=True):
         super().__init__(drivers, mtu_max, False, POLLED_SHARE)
         self.network = network
         self.opens_late = opens_late
+        self.routed = routed
+        self.macs = macs  # whether the port is given an address, instead of having one
 
     def port(self, index, network):
-        return f"{self.driver[index]}, mac: '02:00:00:00:00:0{index + 1}', mtu: {network.mtu}"
+        mac = f", mac: '{self.mac(index, network)}'" if self.macs else ""
+        return f"{self.driver[index]}{mac}, mtu: {network.mtu}"
+
+    def mac(self, index, network):
+        return f"02:00:00:00:00:0{index + 1}" if self.macs else network.spaces[index].mac("eth0")
+
+    def use_vlan(self, network):
+        pass
+
+    def peers(self, network, vlan=False):
+        return super().peers(network)
 
     def engine(self, index, network):
         prefixes = [f"{address}/{bits}"
@@ -93,6 +122,9 @@ KINDS = {
                  1500),
     "memif": Owned([f'driver: ethdev, device: "{_MEMIF},role={role}"'
                     for role in ("server", "client")], netns.Alone, 1500, opens_late=True),
+    # An interface of the kernel that has no address there: all of it is Saddle's.
+    "af-packet-owned": Owned(['driver: ethdev, device: "net_af_packet0,iface=eth0"'] * 2,
+                             netns.PairBare, 1500, routed=netns.RoutedBare, macs=False),
 }
 
 
@@ -116,8 +148,7 @@ class Host:
         """With further keys of the port and the engine; peers are known by name, if not told
         otherwise."""
         if peers is None:
-            peers = [f"{{name: {name}, address: {ipv4}}}"
-                     for name, (ipv4, _) in zip(ENGINES, self.network.addresses)]
+            peers = self.kind.peers(self.network)
         path = self.folder.path / "saddled.yaml"
         path.write_text(CONFIG.format(
             socket=self.socket, engine=ENGINES[self.index], peers=peers[1 - self.index],

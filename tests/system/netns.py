@@ -133,6 +133,11 @@ class Space:
         words = self.run("ip", "neigh", "show", "to", address).split()
         return words[-1] if words else ""
 
+    def neighbour_mac(self, address):
+        """Where the kernel thinks it is, empty if nowhere."""
+        words = self.run("ip", "neigh", "show", "to", address).split()
+        return words[words.index("lladdr") + 1] if "lladdr" in words else ""
+
     def ping(self, host, count=1):
         """How many of so many echo requests were answered."""
         _, output, _ = self.try_run("ping", "-n", "-q", "-c", count, "-i", "0.01", "-W", "5",
@@ -244,13 +249,25 @@ class Pair:
         self.left, self.right = Space(), Space()
         self.spaces = (self.left, self.right)
         cable(self.left, "eth0", self.right, "eth0", mtu, queues)
+        self.mtu = mtu
         for space, (ipv4, ipv6) in zip(self.spaces, self.addresses):
             space.up("eth0")
-            space.address("eth0", f"{ipv4}/24", f"{ipv6}/64")
+            self.settle(space, ipv4, ipv6)
+
+    def settle(self, space, ipv4, ipv6):
+        """A host's kernel gets its addresses."""
+        space.address("eth0", f"{ipv4}/24", f"{ipv6}/64")
 
     def close(self):
         for space in self.spaces:
             space.close()
+
+
+class PairBare(Pair):
+    """The same, and the hosts' kernels have no address on the cable: their daemons do."""
+
+    def settle(self, space, ipv4, ipv6):
+        space.sysctl("net/ipv6/conf/eth0/disable_ipv6", 1)
 
 
 class Bridged:
@@ -313,6 +330,7 @@ class Routed:
         self.spaces = (self.left, self.right)
         self.router.sysctl("net/ipv4/ip_forward", 1)
         self.router.sysctl("net/ipv6/conf/all/forwarding", 1)
+        self.mtu = mtu
         for space, name, own, gateways in zip(self.spaces, ("left", "right"), self.addresses,
                                               self.gateways):
             cable(space, "eth0", self.router, name, mtu)
@@ -320,8 +338,12 @@ class Routed:
             space.up("eth0")
             for address, gateway, bits in zip(own, gateways, (24, 64)):
                 self.router.address(name, f"{gateway}/{bits}")
-                space.address("eth0", f"{address}/{bits}")
-                space.run("ip", "route", "add", "default", "via", gateway)
+                self.settle(space, address, gateway, bits)
+
+    def settle(self, space, address, gateway, bits):
+        """A host's kernel gets an address there, and a way beyond."""
+        space.address("eth0", f"{address}/{bits}")
+        space.run("ip", "route", "add", "default", "via", gateway)
 
     def lose(self, percent):
         """That share of what is forwarded, either way; 0 ends it."""
@@ -342,6 +364,14 @@ class Routed:
     def close(self):
         for space in (*self.spaces, self.router):
             space.close()
+
+
+class RoutedBare(Routed):
+    """The same, and the hosts' kernels have no address on the cables: their daemons do, and are the
+    router's neighbours."""
+
+    def settle(self, space, address, gateway, bits):
+        space.sysctl("net/ipv6/conf/eth0/disable_ipv6", 1)
 
 
 @contextlib.contextmanager

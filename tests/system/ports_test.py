@@ -6,9 +6,10 @@
     alpha --- [eth0] ========= veth ========= [eth0] --- beta
     alpha --- [eth0] ==== [left] router [right] ==== [eth0] --- beta
 
-usage: ports_test.py SADDLED VICTIM KIND
+usage: ports_test.py SADDLED VICTIM SADDLE_PING KIND
 """
 import pathlib
+import subprocess
 import sys
 
 import harness
@@ -16,14 +17,18 @@ import hosts
 import netns
 from harness import expect, expect_equal
 
-SADDLED, VICTIM = (pathlib.Path(word) for word in sys.argv[1:3])
+SADDLED, VICTIM, PING = (pathlib.Path(word) for word in sys.argv[1:4])
 TCP_BYTES = 8 << 20
 UDP_QUESTIONS = 200
 EXCHANGES = 40  # every size of message, and every operation on memory, in both directions
 
 SOON_DEAD = "keepalive: 200ms\n    dead_after: 1s"
 
-KIND = hosts.KINDS[sys.argv[3]]
+UNREACHED = 3  # exit status of saddle-ping
+NOBODY_THERE = "no neighbour answers"  # one of its reasons
+PINGS = 10
+
+KIND = hosts.KINDS[sys.argv[4]]
 
 
 def exchange(left, right):
@@ -98,7 +103,7 @@ def test_kernel_beside():
 
 
 def test_loss_on_the_way():
-    with netns.network(netns.Routed) as network, \
+    with netns.network(KIND.routed) as network, \
             hosts.running(SADDLED, KIND, network) as (left, right):
         network.lose(5)
         exchange(left, right)
@@ -119,7 +124,7 @@ def test_interface_down_and_up():
 
 def test_link_of_the_router_goes_and_comes():
     """Long enough to be taken for dead: the applications hear of it; the next ones are served."""
-    with netns.network(netns.Routed) as network, \
+    with netns.network(KIND.routed) as network, \
             hosts.running(SADDLED, KIND, network, engine=SOON_DEAD) as (left, right):
         honest = hosts.start_exchanging(VICTIM, left, right)
         honest.check_progress()
@@ -128,6 +133,63 @@ def test_link_of_the_router_goes_and_comes():
         network.router.up("right")
         await_served(left, right)
         exchange(left, right)
+
+
+def test_vlan():
+    """In one VLAN they find each other; what is in another one is nowhere."""
+    with netns.network(KIND.network) as network:
+        KIND.use_vlan(network)
+        with hosts.running(SADDLED, KIND, network, engine="vlan: 77",
+                           peers=KIND.peers(network, vlan=True)) as (left, right):
+            exchange(left, right)
+            for host in (left, right):
+                host.daemon.stop()
+            right.options["engine"] = "vlan: 78"
+            for host in (left, right):
+                host.start()
+            why_not(left, right.address, {NOBODY_THERE, f"{right.address} does not answer"})
+
+
+def why_not(host, address, reasons):
+    """saddle-ping names one of these reasons why there is no answer."""
+    status, output, errors = harness.run([PING, "-c", "1", address], env=host.environment(),
+                                         stdin=subprocess.DEVNULL)
+    expect_equal((status, output), (UNREACHED, ""), f"a ping of {address}")
+    said = f"saddle-ping: {address} cannot be reached: "
+    expect(any(errors.startswith(said + reason) for reason in reasons), errors)
+
+
+def check_neighbour(space, host, network):
+    """The kernel in the namespace and a daemon whose link is its own find each other."""
+    for address in (host.address, host.address6):
+        expect_equal(space.ping(address, PINGS), PINGS, f"pings of {address} answered")
+        expect_equal(space.neighbour_mac(address), KIND.mac(host.index, network),
+                     f"where the kernel finds {address}")
+
+
+def test_kernel_on_the_link():
+    """The kernel's own stack is a neighbour: it finds the daemons and they answer its pings; and
+    they find it."""
+    with netns.network(netns.Bridged) as network, \
+            hosts.running(SADDLED, KIND, network) as (left, right):
+        for host, space in zip((left, right), network.spaces):
+            check_neighbour(space, host, network)
+        check_neighbour(left.space, right, network)
+        # It is there, and no saddled is; and somebody that nobody has heard of.
+        for address in network.kernel[1]:
+            why_not(left, address, {f"{address} does not answer"})
+        for address in ("10.77.0.200", "fd77::200"):
+            why_not(left, address, {NOBODY_THERE})
+        exchange(left, right)
+
+
+def test_kernel_as_router():
+    """The kernel's own stack is the gateway: it finds the daemons, also from afar."""
+    with netns.network(netns.RoutedBare) as network, \
+            hosts.running(SADDLED, KIND, network) as (left, right):
+        exchange(left, right)
+        for host in (left, right):
+            check_neighbour(network.router, host, network)
 
 
 def test_peer_killed_and_restarted():
@@ -171,9 +233,11 @@ def test_idle():
 
 
 EVERYWHERE = [test_everything_both_ways, test_sizes_of_packets, test_packets_larger_than_that,
-              test_peer_killed_and_restarted, test_idle]
-ON_THE_KERNELS_INTERFACE = [test_kernel_beside, test_loss_on_the_way, test_interface_down_and_up,
-                            test_link_of_the_router_goes_and_comes, test_trace_beside]
+              test_vlan, test_peer_killed_and_restarted, test_idle]
+ON_THE_KERNELS_INTERFACE = [test_kernel_beside, test_interface_down_and_up, test_trace_beside]
+THROUGH_A_ROUTER = [test_loss_on_the_way, test_link_of_the_router_goes_and_comes]
+OF_A_NETWORK = {netns.Pair: ON_THE_KERNELS_INTERFACE, netns.Bridged: [test_kernel_on_the_link],
+                netns.PairBare: [test_kernel_as_router], netns.Alone: []}
 
 netns.require()
-harness.main(EVERYWHERE + (ON_THE_KERNELS_INTERFACE if KIND.network is netns.Pair else []))
+harness.main(EVERYWHERE + OF_A_NETWORK[KIND.network] + (THROUGH_A_ROUTER if KIND.routed else []))

@@ -57,9 +57,9 @@ START_TEST(test_plan)
         {XDP, BIT(CAP_NET_RAW) | BIT(CAP_NET_ADMIN) | BIT(CAP_BPF), BIT(CAP_NET_ADMIN), 4u << 20},
         {DEVICE("net_tap0,iface=t"), BIT(CAP_NET_ADMIN), 0, 0},
         {DEVICE("net_memif0"), 0, 0, 0},
-        {DEVICE("net_af_packet0,iface=e"), BIT(CAP_NET_RAW), 0, 0},
+        {DEVICE("net_af_packet0,iface=e"), BIT(CAP_NET_RAW) | BIT(CAP_NET_ADMIN), 0, 0},
         {"ports: [{name: p, driver: ethdev, device: net_af_packet0, interface: eth0}]\n" ENGINE,
-         BIT(CAP_NET_RAW), BIT(CAP_NET_ADMIN), 0},
+         BIT(CAP_NET_RAW) | BIT(CAP_NET_ADMIN), BIT(CAP_NET_ADMIN), 0},
         {DEVICE("0000:03:00.0"), BIT(CAP_NET_RAW) | BIT(CAP_NET_ADMIN), 0, 0},
     };
     struct privileges privileges;

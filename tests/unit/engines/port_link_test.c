@@ -709,6 +709,13 @@ START_TEST(is_a_port_like_the_inner_one)
     ck_assert_uint_eq(ends[0].link->ops->tx_burst(ends[0].link, &packet, 1, now), 1);
     pass(STEP_NS);
     ck_assert_uint_eq(ends[1].passed, 1);
+    struct port_stat stats[32];
+    uint32_t count = link->ops->stats(link, stats, RTE_DIM(stats));
+    ck_assert_uint_eq(count, link->ops->stats(link, stats, 0));
+    uint64_t announced = 0;
+    for (uint32_t i = 0; i < count; i++)
+        announced += strcmp(stats[i].name, "link_announced") ? 0 : stats[i].value;
+    ck_assert_uint_eq(announced, 2);
 }
 END_TEST
 
