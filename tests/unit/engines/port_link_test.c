@@ -239,7 +239,7 @@ START_TEST(they_find_each_other)
     ck_assert_uint_eq(ends[0].answers, 1);
     ck_assert_uint_eq(stats_of(0).neighbours.asked, 4);
     ck_assert_uint_eq(stats_of(1).answered, 4);
-    ck_assert(rte_is_same_ether_addr((struct rte_ether_addr *)ends[0].last, &ends[1].port.mac));
+    ck_assert_mem_eq(ends[0].last, &ends[1].port.mac, sizeof(ends[1].port.mac));
     ck_assert_uint_eq(stats_of(0).malformed + stats_of(1).malformed, 0);
 }
 END_TEST
