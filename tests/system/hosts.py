@@ -31,6 +31,14 @@ groups: [{{name: main, mode: sleep, engines: [{engine}]}}]
 """
 
 
+# Why saddle-ping gets no answer: from the link, or from a host on it.
+NOBODY_THERE = "no neighbour answers"
+
+
+def silent(address):
+    return f"{address} does not answer"
+
+
 def quoted(words):
     return ", ".join(f'"{word}"' for word in words)
 
@@ -61,6 +69,10 @@ class Kind:
     def engine(self, index, network):
         """Addresses, and further keys, of an engine."""
         return f"addresses: [{quoted(network.addresses[index])}]"
+
+    def unseen(self, address):
+        """Why a host in another VLAN is not reached: where it is was configured."""
+        return silent(address)
 
     def use_vlan(self, network):
         """Makes the interfaces leave tags where they are."""
@@ -95,6 +107,9 @@ class Owned(Kind):
 
     def mac(self, index, network):
         return f"02:00:00:00:00:0{index + 1}" if self.macs else network.spaces[index].mac("eth0")
+
+    def unseen(self, address):
+        return NOBODY_THERE
 
     def use_vlan(self, network):
         pass
