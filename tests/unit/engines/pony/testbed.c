@@ -366,14 +366,14 @@ static uint32_t run_host(struct bed *bed, struct bed_host *host)
     return work;
 }
 
-/* Virtual time moves to the next thing that can happen. */
-static void advance(struct bed *bed)
+/* Virtual time moves to the next thing that can happen, or to `end` if nothing can. */
+static void advance(struct bed *bed, uint64_t end)
 {
     uint64_t next = bed->queued > 0 ? bed->queue[0].at : UINT64_MAX;
 
     for (uint32_t i = 0; i < BED_HOSTS; i++)
         next = RTE_MIN(next, wheel_next(&bed->hosts[i].wheel));
-    bed->now = next == UINT64_MAX || next < bed->now + STEP_NS ? bed->now + STEP_NS : next;
+    bed->now = next == UINT64_MAX ? end : RTE_MAX(next, bed->now + STEP_NS);
 }
 
 bool bed_run(struct bed *bed, bool (*done)(const struct bed *bed), uint64_t limit_ns)
@@ -388,7 +388,7 @@ bool bed_run(struct bed *bed, bool (*done)(const struct bed *bed), uint64_t limi
         if (bed->now >= end)
             return done(bed);
         if (work == 0)
-            advance(bed);
+            advance(bed, end);
         if (bed->now > end)
             bed->now = end;
     }
