@@ -71,8 +71,6 @@ struct server {
     uint32_t engine_count;
     uint64_t sessions_made;
     uint64_t now; /* of this wake-up */
-    struct log_limit refusals;
-    struct log_limit sessions;
     bool stopping;
     struct client clients[CLIENTS_MAX];
     struct watched watched[SERVER_WATCHES_MAX];
@@ -114,14 +112,16 @@ static void client_detach(struct server *server, struct client *client, const ch
     client_hang_up(client);
     if (session_destroy(client->session)) {
         if (client->state != CLIENT_LEAVING)
-            log_line(LOG_ERROR, "session %llu: its engine does not answer", (unsigned long long)id);
+            log_event(LOG_ERROR, &(struct log_about){.session = id},
+                      "session %llu: its engine does not answer", (unsigned long long)id);
         client->state = CLIENT_LEAVING;
         client->deadline = server->now + RETRY_NS;
         return;
     }
+    log_limited_event(LOG_INFO,
+                      (&(struct log_about){.session = id, .has_uid = true, .uid = client->uid}),
+                      "session %llu: %s", (unsigned long long)id, why);
     client_free(client);
-    if (log_allowed(&server->sessions, server->now))
-        log_line(LOG_INFO, "session %llu: %s", (unsigned long long)id, why);
 }
 
 /* Ends a session that broke a rule, or lost its memory. */
@@ -131,12 +131,10 @@ static void client_expel(struct server *server, struct client *client, int error
     client_detach(server, client, why);
 }
 
-static void client_refuse(struct server *server, struct client *client,
-                          const struct saddle_attach_reply *reply)
+static void client_refuse(struct client *client, const struct saddle_attach_reply *reply)
 {
-    if (log_allowed(&server->refusals, server->now))
-        log_line(LOG_WARNING, "uid %u, process %d refused: %s", client->uid, client->pid,
-                 reply->reason);
+    log_limited_event(LOG_WARNING, (&(struct log_about){.has_uid = true, .uid = client->uid}),
+                      "uid %u, process %d refused: %s", client->uid, client->pid, reply->reason);
     attach_send(client->fd, reply, NULL, 0);
     client_free(client);
 }
@@ -198,6 +196,14 @@ static int attach(struct server *server, struct client *client,
     return session_create(&client->session, &owner, request, reply, slots_offset);
 }
 
+static void log_attached(const struct client *client, uint64_t session, const char *engine)
+{
+    const struct log_about about = {session, engine, true, client->uid};
+
+    log_limited_event(LOG_INFO, &about, "session %llu: attached, uid %u, process %d, engine %s",
+                      (unsigned long long)session, client->uid, client->pid, engine);
+}
+
 static void client_request(struct server *server, struct client *client)
 {
     struct saddle_attach_request request;
@@ -214,7 +220,7 @@ static void client_request(struct server *server, struct client *client)
     if (!error)
         error = attach(server, client, &request, &reply);
     if (error) {
-        client_refuse(server, client, &reply);
+        client_refuse(client, &reply);
         return;
     }
     client->state = CLIENT_ATTACHED;
@@ -222,10 +228,8 @@ static void client_request(struct server *server, struct client *client)
     session_sent(client->session);
     if (error)
         client_detach(server, client, "gone before the reply");
-    else if (log_allowed(&server->sessions, server->now))
-        log_line(LOG_INFO, "session %llu: attached, uid %u, process %d, engine %s",
-                 (unsigned long long)reply.session, client->uid, client->pid,
-                 find_engine(server, request.engine)->name);
+    else
+        log_attached(client, reply.session, find_engine(server, request.engine)->name);
 }
 
 /* An attached application has nothing more to say here: it hangs up, or breaks the rule. */
@@ -286,9 +290,8 @@ static void welcome(struct server *server, int fd)
     }
     client = client_find_free(server, peer.uid);
     if (!client) {
-        if (log_allowed(&server->refusals, server->now))
-            log_line(LOG_WARNING, "uid %u, process %d refused: too many connections", peer.uid,
-                     peer.pid);
+        log_limited_event(LOG_WARNING, (&(struct log_about){.has_uid = true, .uid = peer.uid}),
+                          "uid %u, process %d refused: too many connections", peer.uid, peer.pid);
         close(fd);
         return;
     }
@@ -314,8 +317,7 @@ static void turn_away(struct server *server)
     fd = accept4(server->socket.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     close_fd(&fd);
     server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (log_allowed(&server->refusals, server->now))
-        log_line(LOG_ERROR, "out of file descriptors: a connection was turned away");
+    log_limited(LOG_ERROR, "out of file descriptors: a connection was turned away");
 }
 
 static void accept_clients(struct server *server)
@@ -390,7 +392,7 @@ static int tend(struct server *server)
             attach_refuse(&reply, -ETIMEDOUT, "attach: no request within %llu ms",
                           (unsigned long long)(server->config.handshake_timeout_ns /
                                                NSEC_PER_MSEC));
-            client_refuse(server, client, &reply);
+            client_refuse(client, &reply);
         }
         if (client->state == CLIENT_LEAVING && client->deadline <= server->now)
             client_detach(server, client, "detached late");

@@ -10,8 +10,10 @@
 #include "daemon/config.h"
 #include "daemon/eal.h"
 #include "daemon/host.h"
+#include "daemon/notify.h"
 #include "daemon/ports.h"
 #include "daemon/privileges.h"
+#include "daemon/watchdog.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -190,13 +192,20 @@ static int run(const struct options *options, struct server *server, struct host
 {
     uint32_t engine_count;
     struct engine *const *engines = host_engines(host, &engine_count);
-    int error, stop_error;
+    struct watchdog *watchdog;
+    int error = watchdog_start(&watchdog, server, host);
+    int stop_error;
 
+    if (error)
+        log_line(LOG_WARNING, "watchdog: %s", strerror(-error));
     log_line(LOG_INFO, "ready: %u engines", engine_count);
+    notify_ready("ready: %u engines", engine_count);
     tell_ready(options->ready_fd);
     error = server_run(server, engines, engine_count);
     if (error)
         log_line(LOG_ERROR, "control loop: %s", strerror(-error));
+    notify_stopping();
+    watchdog_stop(watchdog);
     stop_error = server_stop(server);
     if (stop_error)
         return stop_error;
@@ -291,10 +300,14 @@ static int serve(const struct options *options, const struct config *config)
     struct privileges privileges;
     char line[REASON_BYTES];
     const struct reason reason = {line, sizeof(line)};
-    int error = privileges_plan(&privileges, config, &reason);
+    int error = notify_begin();
 
     signal(SIGPIPE, SIG_IGN);
     log_set_verbose(options->verbose);
+    if (error)
+        reason_set(&reason, error, "out of memory");
+    else
+        error = privileges_plan(&privileges, config, &reason);
     if (!error)
         error = ports_check(config, &reason);
     if (!error)
@@ -306,6 +319,7 @@ static int serve(const struct options *options, const struct config *config)
     else
         error = start(options, config, &privileges, server);
     server_destroy(server);
+    notify_end();
     free(rules);
     return error;
 }

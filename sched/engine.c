@@ -19,6 +19,7 @@ int engine_init(struct engine *engine, const struct engine_ops *ops, const char 
     atomic_init(&engine->drained_ns, clock_now(clock));
     atomic_init(&engine->busy_ns, 0);
     atomic_init(&engine->runs, 0);
+    atomic_init(&engine->rests, 0);
 
     int error = mailbox_init(&engine->mailbox);
     if (error)

@@ -71,6 +71,8 @@ struct engine {
      * number of all runs. */
     _Atomic uint64_t busy_ns;
     _Atomic uint64_t runs;
+    /* Shared, written by the group's thread as it goes to sleep and as it wakes: odd meanwhile. */
+    _Atomic uint64_t rests;
 };
 
 /* Prepares the common part: the mailbox and the epoll descriptor. `name` has 1 to

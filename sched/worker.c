@@ -100,6 +100,13 @@ static void drain_events(const struct worker *worker, const struct epoll_event *
             (void)epoll_wait(events[i].data.fd, inner, EVENTS_MAX, 0);
 }
 
+/* Before a sleep and after it. */
+static void mark_rest(struct worker *worker)
+{
+    for (uint32_t i = 0; i < worker->count; i++)
+        count_up(&worker->engines[i]->rests, 1);
+}
+
 static void wait_until(struct worker *worker, uint64_t deadline)
 {
     struct timespec timeout;
@@ -112,9 +119,11 @@ static void wait_until(struct worker *worker, uint64_t deadline)
     }
     struct epoll_event events[EVENTS_MAX];
     count_up(&worker->stats.sleeps, 1);
+    mark_rest(worker);
     SADDLE_PROBE2(thread_sleep, worker->config->name, deadline);
     int count = epoll_pwait2(worker->epoll_fd, events, EVENTS_MAX,
                              deadline == ENGINE_NEVER ? NULL : &timeout, NULL);
+    mark_rest(worker);
     SADDLE_PROBE2(thread_wake, worker->config->name, count);
     if (count > 0) {
         count_up(&worker->stats.wakes_event, 1);

@@ -4,7 +4,7 @@
 """Every command of README.md's "Two real machines in five minutes", taken from there and executed.
 
 A machine is a set of namespaces: network, mounts, processes. What it writes to /etc, /run and
-/usr/local it writes to itself, and all of it goes with its first process.
+/usr it writes to itself, and all of it goes with its first process.
 
     left [eth0] 10.0.0.1 ======= veth ======= 10.0.0.2 [eth0] right
 
@@ -43,7 +43,7 @@ WAITS = "saddle-cat --listen file > copy"
 # May come before the other side is ready, as a person would not.
 AGAIN = {"saddle-cat right file < file": "Connection refused"}
 # What a machine has of its own.
-OWN = ("/etc", "/usr/local")
+OWN = ("/etc", "/usr")
 
 BOOT = """\
 set -e

@@ -1,0 +1,116 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/notify.h"
+
+#include "control/log.h"
+#include "sched/clock.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#define STATUS_BYTES 256u  /* one line for a person */
+#define STATE_BYTES  1024u /* a status and the words around it */
+#define ADDRESS      "NOTIFY_SOCKET"
+
+static char *address;
+static uint64_t watchdog_ns;
+
+int notify_begin(void)
+{
+    const char *given = getenv(ADDRESS);
+    uint64_t interval_us = 0;
+
+    notify_end();
+    if (sd_watchdog_enabled(1, &interval_us) > 0)
+        watchdog_ns = interval_us * NSEC_PER_USEC;
+    if (!given)
+        return 0;
+    address = strdup(given);
+    unsetenv(ADDRESS);
+    return address ? 0 : -ENOMEM;
+}
+
+void notify_end(void)
+{
+    free(address);
+    address = NULL;
+    watchdog_ns = 0;
+}
+
+/* The library knows the address from the environment alone. */
+static void tell(const char *state)
+{
+    int error;
+
+    if (!address)
+        return;
+    if (setenv(ADDRESS, address, 1))
+        return;
+    error = sd_notify(1, state);
+    if (error < 0)
+        log_limited(LOG_WARNING, "service manager: %s", strerror(-error));
+}
+
+/* Lines end a field: a status has none. */
+static void tell_with_status(const char *before, const char *format, va_list args)
+{
+    char status[STATUS_BYTES];
+    char state[STATE_BYTES];
+
+    vsnprintf(status, sizeof(status), format, args);
+    for (char *at = status; *at; at++) {
+        if (*at == '\n')
+            *at = ' ';
+    }
+    snprintf(state, sizeof(state), "%sSTATUS=%s", before, status);
+    tell(state);
+}
+
+void notify_ready(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    tell_with_status("READY=1\n", format, args);
+    va_end(args);
+}
+
+void notify_status(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    tell_with_status("", format, args);
+    va_end(args);
+}
+
+void notify_reloading(void)
+{
+    char state[STATE_BYTES];
+
+    snprintf(state, sizeof(state),
+             "RELOADING=1\nMONOTONIC_USEC=%llu\nSTATUS=reading the configuration again",
+             (unsigned long long)(clock_now(&clock_machine) / NSEC_PER_USEC));
+    tell(state);
+}
+
+void notify_stopping(void)
+{
+    tell("STOPPING=1\nSTATUS=stopping");
+}
+
+uint64_t notify_watchdog_interval(void)
+{
+    return watchdog_ns;
+}
+
+void notify_watchdog(bool well)
+{
+    if (well)
+        tell("WATCHDOG=1");
+}

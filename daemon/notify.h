@@ -1,0 +1,34 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the service manager is told: that the daemon is ready, reloads, stops, what it does in one
+ * line, and that it is alive. Without a service manager every call is nothing.
+ *
+ * Ownership: none; the address of the service manager is in the environment until notify_begin has
+ * taken it out, so that no child can speak in the daemon's name.
+ * Threads: the control thread, notify_begin before any other is made.
+ * Trust: the environment is that of whoever started the daemon.
+ */
+#ifndef DAEMON_NOTIFY_H
+#define DAEMON_NOTIFY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Takes the service manager's variables out of the environment and keeps them. 0 or -ENOMEM. */
+int notify_begin(void);
+void notify_end(void);
+
+/* Each with its status line. */
+void notify_ready(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void notify_status(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* notify_ready ends it. */
+void notify_reloading(void);
+void notify_stopping(void);
+
+/* ns within which the service manager wants to hear that all is well; 0: it does not ask. */
+uint64_t notify_watchdog_interval(void);
+/* Says so if `well`; else says nothing, and the service manager does as its unit tells it. */
+void notify_watchdog(bool well);
+
+#endif
