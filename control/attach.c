@@ -72,14 +72,14 @@ static int remove_stale(const char *path)
     return unlink(path) ? -errno : 0;
 }
 
-static int listen_at(struct attach_socket *attach, mode_t mode)
+static int listen_at(struct attach_socket *attach, int type, mode_t mode)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     mode_t before;
     int error = 0;
 
     memcpy(address.sun_path, attach->path, sizeof(address.sun_path));
-    attach->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    attach->fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (attach->fd < 0)
         return -errno;
     before = umask(OWNER_ONLY);
@@ -106,7 +106,7 @@ static const char *explain(int error)
     return strerror(-error);
 }
 
-int attach_open(struct attach_socket *attach, const char *path, mode_t mode, char *reason,
+int attach_open(struct attach_socket *attach, int type, const char *path, mode_t mode, char *reason,
                 size_t reason_bytes)
 {
     int error = 0;
@@ -122,7 +122,7 @@ int attach_open(struct attach_socket *attach, const char *path, mode_t mode, cha
         error = attach->lock_fd < 0 ? attach->lock_fd : remove_stale(path);
     }
     if (!error)
-        error = listen_at(attach, mode);
+        error = listen_at(attach, type, mode);
     if (error) {
         snprintf(reason, reason_bytes, "socket %s: %s", path, explain(error));
         if (attach->lock_fd >= 0)

@@ -23,14 +23,15 @@
 #define ATTACH_FDS_MAX (1 + 2 * SADDLE_CHANNELS_MAX) /* descriptors of one reply */
 
 struct attach_socket {
-    int fd; /* listening, SOCK_SEQPACKET, non-blocking; -1: none */
+    int fd; /* listening, non-blocking; -1: none */
     int lock_fd;
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 };
 
-/* Listens at `path` with permission bits `mode`. 0, or a negative errno with one line in `reason`:
- * -EADDRINUSE a daemon serves it, -EEXIST something there is no socket. */
-int attach_open(struct attach_socket *socket, const char *path, mode_t mode, char *reason,
+/* Listens at `path`, for sockets of that type (SOCK_SEQPACKET for applications), with permission
+ * bits `mode`. 0, or a negative errno with one line in `reason`: -EADDRINUSE a daemon serves it,
+ * -EEXIST something there is no socket. */
+int attach_open(struct attach_socket *socket, int type, const char *path, mode_t mode, char *reason,
                 size_t reason_bytes);
 /* Removes the socket and its lock. */
 void attach_close(struct attach_socket *socket);

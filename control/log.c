@@ -25,6 +25,7 @@ static const struct {
     [LOG_DEBUG] = {"debug", "PRIORITY=7"},
 };
 static bool show_debug;
+static const char *own_name = "saddled";
 
 /* The journal's fields beside the message. */
 struct fields {
@@ -35,6 +36,11 @@ struct fields {
 void log_set_verbose(bool verbose)
 {
     show_debug = verbose;
+}
+
+void log_set_name(const char *name)
+{
+    own_name = name;
 }
 
 static void clean(char *text)
@@ -69,9 +75,14 @@ static struct iovec field_of(const char *text)
 /* `message` begins with its key. */
 static int to_journal(enum log_level level, const char *message, const struct fields *fields)
 {
-    struct iovec all[FIELDS_MAX] = {field_of(message), field_of(levels[level].priority),
-                                    field_of("SYSLOG_IDENTIFIER=saddled")};
-    int count = 3;
+    char identifier[FIELD_BYTES];
+    struct iovec all[FIELDS_MAX];
+    int count = 0;
+
+    snprintf(identifier, sizeof(identifier), "SYSLOG_IDENTIFIER=%s", own_name);
+    all[count++] = field_of(message);
+    all[count++] = field_of(levels[level].priority);
+    all[count++] = field_of(identifier);
 
     for (int i = 0; i < fields->count; i++)
         all[count++] = field_of(fields->text[i]);
@@ -82,7 +93,7 @@ static void to_stderr(enum log_level level, const char *text, const struct field
 {
     char line[LINE_BYTES];
     size_t used =
-        (size_t)snprintf(line, sizeof(line) - 1, "saddled: %s: %s", levels[level].name, text);
+        (size_t)snprintf(line, sizeof(line) - 1, "%s: %s: %s", own_name, levels[level].name, text);
 
     for (int i = 0; show_debug && i < fields->count && used < sizeof(line) - 1; i++)
         used += (size_t)snprintf(line + used, sizeof(line) - 1 - used, " %s", fields->text[i]);

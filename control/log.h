@@ -42,6 +42,8 @@ struct log_limit {
 };
 
 void log_set_verbose(bool verbose);
+/* What lines begin with instead of "saddled"; static. */
+void log_set_name(const char *name);
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* `about` may be NULL. */
 void log_event(enum log_level level, const struct log_about *about, const char *format, ...)

@@ -23,6 +23,7 @@
 #define EVENTS_MAX   64
 #define ACCEPTS_MAX  16 /* per wake-up: the others wait for the next */
 #define RETRY_NS     NSEC_PER_SEC
+#define TICK_NS      NSEC_PER_SEC
 #define REASON_BYTES SADDLE_REASON_BYTES
 
 /* What an epoll event is about: a client's slot, or one of these. */
@@ -56,6 +57,7 @@ struct client {
 struct watched {
     int fd;              /* -1: free */
     uint32_t generation; /* an event of an earlier use of this slot is stale */
+    bool writes;         /* room to write is waited for as well */
     void (*ready)(void *context);
     void *context;
 };
@@ -72,6 +74,9 @@ struct server {
     uint64_t sessions_made;
     uint64_t now; /* of this wake-up */
     bool stopping;
+    void (*tick)(void *context, uint64_t now);
+    void *tick_context;
+    uint64_t tick_due;
     struct client clients[CLIENTS_MAX];
     struct watched watched[SERVER_WATCHES_MAX];
 };
@@ -400,6 +405,12 @@ static int tend(struct server *server)
             client->deadline < next)
             next = client->deadline;
     }
+    if (server->tick && server->tick_due <= server->now) {
+        server->tick_due = server->now + TICK_NS;
+        server->tick(server->tick_context, server->now);
+    }
+    if (server->tick && server->tick_due < next)
+        next = server->tick_due;
     if (next == ENGINE_NEVER)
         return -1;
     return (int)((next - server->now) / NSEC_PER_MSEC) + 1;
@@ -426,6 +437,7 @@ int server_watch(struct server *server, int fd, void (*ready)(void *context), vo
     if (error)
         return error;
     watched->fd = fd;
+    watched->writes = false;
     watched->ready = ready;
     watched->context = context;
     return 0;
@@ -440,6 +452,19 @@ void server_unwatch(struct server *server, int fd)
     epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
     watched->fd = -1;
     watched->generation++;
+}
+
+void server_watch_write(struct server *server, int fd, bool wanted)
+{
+    struct watched *watched = find_watched(server, fd);
+    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | (wanted ? EPOLLOUT : 0)};
+
+    if (!watched || watched->writes == wanted)
+        return;
+    watched->writes = wanted;
+    event.data.u64 = (uint64_t)watched->generation << 32 |
+                     (SOURCE_WATCH + (uint32_t)(watched - server->watched));
+    epoll_ctl(server->epoll_fd, EPOLL_CTL_MOD, fd, &event);
 }
 
 static void watched_ready(const struct watched *watched, uint32_t generation)
@@ -490,6 +515,61 @@ int server_run(struct server *server, struct engine *const *engines, uint32_t en
         accept_clients(server);
     }
     return 0;
+}
+
+static const struct client *next_session(const struct server *server, const struct client *after)
+{
+    const struct client *client = after ? after + 1 : server->clients;
+
+    while (client < server->clients + CLIENTS_MAX && !client->session)
+        client++;
+    return client < server->clients + CLIENTS_MAX ? client : NULL;
+}
+
+void server_sessions(const struct server *server,
+                     bool (*visit)(void *context, const struct session *session, pid_t pid),
+                     void *context)
+{
+    const struct client *client = NULL;
+
+    while ((client = next_session(server, client)) != NULL) {
+        if (!visit(context, client->session, client->pid))
+            return;
+    }
+}
+
+int server_close_session(struct server *server, uint64_t id, const char *reason)
+{
+    for (uint32_t i = 0; i < CLIENTS_MAX; i++) {
+        struct client *client = &server->clients[i];
+
+        if (client->state != CLIENT_ATTACHED || session_id(client->session) != id)
+            continue;
+        client_expel(server, client, -ECONNABORTED, reason);
+        return 0;
+    }
+    return -ENOENT;
+}
+
+uint32_t server_session_count(const struct server *server, uint32_t *stuck)
+{
+    const struct client *client = NULL;
+    uint32_t count = 0;
+
+    *stuck = 0;
+    while ((client = next_session(server, client)) != NULL) {
+        count++;
+        *stuck += client->state == CLIENT_LEAVING;
+    }
+    return count;
+}
+
+void server_set_tick(struct server *server, void (*tick)(void *context, uint64_t now),
+                     void *context)
+{
+    server->tick = tick;
+    server->tick_context = context;
+    server->tick_due = 0;
 }
 
 int server_stop(struct server *server)
@@ -561,7 +641,8 @@ int server_create(struct server **server, const struct server_config *config, ch
     if (error)
         snprintf(reason, reason_bytes, "control descriptors: %s", strerror(-error));
     else
-        error = attach_open(&made->socket, config->path, config->mode, reason, reason_bytes);
+        error = attach_open(&made->socket, SOCK_SEQPACKET, config->path, config->mode, reason,
+                            reason_bytes);
     if (!error)
         error = watch(made, made->socket.fd, SOURCE_LISTEN, 0);
     if (error) {

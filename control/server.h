@@ -13,8 +13,10 @@
 #define CONTROL_SERVER_H
 
 #include "control/policy.h"
+#include "control/session.h"
 #include "sched/engine.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -45,12 +47,27 @@ int server_control_fd(const struct server *server);
 /* Has the loop call `ready` on its thread whenever `fd` is readable; before server_run, or from
  * within it. 0, -ENOSPC, or a negative errno. */
 int server_watch(struct server *server, int fd, void (*ready)(void *context), void *context);
+/* The same, and whether room to write is waited for as well. */
+void server_watch_write(struct server *server, int fd, bool wanted);
 /* Not any more; before `fd` is closed. */
 void server_unwatch(struct server *server, int fd);
 
 /* Serves until SIGTERM or SIGINT. The first engine is the one that an application gets if it names
  * none. 0, or a negative errno. */
 int server_run(struct server *server, struct engine *const *engines, uint32_t engine_count);
+
+/* Calls `visit` with every session and the process that attached, until it answers false. */
+void server_sessions(const struct server *server,
+                     bool (*visit)(void *context, const struct session *session, pid_t pid),
+                     void *context);
+/* Ends a session; its application reads the reason. 0 or -ENOENT. */
+int server_close_session(struct server *server, uint64_t id, const char *reason);
+/* How many there are, and of them those whose engine does not let them go. */
+uint32_t server_session_count(const struct server *server, uint32_t *stuck);
+
+/* Has the loop call `tick` about once a second; NULL: not any more. */
+void server_set_tick(struct server *server, void (*tick)(void *context, uint64_t now),
+                     void *context);
 
 /* Tells every application that the daemon stops, and takes all sessions from their engines, which
  * must still run. 0, or -ETIMEDOUT if an engine did not answer. */

@@ -22,6 +22,8 @@ struct session {
     struct doorbells doorbells[SADDLE_CHANNELS_MAX];
     struct pony_session *pony;
     bool attached;
+    uint64_t attached_ns;
+    char application[SADDLE_NAME_BYTES];
 };
 
 static void close_fd(int *fd)
@@ -73,6 +75,7 @@ static int make_pony(struct session *session, const struct saddle_attach_request
         return error;
     config.uid = session->owner.uid;
     copy_name(config.application, request->application);
+    memcpy(session->application, config.application, sizeof(session->application));
     return pony_session_create(&session->pony, &config);
 }
 
@@ -99,6 +102,7 @@ static int give_to_engine(struct session *session)
     if (!error)
         error = result;
     session->attached = !error;
+    session->attached_ns = clock_now(&clock_machine);
     return error;
 }
 
@@ -195,6 +199,20 @@ int session_destroy(struct session *session)
     close_fd(&session->arena_fd);
     free(session);
     return 0;
+}
+
+void session_view(const struct session *session, struct session_view *view)
+{
+    *view = (struct session_view){
+        .id = session->owner.id,
+        .arena_bytes = session->plan.arena_bytes,
+        .attached_ns = session->attached_ns,
+        .uid = session->owner.uid,
+        .abi = session->plan.abi,
+        .channels = session->plan.channels,
+        .engine = session->owner.engine->name,
+        .application = session->application,
+    };
 }
 
 uint64_t session_id(const struct session *session)

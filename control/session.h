@@ -50,6 +50,16 @@ void session_tell(struct session *session, int error, const char *reason);
  * then the session stays as it was, to be destroyed later. NULL is fine. */
 int session_destroy(struct session *session);
 
+/* What operators see of it. */
+struct session_view {
+    uint64_t id, arena_bytes;
+    uint64_t attached_ns; /* CLOCK_MONOTONIC */
+    uint32_t uid, abi, channels;
+    const char *engine;
+    const char *application; /* its own name for itself, printable */
+};
+void session_view(const struct session *session, struct session_view *view);
+
 uint64_t session_id(const struct session *session);
 uint32_t session_uid(const struct session *session);
 uint64_t session_bytes(const struct session *session);

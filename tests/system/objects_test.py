@@ -15,7 +15,7 @@ def engine_parts(build, program, ending):
     """The files of engines that `program` is made from, which end in `ending`."""
     inputs = subprocess.run(["ninja", "-C", build, "-t", "inputs", program], check=True,
                             stdout=subprocess.PIPE, text=True).stdout.split()
-    return {path for path in inputs if path.endswith(ending) and "engines" in path
+    return {path for path in inputs if path.endswith(ending) and "engines/" in path
             and "tests/" not in path}
 
 

@@ -45,7 +45,7 @@ static struct attach_socket must_open(mode_t mode)
 {
     struct attach_socket attach;
     char reason[REASON_BYTES] = "";
-    int error = attach_open(&attach, path, mode, reason, sizeof(reason));
+    int error = attach_open(&attach, SOCK_SEQPACKET, path, mode, reason, sizeof(reason));
     ck_assert_msg(error == 0, "%s", reason);
     return attach;
 }
@@ -70,7 +70,8 @@ START_TEST(test_second_is_refused)
     struct attach_socket attach = must_open(0600), second;
     char reason[REASON_BYTES] = "";
     uint32_t before = open_descriptors();
-    ck_assert_int_eq(attach_open(&second, path, 0600, reason, sizeof(reason)), -EADDRINUSE);
+    ck_assert_int_eq(attach_open(&second, SOCK_SEQPACKET, path, 0600, reason, sizeof(reason)),
+                     -EADDRINUSE);
     ck_assert_ptr_nonnull(strstr(reason, path));
     ck_assert_ptr_nonnull(strstr(reason, "another saddled"));
     ck_assert_uint_eq(open_descriptors(), before);
@@ -98,7 +99,8 @@ START_TEST(test_other_file_stays)
     char reason[REASON_BYTES] = "";
     int file = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
     close(file);
-    ck_assert_int_eq(attach_open(&attach, path, 0600, reason, sizeof(reason)), -EEXIST);
+    ck_assert_int_eq(attach_open(&attach, SOCK_SEQPACKET, path, 0600, reason, sizeof(reason)),
+                     -EEXIST);
     ck_assert_ptr_nonnull(strstr(reason, path));
     ck_assert_int_eq(unlink(path), 0);
 }
@@ -109,11 +111,14 @@ START_TEST(test_bad_paths)
     struct attach_socket attach;
     char reason[REASON_BYTES] = "";
     char longer[sizeof(attach.path) + 1];
-    ck_assert_int_eq(attach_open(&attach, "/nonexistent/s", 0600, reason, sizeof(reason)), -ENOENT);
+    ck_assert_int_eq(attach_open(&attach, SOCK_SEQPACKET, "/nonexistent/s", 0600, reason,
+                                 sizeof(reason)),
+                     -ENOENT);
     ck_assert_ptr_nonnull(strstr(reason, "/nonexistent/s"));
     memset(longer, 'x', sizeof(longer) - 1);
     longer[sizeof(longer) - 1] = '\0';
-    ck_assert_int_eq(attach_open(&attach, longer, 0600, reason, sizeof(reason)), -ENAMETOOLONG);
+    ck_assert_int_eq(attach_open(&attach, SOCK_SEQPACKET, longer, 0600, reason, sizeof(reason)),
+                     -ENAMETOOLONG);
 }
 END_TEST
 

@@ -1,0 +1,251 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "control/module.h"
+#include "saddle_v1_engines.pb-c.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAC_BYTES RTE_ETHER_ADDR_FMT_SIZE
+
+/* Texts of messages are not written to. */
+static char *text(const char *from)
+{
+    return (char *)(uintptr_t)from;
+}
+
+static bool asked_for(char *const *names, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!strcmp(names[i], name))
+            return true;
+    }
+    return count == 0;
+}
+
+/* Ends the call if a name is of none of them. */
+static bool all_known(struct rpc_call *call, const char *what, char *const *names, size_t count,
+                      const char *const *known, uint32_t known_count)
+{
+    if (count > PLANT_MAX) {
+        rpc_end(call, RPC_INVALID_ARGUMENT, "names: %zu of them, and at most %u may be asked for",
+                count, PLANT_MAX);
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        uint32_t at = 0;
+
+        while (at < known_count && strcmp(names[i], known[at]) != 0)
+            at++;
+        if (at < known_count)
+            continue;
+        rpc_end(call, RPC_NOT_FOUND, "there is no %s \"%s\"", what, names[i]);
+        return false;
+    }
+    return true;
+}
+
+/* ---- Engines ---- */
+
+struct count {
+    const char *engine;
+    uint32_t sessions;
+};
+
+static bool count_session(void *context, const struct session *session, pid_t pid)
+{
+    struct count *count = context;
+    struct session_view view;
+
+    (void)pid;
+    session_view(session, &view);
+    count->sessions += !strcmp(view.engine, count->engine);
+    return true;
+}
+
+static void fill_engine(const struct module_world *world, uint32_t index, Saddle__V1__Engine *to)
+{
+    const struct plant_engine *from = &world->plant->engines[index];
+    struct count count = {.engine = from->engine->name};
+
+    saddle__v1__engine__init(to);
+    server_sessions(world->server, count_session, &count);
+    to->name = text(from->engine->name);
+    to->kind = text(from->engine->ops->kind);
+    to->group = text(from->group);
+    to->port = text(from->port);
+    to->sessions = count.sessions;
+    to->busy_ns = atomic_load_explicit(&from->engine->busy_ns, memory_order_relaxed);
+    to->runs = atomic_load_explicit(&from->engine->runs, memory_order_relaxed);
+    to->alive = pulse_alive(world->pulse, index);
+}
+
+static void list_engines(void *state, struct rpc_call *call, const ProtobufCMessage *request)
+{
+    const Saddle__V1__ListEnginesRequest *wanted = (const void *)request;
+    const struct module_world *world = state;
+    const struct plant *plant = world->plant;
+    Saddle__V1__ListEnginesResponse response = SADDLE__V1__LIST_ENGINES_RESPONSE__INIT;
+    Saddle__V1__Engine list[PLANT_MAX], *pointers[PLANT_MAX];
+    const char *known[PLANT_MAX];
+
+    for (uint32_t i = 0; i < plant->engine_count; i++)
+        known[i] = plant->engines[i].engine->name;
+    if (!all_known(call, "engine", wanted->names, wanted->n_names, known, plant->engine_count))
+        return;
+    for (uint32_t i = 0; i < plant->engine_count; i++) {
+        if (!asked_for(wanted->names, wanted->n_names, known[i]))
+            continue;
+        fill_engine(world, i, &list[i]);
+        pointers[response.n_engines++] = &list[i];
+    }
+    response.engines = pointers;
+    rpc_answer(call, &response.base);
+}
+
+/* ---- Groups ---- */
+
+struct group_parts {
+    char *engines[PLANT_MAX];
+    Saddle__V1__Thread threads[GROUP_THREADS_MAX], *thread_list[GROUP_THREADS_MAX];
+};
+
+static void fill_threads(const struct group *group, Saddle__V1__Group *to,
+                         struct group_parts *parts)
+{
+    struct group_thread_stats stats[GROUP_THREADS_MAX];
+    uint32_t count = group_threads(group, stats, GROUP_THREADS_MAX);
+
+    for (uint32_t i = 0; i < count && i < GROUP_THREADS_MAX; i++) {
+        Saddle__V1__Thread *thread = &parts->threads[i];
+
+        saddle__v1__thread__init(thread);
+        thread->tid = (uint32_t)stats[i].tid;
+        thread->engines = stats[i].engines;
+        thread->busy_ns = stats[i].busy_ns;
+        thread->sleeps = stats[i].sleeps;
+        thread->wakes_event = stats[i].wakes_event;
+        thread->wakes_deadline = stats[i].wakes_deadline;
+        parts->thread_list[to->n_threads++] = thread;
+    }
+    to->threads = parts->thread_list;
+}
+
+static void fill_group(const struct plant *plant, uint32_t index, Saddle__V1__Group *to,
+                       struct group_parts *parts)
+{
+    const struct plant_group *from = &plant->groups[index];
+
+    saddle__v1__group__init(to);
+    to->name = text(from->name);
+    to->mode = text(from->mode);
+    to->cpus = text(from->cpus);
+    to->idle_ns = from->idle_ns;
+    to->engines = parts->engines;
+    for (uint32_t i = 0; i < plant->engine_count; i++) {
+        if (!strcmp(plant->engines[i].group, from->name))
+            parts->engines[to->n_engines++] = text(plant->engines[i].engine->name);
+    }
+    fill_threads(from->group, to, parts);
+}
+
+static void list_groups(void *state, struct rpc_call *call, const ProtobufCMessage *request)
+{
+    const Saddle__V1__ListGroupsRequest *wanted = (const void *)request;
+    const struct module_world *world = state;
+    const struct plant *plant = world->plant;
+    Saddle__V1__ListGroupsResponse response = SADDLE__V1__LIST_GROUPS_RESPONSE__INIT;
+    Saddle__V1__Group list[PLANT_MAX], *pointers[PLANT_MAX];
+    struct group_parts *parts = calloc(PLANT_MAX, sizeof(*parts));
+    const char *known[PLANT_MAX];
+
+    for (uint32_t i = 0; i < plant->group_count; i++)
+        known[i] = plant->groups[i].name;
+    if (!parts) {
+        rpc_end(call, RPC_RESOURCE_EXHAUSTED, "out of memory");
+        return;
+    }
+    if (all_known(call, "group", wanted->names, wanted->n_names, known, plant->group_count)) {
+        for (uint32_t i = 0; i < plant->group_count; i++) {
+            if (!asked_for(wanted->names, wanted->n_names, known[i]))
+                continue;
+            fill_group(plant, i, &list[i], &parts[i]);
+            pointers[response.n_groups++] = &list[i];
+        }
+        response.groups = pointers;
+        rpc_answer(call, &response.base);
+    }
+    free(parts);
+}
+
+/* ---- Ports ---- */
+
+static void fill_port(const struct plant_port *from, Saddle__V1__Port *to, char mac[MAC_BYTES])
+{
+    saddle__v1__port__init(to);
+    rte_ether_format_addr(mac, MAC_BYTES, &from->port->mac);
+    to->name = text(from->name);
+    to->driver = text(from->driver);
+    to->interface = text(from->interface);
+    to->owner = text(from->owner);
+    to->engine = text(from->engine);
+    to->mac = mac;
+    to->mtu = from->port->mtu;
+}
+
+static void list_ports(void *state, struct rpc_call *call, const ProtobufCMessage *request)
+{
+    const Saddle__V1__ListPortsRequest *wanted = (const void *)request;
+    const struct module_world *world = state;
+    const struct plant *plant = world->plant;
+    Saddle__V1__ListPortsResponse response = SADDLE__V1__LIST_PORTS_RESPONSE__INIT;
+    Saddle__V1__Port list[PLANT_MAX], *pointers[PLANT_MAX];
+    char macs[PLANT_MAX][MAC_BYTES];
+    const char *known[PLANT_MAX];
+
+    for (uint32_t i = 0; i < plant->port_count; i++)
+        known[i] = plant->ports[i].name;
+    if (!all_known(call, "port", wanted->names, wanted->n_names, known, plant->port_count))
+        return;
+    for (uint32_t i = 0; i < plant->port_count; i++) {
+        if (!asked_for(wanted->names, wanted->n_names, known[i]))
+            continue;
+        fill_port(&plant->ports[i], &list[i], macs[i]);
+        pointers[response.n_ports++] = &list[i];
+    }
+    response.ports = pointers;
+    rpc_answer(call, &response.base);
+}
+
+static const struct rpc_method methods[] = {
+    {.name = "saddle.v1.Engines/List",
+     .request = &saddle__v1__list_engines_request__descriptor,
+     .handle = list_engines},
+    {.name = "saddle.v1.Groups/List",
+     .request = &saddle__v1__list_groups_request__descriptor,
+     .handle = list_groups},
+    {.name = "saddle.v1.Ports/List",
+     .request = &saddle__v1__list_ports_request__descriptor,
+     .handle = list_ports},
+};
+
+static int create(struct module_world *world, void **state)
+{
+    *state = world;
+    return 0;
+}
+
+static void destroy(void *state)
+{
+    (void)state;
+}
+
+const struct module module_engines = {
+    .name = "engines",
+    .about = "engines, the groups that run them, and their ports",
+    .methods = methods,
+    .method_count = sizeof(methods) / sizeof(methods[0]),
+    .create = create,
+    .destroy = destroy,
+};

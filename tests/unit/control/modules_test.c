@@ -1,0 +1,358 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All modules over a link, as saddle-control calls them, with two engines whose mailboxes are run
+ * when a test says so, and no session.
+ */
+#include "control/module.h"
+#include "grpc_health_v1_health.pb-c.h"
+#include "saddle_v1_engines.pb-c.h"
+#include "saddle_v1_sessions.pb-c.h"
+#include "saddle_v1_system.pb-c.h"
+#include "tests/unit/control/toy_pony.h"
+#include "tests/unit/sched/toy.h"
+
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define REASON_BYTES 256
+#define SERVING      GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING
+#define NOT_SERVING  GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__NOT_SERVING
+#define UNKNOWN      GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVICE_UNKNOWN
+
+static char folder[] = "/tmp/saddle-modules-test.XXXXXX";
+static char path[sizeof(folder) + 8];
+static struct toy *toys[2];
+static struct group *group;
+static struct port port = {.name = "p", .mtu = 1500, .mac = {{2, 0, 0, 0, 0, 1}}};
+static struct server *server;
+static struct plant plant;
+static struct module_world world;
+static struct modules *modules;
+static struct link far;
+static uint64_t now;
+
+/* The answer of the last call that ended. */
+static uint16_t status;
+static char text[LINK_TEXT_MAX + 1];
+static uint8_t answer[LINK_MESSAGE_MAX];
+static size_t answer_bytes;
+
+static void describe(void)
+{
+    plant.engine_count = 2;
+    plant.group_count = plant.port_count = 1;
+    for (int i = 0; i < 2; i++) {
+        toys[i] = toy_create(i ? "beta" : "alpha");
+        plant.engines[i] = (struct plant_engine){&toys[i]->engine, i ? "other" : "main", "p"};
+    }
+    plant.groups[0] =
+        (struct plant_group){.group = group, .name = "main", .mode = "sleep", .cpus = ""};
+    plant.ports[0] = (struct plant_port){.port = &port,
+                                         .name = "p",
+                                         .driver = "net_null",
+                                         .interface = "",
+                                         .owner = "nobody",
+                                         .engine = "alpha"};
+}
+
+static void setup(void)
+{
+    const struct group_config config = {.name = "main", .mode = &group_mode_sleep};
+    const struct server_config server_config = {.path = path, .mode = 0600};
+    char reason[REASON_BYTES];
+    struct link ends[2];
+
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/s", folder);
+    ck_assert_int_eq(server_create(&server, &server_config, reason, sizeof(reason)), 0);
+    ck_assert_int_eq(group_create(&group, &config), 0);
+    describe();
+    world = (struct module_world){.plant = &plant, .server = server};
+    ck_assert_int_eq(modules_create(&modules, &world), 0);
+    ck_assert_int_eq(link_pair(ends), 0);
+    rpc_attach(world.rpc, ends[0]);
+    far = ends[1];
+    now = 1000 * NSEC_PER_SEC;
+    modules_tick(modules, now);
+}
+
+static void teardown(void)
+{
+    modules_destroy(modules);
+    link_close(&far);
+    for (int i = 0; i < 2; i++)
+        toys[i]->engine.ops->destroy(&toys[i]->engine);
+    group_destroy(group);
+    server_destroy(server);
+    ck_assert_int_eq(rmdir(folder), 0);
+}
+
+static void put(uint32_t call, enum link_kind kind, const void *bytes, size_t length)
+{
+    const struct link_frame frame = {.call = call,
+                                     .kind = (uint8_t)kind,
+                                     .length = (uint32_t)length};
+
+    ck_assert_int_eq(link_send(&far, &frame, bytes), 0);
+    ck_assert_int_eq(rpc_work(world.rpc), 0);
+}
+
+static void begin(uint32_t call, enum link_role role, const char *method,
+                  const ProtobufCMessage *request)
+{
+    const struct link_caller caller = {.role = role};
+    uint8_t body[LINK_BODY_MAX];
+
+    memcpy(body, &caller, sizeof(caller));
+    memcpy(body + sizeof(caller), method, strlen(method));
+    put(call, LINK_CALL, body, sizeof(caller) + strlen(method));
+    put(call, LINK_MESSAGE, body, protobuf_c_message_pack(request, body));
+    put(call, LINK_FINISHED, NULL, 0);
+}
+
+/* The next message of a call into `answer`, or its end; false at the end. */
+static bool take(void)
+{
+    struct link_frame frame;
+    uint8_t body[LINK_BODY_MAX];
+
+    answer_bytes = 0;
+    do {
+        ck_assert_int_eq(link_receive(&far, &frame, body), 0);
+        if (frame.kind == LINK_END) {
+            status = frame.status;
+            memcpy(text, body, frame.length);
+            text[frame.length] = '\0';
+            return false;
+        }
+        memcpy(answer + answer_bytes, body, frame.length);
+        answer_bytes += frame.length;
+    } while (frame.flags & LINK_MORE);
+    return true;
+}
+
+/* A unary call; returns its status. */
+static uint16_t call_as(enum link_role role, const char *method, const ProtobufCMessage *request)
+{
+    size_t bytes = 0;
+
+    begin(0, role, method, request);
+    if (take()) {
+        bytes = answer_bytes;
+        ck_assert(!take());
+    }
+    answer_bytes = bytes;
+    return status;
+}
+
+static uint16_t call(const char *method, const ProtobufCMessage *request)
+{
+    return call_as(LINK_ROLE_OPERATE, method, request);
+}
+
+/* A second passes, and those engines whose bits are set do what their mailboxes ask for. */
+static void second(unsigned alive)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        if (alive >> i & 1)
+            mailbox_run(&toys[i]->engine.mailbox, &toys[i]->engine);
+    }
+    now += NSEC_PER_SEC;
+    modules_tick(modules, now);
+    ck_assert_int_eq(rpc_work(world.rpc), 0);
+}
+
+static int health_of(const char *service)
+{
+    Grpc__Health__V1__HealthCheckRequest request = GRPC__HEALTH__V1__HEALTH_CHECK_REQUEST__INIT;
+    Grpc__Health__V1__HealthCheckResponse *response;
+    int found;
+
+    request.service = (char *)(uintptr_t)service;
+    if (call("grpc.health.v1.Health/Check", &request.base) != RPC_OK)
+        return -(int)status;
+    response = grpc__health__v1__health_check_response__unpack(NULL, answer_bytes, answer);
+    found = (int)response->status;
+    protobuf_c_message_free_unpacked(&response->base, NULL);
+    return found;
+}
+
+START_TEST(an_engine_that_hangs_is_not_well)
+{
+    Saddle__V1__GetStatusRequest request = SADDLE__V1__GET_STATUS_REQUEST__INIT;
+    Saddle__V1__Status *found;
+
+    ck_assert_int_eq(health_of(""), SERVING);
+    for (int i = 0; i < 10; i++)
+        second(3);
+    ck_assert_int_eq(health_of(""), SERVING);
+    for (int i = 0; i < 4; i++)
+        second(1);
+    ck_assert_int_eq(health_of(""), NOT_SERVING);
+    ck_assert_int_eq(health_of("group/main"), SERVING);
+    ck_assert_int_eq(call("saddle.v1.System/GetStatus", &request.base), RPC_OK);
+    found = saddle__v1__status__unpack(NULL, answer_bytes, answer);
+    ck_assert_int_eq(found->condition, SADDLE__V1__CONDITION__CONDITION_DEGRADED);
+    ck_assert_uint_eq(found->n_problems, 1);
+    ck_assert_ptr_nonnull(strstr(found->problems[0], "engine beta"));
+    ck_assert_uint_eq(found->engines, 2);
+    protobuf_c_message_free_unpacked(&found->base, NULL);
+    second(3);
+    second(3);
+    ck_assert_int_eq(health_of(""), SERVING);
+}
+END_TEST
+
+START_TEST(unknown_services)
+{
+    ck_assert_int_eq(health_of("group/none"), -RPC_NOT_FOUND);
+    ck_assert_ptr_nonnull(strstr(text, "group/none"));
+    ck_assert_int_eq(health_of("main"), -RPC_NOT_FOUND);
+}
+END_TEST
+
+static int watched(void)
+{
+    Grpc__Health__V1__HealthCheckResponse *response;
+    int found;
+
+    ck_assert(take());
+    response = grpc__health__v1__health_check_response__unpack(NULL, answer_bytes, answer);
+    found = (int)response->status;
+    protobuf_c_message_free_unpacked(&response->base, NULL);
+    return found;
+}
+
+START_TEST(a_watch_tells_changes_alone)
+{
+    Grpc__Health__V1__HealthCheckRequest request = GRPC__HEALTH__V1__HEALTH_CHECK_REQUEST__INIT;
+    struct link_frame frame;
+    uint8_t body[LINK_BODY_MAX];
+
+    begin(5, LINK_ROLE_OBSERVE, "grpc.health.v1.Health/Watch", &request.base);
+    ck_assert_int_eq(watched(), SERVING);
+    for (int i = 0; i < 5; i++)
+        second(3);
+    ck_assert_int_eq(link_receive(&far, &frame, body), -EAGAIN);
+    for (int i = 0; i < 4; i++)
+        second(0);
+    ck_assert_int_eq(watched(), NOT_SERVING);
+    second(3);
+    ck_assert_int_eq(watched(), SERVING);
+    put(5, LINK_CANCEL, NULL, 0);
+    ck_assert(!take());
+    ck_assert_uint_eq(status, RPC_CANCELLED);
+    /* Nothing of it is left for the next news. */
+    for (int i = 0; i < 4; i++)
+        second(0);
+    ck_assert_int_eq(link_receive(&far, &frame, body), -EAGAIN);
+    request.service = (char *)(uintptr_t) "nobody";
+    begin(6, LINK_ROLE_OBSERVE, "grpc.health.v1.Health/Watch", &request.base);
+    ck_assert_int_eq(watched(), UNKNOWN);
+}
+END_TEST
+
+START_TEST(lists)
+{
+    Saddle__V1__ListEnginesRequest engines = SADDLE__V1__LIST_ENGINES_REQUEST__INIT;
+    Saddle__V1__ListGroupsRequest groups = SADDLE__V1__LIST_GROUPS_REQUEST__INIT;
+    Saddle__V1__ListPortsRequest ports = SADDLE__V1__LIST_PORTS_REQUEST__INIT;
+    char *names[] = {(char *)(uintptr_t) "beta", (char *)(uintptr_t) "nobody"};
+    Saddle__V1__ListEnginesResponse *found;
+    Saddle__V1__ListGroupsResponse *found_groups;
+    Saddle__V1__ListPortsResponse *found_ports;
+
+    engines.names = names;
+    engines.n_names = 1;
+    ck_assert_int_eq(call("saddle.v1.Engines/List", &engines.base), RPC_OK);
+    found = saddle__v1__list_engines_response__unpack(NULL, answer_bytes, answer);
+    ck_assert_uint_eq(found->n_engines, 1);
+    ck_assert_str_eq(found->engines[0]->name, "beta");
+    ck_assert_str_eq(found->engines[0]->group, "other");
+    protobuf_c_message_free_unpacked(&found->base, NULL);
+    engines.n_names = 2;
+    ck_assert_int_eq(call("saddle.v1.Engines/List", &engines.base), RPC_NOT_FOUND);
+    ck_assert_str_eq(text, "there is no engine \"nobody\"");
+    ck_assert_int_eq(call("saddle.v1.Groups/List", &groups.base), RPC_OK);
+    found_groups = saddle__v1__list_groups_response__unpack(NULL, answer_bytes, answer);
+    ck_assert_uint_eq(found_groups->n_groups, 1);
+    ck_assert_uint_eq(found_groups->groups[0]->n_engines, 1);
+    ck_assert_uint_eq(found_groups->groups[0]->n_threads, 1);
+    protobuf_c_message_free_unpacked(&found_groups->base, NULL);
+    ck_assert_int_eq(call("saddle.v1.Ports/List", &ports.base), RPC_OK);
+    found_ports = saddle__v1__list_ports_response__unpack(NULL, answer_bytes, answer);
+    ck_assert_uint_eq(found_ports->n_ports, 1);
+    ck_assert_str_eq(found_ports->ports[0]->mac, "02:00:00:00:00:01");
+    protobuf_c_message_free_unpacked(&found_ports->base, NULL);
+}
+END_TEST
+
+START_TEST(sessions)
+{
+    Saddle__V1__ListSessionsRequest list = SADDLE__V1__LIST_SESSIONS_REQUEST__INIT;
+    Saddle__V1__GetSessionRequest get = SADDLE__V1__GET_SESSION_REQUEST__INIT;
+    Saddle__V1__CloseSessionRequest close_one = SADDLE__V1__CLOSE_SESSION_REQUEST__INIT;
+    char reason[400];
+
+    ck_assert_int_eq(call("saddle.v1.Sessions/List", &list.base), RPC_OK);
+    ck_assert_uint_eq(answer_bytes, 0);
+    list.engine = (char *)(uintptr_t) "nobody";
+    ck_assert_int_eq(call("saddle.v1.Sessions/List", &list.base), RPC_NOT_FOUND);
+    ck_assert_int_eq(call("saddle.v1.Sessions/Get", &get.base), RPC_NOT_FOUND);
+    close_one.id = 7;
+    ck_assert_int_eq(call("saddle.v1.Sessions/Close", &close_one.base), RPC_NOT_FOUND);
+    ck_assert_str_eq(text, "there is no session 7");
+    memset(reason, 'x', sizeof(reason) - 1);
+    reason[sizeof(reason) - 1] = '\0';
+    close_one.reason = reason;
+    ck_assert_int_eq(call("saddle.v1.Sessions/Close", &close_one.base), RPC_INVALID_ARGUMENT);
+    ck_assert_int_eq(call_as(LINK_ROLE_OBSERVE, "saddle.v1.Sessions/Close", &close_one.base),
+                     RPC_PERMISSION_DENIED);
+    ck_assert_ptr_nonnull(strstr(text, "operate"));
+}
+END_TEST
+
+START_TEST(modules_are_listed_with_their_methods)
+{
+    Saddle__V1__ListModulesRequest request = SADDLE__V1__LIST_MODULES_REQUEST__INIT;
+    Saddle__V1__ListModulesResponse *found;
+    size_t methods = 0;
+
+    ck_assert_int_eq(call("saddle.v1.System/ListModules", &request.base), RPC_OK);
+    found = saddle__v1__list_modules_response__unpack(NULL, answer_bytes, answer);
+    ck_assert_uint_eq(found->n_modules, modules_count);
+    for (uint32_t i = 0; i < modules_count; i++) {
+        ck_assert_str_eq(found->modules[i]->name, modules_all[i]->name);
+        methods += found->modules[i]->n_methods;
+    }
+    ck_assert_uint_gt(methods, 10);
+    protobuf_c_message_free_unpacked(&found->base, NULL);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("modules");
+    TCase *tcase = tcase_create("modules");
+    SRunner *runner;
+    int failed;
+
+    tcase_set_timeout(tcase, 30);
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, an_engine_that_hangs_is_not_well);
+    tcase_add_test(tcase, unknown_services);
+    tcase_add_test(tcase, a_watch_tells_changes_alone);
+    tcase_add_test(tcase, lists);
+    tcase_add_test(tcase, sessions);
+    tcase_add_test(tcase, modules_are_listed_with_their_methods);
+    suite_add_tcase(suite, tcase);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
