@@ -175,6 +175,25 @@ static const struct schema_field limits_fields[] = {
 };
 static const struct schema limits_schema = {limits_fields, sizeof(struct config_limits)};
 
+static const struct schema_field caller_fields[] = {
+    NUMBER(config_caller, uid, UNITS_COUNT, 0, UINT32_MAX - 1, ""),
+    NUMBER(config_caller, gid, UNITS_COUNT, 0, UINT32_MAX - 1, ""),
+    CHOICE(config_caller, any, bool_choices, "false"),
+    END,
+};
+static const struct schema caller_schema = {caller_fields, sizeof(struct config_caller)};
+
+static const struct schema_field control_fields[] = {
+    TEXT(config_control, path, SCHEMA_TEXT, 0, ""),
+    NUMBER(config_control, mode, UNITS_MODE, 0, 0777, "0660"),
+    TEXT(config_control, cpus, SCHEMA_TEXT, 0, ""),
+    TEXT(config_control, program, SCHEMA_TEXT, 0, SADDLE_CONTROL_PROGRAM),
+    NESTED(config_control, observe, SCHEMA_MAPPINGS, CONFIG_CALLERS_MAX, &caller_schema),
+    NESTED(config_control, operate, SCHEMA_MAPPINGS, CONFIG_CALLERS_MAX, &caller_schema),
+    END,
+};
+static const struct schema control_schema = {control_fields, sizeof(struct config_control)};
+
 static const struct schema_field fields[] = {
     NESTED(config, socket, SCHEMA_MAPPING, 0, &socket_schema),
     TEXT(config, user, SCHEMA_NAME, USER_LENGTH_MAX, ""),
@@ -185,6 +204,7 @@ static const struct schema_field fields[] = {
     NESTED(config, groups, SCHEMA_MAPPINGS, CONFIG_GROUPS_MAX, &group_schema),
     NESTED(config, policy, SCHEMA_MAPPINGS, POLICY_RULES_MAX, &rule_schema),
     NESTED(config, limits, SCHEMA_MAPPING, 0, &limits_schema),
+    NESTED(config, control, SCHEMA_MAPPING, 0, &control_schema),
     END,
 };
 static const struct schema schema = {fields, sizeof(struct config)};

@@ -23,6 +23,7 @@
 #define CONFIG_ENGINES_MAX 64u          /* GROUP_ENGINES_MAX */
 #define CONFIG_PORTS_MAX   64u
 #define CONFIG_GROUPS_MAX  16u
+#define CONFIG_CALLERS_MAX 16u   /* of each role */
 #define CONFIG_MTU_MIN     1280u /* bytes: what IPv6 needs (RFC 8200 section 5) */
 #define CONFIG_MTU_MAX     9000u /* bytes: the usual jumbo frame */
 #define CONFIG_PREFIX_NONE UINT8_MAX
@@ -127,6 +128,24 @@ struct config_rule {
     uint64_t allow;    /* what is allowed; attaching is all there is */
 };
 
+/* Who may call: exactly one of them is given. */
+struct config_caller {
+    struct schema_place place;
+    uint64_t uid, gid; /* or SCHEMA_UNSET */
+    uint64_t any;      /* 1: everybody */
+};
+
+/* How operators reach the daemon. */
+struct config_control {
+    struct schema_place place;
+    struct schema_text path; /* of the control socket; empty: there is none */
+    uint64_t mode;
+    struct schema_text cpus;    /* of saddle-control, as config_cpus reads it */
+    struct schema_text program; /* saddle-control */
+    struct schema_list observe; /* struct config_caller */
+    struct schema_list operate; /* struct config_caller */
+};
+
 struct config_socket {
     struct schema_place place;
     struct schema_text path;
@@ -152,6 +171,7 @@ struct config {
     struct schema_list groups;  /* struct config_group */
     struct schema_list policy;  /* struct config_rule */
     struct config_limits limits;
+    struct config_control control;
 };
 
 /* Parses and checks. 0, or a negative errno with the line to show in source->error; config_free is

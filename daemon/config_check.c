@@ -387,6 +387,45 @@ static int check_rule(struct schema_source *source, const struct config_rule *ru
     return schema_fail(source, rule->place, "a rule has one of uid, gid and any, not %d", who);
 }
 
+static int check_callers(struct schema_source *source, const char *role,
+                         const struct schema_list *list)
+{
+    const struct config_caller *callers = list->items;
+
+    for (uint32_t i = 0; i < list->count; i++) {
+        int who = (callers[i].uid != SCHEMA_UNSET) + (callers[i].gid != SCHEMA_UNSET) +
+                  (callers[i].any != 0);
+
+        if (who != 1)
+            return schema_fail(source, callers[i].place,
+                               "%s: one of uid, gid and any says who, not %d", role, who);
+    }
+    return 0;
+}
+
+static int check_control(const struct config *config, struct schema_source *source)
+{
+    const struct config_control *control = &config->control;
+    cpu_set_t cpus;
+    int error;
+
+    if (strlen(control->path.text) > SOCKET_LENGTH_MAX)
+        return schema_fail(source, control->path.place,
+                           "path: longer than the %u characters a Unix socket may have",
+                           SOCKET_LENGTH_MAX);
+    if (control->path.text[0] && !strcmp(control->path.text, config->socket.path.text))
+        return schema_fail(source, control->path.place,
+                           "path: applications attach there (socket: path)");
+    if (config_cpus(control->cpus.text, &cpus))
+        return schema_fail(source, control->cpus.place, "cpus: \"%s\" is no list of CPUs (0-2,5)",
+                           control->cpus.text);
+    if (control->program.text[0] != '/')
+        return schema_fail(source, control->program.place,
+                           "program: \"%s\" does not begin with a slash", control->program.text);
+    error = check_callers(source, "observe", &control->observe);
+    return error ? error : check_callers(source, "operate", &control->operate);
+}
+
 static int check_names(const struct config *config, struct schema_source *source)
 {
     int error = check_unique(source, &config->ports, sizeof(struct config_port),
@@ -421,5 +460,5 @@ int config_check(const struct config *config, struct schema_source *source)
         error = check_membership(config, source, config_engine(config, i));
     for (uint32_t i = 0; i < config->policy.count && !error; i++)
         error = check_rule(source, &RULES(config)[i]);
-    return error;
+    return error ? error : check_control(config, source);
 }

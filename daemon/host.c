@@ -20,6 +20,9 @@
 #define STATS_MAX 128u /* counters of one engine or port */
 
 static_assert(CONFIG_ENGINES_MAX <= GROUP_ENGINES_MAX, "all engines fit into one group");
+static_assert(CONFIG_ENGINES_MAX <= PLANT_MAX && CONFIG_GROUPS_MAX <= PLANT_MAX &&
+                  CONFIG_PORTS_MAX <= PLANT_MAX,
+              "operators see all of them");
 
 struct host {
     const struct config *config;
@@ -321,6 +324,64 @@ struct engine *const *host_engines(const struct host *host, uint32_t *count)
 {
     *count = host->config->engines.count;
     return host->engines;
+}
+
+static void describe_engines(const struct host *host, struct plant *plant)
+{
+    const struct config *config = host->config;
+
+    for (uint32_t i = 0; i < config->engines.count; i++) {
+        struct plant_engine *engine = &plant->engines[plant->engine_count++];
+
+        engine->engine = host->engines[i];
+        engine->port = config_engine(config, i)->port.text;
+        for (uint32_t j = 0; j < config->groups.count; j++) {
+            if (host->group_of[i] == host->groups[j])
+                engine->group = config_group(config, j)->name.text;
+        }
+    }
+}
+
+static void describe_ports(const struct host *host, struct plant *plant)
+{
+    static const char *const owners[] = {
+        [CONFIG_OWNER_NOBODY] = "nobody",
+        [CONFIG_OWNER_KERNEL] = "kernel",
+        [CONFIG_OWNER_SADDLE] = "saddle",
+    };
+
+    for (uint32_t i = 0; i < host->config->ports.count; i++) {
+        const struct config_port *port = config_port(host->config, i);
+        const struct config_engine *engine = config_engine_on(host->config, port->name.text);
+
+        plant->ports[plant->port_count++] = (struct plant_port){
+            .port = ports_get(host->ports, i),
+            .name = port->name.text,
+            .driver = config_driver_name(port->driver),
+            .interface = port->interface.text,
+            .owner = owners[config_owner(port)],
+            .engine = engine ? engine->name.text : "",
+        };
+    }
+}
+
+void host_describe(const struct host *host, struct plant *plant)
+{
+    memset(plant, 0, sizeof(*plant));
+    describe_engines(host, plant);
+    for (uint32_t i = 0; i < host->config->groups.count; i++) {
+        const struct config_group *group = config_group(host->config, i);
+
+        plant->groups[plant->group_count++] = (struct plant_group){
+            .group = host->groups[i],
+            .name = group->name.text,
+            .mode = group->mode == CONFIG_SPIN ? "spin" : "sleep",
+            .cpus = group->cpus.text,
+            .idle_ns = group->idle,
+        };
+    }
+    describe_ports(host, plant);
+    plant->ready_ns = clock_now(&clock_machine);
 }
 
 void host_stop(struct host *host)

@@ -8,6 +8,7 @@
 #ifndef DAEMON_HOST_H
 #define DAEMON_HOST_H
 
+#include "control/plant.h"
 #include "control/server.h"
 #include "daemon/config.h"
 #include "daemon/reason.h"
@@ -28,6 +29,9 @@ int host_start(struct host *host, const struct reason *reason);
 
 /* The engines, in the order of the configuration. */
 struct engine *const *host_engines(const struct host *host, uint32_t *count);
+
+/* What operators see of it. */
+void host_describe(const struct host *host, struct plant *plant);
 
 /* Takes all engines out of their groups and ends the groups' threads. No session is left. */
 void host_stop(struct host *host);

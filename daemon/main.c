@@ -8,6 +8,7 @@
 #include "control/log.h"
 #include "control/server.h"
 #include "daemon/config.h"
+#include "daemon/control.h"
 #include "daemon/eal.h"
 #include "daemon/host.h"
 #include "daemon/notify.h"
@@ -29,6 +30,12 @@
 #define DEFAULT_CONFIG "/etc/saddle/saddled.yaml"
 #define REASON_BYTES   512
 #define EXIT_USAGE     2
+
+/* What others reach the daemon by, taken before it has anything to offer. */
+struct sockets {
+    struct server *server;
+    struct control *control; /* NULL: none is configured */
+};
 
 enum action {
     ACTION_SERVE,
@@ -188,7 +195,8 @@ static void describe_server(struct server_config *server, const struct config *c
 }
 
 /* From ready to stopped. */
-static int run(const struct options *options, struct server *server, struct host *host)
+static int run(const struct options *options, struct server *server, struct host *host,
+               struct control *control)
 {
     uint32_t engine_count;
     struct engine *const *engines = host_engines(host, &engine_count);
@@ -206,6 +214,7 @@ static int run(const struct options *options, struct server *server, struct host
         log_line(LOG_ERROR, "control loop: %s", strerror(-error));
     notify_stopping();
     watchdog_stop(watchdog);
+    control_destroy(control);
     stop_error = server_stop(server);
     if (stop_error)
         return stop_error;
@@ -217,22 +226,30 @@ static int run(const struct options *options, struct server *server, struct host
 
 /* With the ports open. */
 static int run_host(const struct options *options, const struct privileges *privileges,
-                    struct server *server, struct host *host, const struct reason *reason)
+                    struct sockets *sockets, struct host *host, const struct reason *reason)
 {
     int error = privileges_settle(privileges, reason);
 
     if (!error)
         error = host_start(host, reason);
     if (!error)
-        return run(options, server, host);
+        error = control_start(sockets->control, sockets->server, host, reason);
+    if (!error) {
+        struct control *control = sockets->control;
+
+        sockets->control = NULL;
+        return run(options, sockets->server, host, control);
+    }
     log_line(LOG_ERROR, "%s", reason->text);
+    control_destroy(sockets->control);
+    sockets->control = NULL;
     host_stop(host);
     return error;
 }
 
-/* With the socket taken: everything that packets need. */
+/* With the sockets taken: everything that packets need. */
 static int start(const struct options *options, const struct config *config,
-                 const struct privileges *privileges, struct server *server)
+                 const struct privileges *privileges, struct sockets *sockets)
 {
     char line[REASON_BYTES];
     const struct reason reason = {line, sizeof(line)};
@@ -240,12 +257,12 @@ static int start(const struct options *options, const struct config *config,
     int error = eal_start(config, !options->verbose, line, sizeof(line));
 
     if (!error)
-        error = host_create(&host, config, server, &reason);
+        error = host_create(&host, config, sockets->server, &reason);
     if (error) {
         log_line(LOG_ERROR, "%s", line);
         return error;
     }
-    error = run_host(options, privileges, server, host, &reason);
+    error = run_host(options, privileges, sockets, host, &reason);
     /* An engine that hangs still uses its session and its port. */
     if (error != -ETIMEDOUT)
         host_destroy(host);
@@ -296,7 +313,7 @@ static int take_socket(struct server **server, const struct config *config,
 static int serve(const struct options *options, const struct config *config)
 {
     struct policy_rule *rules = calloc(config->policy.count + 1, sizeof(*rules));
-    struct server *server = NULL;
+    struct sockets sockets = {0};
     struct privileges privileges;
     char line[REASON_BYTES];
     const struct reason reason = {line, sizeof(line)};
@@ -313,12 +330,15 @@ static int serve(const struct options *options, const struct config *config)
     if (!error)
         error = privileges_begin(&privileges, options->verbose, &reason);
     if (!error)
-        error = take_socket(&server, config, rules, &reason);
+        error = take_socket(&sockets.server, config, rules, &reason);
+    if (!error)
+        error = control_create(&sockets.control, config, &reason);
     if (error)
         log_line(LOG_ERROR, "%s", line);
     else
-        error = start(options, config, &privileges, server);
-    server_destroy(server);
+        error = start(options, config, &privileges, &sockets);
+    control_destroy(sockets.control);
+    server_destroy(sockets.server);
     notify_end();
     free(rules);
     return error;

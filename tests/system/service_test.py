@@ -47,6 +47,7 @@ engines:
 groups:
   - {name: main, mode: sleep, engines: [alpha, beta]}
 policy: [{any: true, allow: attach}]
+control: {path: /run/saddle/control.sock, mode: "0666", observe: [{any: true}]}
 """
 BROKEN = GOOD.replace("port: wire-b,", "port: wire-c,")
 
@@ -176,6 +177,18 @@ def check_application(machine):
                  "saddle-ping --engine alpha --count 3 10.77.0.2")
 
 
+def check_control(machine):
+    """Another user asks how it is, through a process that holds nothing."""
+    said = machine.must("setpriv --reuid=65534 --regid=65534 --clear-groups saddlectl status")
+    harness.expect(re.search(r"^condition +ok$", said, re.MULTILINE), said)
+    main = machine.show("MainPID")
+    child = machine.must(f"cat /proc/{main}/task/{main}/children").split()
+    harness.expect_equal(len(child), 1, "children")
+    status = machine.must(f"cat /proc/{child[0]}/status")
+    for name in ("CapEff", "CapPrm", "CapInh", "CapAmb"):
+        harness.expect(re.search(rf"^{name}:\t0+$", status, re.MULTILINE), status)
+
+
 def check_journal(machine):
     entries = [entry for entry in machine.journal() if "attached" in entry["MESSAGE"]]
     harness.expect(entries, "nothing in the journal says that a session is attached")
@@ -208,6 +221,7 @@ def life_of_a_service():
         machine.must("systemctl start saddled")
         check_running(machine)
         check_application(machine)
+        check_control(machine)
         check_journal(machine)
 
         before = machine.show("MainPID")

@@ -1,0 +1,41 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gRPC's C core as a client of calls that are bytes, over a Unix socket. The only file of clients
+ * that knows the core.
+ *
+ * Ownership: a client owns its connection. Threads: one; calls block. Trust: the server is the
+ * daemon, on the socket that the user named.
+ */
+#ifndef CONTROL_GATEWAY_CLIENT_H
+#define CONTROL_GATEWAY_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CLIENT_TEXT_BYTES 1024u
+
+struct client;
+
+struct client_result {
+    int status;    /* gRPC's code */
+    bool answered; /* it is the server's word, and not what the core makes of silence */
+    char text[CLIENT_TEXT_BYTES];
+};
+
+/* 0, -ENOMEM or -ENAMETOOLONG. `socket` is a path, whatever its characters. Connects when it is
+ * called. */
+int client_create(struct client **client, const char *socket);
+void client_destroy(struct client *client);
+
+/* Sends one request to "package.Service/Method" and hands over each answer, until the call ends, or
+ * `answer` returns false, which cancels it. `timeout_s` below 0: none. */
+void client_call(struct client *client, const char *method, const uint8_t *request, size_t length,
+                 double timeout_s,
+                 bool (*answer)(void *context, const uint8_t *bytes, size_t length), void *context,
+                 struct client_result *result);
+/* "NOT_FOUND" */
+const char *client_status_name(int status);
+
+#endif

@@ -1,0 +1,281 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/gateway.h"
+
+#include "control/attach.h"
+#include "control/link.h"
+#include "control/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define DELAY_FIRST_NS (50 * NSEC_PER_MSEC)  /* after a second end; after the first one, at once */
+#define DELAY_MAX_NS   (800 * NSEC_PER_MSEC) /* calls are answered again within a second */
+#define STEADY_NS      (10 * NSEC_PER_SEC)   /* a child that lived for so long was all right */
+#define PATIENCE_MS    1000                  /* for a child to see that its link is closed */
+
+struct gateway {
+    struct gateway_config config;
+    struct attach_socket socket;
+    struct server *server;
+    struct module_world *world;
+    pid_t pid;    /* 0: none */
+    int pidfd;    /* -1: none */
+    int link_fd;  /* the calls' link; -1: none */
+    int timer_fd; /* until it is started again; -1: not started yet */
+    uint64_t started_ns;
+    uint64_t delay_ns;
+};
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+static void unwatch_and_close(struct gateway *gateway, int *fd)
+{
+    if (*fd >= 0)
+        server_unwatch(gateway->server, *fd);
+    close_fd(fd);
+}
+
+/* Every call is over. */
+static void hang_up(struct gateway *gateway)
+{
+    if (gateway->link_fd < 0)
+        return;
+    server_unwatch(gateway->server, gateway->link_fd);
+    gateway->link_fd = -1;
+    rpc_detach(gateway->world->rpc);
+}
+
+static void work(void *context)
+{
+    struct gateway *gateway = context;
+    int error = rpc_work(gateway->world->rpc);
+
+    if (!error) {
+        server_watch_write(gateway->server, gateway->link_fd, rpc_wants_write(gateway->world->rpc));
+        return;
+    }
+    if (error != -EPIPE)
+        log_line(LOG_ERROR, "saddle-control broke a rule of the link (%s): killed",
+                 strerror(-error));
+    hang_up(gateway);
+    /* One without a link is of no use, whatever it does: another one is started when it ends. */
+    pidfd_send_signal(gateway->pidfd, SIGKILL, NULL, 0);
+}
+
+void gateway_flush(struct gateway *gateway)
+{
+    if (gateway->link_fd >= 0)
+        work(gateway);
+}
+
+/* Nothing of the daemon's but the two descriptors; signals as they are by default. */
+static int prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes, int link_fd,
+                   int listen_fd)
+{
+    sigset_t none, all;
+
+    sigemptyset(&none);
+    sigfillset(&all);
+    return posix_spawn_file_actions_adddup2(actions, link_fd, LINK_FD) ||
+           posix_spawn_file_actions_adddup2(actions, listen_fd, LINK_LISTEN_FD) ||
+           posix_spawn_file_actions_addclosefrom_np(actions, LINK_LISTEN_FD + 1) ||
+           posix_spawnattr_setsigmask(attributes, &none) ||
+           posix_spawnattr_setsigdefault(attributes, &all) ||
+           posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+}
+
+static int spawn(struct gateway *gateway, int link_fd, int listen_fd)
+{
+    char *arguments[1 + GATEWAY_ARGUMENTS_MAX + 1] = {(char *)(uintptr_t)gateway->config.program};
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    int error = ENOMEM;
+
+    for (uint32_t i = 0; gateway->config.arguments[i]; i++)
+        arguments[i + 1] = (char *)(uintptr_t)gateway->config.arguments[i];
+    posix_spawn_file_actions_init(&actions);
+    posix_spawnattr_init(&attributes);
+    if (!prepare(&actions, &attributes, link_fd, listen_fd))
+        error = posix_spawn(&gateway->pid, gateway->config.program, &actions, &attributes,
+                            arguments, environ);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+    return -error;
+}
+
+/* Descriptors that are in nobody's way: beyond those that the child gets. */
+static int lift(int fd)
+{
+    return fcntl(fd, F_DUPFD_CLOEXEC, LINK_LISTEN_FD + 1);
+}
+
+static int spawn_lifted(struct gateway *gateway, const struct link *child)
+{
+    int link_fd = lift(child->fd);
+    int listen_fd = lift(gateway->socket.fd);
+    int error = link_fd < 0 || listen_fd < 0 ? -EMFILE : spawn(gateway, link_fd, listen_fd);
+
+    close_fd(&link_fd);
+    close_fd(&listen_fd);
+    if (error)
+        return error;
+    gateway->pidfd = pidfd_open(gateway->pid, 0);
+    return gateway->pidfd < 0 ? -errno : 0;
+}
+
+static void reap(struct gateway *gateway)
+{
+    siginfo_t info = {0};
+
+    if (gateway->pid > 0)
+        waitid(P_PID, (id_t)gateway->pid, &info, WEXITED);
+    gateway->pid = 0;
+}
+
+static void again_later(struct gateway *gateway)
+{
+    bool steady = clock_now(&clock_machine) - gateway->started_ns > STEADY_NS;
+    struct itimerspec due = {.it_value.tv_nsec = 1};
+
+    if (steady)
+        gateway->delay_ns = 0;
+    due.it_value.tv_nsec += (long)gateway->delay_ns;
+    gateway->delay_ns = gateway->delay_ns ? gateway->delay_ns * 2 : DELAY_FIRST_NS;
+    if (gateway->delay_ns > DELAY_MAX_NS)
+        gateway->delay_ns = DELAY_MAX_NS;
+    timerfd_settime(gateway->timer_fd, 0, &due, NULL);
+}
+
+static void ended(void *context)
+{
+    struct gateway *gateway = context;
+
+    hang_up(gateway);
+    unwatch_and_close(gateway, &gateway->pidfd);
+    reap(gateway);
+    log_line(LOG_WARNING, "saddle-control has ended, and is started again");
+    gateway->world->restarts++;
+    again_later(gateway);
+}
+
+static int launch(struct gateway *gateway)
+{
+    struct link ends[2];
+    int error = link_pair(ends);
+
+    if (error)
+        return error;
+    gateway->started_ns = clock_now(&clock_machine);
+    error = spawn_lifted(gateway, &ends[1]);
+    link_close(&ends[1]);
+    if (!error)
+        error = server_watch(gateway->server, gateway->pidfd, ended, gateway);
+    if (!error)
+        error = server_watch(gateway->server, ends[0].fd, work, gateway);
+    if (error) {
+        link_close(&ends[0]);
+        return error;
+    }
+    gateway->link_fd = ends[0].fd;
+    rpc_attach(gateway->world->rpc, ends[0]);
+    return 0;
+}
+
+/* Kills what was launched in part. */
+static void give_up(struct gateway *gateway)
+{
+    hang_up(gateway);
+    if (gateway->pid > 0)
+        kill(gateway->pid, SIGKILL);
+    unwatch_and_close(gateway, &gateway->pidfd);
+    reap(gateway);
+}
+
+static void due(void *context)
+{
+    struct gateway *gateway = context;
+    uint64_t times;
+    int error;
+
+    if (read(gateway->timer_fd, &times, sizeof(times)) < 0)
+        return;
+    error = launch(gateway);
+    if (!error)
+        return;
+    log_line(LOG_ERROR, "%s: %s", gateway->config.program, strerror(-error));
+    give_up(gateway);
+    again_later(gateway);
+}
+
+int gateway_create(struct gateway **gateway, const struct gateway_config *config,
+                   const struct reason *reason)
+{
+    struct gateway *made = calloc(1, sizeof(*made));
+    int error;
+
+    if (!made)
+        return reason_set(reason, -ENOMEM, "out of memory");
+    made->config = *config;
+    made->pidfd = made->link_fd = made->timer_fd = -1;
+    error = attach_open(&made->socket, SOCK_STREAM, config->socket, config->mode, reason->text,
+                        reason->bytes);
+    if (error) {
+        free(made);
+        return error;
+    }
+    *gateway = made;
+    return 0;
+}
+
+int gateway_start(struct gateway *gateway, struct server *server, struct module_world *world,
+                  const struct reason *reason)
+{
+    int error = 0;
+
+    gateway->server = server;
+    gateway->world = world;
+    gateway->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (gateway->timer_fd < 0)
+        error = -errno;
+    if (!error)
+        error = server_watch(server, gateway->timer_fd, due, gateway);
+    if (!error)
+        error = launch(gateway);
+    return error ? reason_set(reason, error, "control: %s: %s", gateway->config.program,
+                              strerror(-error))
+                 : 0;
+}
+
+void gateway_destroy(struct gateway *gateway)
+{
+    if (!gateway)
+        return;
+    if (gateway->server) {
+        struct pollfd gone = {.fd = gateway->pidfd, .events = POLLIN};
+
+        /* It ends by itself when nobody is at the other end. */
+        hang_up(gateway);
+        if (gateway->pid > 0 && poll(&gone, 1, PATIENCE_MS) != 1)
+            log_line(LOG_WARNING, "saddle-control does not end: killed");
+        give_up(gateway);
+        unwatch_and_close(gateway, &gateway->timer_fd);
+    }
+    attach_close(&gateway->socket);
+    free(gateway);
+}

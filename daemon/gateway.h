@@ -1,0 +1,45 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * saddle-control as the daemon sees it: a child that speaks gRPC, started, watched, and started
+ * again when it ends. Calls end with it, and nothing else does.
+ *
+ * Ownership: owns the control socket, which outlives the child, and the child. Threads: control's.
+ * Trust: the child speaks with strangers; a link that breaks a rule is closed, and the child
+ * killed.
+ */
+#ifndef DAEMON_GATEWAY_H
+#define DAEMON_GATEWAY_H
+
+#include "control/module.h"
+#include "control/server.h"
+#include "daemon/config.h"
+#include "daemon/reason.h"
+
+#include <sys/types.h>
+
+#define GATEWAY_ARGUMENTS_MAX (2 * (2 * CONFIG_CALLERS_MAX + 1)) /* an option and a value each */
+
+struct gateway_config {
+    const char *program;
+    const char *socket;                               /* the path of the control socket */
+    mode_t mode;                                      /* its permission bits */
+    const char *arguments[GATEWAY_ARGUMENTS_MAX + 1]; /* of the program; ends with NULL */
+};
+
+struct gateway;
+
+/* Takes the socket; to be called as the user who is to remove it. `config` is copied, its texts are
+ * borrowed. 0, or a negative errno with one line in `reason`. */
+int gateway_create(struct gateway **gateway, const struct gateway_config *config,
+                   const struct reason *reason);
+/* Starts the child, and sees to it from the server's loop. The world's calls are served. 0, or a
+ * negative errno with one line in `reason`. */
+int gateway_start(struct gateway *gateway, struct server *server, struct module_world *world,
+                  const struct reason *reason);
+/* Sends what answers there are. */
+void gateway_flush(struct gateway *gateway);
+/* Ends the child and removes the socket. NULL is fine. */
+void gateway_destroy(struct gateway *gateway);
+
+#endif

@@ -1,0 +1,388 @@
+#!/usr/bin/python3
+# SPDX-FileCopyrightText: 2026 The Saddle authors
+# SPDX-License-Identifier: Apache-2.0
+"""saddlectl against a daemon that is not one: it says what the test wants it to say, also what
+saddled never would.
+
+    saddlectl --- grpcio, with the messages of saddle.protoset
+
+usage: saddlectl_test.py SADDLECTL PROTOSET MAN_PAGE [write]
+
+MAN_PAGE is the source of the page. `write` makes the golden files anew, to be looked at.
+"""
+import concurrent.futures
+import contextlib
+import json
+import os
+import pathlib
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+
+import grpc
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+import harness
+from harness import expect, expect_equal
+
+SADDLECTL, PROTOSET, MAN_PAGE = (pathlib.Path(word) for word in sys.argv[1:4])
+WRITE = sys.argv[4:] == ["write"]
+GOLDEN = pathlib.Path(__file__).parent / "golden"
+LICENCE = "".join(pathlib.Path(__file__).read_text().splitlines(keepends=True)[1:3])
+MAX64, MAX32 = 2**64 - 1, 2**32 - 1
+SHORT_S = "0.2"  # nobody answers at all, so nothing can come too late
+
+ANSWERS = {
+    "saddle.v1.System/GetStatus": {
+        "condition": 1, "version": "0.1.0", "abi": 1, "wire": 1, "pid": 4711,
+        "uptime_ns": 93784 * 10**9, "engines": 2, "groups": 1, "ports": 2, "sessions": 3,
+        "calls": 12, "calls_refused": 1, "calls_failed": 2, "control_restarts": 1},
+    "saddle.v1.System/ListModules": {"modules": [
+        {"name": "system", "about": "the daemon as a whole",
+         "methods": ["saddle.v1.System/GetStatus", "saddle.v1.System/ListModules"]},
+        {"name": "empty"}]},
+    "saddle.v1.Engines/List": {"engines": [
+        {"name": "alpha", "kind": "pony", "group": "main", "port": "wire-a", "alive": True,
+         "sessions": 1, "busy_ns": 999, "runs": 0},
+        {"name": "an-engine-with-a-long-name", "kind": "pony", "group": "group-of-the-others",
+         "port": "port-with-a-name", "sessions": MAX32, "busy_ns": MAX64, "runs": MAX64}]},
+    "saddle.v1.Groups/List": {"groups": [
+        {"name": "main", "mode": "sleep", "cpus": "0-2,5", "idle_ns": 50_000,
+         "engines": ["alpha", "beta"], "threads": [{"tid": 1, "sleeps": MAX64}, {"tid": 2}]},
+        {"name": "spare", "mode": "spin", "engines": [f"engine-{i}" for i in range(8)]}]},
+    "saddle.v1.Ports/List": {"ports": [
+        {"name": "eth", "driver": "xdp", "interface": "enp0s31f6", "owner": "kernel",
+         "engine": "alpha", "mac": "02:00:00:00:00:01", "mtu": 1500},
+        {"name": "a-port-with-a-long-name", "driver": "net_memif", "owner": "saddle",
+         "engine": "an-engine-with-a-long-name", "mac": "02:00:00:00:00:02", "mtu": 9000}]},
+    "saddle.v1.Sessions/List": {"sessions": [
+        {"id": 1, "engine": "alpha", "application": "saddle-cat", "uid": 1000, "pid": 77,
+         "abi": 1, "channels": 1, "arena_bytes": 5 << 20, "age_ns": 61 * 10**9},
+        {"id": MAX64, "engine": "beta", "application": "\x1b[2J\u009b2Jx\ny\x7f\u00e9",
+         "uid": MAX32, "pid": MAX32, "abi": 1, "channels": 16, "arena_bytes": MAX64,
+         "age_ns": MAX64}]},
+    "saddle.v1.Sessions/Get": {
+        "id": 1, "engine": "alpha", "application": "saddle-cat", "uid": 1000, "pid": 77,
+        "abi": 1, "channels": 1, "arena_bytes": 1023, "age_ns": 1_500_000},
+    "saddle.v1.Sessions/Close": {},
+    "grpc.health.v1.Health/Check": {"status": 1},
+}
+# What each command that needs no argument, or gets one here, is shown by.
+SHOWN = (["status"], ["modules"], ["engine", "list"], ["group", "list"], ["port", "list"],
+         ["session", "list"], ["session", "show", "1"], ["session", "close", "1"], ["health"])
+
+
+class Abort(Exception):
+    """An answer that is an error."""
+
+    def __init__(self, code, text):
+        super().__init__(text)
+        self.code, self.text = code, text
+
+
+class Fake(grpc.GenericRpcHandler):
+    """Answers by ANSWERS, or by `instead`: fields, bytes, or an Abort."""
+
+    def __init__(self):
+        pool = descriptor_pool.DescriptorPool()
+        for file in descriptor_pb2.FileDescriptorSet.FromString(PROTOSET.read_bytes()).file:
+            pool.Add(file)
+        self.pool, self.factory = pool, message_factory.MessageFactory(pool)
+        self.instead, self.asked = {}, []
+
+    def service(self, handler_call_details):
+        name = handler_call_details.method.lstrip("/")
+
+        def answer(request, context):
+            method = self.pool.FindMethodByName(name.replace("/", "."))
+            self.asked.append((name, self.factory.GetPrototype(method.input_type)
+                               .FromString(request)))
+            told = self.instead.get(name, ANSWERS.get(name))
+            if isinstance(told, Abort):
+                context.abort(told.code, told.text)
+            if isinstance(told, bytes):
+                return told
+            return self.factory.GetPrototype(method.output_type)(**told).SerializeToString()
+
+        return grpc.unary_unary_rpc_method_handler(answer)
+
+
+@contextlib.contextmanager
+def serving(name="control.sock"):
+    """A fake on a socket of its own."""
+    with tempfile.TemporaryDirectory(prefix="saddle-system-") as folder:
+        path = pathlib.Path(folder) / name
+        path.parent.mkdir(exist_ok=True)
+        fake = Fake()
+        server = grpc.server(concurrent.futures.ThreadPoolExecutor(2), handlers=[fake])
+        server.add_insecure_port(f"unix:{folder}/fake.sock")
+        server.start()
+        os.link(f"{folder}/fake.sock", path)
+        try:
+            yield fake, path
+        finally:
+            server.stop(None).wait()
+
+
+def run(path, *words, **environment):
+    return harness.run([SADDLECTL, "--socket", path, *words], env={**os.environ, **environment})
+
+
+def check_golden(name, text):
+    file = GOLDEN / name
+    if WRITE:
+        file.write_text(LICENCE + text)
+    expect_equal(text.splitlines(),
+                 [line for line in file.read_text().splitlines() if not line.startswith("# ")],
+                 name)
+
+
+def test_tables():
+    """As a person sees them, on a narrow and on a wide terminal."""
+    with serving() as (_, path):
+        for width in (80, 200):
+            text = ""
+            for words in SHOWN:
+                status, output, errors = run(path, *words, COLUMNS=str(width))
+                expect_equal((status, errors), (0, ""), f"{words}")
+                expect(all(len(line) <= width for line in output.splitlines()), output)
+                expect(re.fullmatch(r"[ -~\n]*", output), f"bare characters: {output!r}")
+                text += f"$ saddlectl {' '.join(words)}\n{output}"
+            check_golden(f"saddlectl-{width}.txt", text)
+        bare = run(path, "--no-header", "engine", "list", COLUMNS="200")[1].splitlines()
+        expect_equal(run(path, "engine", "list", COLUMNS="200")[1].splitlines()[1:], bare,
+                     "without a header")
+
+
+def test_json():
+    """One document, every field, numbers as they are."""
+    with serving() as (fake, path):
+        text = ""
+        for words in SHOWN:
+            status, output, errors = run(path, "--json", *words)
+            expect_equal((status, errors, output.count("\n")), (0, "", 1), f"{words}")
+            answer = json.loads(output)
+            described = fake.pool.FindMethodByName(fake.asked[-1][0].replace("/", "."))
+            expect_equal(list(answer), [field.name for field in described.output_type.fields],
+                         f"fields of {words}")
+            text += f"$ saddlectl --json {' '.join(words)}\n{output}"
+        check_golden("saddlectl-json.txt", text)
+        sessions = json.loads(run(path, "--json", "session", "list")[1])["sessions"]
+        expect_equal((sessions[1]["id"], sessions[1]["application"]),
+                     (MAX64, "\x1b[2J\u009b2Jx\ny\x7f\u00e9"), "a session as it is")
+
+
+def test_requests():
+    """What the words of a command become."""
+    with serving() as (fake, path):
+        for words, wanted in (
+                (["engine", "list", "a", "b"], {"names": ["a", "b"]}),
+                (["group", "list", "g"], {"names": ["g"]}), (["port", "list"], {}),
+                (["session", "list", "alpha"], {"engine": "alpha"}),
+                (["session", "show", str(MAX64)], {"id": MAX64}),
+                (["session", "close", "7", "enough"], {"id": 7, "reason": "enough"}),
+                (["session", "close", "7", "--", "-x"], {"id": 7, "reason": "-x"}),
+                (["health", "group/main"], {"service": "group/main"}),
+                (["call", "saddle.v1.Sessions/Close", ' {"id": 18446744073709551615} '],
+                 {"id": MAX64}),
+                (["call", "saddle.v1.Sessions/Close",
+                  '{"id": 1, "reason": "\\"99999999999999999999\\\\"}'],
+                 {"id": 1, "reason": '"99999999999999999999\\'}),
+                (["call", "saddle.v1.Engines/List"], {})):
+            expect_equal(run(path, *words)[::2], (0, ""), f"{words}")
+            asked = {field.name: value for field, value in fake.asked[-1][1].ListFields()}
+            expect_equal(asked, wanted, f"{words}")
+
+
+def test_wrong_requests():
+    """Nothing is sent that was not meant."""
+    close = "saddle.v1.Sessions/Close"
+    with serving() as (fake, path):
+        for words in (["call", close, '{"id": 18446744073709551616}'],
+                      ["call", close, '{"id": -1}'],
+                      ["call", close, '{"id": 5} {"id": 6}'], ["call", close, '{"id": 5.0}'],
+                      ["call", close, '{"id": "5"}'], ["call", close, "[]"],
+                      ["call", close, '{"id": 5, "reason": "\\"", "x": 99999999999999999999}'],
+                      ["call", close, "null"], ["call", close, ""],
+                      ["call", close, '{"id": 5, "reason": "a\\u0000b"}'],
+                      ["call", close, '{"nothing": 5}'], ["call", "saddle.v1.Sessions/None"],
+                      ["call", close, "[" * 100], ["call"], ["session", "close"],
+                      ["session", "close", "-1"], ["session", "close", "18446744073709551616"],
+                      ["session", "close", "1", "why", "more"], ["session"], ["help", "more"],
+                      ["nonsense"], [], ["--timeout", "0", "status"],
+                      ["--timeout", "nan", "status"], ["--nothing", "status"]):
+            status, output, errors = run(path, *words)
+            expect_equal((status, output), (2, ""), f"{words}")
+            expect_equal((errors.splitlines()[0].split(":")[0], errors.splitlines()[1:]),
+                         ("saddlectl", ["Try: saddlectl help"]), f"{words}: {errors}")
+        expect_equal(fake.asked, [], "what was asked")
+
+
+def test_refusals():
+    """What the daemon says no to, in its own words on one line."""
+    code = grpc.StatusCode
+    method = "saddle.v1.Engines/List"
+    with serving() as (fake, path):
+        for told, wanted in ((Abort(code.NOT_FOUND, 'engine "x": none'), 'engine "x": none'),
+                             (Abort(code.UNAVAILABLE, "engine alpha: busy"), "engine alpha: busy"),
+                             (Abort(code.DEADLINE_EXCEEDED, "engine alpha: silent"),
+                              "engine alpha: silent"),
+                             (Abort(code.INTERNAL, ""), "INTERNAL"),
+                             (Abort(code.NOT_FOUND, "a\x1b[2J\nb\u009bc"), "a?[2J?b??c"),
+                             (b"\xff\xff", f"{path}: the answer is not what it should be")):
+            fake.instead[method] = told
+            expect_equal(run(path, "engine", "list"), (1, "", f"saddlectl: {wanted}\n"), wanted)
+            status, output, errors = run(path, "--json", "engine", "list")
+            expect_equal((status, errors, output.count("\n")), (1, "", 1), wanted)
+            name = told.code.name if isinstance(told, Abort) else "INTERNAL"
+            expect_equal(json.loads(output)["error"]["code"], name, wanted)
+
+
+def test_degraded():
+    """What is not well has a status of its own."""
+    with serving() as (fake, path):
+        fake.instead["saddle.v1.System/GetStatus"] = {"condition": 2, "problems": ["a", "b"]}
+        fake.instead["grpc.health.v1.Health/Check"] = {"status": 2}
+        for words, said in ((["status"], "a, b"), (["health"], "not_serving"),
+                            (["--json", "status"], '"problems":["a","b"]'),
+                            (["--json", "health"], '"not_serving"')):
+            status, output, errors = run(path, *words)
+            expect_equal((status, errors), (4, ""), f"{words}")
+            expect(said in output, output)
+
+
+@contextlib.contextmanager
+def listening(folder, name, backlog):
+    """A socket whose owner does nothing."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"{folder}/{name}")
+        listener.listen(backlog)
+        yield f"{folder}/{name}", listener
+
+
+def test_unreachable():
+    """Nobody there, nobody who answers, nobody who accepts, nobody who lets one in."""
+    with tempfile.TemporaryDirectory(prefix="saddle-system-") as folder:
+        with listening(folder, "gone", 1) as (gone, _):
+            pass
+        with listening(folder, "silent", 8) as (silent, _), \
+             listening(folder, "full", 0) as (full, _), socket.socket(socket.AF_UNIX) as first:
+            first.connect(full)
+            for path, wanted in ((f"{folder}/none", "is saddled running"), (gone, "is saddled"),
+                                 (silent, "in time"), (full, "in time"), (folder, "is saddled")):
+                status, output, errors = run(path, "--timeout", SHORT_S, "status")
+                expect_equal((status, output), (3, ""), path)
+                expect(errors.startswith(f"saddlectl: {path}: ") and wanted in errors, errors)
+                expect_equal(errors.count("\n"), 1, f"lines of {errors}")
+                status, output, errors = run(path, "--timeout", SHORT_S, "--json", "status")
+                expect_equal((status, errors), (3, ""), path)
+                expect(json.loads(output)["error"]["message"].startswith(f"{path}: "), output)
+            if os.geteuid() == 0:  # the folder is root's
+                status, _, errors = harness.run([SADDLECTL, "--socket", silent, "status"],
+                                                user=harness.NOBODY, group=harness.NOBODY,
+                                                extra_groups=[])
+                expect_equal((status, "may not connect" in errors), (3, True), errors)
+    expect_equal(run("/" * 108, "status")[0], 2, "a path that is too long")
+
+
+def test_paths():
+    """A socket may be called anything."""
+    for name in ("with blank", "100%41", "what?#", "ä"):
+        with serving(f"{name}/{name}.sock") as (_, path):
+            expect_equal(run(path, "status")[::2], (0, ""), name)
+    with serving() as (_, path):
+        expect_equal(harness.run([SADDLECTL, "status"],
+                                 env={"SADDLE_CONTROL_SOCKET": str(path)})[::2], (0, ""),
+                     "by the environment")
+
+
+def test_full():
+    """An answer that could not be written is no success."""
+    with serving() as (_, path), open("/dev/full", "wb") as full:
+        for words in (["status"], ["--json", "status"], ["help"]):
+            ended = subprocess.run([SADDLECTL, "--socket", path, *words], stdout=full,
+                                   stderr=subprocess.PIPE, text=True, check=False,
+                                   timeout=harness.PATIENCE_S)
+            expect_equal(ended.returncode, 1, f"{words}")
+            expect("standard output" in ended.stderr, ended.stderr)
+
+
+def test_documented():
+    """The help, the manual and the completions know the same commands and options."""
+    status, text, errors = harness.run([SADDLECTL, "help"])
+    expect_equal((status, errors), (0, ""), "help")
+    usage = re.findall(r"^  (\w.*?)  +\w", text, re.MULTILINE)
+    options = re.findall(r"^  (--[\w-]+)", text, re.MULTILINE)
+    commands = [" ".join(re.findall(r"^[a-z]+(?: [a-z]+)?", line)) for line in usage]
+    expect(len(commands) > 8 and len(options) > 5, text)
+    page = MAN_PAGE.read_text()
+    expect_equal(re.findall(r"^\*([a-z ]+)\*", page.split("# OPTIONS")[0].split("# COMMANDS")[1],
+                            re.MULTILINE), commands, "commands of the manual")
+    expect_equal(re.findall(r"^\*(--[\w-]+)\*", page, re.MULTILINE), options,
+                 "options of the manual")
+    for shell in ("bash", "zsh", "fish"):
+        script = completion(shell)
+        for word in {word for line in commands for word in line.split()}:
+            expect(re.search(rf"\b{word}\b", script), f"{word} in {shell}")
+        for option in options:
+            expect(re.search(rf"(--|-l ){option[2:]}\b", script), f"{option} in {shell}")
+    expect_equal(harness.run([SADDLECTL, "--print-completion", "csh"])[0], 2, "another shell")
+
+
+def completion(shell):
+    status, script, errors = harness.run([SADDLECTL, "--print-completion", shell])
+    expect_equal((status, errors), (0, ""), shell)
+    return script
+
+
+COMPLETED = (
+    (["saddlectl", "eng"], ["engine"]),
+    (["/usr/bin/saddlectl", "st"], ["status"]),
+    (["saddlectl", "session", ""], ["list", "show", "close"]),
+    (["saddlectl", "--json", "po"], ["port"]),
+    (["saddlectl", "--no"], ["--no-header"]),
+    (["saddlectl", "--timeout", ""], []),
+    (["saddlectl", "--socket", "/dev/nul"], ["/dev/null"]),
+)
+
+
+def test_bash():
+    script = completion("bash")
+    for words, wanted in COMPLETED:
+        call = (f"{script}\nCOMP_WORDS=({' '.join(repr(word) for word in words)}); "
+                f"COMP_CWORD={len(words) - 1}; COMPREPLY=(stale); _saddlectl; "
+                'complete -p saddlectl >/dev/null && echo "${COMPREPLY[@]}"')
+        status, output, errors = harness.run(["bash", "-uc", call])
+        expect_equal((status, errors, output.split()), (0, "", wanted), f"{words}")
+
+
+def test_zsh():
+    """The function as zsh calls it, with compadd and _files that say what they were given."""
+    script = completion("zsh")
+    for words, wanted in COMPLETED:
+        call = ("compadd() { shift; print -- $@ }; _files() { print /dev/null }\n"
+                f"words=({' '.join(repr(word) for word in words)}); CURRENT={len(words)}\n"
+                f"complete_it() {{\n{script}\n}}\ncomplete_it")
+        status, output, errors = harness.run(["zsh", "-fc", call])
+        offered = [word for word in output.split() if word.startswith(words[-1])]
+        expect_equal((status, errors, offered), (0, "", wanted), f"{words}")
+
+
+def test_fish():
+    with tempfile.TemporaryDirectory(prefix="saddle-system-") as home:
+        script = pathlib.Path(home) / "saddlectl.fish"
+        script.write_text(completion("fish"))
+        for line, wanted in (("eng", ["engine"]), ("session ", ["close", "list", "show"]),
+                             ("--json po", ["port"]), ("--no", ["--no-header"])):
+            call = f"source {script}; complete --do-complete 'saddlectl {line}'"
+            status, output, errors = harness.run(["fish", "--no-config", "-c", call],
+                                                 env={**os.environ, "HOME": home})
+            offered = sorted(one.split("\t")[0] for one in output.splitlines())
+            expect_equal((status, errors, offered), (0, "", wanted), line)
+
+
+harness.main([test_tables, test_json, test_requests, test_wrong_requests, test_refusals,
+              test_degraded, test_unreachable, test_paths, test_full, test_documented, test_bash,
+              test_zsh, test_fish])

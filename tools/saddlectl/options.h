@@ -1,0 +1,31 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/* The options, from one table: parsed, explained, and completed. */
+#ifndef TOOLS_SADDLECTL_OPTIONS_H
+#define TOOLS_SADDLECTL_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct options {
+    const char *socket;
+    const char *completion; /* of which shell; NULL: none is wanted */
+    double timeout_s;
+    bool json;
+    bool no_header;
+};
+
+struct option_entry {
+    const char *name, *argument, *help; /* argument NULL: it takes none */
+    int value;
+};
+
+extern const struct option_entry option_entries[];
+extern const uint32_t option_count;
+
+/* Where the command begins, or -1 after a complaint. --help and --version end the program. */
+int options_parse(struct options *options, int argc, char **argv);
+void options_help(FILE *stream);
+
+#endif
