@@ -154,6 +154,18 @@ static int wait_run(struct saddle_channel *channel, const struct wait_request *r
     return ready ? ready : client_error(-ETIMEDOUT, "no completion within the given time");
 }
 
+/* Why a command failed, where the daemon's rules mean something else than the system's words. */
+static const char *wait_reason(enum saddle_command_op code, int error)
+{
+    if (error == -EDQUOT)
+        return "the session's quota is used up";
+    if (error == -EACCES && code == SADDLE_CMD_LISTEN)
+        return "the daemon's policy gives this user no right to listen";
+    if (error == -EACCES && code == SADDLE_CMD_CONNECT)
+        return "the daemon's policy gives this user no right to connect";
+    return strerrordesc_np(-error);
+}
+
 /* wait_run for requests whose errand carries nothing: ends it, and says in words what failed. */
 static int wait_simple(struct saddle_channel *channel, const struct wait_request *request,
                        const char *what, saddle_handle *handle)
@@ -171,7 +183,7 @@ static int wait_simple(struct saddle_channel *channel, const struct wait_request
     if (error)
         return client_errorf(error, "%s%s%s%s%s: %s", what, request->service ? " " : "",
                              request->service ? request->service : "", request->host ? " of " : "",
-                             request->host ? request->host : "", strerrordesc_np(-error));
+                             request->host ? request->host : "", wait_reason(request->code, error));
     if (handle)
         *handle = done.handle;
     return 0;

@@ -3,7 +3,22 @@
 #include "control/policy.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <sys/socket.h>
+
+const char *const policy_words[POLICY_RIGHTS] = {"attach", "listen", "connect", "expose"};
+
+const char *policy_text(uint32_t rights, char text[POLICY_TEXT_BYTES])
+{
+    size_t used = (size_t)snprintf(text, POLICY_TEXT_BYTES, "%s", rights ? "" : "nothing");
+
+    for (uint32_t i = 0; i < POLICY_RIGHTS; i++) {
+        if (rights >> i & 1 && used < POLICY_TEXT_BYTES)
+            used += (size_t)snprintf(text + used, POLICY_TEXT_BYTES - used, "%s%s",
+                                     used ? ", " : "", policy_words[i]);
+    }
+    return text;
+}
 
 int policy_identify(struct policy_peer *peer, int socket)
 {
@@ -34,16 +49,33 @@ static bool in_group(const struct policy_peer *peer, gid_t gid)
     return false;
 }
 
-bool policy_may_attach(const struct policy *policy, const struct policy_peer *peer)
+bool policy_trusts(const struct policy *policy, const struct policy_peer *peer)
 {
-    if (peer->uid == 0 || peer->uid == policy->owner)
-        return true;
-    for (uint32_t i = 0; i < policy->rule_count; i++) {
-        const struct policy_rule *rule = &policy->rules[i];
+    return peer->uid == 0 || peer->uid == policy->owner;
+}
 
-        if (rule->who == POLICY_ANY || (rule->who == POLICY_UID && rule->id == peer->uid) ||
-            (rule->who == POLICY_GID && in_group(peer, rule->id)))
-            return true;
+bool policy_rule_names(const struct policy_rule *rule, const struct policy_peer *peer)
+{
+    return rule->who == POLICY_ANY || (rule->who == POLICY_UID && rule->id == peer->uid) ||
+           (rule->who == POLICY_GID && in_group(peer, rule->id));
+}
+
+bool policy_names(const struct policy *policy, const struct policy_peer *peer)
+{
+    bool named = policy_trusts(policy, peer);
+
+    for (uint32_t i = 0; i < policy->rule_count && !named; i++)
+        named = policy_rule_names(&policy->rules[i], peer);
+    return named;
+}
+
+uint32_t policy_rights(const struct policy *policy, const struct policy_peer *peer)
+{
+    uint32_t rights = policy_trusts(policy, peer) ? POLICY_ALL : 0;
+
+    for (uint32_t i = 0; i < policy->rule_count; i++) {
+        if (policy_rule_names(&policy->rules[i], peer))
+            rights |= policy->rules[i].allow;
     }
-    return false;
+    return rights;
 }

@@ -47,7 +47,7 @@ struct client {
     int fd; /* -1 once it is closed */
     uint32_t uid;
     pid_t pid;
-    bool allowed;        /* by policy, when it connected */
+    uint32_t rights;     /* by policy, when it connected */
     uint64_t deadline;   /* of the handshake */
     uint32_t generation; /* an event of an earlier use of this slot is stale */
     struct session *session;
@@ -182,13 +182,23 @@ static struct engine *find_engine(const struct server *server, const char *name)
 static int attach(struct server *server, struct client *client,
                   const struct saddle_attach_request *request, struct saddle_attach_reply *reply)
 {
-    struct session_owner owner = {.uid = client->uid};
+    const struct server_config *config = &server->config;
+    struct session_owner owner = {
+        .uid = client->uid,
+        .grant = {.rights = session_rights(client->rights),
+                  .connections = config->connections_per_session,
+                  .listeners = config->listeners_per_session,
+                  .regions = config->regions_per_session,
+                  .exposed = config->exposed_per_session},
+    };
+    char rights[POLICY_TEXT_BYTES];
     uint64_t slots_offset;
     int error;
 
-    if (!client->allowed)
-        return attach_refuse(reply, -EACCES, "attach: the policy allows nothing to uid %u",
-                             client->uid);
+    if (!(client->rights & POLICY_ATTACH))
+        return attach_refuse(reply, -EACCES,
+                             "attach: the policy does not let uid %u attach; it allows %s",
+                             client->uid, policy_text(client->rights, rights));
     error = arena_plan(request, reply, &slots_offset);
     if (!error)
         error = check_quota(server, client, reply);
@@ -304,7 +314,7 @@ static void welcome(struct server *server, int fd)
     client->fd = fd;
     client->uid = peer.uid;
     client->pid = peer.pid;
-    client->allowed = policy_may_attach(&server->config.policy, &peer);
+    client->rights = policy_rights(&server->config.policy, &peer);
     client->deadline = server->now + server->config.handshake_timeout_ns;
     if (watch(server, fd, (uint32_t)(client - server->clients), client->generation))
         client_free(client);
@@ -651,6 +661,11 @@ int server_create(struct server **server, const struct server_config *config, ch
     }
     *server = made;
     return 0;
+}
+
+const struct server_config *server_config(const struct server *server)
+{
+    return &server->config;
 }
 
 int server_control_fd(const struct server *server)

@@ -32,6 +32,9 @@ struct server_config {
     struct policy policy;
     uint32_t sessions_per_uid;
     uint64_t memory_per_uid; /* bytes of arenas */
+    /* Of one session, from the next that attaches; 0: no bound but the engine's. */
+    uint32_t connections_per_session, listeners_per_session, regions_per_session;
+    uint64_t exposed_per_session; /* bytes of regions */
     uint64_t handshake_timeout_ns;
 };
 
@@ -51,6 +54,9 @@ int server_watch(struct server *server, int fd, void (*ready)(void *context), vo
 void server_watch_write(struct server *server, int fd, bool wanted);
 /* Not any more; before `fd` is closed. */
 void server_unwatch(struct server *server, int fd);
+
+/* By what it lets applications in at present. */
+const struct server_config *server_config(const struct server *server);
 
 /* Serves until SIGTERM or SIGINT. The first engine is the one that an application gets if it names
  * none. 0, or a negative errno. */

@@ -3,6 +3,7 @@
 #include "control/session.h"
 
 #include "control/arena.h"
+#include "control/policy.h"
 #include "engines/pony/pony.h"
 #include "mailbox/doorbell.h"
 
@@ -25,6 +26,33 @@ struct session {
     uint64_t attached_ns;
     char application[SADDLE_NAME_BYTES];
 };
+
+static const struct {
+    uint32_t policy, pony;
+} rights_map[] = {
+    {POLICY_LISTEN, PONY_RIGHT_LISTEN},
+    {POLICY_CONNECT, PONY_RIGHT_CONNECT},
+    {POLICY_EXPOSE, PONY_RIGHT_EXPOSE},
+};
+#define RIGHTS_MAPPED (sizeof(rights_map) / sizeof(rights_map[0]))
+
+uint32_t session_rights(uint32_t policy_rights)
+{
+    uint32_t rights = 0;
+
+    for (size_t i = 0; i < RIGHTS_MAPPED; i++)
+        rights |= policy_rights & rights_map[i].policy ? rights_map[i].pony : 0;
+    return rights;
+}
+
+static uint32_t rights_of(const struct session *session)
+{
+    uint32_t rights = POLICY_ATTACH;
+
+    for (size_t i = 0; i < RIGHTS_MAPPED; i++)
+        rights |= session->owner.grant.rights & rights_map[i].pony ? rights_map[i].policy : 0;
+    return rights;
+}
 
 static void close_fd(int *fd)
 {
@@ -74,6 +102,7 @@ static int make_pony(struct session *session, const struct saddle_attach_request
     if (error)
         return error;
     config.uid = session->owner.uid;
+    config.grant = session->owner.grant;
     copy_name(config.application, request->application);
     memcpy(session->application, config.application, sizeof(session->application));
     return pony_session_create(&session->pony, &config);
@@ -210,6 +239,7 @@ void session_view(const struct session *session, struct session_view *view)
         .uid = session->owner.uid,
         .abi = session->plan.abi,
         .channels = session->plan.channels,
+        .rights = rights_of(session),
         .engine = session->owner.engine->name,
         .application = session->application,
     };

@@ -12,6 +12,7 @@
 #define CONTROL_SESSION_H
 
 #include "control/attach.h"
+#include "engines/pony/pony.h"
 #include "sched/engine.h"
 
 #include <stdint.h>
@@ -27,7 +28,11 @@ struct session_owner {
     uint64_t id; /* never reused */
     uint32_t uid;
     struct engine *engine;
+    struct pony_grant grant; /* what the engine is to let it do and have */
 };
+
+/* Rights of the policy as the engine knows them, which has nothing to say about attaching. */
+uint32_t session_rights(uint32_t policy_rights);
 
 /* Sets a session up from a plan (see arena_plan) and gives it to the engine, which must be running.
  * 0; or a negative errno, with the reply's error and reason set and nothing left behind. */
@@ -55,6 +60,7 @@ struct session_view {
     uint64_t id, arena_bytes;
     uint64_t attached_ns; /* CLOCK_MONOTONIC */
     uint32_t uid, abi, channels;
+    uint32_t rights; /* of the policy, as of when it attached */
     const char *engine;
     const char *application; /* its own name for itself, printable */
 };

@@ -125,7 +125,7 @@ struct config_rule {
     struct schema_place place;
     uint64_t uid, gid; /* or SCHEMA_UNSET */
     uint64_t any;      /* 1: everybody */
-    uint64_t allow;    /* what is allowed; attaching is all there is */
+    uint64_t allow;    /* a bit for each word; see config_rights */
 };
 
 /* Who may call: exactly one of them is given. */
@@ -152,12 +152,14 @@ struct config_socket {
     uint64_t mode;
 };
 
-/* What one user may take. */
+/* What one user, and one session, may take. */
 struct config_limits {
     struct schema_place place;
     uint64_t sessions_per_uid;
     uint64_t memory_per_uid;    /* bytes of arenas */
     uint64_t handshake_timeout; /* ns */
+    uint64_t connections_per_session, listeners_per_session, regions_per_session; /* 0: no bound */
+    uint64_t exposed_per_session; /* bytes; 0: no bound */
 };
 
 struct config {
@@ -183,6 +185,12 @@ int config_load(struct config *config, struct schema_source *source);
 void config_free(struct config *config);
 /* Writes the effective configuration: what was given, and every default. */
 void config_print(const struct config *config, FILE *stream);
+
+/* Writes in Markdown what a configuration may hold. */
+void config_describe(FILE *stream);
+
+/* What a rule grants, as rights of control/policy.h. */
+uint32_t config_rights(const struct config_rule *rule);
 
 /* The texts inside a checked configuration, as values. -EINVAL if they are none. */
 int config_mac(const char *text, struct rte_ether_addr *mac);

@@ -41,6 +41,7 @@ enum action {
     ACTION_SERVE,
     ACTION_CHECK,
     ACTION_SHOW,
+    ACTION_DESCRIBE,
 };
 
 struct options {
@@ -59,6 +60,7 @@ enum option_value {
     OPTION_VERSION = 'V',
     OPTION_CHECK = 256,
     OPTION_SHOW,
+    OPTION_DESCRIBE,
     OPTION_STATS,
     OPTION_READY,
 };
@@ -74,6 +76,8 @@ static const struct {
     {{"check-config", "FILE", "check a configuration and exit: 0 if it is good, else 1"},
      OPTION_CHECK},
     {{"show-config", NULL, "print the configuration with all defaults, and exit"}, OPTION_SHOW},
+    {{"describe-config", NULL, "print what a configuration may hold, in Markdown, and exit"},
+     OPTION_DESCRIBE},
     {{"stats-file", "FILE", "write every counter there, as JSON, when stopped"}, OPTION_STATS},
     {{"ready-fd", "N", "write one byte to descriptor N and close it once ready"}, OPTION_READY},
     {{"verbose", NULL, "log more, DPDK's messages too, and stay dumpable"}, OPTION_VERBOSE},
@@ -121,6 +125,9 @@ static void set_option(struct options *options, int value)
         break;
     case OPTION_SHOW:
         options->action = ACTION_SHOW;
+        break;
+    case OPTION_DESCRIBE:
+        options->action = ACTION_DESCRIBE;
         break;
     case OPTION_STATS:
         options->stats_file = optarg;
@@ -177,12 +184,14 @@ static void describe_server(struct server_config *server, const struct config *c
     const struct config_rule *given = config->policy.items;
 
     for (uint32_t i = 0; i < config->policy.count; i++) {
+        uint32_t allow = config_rights(&given[i]);
+
         if (given[i].any)
-            rules[i] = (struct policy_rule){POLICY_ANY, 0};
+            rules[i] = (struct policy_rule){POLICY_ANY, 0, allow};
         else if (given[i].uid != SCHEMA_UNSET)
-            rules[i] = (struct policy_rule){POLICY_UID, (uint32_t)given[i].uid};
+            rules[i] = (struct policy_rule){POLICY_UID, (uint32_t)given[i].uid, allow};
         else
-            rules[i] = (struct policy_rule){POLICY_GID, (uint32_t)given[i].gid};
+            rules[i] = (struct policy_rule){POLICY_GID, (uint32_t)given[i].gid, allow};
     }
     *server = (struct server_config){
         .path = config->socket.path.text,
@@ -191,6 +200,10 @@ static void describe_server(struct server_config *server, const struct config *c
         .sessions_per_uid = (uint32_t)config->limits.sessions_per_uid,
         .memory_per_uid = config->limits.memory_per_uid,
         .handshake_timeout_ns = config->limits.handshake_timeout,
+        .connections_per_session = (uint32_t)config->limits.connections_per_session,
+        .listeners_per_session = (uint32_t)config->limits.listeners_per_session,
+        .regions_per_session = (uint32_t)config->limits.regions_per_session,
+        .exposed_per_session = config->limits.exposed_per_session,
     };
 }
 
@@ -352,6 +365,10 @@ int main(int argc, char **argv)
     int error;
 
     parse_options(&options, argc, argv);
+    if (options.action == ACTION_DESCRIBE) {
+        config_describe(stdout);
+        return EXIT_SUCCESS;
+    }
     source.file = options.config;
     error = config_load(&config, &source);
     if (error)

@@ -180,10 +180,28 @@ static int set_choice(struct schema_source *source, const struct schema_field *f
                        all);
 }
 
+static int add_choice(struct schema_source *source, const struct schema_field *field,
+                      struct schema_place place, const char *text, uint64_t *bits)
+{
+    char quote[QUOTED_BYTES];
+    uint64_t index = 0;
+    int error = set_choice(source, field, place, text, &index);
+
+    if (error)
+        return error;
+    if (*bits >> index & 1)
+        return schema_fail(source, place, "%s: \"%s\" is named twice", field->key,
+                           quoted(text, quote));
+    *bits |= 1ull << index;
+    return 0;
+}
+
 static int set_scalar(struct schema_source *source, const struct schema_field *field,
                       struct schema_place place, const char *text, void *into)
 {
     switch (field->kind) {
+    case SCHEMA_CHOICES:
+        return add_choice(source, field, place, text, into);
     case SCHEMA_NUMBER:
         return set_number(source, field, place, text, into);
     case SCHEMA_CHOICE:
@@ -249,14 +267,45 @@ static int load_list(struct loader *loader, const struct schema_field *field,
     return 0;
 }
 
+/* One word, or a list of them. */
+static int load_choices(struct loader *loader, const struct schema_field *field,
+                        const yaml_node_t *node, uint64_t *bits)
+{
+    const yaml_node_item_t *item;
+    const char *text = "";
+    int error;
+
+    if (node->type == YAML_MAPPING_NODE)
+        return schema_fail(loader->source, place_of(node), "%s: a word or a list of words expected",
+                           field->key);
+    if (node->type == YAML_SCALAR_NODE) {
+        error = scalar_text(loader, field, node, &text);
+        return error ? error : add_choice(loader->source, field, place_of(node), text, bits);
+    }
+    error = 0;
+    item = node->data.sequence.items.start;
+    if (item == node->data.sequence.items.top)
+        return schema_fail(loader->source, place_of(node), "%s: the list is empty", field->key);
+    for (; item < node->data.sequence.items.top && !error; item++) {
+        const yaml_node_t *word = yaml_document_get_node(loader->document, *item);
+
+        error = scalar_text(loader, field, word, &text);
+        if (!error)
+            error = add_choice(loader->source, field, place_of(word), text, bits);
+    }
+    return error;
+}
+
 static int load_field(struct loader *loader, const struct schema_field *field,
                       const yaml_node_t *node, void *into)
 {
-    const char *text;
+    const char *text = "";
     int error;
 
     if (field->kind == SCHEMA_MAPPING)
         return load_mapping(loader, field->element, into, node);
+    if (field->kind == SCHEMA_CHOICES)
+        return load_choices(loader, field, node, into);
     if (!is_scalar(field->kind))
         return load_list(loader, field, node, into);
     error = scalar_text(loader, field, node, &text);
@@ -280,7 +329,7 @@ static int load_default(struct schema_source *source, const struct schema_field 
         }
         return 0;
     }
-    if (!is_scalar(field->kind))
+    if (!is_scalar(field->kind) && field->kind != SCHEMA_CHOICES)
         return 0;
     if (!field->fallback)
         return schema_fail(source, place, "the key \"%s\" is missing", field->key);
@@ -468,6 +517,19 @@ static void print_scalar(const struct schema_field *field, const void *value, FI
         print_text(((const struct schema_text *)value)->text, stream);
 }
 
+static void print_choices(const struct schema_field *field, uint64_t bits, FILE *stream)
+{
+    const char *between = "[";
+
+    for (uint32_t i = 0; field->choices[i]; i++) {
+        if (!(bits >> i & 1))
+            continue;
+        fprintf(stream, "%s%s", between, field->choices[i]);
+        between = ", ";
+    }
+    fputs("]\n", stream);
+}
+
 static bool is_unset(const struct schema_field *field, const void *value)
 {
     switch (field->kind) {
@@ -496,6 +558,11 @@ static void print_field(const struct schema_field *field, const void *value, FIL
         fputc(' ', stream);
         print_scalar(field, value, stream);
         fputc('\n', stream);
+        return;
+    }
+    if (field->kind == SCHEMA_CHOICES) {
+        fputc(' ', stream);
+        print_choices(field, *(const uint64_t *)value, stream);
         return;
     }
     fputc('\n', stream);

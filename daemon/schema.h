@@ -5,7 +5,8 @@
  *
  * A schema describes one mapping, and the structure it fills. That structure starts with a struct
  * schema_place. Values of number kinds are uint64_t, texts struct schema_text, choices uint64_t
- * (the index), nested mappings a structure of their own in place, lists struct schema_list.
+ * (the index, or a bit for each), nested mappings a structure of their own in place, lists struct
+ * schema_list. The same table says what each key means, so that the manual is made from it.
  *
  * Ownership: lists are allocated by schema_load and freed by schema_free.
  * Threads: any one. Trust: the text is arbitrary; every error is one line, FILE:LINE:COLUMN first.
@@ -44,6 +45,8 @@ enum schema_kind {
     SCHEMA_TEXT,     /* any text */
     SCHEMA_NAME,     /* letters, digits, '.', '_', '-'; at most `max` characters */
     SCHEMA_CHOICE,   /* one of `choices` */
+    SCHEMA_CHOICES,  /* one or a list of `choices`, at most 64: a bit for each, the first the lowest
+                      */
     SCHEMA_MAPPING,  /* of `element` */
     SCHEMA_MAPPINGS, /* a list of at most `max` mappings of `element` */
     SCHEMA_TEXTS,    /* a list of at most `max` texts (struct schema_text) */
@@ -60,6 +63,9 @@ struct schema_field {
     const char *fallback;
     const char *const *choices; /* ends with NULL */
     const struct schema *element;
+    const char *help; /* what it means, one or two sentences in Markdown */
+    const char
+        *otherwise; /* what stands for it if it is not given, where `fallback` does not say */
 };
 
 struct schema {
@@ -81,6 +87,9 @@ void schema_free(const struct schema *schema, void *into);
 
 /* Writes a structure as the YAML that would load it, defaults included. */
 void schema_print(const struct schema *schema, const void *from, FILE *stream);
+
+/* Writes in Markdown what a document may hold: a table for each mapping. */
+void schema_describe(const struct schema *schema, FILE *stream);
 
 /* Sets the error line for something at `place` and returns -EINVAL. */
 int schema_fail(struct schema_source *source, struct schema_place place, const char *format, ...)

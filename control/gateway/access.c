@@ -41,10 +41,10 @@ static bool role_of(const struct access *access, const struct policy_peer *peer,
     const struct policy observe = {config->owner, config->observe, config->observe_count};
 
     *role = LINK_ROLE_OPERATE;
-    if (policy_may_attach(&operate, peer))
+    if (policy_names(&operate, peer))
         return true;
     *role = LINK_ROLE_OBSERVE;
-    return policy_may_attach(&observe, peer);
+    return policy_names(&observe, peer);
 }
 
 /* Those who operate are not counted out by others. With the lock. NULL if there is room for one

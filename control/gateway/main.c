@@ -71,7 +71,7 @@ static bool read_id(const char *text, uint32_t *id)
 static void add_rule(struct policy_rule *rules, uint32_t *count, const char *option,
                      const char *text)
 {
-    struct policy_rule rule = {POLICY_ANY, 0};
+    struct policy_rule rule = {.who = POLICY_ANY};
 
     if (!strncmp(text, "uid:", 4))
         rule.who = POLICY_UID;

@@ -48,27 +48,39 @@ static void reclaim(struct pony_session *session, bool own)
     }
 }
 
-/* A new connection of a session, or NULL: the table, or the session's share, is full. */
-static struct connection *take(struct pony_session *session)
+static bool within_quota(const struct pony_session *session)
+{
+    return session_quota_allows(session->connection_count, session->config.grant.connections);
+}
+
+/* A new connection of a session: 0, -EDQUOT, or -ENOMEM if the table, or the session's share, is
+ * full. */
+static int take(struct pony_session *session, struct connection **result)
 {
     struct upper *upper = session->upper;
 
-    if (!share_allows(&upper->connection_share, session->connection_count))
+    if (!within_quota(session) ||
+        !share_allows(&upper->connection_share, session->connection_count))
         reclaim(session, true);
     else if (upper->connection_pool.free == 0)
         reclaim(session, false);
+    if (!within_quota(session)) {
+        counter_add(&upper->counters.over_quota, 1);
+        return -EDQUOT;
+    }
     if (!share_allows(&upper->connection_share, session->connection_count))
-        return NULL;
+        return -ENOMEM;
     uint32_t index = pool_take(&upper->connection_pool);
     if (index == POOL_NONE)
-        return NULL;
+        return -ENOMEM;
     struct connection *connection = &upper->connections[index];
     connection_init(connection, upper, generation_next(connection->generation));
     connection->session = session;
     list_push(&session->connections, &connection->session_node);
     share_take(&upper->connection_share, &session->connection_count);
     counter_add(&upper->counters.connections, 1);
-    return connection;
+    *result = connection;
+    return 0;
 }
 
 static void join(struct connection *connection, struct path *path)
@@ -125,17 +137,20 @@ void connection_connect(struct pony_session *session, uint32_t channel,
     struct upper *upper = session->upper;
     char text[CONNECT_TEXT_MAX];
     const char *service;
+    struct connection *connection;
     struct address address;
     struct path *path;
     int error = names_of(session, command, text, &service);
 
     if (!error)
         error = path_to(upper, text, &address, &path);
-    struct connection *connection = error ? NULL : take(session);
-    if (!connection) {
-        if (!error)
+    if (!error) {
+        error = take(session, &connection);
+        if (error)
             path_settle(upper, path);
-        session_answer(session, channel, command, error ? error : -ENOMEM, 0, 0);
+    }
+    if (error) {
+        session_answer(session, channel, command, error, 0, 0);
         return;
     }
     join(connection, path);
@@ -202,12 +217,10 @@ void connection_on_open(struct upper *upper, struct path *path, const struct wir
 {
     const char *name = (const char *)payload + WIRE_OPEN_BYTES;
     struct service *service = service_find(upper, name, op->length - WIRE_OPEN_BYTES);
-    struct connection *connection = NULL;
+    struct connection *connection;
     struct wire_open open;
 
-    if (service && service->waiting < SERVICE_BACKLOG)
-        connection = take(service->session);
-    if (!connection) {
+    if (!service || service->waiting >= SERVICE_BACKLOG || take(service->session, &connection)) {
         path_reply(path, WIRE_OP_OPENED, op->connection, ECONNREFUSED);
         return;
     }

@@ -138,6 +138,8 @@ static uint32_t stats(const struct engine *engine, struct engine_stat *list, uin
         {"connections", &upper->connections},
         {"operations", &upper->operations},
         {"violations", &upper->violations},
+        {"commands_denied", &upper->commands_denied},
+        {"over_quota", &upper->over_quota},
         {"peer_violations", &upper->peer_violations},
         {"connections_opened", &upper->connections_opened},
         {"connections_closed", &upper->connections_closed},

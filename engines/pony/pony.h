@@ -34,11 +34,29 @@ struct pony_config {
 int pony_create(struct engine **engine, const char *name, const struct pony_config *config,
                 struct port *port, const struct clock *clock, const uint8_t *seed);
 
+/* What a command may take besides a session. */
+#define PONY_RIGHT_LISTEN  0x1u /* LISTEN */
+#define PONY_RIGHT_CONNECT 0x2u /* CONNECT */
+#define PONY_RIGHT_EXPOSE  0x4u /* EXPOSE */
+#define PONY_RIGHTS_ALL    (PONY_RIGHT_LISTEN | PONY_RIGHT_CONNECT | PONY_RIGHT_EXPOSE)
+
+/* What a session may do and have, as control decided when it attached. A command without its right
+ * is answered with -EACCES, one beyond a quota with -EDQUOT; a caller beyond it is refused. A quota
+ * of 0 is none: the session's share of the engine's tables is still its bound. */
+struct pony_grant {
+    uint32_t rights;      /* PONY_RIGHT_* */
+    uint32_t connections; /* at a time, callers that wait to be accepted included */
+    uint32_t listeners;   /* at a time */
+    uint32_t regions;     /* at a time */
+    uint64_t exposed;     /* bytes in regions, those in two of them counted twice */
+};
+
 /* One attached application, as control describes it to the engine. */
 struct pony_session_config {
     uint64_t id; /* daemon-wide, never reused */
     uint32_t uid;
     uint32_t abi; /* the version agreed on at attach */
+    struct pony_grant grant;
     char application[SADDLE_NAME_BYTES];
     uint8_t *arena; /* mapped by control for as long as the engine has the session */
     uint64_t arena_bytes;

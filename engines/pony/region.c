@@ -19,17 +19,31 @@ static void region_free(struct region *region)
     struct upper *upper = region->session->upper;
 
     share_give(&upper->region_share, &region->session->region_count);
+    region->session->exposed -= region->len;
     region->session = NULL;
     pool_give(&upper->region_pool, (uint32_t)(region - upper->regions));
 }
 
-static int region_check(const struct pony_session *session, const struct saddle_command *command)
+static bool within_quota(const struct pony_session *session, uint32_t len)
 {
-    const struct upper *upper = session->upper;
+    const struct pony_grant *grant = &session->config.grant;
+
+    return session_quota_allows(session->region_count, grant->regions) &&
+           (grant->exposed == 0 ||
+            (session->exposed <= grant->exposed && len <= grant->exposed - session->exposed));
+}
+
+static int region_check(struct pony_session *session, const struct saddle_command *command)
+{
+    struct upper *upper = session->upper;
 
     if (command->len == 0 || command->key == 0 || (command->key & ~(uint64_t)RIGHTS_KNOWN) ||
         !session_owns(session, command->buf, command->len))
         return -EINVAL;
+    if (!within_quota(session, command->len)) {
+        counter_add(&upper->counters.over_quota, 1);
+        return -EDQUOT;
+    }
     if (!share_allows(&upper->region_share, session->region_count) || upper->region_pool.free == 0)
         return -ENOSPC;
     return 0;
@@ -55,6 +69,7 @@ void region_expose(struct pony_session *session, uint32_t channel,
     region->buf = command->buf;
     region->len = command->len;
     region->rights = (uint32_t)command->key;
+    session->exposed += region->len;
     session_answer(session, channel, command, 0, 0, region->key);
 }
 

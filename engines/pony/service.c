@@ -53,6 +53,10 @@ void service_listen(struct pony_session *session, uint32_t channel,
         error = -EINVAL;
     if (!error && service_find(upper, name, command->len - 1))
         error = -EADDRINUSE;
+    if (!error && !session_quota_allows(session->listener_count, session->config.grant.listeners)) {
+        counter_add(&upper->counters.over_quota, 1);
+        error = -EDQUOT;
+    }
     uint32_t index = error ? POOL_NONE : pool_take(&upper->service_pool);
     if (!error && index == POOL_NONE)
         error = -ENOSPC;
@@ -68,6 +72,7 @@ void service_listen(struct pony_session *session, uint32_t channel,
     service->tag = command->tag;
     service->channel = (uint8_t)channel;
     service->waiting = 0;
+    session->listener_count++;
     memcpy(service->name, name, sizeof(name));
     service->hash = service_hash(name, command->len - 1);
     session_answer(session, channel, command, 0, service->number, 0);
@@ -83,6 +88,7 @@ void service_free(struct upper *upper, struct service *service)
         if (connection->state == CONNECTION_INCOMING && connection->service == service)
             connection_refuse(connection, -ECONNREFUSED);
     }
+    service->session->listener_count--;
     service->session = NULL;
     pool_give(&upper->service_pool, (uint32_t)(service - upper->services));
 }

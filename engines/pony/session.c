@@ -215,6 +215,20 @@ static command_fn *const commands[SADDLE_CMD_COUNT] = {
     [SADDLE_CMD_PING] = ping_command,
 };
 
+/* What a command takes. All others take none but a handle or a key that the session already has. */
+static const uint32_t rights[SADDLE_CMD_COUNT] = {
+    [SADDLE_CMD_LISTEN] = PONY_RIGHT_LISTEN,
+    [SADDLE_CMD_CONNECT] = PONY_RIGHT_CONNECT,
+    [SADDLE_CMD_EXPOSE] = PONY_RIGHT_EXPOSE,
+};
+
+static void deny(struct pony_session *session, uint32_t channel,
+                 const struct saddle_command *command)
+{
+    counter_add(&session->upper->counters.commands_denied, 1);
+    session_answer(session, channel, command, -EACCES, 0, 0);
+}
+
 /* Those of the session's version of the ABI are below this. */
 static uint8_t commands_end(const struct pony_session *session)
 {
@@ -232,6 +246,8 @@ void session_command(struct pony_session *session, uint32_t channel,
         session_violate(session, -EPROTO, "reserved field of a command is not 0");
     else if ((command->flags & SADDLE_ENTRY_INLINE) && command->len > SADDLE_INLINE_BYTES)
         session_violate(session, -EPROTO, "inline length over 64");
+    else if (rights[command->op] & ~session->config.grant.rights)
+        deny(session, channel, command);
     else
         commands[command->op](session, channel, command);
 }

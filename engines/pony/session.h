@@ -20,7 +20,8 @@
  * an inline length over 64; the release of a slot that is not lent. All else is an application's
  * mistake and is answered in the completion: -EINVAL (length, stream, buffer outside the heap,
  * names), -EBADF (a handle that is stale or another's), -ENOTCONN (a connection that is over),
- * -EACCES (a region key), and what saddle.h lists.
+ * -EACCES (a region key), and what saddle.h lists. What the session has no right to is answered
+ * with -EACCES before anything else is looked at, and what is beyond its quotas with -EDQUOT.
  *
  * Ownership: control allocates and frees; between attach and detach the engine alone uses it.
  * Threads: the engine's, but for `error`. Trust: the arena is the application's to scribble on.
@@ -94,7 +95,9 @@ struct pony_session {
     struct list pings;
     uint32_t ping_count;
     uint32_t connection_count, operation_count, region_count; /* shares of the tables */
-    uint32_t ring_turn;                                       /* channel rung last */
+    uint32_t listener_count;
+    uint64_t exposed;   /* bytes in its regions */
+    uint32_t ring_turn; /* channel rung last */
     uint64_t rings;
     struct session_channel channels[SADDLE_CHANNELS_MAX];
 };
@@ -117,6 +120,12 @@ void session_violate(struct pony_session *session, int error, const char *reason
 /* Closes its connections toward their peers, and forgets all that it had in the engine. If it broke
  * a rule, tells it so in its arena. */
 void session_drop(struct pony_session *session);
+
+/* May a session that has `count` of something have another, by this quota of its grant? */
+static inline bool session_quota_allows(uint32_t count, uint32_t quota)
+{
+    return quota == 0 || count < quota;
+}
 
 /* Memory: `len` bytes at `buf` lie in the heap? */
 static inline bool session_owns(const struct pony_session *session, uint64_t buf, uint64_t len)

@@ -72,6 +72,8 @@ struct upper_counters {
     uint64_t strays; /* operations for connections that are no more */
     uint64_t pings;  /* asked for by applications here */
     uint64_t pings_answered;
+    uint64_t commands_denied; /* for want of a right */
+    uint64_t over_quota;      /* commands, and callers from outside */
 };
 
 #define UPPER_COUNTERS (sizeof(struct upper_counters) / sizeof(uint64_t))

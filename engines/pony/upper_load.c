@@ -144,6 +144,21 @@ static void load_session(struct upper *upper, struct state_reader *reader)
         load_channel(&session->channels[i].channel, reader);
 }
 
+static void load_grant(struct upper *upper, struct state_reader *reader)
+{
+    struct pony_session *session = upper_loaded_session(upper, reader, state_get_u32(reader));
+    struct pony_grant grant = {.rights = state_get_u32(reader)};
+
+    grant.connections = state_get_u32(reader);
+    grant.listeners = state_get_u32(reader);
+    grant.regions = state_get_u32(reader);
+    grant.exposed = state_get_u64(reader);
+    if (!reader->error && !(grant.rights & ~PONY_RIGHTS_ALL))
+        session->config.grant = grant;
+    else
+        wrong(reader);
+}
+
 static void load_region(struct upper *upper, struct state_reader *reader)
 {
     uint32_t index = state_get_u32(reader);
@@ -163,6 +178,7 @@ static void load_region(struct upper *upper, struct state_reader *reader)
     region.generation = upper->regions[index].generation;
     upper->regions[index] = region;
     share_take(&upper->region_share, &session->region_count);
+    session->exposed += region.len;
 }
 
 static bool load_name(struct state_reader *reader, char name[SADDLE_NAME_BYTES], uint32_t *length)
@@ -197,6 +213,7 @@ static void load_service(struct upper *upper, struct state_reader *reader)
         (uint32_t)service->generation << HANDLE_INDEX_BITS | (HANDLE_LISTENERS + index);
     service->hash = service_hash(name, length);
     memcpy(service->name, name, sizeof(name));
+    session->listener_count++;
 }
 
 /* Puts a connection where its session, path and service know it. */
@@ -343,6 +360,7 @@ void upper_load_record(struct upper *upper, struct state_reader *reader, uint16_
         load_engine,       load_session, load_region,          load_service,
         load_connection,   load_stream,  upper_load_operation, upper_load_slot,
         upper_load_served, load_reply,   upper_load_echoes,    upper_load_ping,
+        load_grant,
     };
 
     upper->now = now;

@@ -2,11 +2,12 @@
  * SPDX-License-Identifier: Apache-2.0 */
 /*
  * How the operation layer's state is written down: one record per object, each naming others by
- * index. Order: engine, sessions, regions, services, connections, streams, operations, slots,
- * served, replies, then for each path its unanswered echoes and its pings; so that a record only
- * speaks of what came before it. Lists are not saved: an
- * object's state says in which it is, and where order matters the records are in order. What
- * follows from other objects (counts, shares) is computed again.
+ * index. Order: engine, sessions, their grants, regions, services, connections, streams,
+ * operations, slots, served, replies, then for each path its unanswered echoes and its pings; so
+ * that a record only speaks of what came before it. A session without a grant, as older engines
+ * write them, keeps the one that control describes it with. Lists are not saved: an object's state
+ * says in which it is, and where order matters the records are in order. What follows from other
+ * objects (counts, shares) is computed again.
  *
  * Deadlines are saved as the time that remains, since clocks differ between machines.
  *
@@ -33,6 +34,7 @@ enum upper_record {
     UPPER_RECORD_REPLY,
     UPPER_RECORD_ECHOES,
     UPPER_RECORD_PING,
+    UPPER_RECORD_GRANT,
 };
 
 /* In place of an index: no such object. */

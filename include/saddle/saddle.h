@@ -127,14 +127,16 @@ struct saddle_op {
  * closed. Once accepted the outcome arrives as a SADDLE_DONE event with the operation's tag. */
 
 /* Offers `service` to peers. DONE carries the listener's handle; then each caller is announced by
- * SADDLE_INCOMING. -EADDRINUSE if another session offers it, -EACCES by policy. */
+ * SADDLE_INCOMING. -EADDRINUSE if another session offers it, -EACCES the daemon's policy gives this
+ * user no right to listen, -EDQUOT the session's quota of listeners. */
 SADDLE_API int saddle_listen(struct saddle_channel *channel, const char *service,
                              const struct saddle_op *op);
 /* Connects to a service of a host: an address (IPv4 or IPv6), or a name the daemon knows. DONE
  * carries the connection's handle. -ECONNREFUSED no such service or rejected, -EPROTONOSUPPORT no
  * common version. When the host cannot be reached: -ENETDOWN the link is down, -ENETUNREACH no
  * route, or no local address of that family, -EHOSTDOWN no neighbour answers for the next hop,
- * -EHOSTUNREACH the host itself does not answer, or is not known. */
+ * -EHOSTUNREACH the host itself does not answer, or is not known. -EACCES the daemon's policy gives
+ * this user no right to connect, -EDQUOT the session's quota of connections. */
 SADDLE_API int saddle_connect(struct saddle_channel *channel, const char *host, const char *service,
                               const struct saddle_op *op);
 /* Takes or turns away the caller announced by SADDLE_INCOMING. After accepting, `op->tag` is on all
@@ -162,7 +164,8 @@ SADDLE_API int saddle_post_recv(struct saddle_channel *channel, saddle_handle co
 #define SADDLE_READABLE 0x1u
 #define SADDLE_WRITABLE 0x2u
 
-/* Exposes arena memory to peers. DONE carries the region key. */
+/* Exposes arena memory to peers. DONE carries the region key. -EACCES the daemon's policy gives
+ * this user no right to expose, -EDQUOT the session's quota of regions, or of bytes in them. */
 SADDLE_API int saddle_expose(struct saddle_channel *channel, void *memory, size_t len,
                              uint32_t rights, const struct saddle_op *op);
 /* Withdraws a region. After DONE no peer reads or writes it any more. */

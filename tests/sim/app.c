@@ -60,6 +60,7 @@ static void make_pony(struct app *app)
     if (arena_describe(&config, app->arena, &app->plan, app->slots_offset, NULL))
         abort();
     config.id = app->session_id;
+    config.grant.rights = PONY_RIGHTS_ALL;
     snprintf(config.application, sizeof(config.application), "app%u", app->index);
     if (pony_session_create(&app->pony, &config))
         abort();

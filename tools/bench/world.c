@@ -90,8 +90,9 @@ static int make_session(unsigned host)
     if (arena == MAP_FAILED)
         return -ENOMEM;
     arena_format(arena, &plan);
-    if ((rc = arena_describe(&config, arena, &plan, slots, NULL)) ||
-        (rc = pony_session_create(&session, &config)) ||
+    rc = arena_describe(&config, arena, &plan, slots, NULL);
+    config.grant.rights = PONY_RIGHTS_ALL;
+    if (rc || (rc = pony_session_create(&session, &config)) ||
         (rc = pony_mailbox_attach(engines[host], session)) ||
         (rc = session_open(&client, &plan, arena, NULL)))
         return rc;

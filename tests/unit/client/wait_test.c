@@ -195,6 +195,39 @@ START_TEST(errors_name_what_failed)
 }
 END_TEST
 
+static void *script_deny(void *argument)
+{
+    static const int errors[] = {-EACCES, -EDQUOT};
+    struct saddle_command command;
+
+    for (size_t i = 0; i < 2; i++) {
+        command = await(SADDLE_CMD_CONNECT);
+        fake_done(&engine, 0, &command, errors[i], 0);
+        command = await(SADDLE_CMD_LISTEN);
+        fake_done(&engine, 0, &command, errors[i], 0);
+    }
+    return argument;
+}
+
+START_TEST(errors_name_the_right_that_is_missing)
+{
+    saddle_handle handle;
+
+    serve(script_deny);
+    ck_assert_int_eq(saddle_connect_wait(channel, "right", "echo", -1, &handle), -EACCES);
+    ck_assert_str_eq(saddle_strerror(session), "connecting to echo of right: the daemon's policy "
+                                               "gives this user no right to connect");
+    ck_assert_int_eq(saddle_listen_wait(channel, "echo", -1, &handle), -EACCES);
+    ck_assert_str_eq(saddle_strerror(session), "listening for echo: the daemon's policy gives this "
+                                               "user no right to listen");
+    ck_assert_int_eq(saddle_connect_wait(channel, "right", "echo", -1, &handle), -EDQUOT);
+    ck_assert_int_eq(saddle_listen_wait(channel, "echo", -1, &handle), -EDQUOT);
+    ck_assert_str_eq(saddle_strerror(session),
+                     "listening for echo: the session's quota is used up");
+    served();
+}
+END_TEST
+
 static void *script_echo_large(void *argument)
 {
     struct saddle_command command = await(SADDLE_CMD_SEND);
@@ -539,6 +572,7 @@ static void add_tests(TCase *tcase)
     tcase_add_test(tcase, a_whole_call);
     tcase_add_test(tcase, a_host_is_pinged);
     tcase_add_test(tcase, errors_name_what_failed);
+    tcase_add_test(tcase, errors_name_the_right_that_is_missing);
     tcase_add_test(tcase, large_messages_go_through_the_heap);
     tcase_add_test(tcase, other_events_are_kept_in_order);
     tcase_add_test(tcase, kept_messages_come_first);

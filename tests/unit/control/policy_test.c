@@ -14,43 +14,95 @@ START_TEST(test_default)
 {
     const struct policy policy = {.owner = OWNER};
     struct policy_peer peer = {.uid = STRANGER, .gid = OWNER};
-    ck_assert(!policy_may_attach(&policy, &peer));
+    ck_assert_uint_eq(policy_rights(&policy, &peer), 0);
+    ck_assert(!policy_names(&policy, &peer));
+    ck_assert(!policy_trusts(&policy, &peer));
     peer.uid = OWNER;
-    ck_assert(policy_may_attach(&policy, &peer));
+    ck_assert_uint_eq(policy_rights(&policy, &peer), POLICY_ALL);
+    ck_assert(policy_names(&policy, &peer));
+    ck_assert(policy_trusts(&policy, &peer));
     peer.uid = 0;
-    ck_assert(policy_may_attach(&policy, &peer));
+    ck_assert_uint_eq(policy_rights(&policy, &peer), POLICY_ALL);
 }
 END_TEST
 
 START_TEST(test_rules)
 {
-    const struct policy_rule rules[] = {{POLICY_UID, 1001}, {POLICY_GID, 50}};
+    const struct policy_rule rules[] = {{POLICY_UID, 1001, POLICY_ATTACH},
+                                        {POLICY_GID, 50, POLICY_ATTACH}};
     const struct policy policy = {OWNER, rules, 2};
     struct policy_peer peer = {.uid = STRANGER, .gid = STRANGER};
-    ck_assert(!policy_may_attach(&policy, &peer));
+    ck_assert(!policy_rights(&policy, &peer));
     peer.uid = 1001;
-    ck_assert(policy_may_attach(&policy, &peer));
+    ck_assert_uint_eq(policy_rights(&policy, &peer), POLICY_ATTACH);
+    ck_assert(policy_rule_names(&rules[0], &peer));
+    ck_assert(!policy_rule_names(&rules[1], &peer));
     peer.uid = 50; /* a uid is no gid */
-    ck_assert(!policy_may_attach(&policy, &peer));
+    ck_assert(!policy_rights(&policy, &peer));
     peer.gid = 50;
-    ck_assert(policy_may_attach(&policy, &peer));
+    ck_assert(policy_rights(&policy, &peer));
     peer.gid = 1001;
-    ck_assert(!policy_may_attach(&policy, &peer));
+    ck_assert(!policy_rights(&policy, &peer));
     peer.groups[0] = 51;
     peer.groups[1] = 50;
     peer.group_count = 1;
-    ck_assert(!policy_may_attach(&policy, &peer));
+    ck_assert(!policy_rights(&policy, &peer));
     peer.group_count = 2;
-    ck_assert(policy_may_attach(&policy, &peer));
+    ck_assert(policy_rights(&policy, &peer));
 }
 END_TEST
 
 START_TEST(test_anybody)
 {
-    const struct policy_rule rule = {POLICY_ANY, 0};
+    const struct policy_rule rule = {POLICY_ANY, 0, POLICY_ATTACH};
     const struct policy policy = {OWNER, &rule, 1};
     const struct policy_peer peer = {.uid = STRANGER, .gid = STRANGER};
-    ck_assert(policy_may_attach(&policy, &peer));
+    ck_assert_uint_eq(policy_rights(&policy, &peer), POLICY_ATTACH);
+}
+END_TEST
+
+/* All rules that name somebody count, and no other. */
+START_TEST(test_union)
+{
+    const struct policy_rule rules[] = {
+        {POLICY_ANY, 0, POLICY_ATTACH},
+        {POLICY_GID, 50, POLICY_LISTEN | POLICY_CONNECT},
+        {POLICY_UID, 1001, POLICY_EXPOSE},
+        {POLICY_UID, 1002, POLICY_LISTEN},
+        {POLICY_UID, 1003, 0},
+    };
+    const struct policy policy = {OWNER, rules, 5};
+    struct policy_peer peer = {.uid = STRANGER, .gid = STRANGER};
+    ck_assert_uint_eq(policy_rights(&policy, &peer), POLICY_ATTACH);
+    peer.uid = 1002;
+    ck_assert_uint_eq(policy_rights(&policy, &peer), POLICY_ATTACH | POLICY_LISTEN);
+    peer.gid = 50;
+    ck_assert_uint_eq(policy_rights(&policy, &peer),
+                      POLICY_ATTACH | POLICY_LISTEN | POLICY_CONNECT);
+    peer.uid = 1001;
+    ck_assert_uint_eq(policy_rights(&policy, &peer), POLICY_ALL);
+}
+END_TEST
+
+/* One right brings no other along, and a rule may grant none. */
+START_TEST(test_no_more_than_said)
+{
+    const struct policy_rule rules[] = {{POLICY_UID, 1001, POLICY_CONNECT}, {POLICY_UID, 1003, 0}};
+    const struct policy policy = {OWNER, rules, 2};
+    struct policy_peer peer = {.uid = 1001, .gid = STRANGER};
+    ck_assert_uint_eq(policy_rights(&policy, &peer), POLICY_CONNECT);
+    peer.uid = 1003;
+    ck_assert_uint_eq(policy_rights(&policy, &peer), 0);
+    ck_assert(policy_names(&policy, &peer));
+}
+END_TEST
+
+START_TEST(test_words)
+{
+    char text[POLICY_TEXT_BYTES];
+    ck_assert_str_eq(policy_text(0, text), "nothing");
+    ck_assert_str_eq(policy_text(POLICY_LISTEN, text), "listen");
+    ck_assert_str_eq(policy_text(POLICY_ALL, text), "attach, listen, connect, expose");
 }
 END_TEST
 
@@ -79,6 +131,9 @@ int main(void)
     tcase_add_test(tcase, test_default);
     tcase_add_test(tcase, test_rules);
     tcase_add_test(tcase, test_anybody);
+    tcase_add_test(tcase, test_union);
+    tcase_add_test(tcase, test_no_more_than_said);
+    tcase_add_test(tcase, test_words);
     tcase_add_test(tcase, test_identify);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

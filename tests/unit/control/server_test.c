@@ -65,6 +65,10 @@ static void start(uint64_t handshake_timeout_ns)
         .sessions_per_uid = SESSIONS_PER_UID,
         .memory_per_uid = SESSIONS_PER_UID * ARENA_BYTES,
         .handshake_timeout_ns = handshake_timeout_ns,
+        .connections_per_session = 4,
+        .listeners_per_session = 3,
+        .regions_per_session = 2,
+        .exposed_per_session = 4096,
     };
     char reason[REASON_BYTES];
     int error = server_create(&server, &server_config, reason, sizeof(reason));
@@ -204,6 +208,12 @@ START_TEST(test_attach)
     ck_assert_uint_eq(attached.header->state, SADDLE_SESSION_OPEN);
     ck_assert_int_eq(toy_pony.attached, 1);
     ck_assert_uint_eq(toy_pony.last.uid, geteuid());
+    /* The daemon's own user may everything, within what each session may have. */
+    ck_assert_uint_eq(toy_pony.last.grant.rights, PONY_RIGHTS_ALL);
+    ck_assert_uint_eq(toy_pony.last.grant.connections, 4);
+    ck_assert_uint_eq(toy_pony.last.grant.listeners, 3);
+    ck_assert_uint_eq(toy_pony.last.grant.regions, 2);
+    ck_assert_uint_eq(toy_pony.last.grant.exposed, 4096);
     stop();
     ck_assert_uint_eq(attached.header->state, SADDLE_SESSION_CLOSED);
     ck_assert_int_eq(attached.header->error, -ESHUTDOWN);

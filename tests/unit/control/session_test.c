@@ -5,6 +5,7 @@
  * routes those calls through here (--wrap), and the n-th of them answers with an error.
  */
 #include "control/arena.h"
+#include "control/policy.h"
 #include "control/session.h"
 #include "sched/group.h"
 #include "tests/unit/control/toy_pony.h"
@@ -159,7 +160,12 @@ static uint32_t open_descriptors(void)
 
 static int create(struct session **session)
 {
-    const struct session_owner owner = {.id = 9, .uid = 77, .engine = &toy->engine};
+    const struct session_owner owner = {
+        .id = 9,
+        .uid = 77,
+        .engine = &toy->engine,
+        .grant = {.rights = PONY_RIGHT_LISTEN | PONY_RIGHT_EXPOSE, .regions = 5},
+    };
     ck_assert_int_eq(arena_plan(&request, &reply, &slots_offset), 0);
     return session_create(session, &owner, &request, &reply, slots_offset);
 }
@@ -177,6 +183,11 @@ START_TEST(test_life)
     ck_assert_int_eq(session_error(session), 0);
     ck_assert_int_eq(toy_pony.attached, 1);
     ck_assert_uint_eq(toy_pony.last.uid, 77);
+    ck_assert_uint_eq(toy_pony.last.grant.rights, PONY_RIGHT_LISTEN | PONY_RIGHT_EXPOSE);
+    ck_assert_uint_eq(toy_pony.last.grant.regions, 5);
+    struct session_view view;
+    session_view(session, &view);
+    ck_assert_uint_eq(view.rights, POLICY_ATTACH | POLICY_LISTEN | POLICY_EXPOSE);
     ck_assert_str_eq(toy_pony.last.application, "app??[31m?");
     ck_assert_uint_eq(session_fds(session, fds), 1 + 2 * CHANNELS);
     ck_assert_uint_eq(open_descriptors(), before + 1 + 3 * CHANNELS);

@@ -1,6 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
+#include "control/policy.h"
 #include "daemon/config.h"
+#include "daemon/config_schema.h"
 
 #include <check.h>
 #include <errno.h>
@@ -72,6 +74,8 @@ START_TEST(test_defaults)
     ck_assert_uint_eq(config_group(&config, 0)->engines.count, 2);
     ck_assert_uint_eq(config.policy.count, 0);
     ck_assert_uint_eq(config.limits.sessions_per_uid, 64);
+    ck_assert_uint_eq(config.limits.connections_per_session, 0);
+    ck_assert_uint_eq(config.limits.exposed_per_session, 0);
     ck_assert_ptr_eq(config_engine_on(&config, "b"), config_engine(&config, 1));
     ck_assert_ptr_null(config_find_engine(&config, "z"));
 }
@@ -98,8 +102,10 @@ START_TEST(test_values)
                         "policy:\n"
                         "  - {uid: 1000, allow: attach}\n"
                         "  - {gid: 50, allow: attach}\n"
-                        "  - {any: true, allow: attach}\n"
-                        "limits: {memory_per_uid: 1GiB, handshake_timeout: 100ms}\n") == 0,
+                        "  - {any: true, allow: [expose, attach, listen]}\n"
+                        "limits: {memory_per_uid: 1GiB, handshake_timeout: 100ms,\n"
+                        "         connections_per_session: 7, listeners_per_session: 1,\n"
+                        "         regions_per_session: 2, exposed_per_session: 1MiB}\n") == 0,
                   "%s", source.error);
     cpu_set_t cpus;
     const struct config_rule *rules = config.policy.items;
@@ -116,7 +122,13 @@ START_TEST(test_values)
     ck_assert_uint_eq(rules[0].uid, 1000);
     ck_assert_uint_eq(rules[0].gid, SCHEMA_UNSET);
     ck_assert_uint_eq(rules[2].any, 1);
+    ck_assert_uint_eq(config_rights(&rules[0]), POLICY_ATTACH);
+    ck_assert_uint_eq(config_rights(&rules[2]), POLICY_ATTACH | POLICY_LISTEN | POLICY_EXPOSE);
     ck_assert_uint_eq(config.limits.memory_per_uid, 1u << 30);
+    ck_assert_uint_eq(config.limits.connections_per_session, 7);
+    ck_assert_uint_eq(config.limits.listeners_per_session, 1);
+    ck_assert_uint_eq(config.limits.regions_per_session, 2);
+    ck_assert_uint_eq(config.limits.exposed_per_session, 1u << 20);
 }
 END_TEST
 
@@ -290,6 +302,25 @@ static const struct wrong {
     {PORTS ENGINES "policy: [{uid: 1}]", "f:7:10: the key \"allow\" is missing"},
     {PORTS ENGINES "policy: [{uid: alice, allow: attach}]",
      "f:7:16: uid: \"alice\" is not a number"},
+    {PORTS ENGINES "policy: [{uid: 1, allow: [attach, lissen]}]",
+     "f:7:35: allow: \"lissen\" is none of attach, listen, connect, expose, all"},
+    {PORTS ENGINES "policy: [{uid: 1, allow: everything}]",
+     "f:7:26: allow: \"everything\" is none of attach, listen, connect, expose, all"},
+    {PORTS ENGINES "policy: [{uid: 1, allow: [attach, listen, attach]}]",
+     "f:7:43: allow: \"attach\" is named twice"},
+    {PORTS ENGINES "policy: [{uid: 1, allow: []}]", "f:7:26: allow: the list is empty"},
+    {PORTS ENGINES "policy: [{uid: 1, allow: }]", "f:7:26: allow: a value is missing"},
+    {PORTS ENGINES "policy: [{uid: 1, allow: [[attach]]}]", "f:7:27: allow: one value expected"},
+    {PORTS ENGINES "policy: [{uid: 1, allow: {attach: true}}]",
+     "f:7:26: allow: a word or a list of words expected"},
+    {PORTS ENGINES "limits: {connections_per_session: 61441}",
+     "f:7:35: connections_per_session: 61441 is not from 0 to 61440"},
+    {PORTS ENGINES "limits: {listeners_per_session: 257}",
+     "f:7:33: listeners_per_session: 257 is not from 0 to 256"},
+    {PORTS ENGINES "limits: {regions_per_session: -1}",
+     "f:7:31: regions_per_session: \"-1\" is not a number"},
+    {PORTS ENGINES "limits: {exposed_per_session: 5}",
+     "f:7:31: exposed_per_session: \"5\" needs a unit (B, KiB, MiB, GiB)"},
 };
 
 START_TEST(test_wrong)
@@ -307,7 +338,9 @@ START_TEST(test_print_and_parse)
 {
     char *first = NULL, *second = NULL;
     size_t first_length, second_length;
-    ck_assert_int_eq(parse(PORTS ENGINES "policy: [{uid: 1, allow: attach}]"), 0);
+    ck_assert_int_eq(parse(PORTS ENGINES
+                           "policy: [{uid: 1, allow: attach}, {gid: 2, allow: [listen, all]}]"),
+                     0);
     FILE *stream = open_memstream(&first, &first_length);
     config_print(&config, stream);
     fclose(stream);
@@ -319,6 +352,70 @@ START_TEST(test_print_and_parse)
     ck_assert_str_eq(first, second);
     free(first);
     free(second);
+}
+END_TEST
+
+/* A word grants what it says; one stands for all of them. */
+START_TEST(test_rights)
+{
+    const struct {
+        const char *allow;
+        uint32_t rights;
+    } cases[] = {
+        {"attach", POLICY_ATTACH},
+        {"[attach]", POLICY_ATTACH},
+        {"listen", POLICY_LISTEN},
+        {"connect", POLICY_CONNECT},
+        {"expose", POLICY_EXPOSE},
+        {"[connect, attach]", POLICY_ATTACH | POLICY_CONNECT},
+        {"[attach, listen, connect, expose]", POLICY_ALL},
+        {"all", POLICY_ALL},
+        {"[attach, all]", POLICY_ALL},
+    };
+    char text[256];
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        snprintf(text, sizeof(text), PORTS ENGINES "policy: [{uid: 1, allow: %s}]", cases[i].allow);
+        ck_assert_msg(parse(text) == 0, "%s", source.error);
+        ck_assert_uint_eq(config_rights(config.policy.items), cases[i].rights);
+        config_free(&config);
+    }
+}
+END_TEST
+
+/* Every key means something, in one cell of a table. */
+static void check_help(const struct schema *schema)
+{
+    for (const struct schema_field *field = schema->fields; field->key; field++) {
+        ck_assert_msg(field->help && strlen(field->help) > 5, "%s has no help", field->key);
+        ck_assert_msg(!strpbrk(field->help, "|\n"), "%s: help that breaks a table", field->key);
+        if (field->element)
+            check_help(field->element);
+    }
+}
+
+START_TEST(test_described)
+{
+    const char *lines[] = {
+        "### Top level\n",
+        "\n### `ports[].impair`\n",
+        "\n### `engines[].peers[]`\n",
+        "| `memory` | size | B, KiB, MiB, GiB | 32MiB to 1024GiB | `256MiB` | ",
+        "| `mode` | mode | octal | 0000 to 0777 | `0660` | ",
+        "| `uid` | number |  | 0 to 4294967294 | none | ",
+        "| `gateways` | list of texts |  | at most 2 | none | ",
+        "| `program` | text |  | at most 127 characters | where it is installed | ",
+        "| `limits` | mapping |  |  |  | ",
+        "| `name` | name |  | at most 31 characters | required | ",
+    };
+    char *text = NULL;
+    size_t length;
+    FILE *stream = open_memstream(&text, &length);
+    check_help(&config_schema);
+    config_describe(stream);
+    fclose(stream);
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+        ck_assert_msg(strstr(text, lines[i]) != NULL, "no \"%s\"", lines[i]);
+    free(text);
 }
 END_TEST
 
@@ -407,6 +504,8 @@ int main(void)
     tcase_add_test(tcase, test_values);
     tcase_add_test(tcase, test_wrong);
     tcase_add_test(tcase, test_print_and_parse);
+    tcase_add_test(tcase, test_rights);
+    tcase_add_test(tcase, test_described);
     tcase_add_test(tcase, test_cpus);
     tcase_add_test(tcase, test_owners);
     tcase_add_test(tcase, test_subnets);

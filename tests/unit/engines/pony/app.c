@@ -40,6 +40,7 @@ struct app *app_create(uint64_t id, uint32_t host, uint32_t slots)
     struct pony_session_config *config = &app->config;
     config->id = id;
     config->abi = SADDLE_ABI_VERSION;
+    config->grant.rights = PONY_RIGHTS_ALL;
     config->channel_count = APP_CHANNELS;
     config->slot_count = slots;
     config->slots_offset = at + APP_CHANNELS * queues;

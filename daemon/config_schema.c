@@ -1,0 +1,310 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/config_schema.h"
+
+#include "control/arena.h"
+#include "control/policy.h"
+#include "daemon/config.h"
+#include "daemon/ethdev.h"
+#include "engines/pony/transport.h"
+#include "engines/pony/upper.h"
+#include "engines/pony/wire.h"
+#include "sched/group.h"
+
+#define PACKETS_MIN          512u /* receive ring and bursts leave some to send with */
+#define PACKETS_MAX          (1u << 20)
+#define POLICY_RULES_MAX     256u
+#define CONNECTIONS_MAX      61440u /* a handle has 16 bits of index, listeners included */
+#define OPERATIONS_MAX       (1u << 20)
+#define REGIONS_MAX          65536u
+#define FLOWS_MAX            4096u
+#define WINDOW_MIN           2u             /* packets: one to be lost, one to tell */
+#define WINDOW_MAX           WIRE_SACK_BITS /* packets: what an acknowledgement can speak of */
+#define VLAN_MAX             4094u          /* IEEE 802.1Q: 4095 is reserved */
+#define DSCP_MAX             63u
+#define MEMORY_MIN           (32ull << 20)
+#define MEMORY_MAX           (1ull << 40)
+#define NAME_LENGTH_MAX      31u /* struct port and struct engine: 32 with the final NUL */
+#define INTERFACE_LENGTH_MAX 15u /* IFNAMSIZ without the final NUL */
+#define USER_LENGTH_MAX      32u /* useradd(8) */
+#define GATEWAYS_MAX         2u  /* one of each family */
+#define TIME_MAX             (3600 * NSEC_PER_SEC)
+
+static const char *const hugepages_choices[] = {"auto", "off", "required", NULL};
+const char *const config_drivers[] = {"net_ring", "net_null", "ethdev", "xdp", NULL};
+static const char *const xdp_mode_choices[] = {"auto", "native", "generic", NULL};
+static const char *const zerocopy_choices[] = {"auto", "off", "required", NULL};
+static const char *const kind_choices[] = {"pony", NULL};
+static const char *const mode_choices[] = {"spin", "sleep", NULL};
+static const char *const bool_choices[] = {"false", "true", NULL};
+/* Rights of the policy, in the order of their bits, and the word for all of them. */
+static const char *const allow_choices[] = {"attach", "listen", "connect", "expose", "all", NULL};
+_Static_assert(POLICY_ATTACH == 1 && POLICY_LISTEN == 2 && POLICY_CONNECT == 4 &&
+                   POLICY_EXPOSE == 8 && CONFIG_ALLOW_ALL == 16,
+               "words and bits are in the same order");
+
+/* The last argument of each says what the key means. */
+#define NUMBER(structure, member, unit, low, high, value, ...)                                     \
+    {                                                                                              \
+        .key = #member, .kind = SCHEMA_NUMBER, .units = (unit),                                    \
+        .offset = offsetof(struct structure, member), .min = (low), .max = (high),                 \
+        .fallback = (value), .help = __VA_ARGS__                                                   \
+    }
+#define TEXT(structure, member, type, length, value, ...)                                          \
+    {                                                                                              \
+        .key = #member, .kind = (type), .offset = offsetof(struct structure, member),              \
+        .max = (length), .fallback = (value), .help = __VA_ARGS__                                  \
+    }
+#define CHOICE(structure, member, type, all, value, ...)                                           \
+    {                                                                                              \
+        .key = #member, .kind = (type), .offset = offsetof(struct structure, member),              \
+        .fallback = (value), .choices = (all), .help = __VA_ARGS__                                 \
+    }
+#define NESTED(structure, member, type, count, inner, ...)                                         \
+    {                                                                                              \
+        .key = #member, .kind = (type), .offset = offsetof(struct structure, member),              \
+        .max = (count), .element = (inner), .help = __VA_ARGS__                                    \
+    }
+#define END                                                                                        \
+    {                                                                                              \
+        .key = NULL                                                                                \
+    }
+
+static const struct schema_field impair_fields[] = {
+    NUMBER(config_impair, loss, UNITS_SHARE, 0, 1000000, "0", "packets lost one by one"),
+    NUMBER(config_impair, duplicate, UNITS_SHARE, 0, 1000000, "0", "packets sent twice"),
+    NUMBER(config_impair, reorder, UNITS_SHARE, 0, 1000000, "0",
+           "packets held back for `reorder_by`, so that later ones overtake"),
+    NUMBER(config_impair, corrupt, UNITS_SHARE, 0, 1000000, "0", "packets with one bit flipped"),
+    NUMBER(config_impair, burst_enter, UNITS_SHARE, 0, 1000000, "0",
+           "how likely a burst of loss begins at a packet"),
+    NUMBER(config_impair, burst_leave, UNITS_SHARE, 0, 1000000, "0",
+           "how likely it ends at a packet"),
+    NUMBER(config_impair, burst_loss, UNITS_SHARE, 0, 1000000, "0", "packets lost while it lasts"),
+    NUMBER(config_impair, reorder_by, UNITS_DURATION, 0, 10 * NSEC_PER_SEC, "100us",
+           "how long a packet is held back by `reorder`"),
+    NUMBER(config_impair, delay, UNITS_DURATION, 0, 10 * NSEC_PER_SEC, "0",
+           "how long every packet is held back"),
+    NUMBER(config_impair, jitter, UNITS_DURATION, 0, 10 * NSEC_PER_SEC, "0",
+           "how much longer than `delay`, at most; a random time for each packet"),
+    NUMBER(config_impair, seed, UNITS_COUNT, 0, INT64_MAX, "1",
+           "of the generator: the same seed makes the same faults"),
+    END,
+};
+static const struct schema impair_schema = {impair_fields, sizeof(struct config_impair)};
+
+static const struct schema_field port_fields[] = {
+    TEXT(config_port, name, SCHEMA_NAME, ETHDEV_NAME_MAX, NULL,
+         "by which engines and other ports speak of it"),
+    CHOICE(config_port, driver, SCHEMA_CHOICE, config_drivers, NULL,
+           "`xdp`: an interface that the kernel keeps, by AF_XDP; `ethdev`: any device that DPDK "
+           "drives; `net_ring`: a wire to another port of this daemon; `net_null`: drops all, "
+           "receives nothing"),
+    TEXT(config_port, peer, SCHEMA_NAME, ETHDEV_NAME_MAX, "",
+         "`net_ring`: the port at the other end, which names this one"),
+    TEXT(config_port, device, SCHEMA_TEXT, 0, "",
+         "`ethdev`: a virtual device with its arguments (`net_tap0,iface=sad0`), or a PCI address "
+         "(`0000:03:00.0`)"),
+    TEXT(config_port, interface, SCHEMA_NAME, INTERFACE_LENGTH_MAX, "",
+         "`xdp`: the kernel's interface; `ethdev`: the one beneath the device, as of "
+         "`net_af_packet`"),
+    CHOICE(
+        config_port, xdp_mode, SCHEMA_CHOICE, xdp_mode_choices, "auto",
+        "`xdp`: `native`, in the interface's driver; `generic`, with any driver, slowly; `auto`, "
+        "native if the driver can, else generic, and a line in the log"),
+    CHOICE(config_port, zerocopy, SCHEMA_CHOICE, zerocopy_choices, "auto",
+           "`xdp`: whether the driver reads and writes packets in place: `auto`, if it can; `off`; "
+           "`required`, else refuse to start"),
+    TEXT(config_port, mac, SCHEMA_TEXT, 0, "",
+         "a unicast Ethernet address (`02:00:00:00:00:01`); an `interface` has the one that the "
+         "kernel gives it",
+         .otherwise =
+             "the device's own, for `net_tap` one beside that of the kernel's end; without "
+             "a device, from the position in the list"),
+    NUMBER(config_port, mtu, UNITS_COUNT, CONFIG_MTU_MIN, CONFIG_MTU_MAX, "",
+           "bytes of an IP packet, the same at both ends of a wire",
+           .otherwise = "what `interface` has, else `1500`"),
+    NUMBER(config_port, packets, UNITS_COUNT, PACKETS_MIN, PACKETS_MAX, "4096",
+           "packets in the port's pool"),
+    NESTED(config_port, impair, SCHEMA_MAPPING, 0, &impair_schema,
+           "faults for what the port sends: a bad network on purpose"),
+    END,
+};
+static const struct schema port_schema = {port_fields, sizeof(struct config_port)};
+
+static const struct schema_field peer_fields[] = {
+    TEXT(config_peer, name, SCHEMA_NAME, SADDLE_NAME_BYTES - 1, NULL,
+         "by which applications call the host"),
+    TEXT(config_peer, address, SCHEMA_TEXT, 0, NULL, "the host's IP address"),
+    TEXT(config_peer, mac, SCHEMA_TEXT, 0, "",
+         "its unicast Ethernet address, where the port cannot ask for it"),
+    END,
+};
+static const struct schema peer_schema = {peer_fields, sizeof(struct config_peer)};
+
+static const struct schema_field engine_fields[] = {
+    TEXT(config_engine, name, SCHEMA_NAME, NAME_LENGTH_MAX, NULL,
+         "the host's name, for applications and peers"),
+    CHOICE(config_engine, kind, SCHEMA_CHOICE, kind_choices, "pony",
+           "the transport; so far the only one"),
+    TEXT(config_engine, port, SCHEMA_NAME, ETHDEV_NAME_MAX, NULL,
+         "the name of its port; each port belongs to one engine"),
+    NESTED(config_engine, addresses, SCHEMA_TEXTS, TRANSPORT_ADDRESSES_MAX, NULL,
+           "IP addresses, of either family, with or without the length of the prefix "
+           "(`10.0.0.1/24`)",
+           .otherwise = "required"),
+    NESTED(config_engine, gateways, SCHEMA_TEXTS, GATEWAYS_MAX, NULL,
+           "where packets go that are for no network of `addresses`: at most one of each family"),
+    NESTED(config_engine, peers, SCHEMA_MAPPINGS, TRANSPORT_PEERS_MAX, &peer_schema,
+           "hosts that have a name, besides the engine at the other end of a wire"),
+    NUMBER(config_engine, udp_port, UNITS_COUNT, 1, UINT16_MAX, "50707",
+           "to receive at, the same on all hosts"),
+    NUMBER(config_engine, vlan, UNITS_COUNT, 0, VLAN_MAX, "0",
+           "put on every packet, and taken from every one; 0 is untagged"),
+    NUMBER(config_engine, dscp, UNITS_COUNT, 0, DSCP_MAX, "0", "put on every packet (RFC 2474)"),
+    NUMBER(config_engine, window, UNITS_COUNT, WINDOW_MIN, WINDOW_MAX, "256",
+           "packets that a flow may have in flight"),
+    NUMBER(config_engine, rto_min, UNITS_DURATION, NSEC_PER_USEC, TIME_MAX, "1ms",
+           "the least time after which a packet is sent again"),
+    NUMBER(config_engine, rto_max, UNITS_DURATION, NSEC_PER_USEC, TIME_MAX, "200ms",
+           "the longest such time, not below `rto_min`"),
+    NUMBER(config_engine, dead_after, UNITS_DURATION, NSEC_PER_MSEC, TIME_MAX, "5s",
+           "silence after which a host is given up and its connections end"),
+    NUMBER(config_engine, keepalive, UNITS_DURATION, NSEC_PER_MSEC, TIME_MAX, "1s",
+           "how often an idle flow in use asks whether the other side lives"),
+    NUMBER(config_engine, hello_timeout, UNITS_DURATION, NSEC_PER_MSEC, TIME_MAX, "2s",
+           "for a host to answer at all"),
+    NUMBER(config_engine, ack_delay, UNITS_DURATION, NSEC_PER_USEC, TIME_MAX, "20us",
+           "how long an acknowledgement may wait for company"),
+    NUMBER(config_engine, sessions, UNITS_COUNT, 1, ARENAS_MAX, "64",
+           "applications that there is room for at a time"),
+    NUMBER(config_engine, connections, UNITS_COUNT, 1, CONNECTIONS_MAX, "1024",
+           "connections of all sessions; half of the room is set aside for them in equal parts"),
+    NUMBER(config_engine, operations, UNITS_COUNT, 1, OPERATIONS_MAX, "16384",
+           "operations of all sessions that are not complete, shared out likewise"),
+    NUMBER(config_engine, regions, UNITS_COUNT, 1, REGIONS_MAX, "256",
+           "exposed regions of all sessions, shared out likewise"),
+    NUMBER(config_engine, flows, UNITS_COUNT, 1, FLOWS_MAX, "256",
+           "other hosts' engines that are spoken to at a time"),
+    END,
+};
+static const struct schema engine_schema = {engine_fields, sizeof(struct config_engine)};
+
+static const struct schema_field group_fields[] = {
+    TEXT(config_group, name, SCHEMA_NAME, NAME_LENGTH_MAX, NULL, "by which operators speak of it"),
+    CHOICE(config_group, mode, SCHEMA_CHOICE, mode_choices, "sleep",
+           "`spin`: threads never sleep; `sleep`: they wait when there is nothing to do"),
+    TEXT(config_group, cpus, SCHEMA_TEXT, 0, "", "where its threads run: a list such as `0-2,5`",
+         .otherwise = "all"),
+    NUMBER(config_group, threads, UNITS_COUNT, 0, GROUP_THREADS_MAX, "0",
+           "how many; 0: one for each of `cpus`, else one"),
+    NUMBER(config_group, idle, UNITS_DURATION, NSEC_PER_USEC, NSEC_PER_SEC, "20us",
+           "how long a thread looks for work before it sleeps"),
+    NESTED(config_group, engines, SCHEMA_TEXTS, GROUP_ENGINES_MAX, NULL,
+           "names of engines; each is in exactly one group"),
+    END,
+};
+const struct schema config_group_schema = {group_fields, sizeof(struct config_group)};
+
+static const struct schema_field rule_fields[] = {
+    NUMBER(config_rule, uid, UNITS_COUNT, 0, UINT32_MAX - 1, "", "the user that the rule is for"),
+    NUMBER(config_rule, gid, UNITS_COUNT, 0, UINT32_MAX - 1, "",
+           "the group that it is for: of processes that have it as their own or as a supplementary "
+           "one"),
+    CHOICE(config_rule, any, SCHEMA_CHOICE, bool_choices, "false", "`true`: it is for everybody"),
+    CHOICE(
+        config_rule, allow, SCHEMA_CHOICES, allow_choices, NULL,
+        "what it grants, one word or a list: `attach`, to have a session, without which the rest "
+        "is of no use; `listen`, to offer services; `connect`, to call them; `expose`, to let "
+        "connected peers read and write memory; `all`. Each word grants what it says and nothing "
+        "else"),
+    END,
+};
+static const struct schema rule_schema = {rule_fields, sizeof(struct config_rule)};
+
+static const struct schema_field socket_fields[] = {
+    TEXT(
+        config_socket, path, SCHEMA_TEXT, 0, "/run/saddle/attach.sock",
+        "no longer than the 107 characters that a Unix socket may have; `PATH.lock` beside it says "
+        "that it is served"),
+    NUMBER(config_socket, mode, UNITS_MODE, 0, 0777, "0660",
+           "permission bits of the socket; whoever may open it is then asked for by `policy`"),
+    END,
+};
+static const struct schema socket_schema = {socket_fields, sizeof(struct config_socket)};
+
+static const struct schema_field limits_fields[] = {
+    NUMBER(config_limits, sessions_per_uid, UNITS_COUNT, 1, ARENAS_MAX, "64",
+           "sessions of one user at a time"),
+    NUMBER(config_limits, memory_per_uid, UNITS_BYTES, 1u << 20, MEMORY_MAX, "4GiB",
+           "memory of all sessions of one user"),
+    NUMBER(config_limits, handshake_timeout, UNITS_DURATION, NSEC_PER_MSEC, TIME_MAX, "5s",
+           "for an application to say what it wants"),
+    NUMBER(config_limits, connections_per_session, UNITS_COUNT, 0, CONNECTIONS_MAX, "0",
+           "connections of one session at a time, callers that wait to be accepted included; 0: "
+           "its share of the engine's `connections`"),
+    NUMBER(config_limits, listeners_per_session, UNITS_COUNT, 0, UPPER_LISTENERS, "0",
+           "services that one session offers at a time; 0: what is left of the engine's 256"),
+    NUMBER(config_limits, regions_per_session, UNITS_COUNT, 0, REGIONS_MAX, "0",
+           "regions that one session exposes at a time; 0: its share of the engine's `regions`"),
+    NUMBER(config_limits, exposed_per_session, UNITS_BYTES, 0, MEMORY_MAX, "0",
+           "memory in them, counted twice where two overlap; 0: no bound but the session's memory"),
+    END,
+};
+static const struct schema limits_schema = {limits_fields, sizeof(struct config_limits)};
+
+static const struct schema_field caller_fields[] = {
+    NUMBER(config_caller, uid, UNITS_COUNT, 0, UINT32_MAX - 1, "", "a user"),
+    NUMBER(config_caller, gid, UNITS_COUNT, 0, UINT32_MAX - 1, "",
+           "a group, also of processes that have it as a supplementary one"),
+    CHOICE(config_caller, any, SCHEMA_CHOICE, bool_choices, "false", "`true`: everybody"),
+    END,
+};
+static const struct schema caller_schema = {caller_fields, sizeof(struct config_caller)};
+
+static const struct schema_field control_fields[] = {
+    TEXT(config_control, path, SCHEMA_TEXT, 0, "",
+         "of the control socket, no longer than 107 characters; without it there is none, and "
+         "nothing to "
+         "be asked"),
+    NUMBER(config_control, mode, UNITS_MODE, 0, 0777, "0660",
+           "permission bits of the socket; whoever may open it still needs a role"),
+    TEXT(config_control, cpus, SCHEMA_TEXT, 0, "",
+         "where `saddle-control` runs, as in `0-2,5`: not where engines spin", .otherwise = "all"),
+    TEXT(config_control, program, SCHEMA_TEXT, 0, SADDLE_CONTROL_PROGRAM,
+         "`saddle-control`, an absolute path", .otherwise = "where it is installed"),
+    NESTED(config_control, observe, SCHEMA_MAPPINGS, CONFIG_CALLERS_MAX, &caller_schema,
+           "who may look: in each item one of `uid`, `gid` and `any: true`"),
+    NESTED(config_control, operate, SCHEMA_MAPPINGS, CONFIG_CALLERS_MAX, &caller_schema,
+           "who may change things as well, likewise"),
+    END,
+};
+static const struct schema control_schema = {control_fields, sizeof(struct config_control)};
+
+static const struct schema_field fields[] = {
+    NESTED(config, socket, SCHEMA_MAPPING, 0, &socket_schema, "where applications attach"),
+    TEXT(
+        config, user, SCHEMA_NAME, USER_LENGTH_MAX, "",
+        "the user to become when started by root; the socket's folder must be that user's to write",
+        .otherwise = "stay who it is"),
+    NUMBER(config, memory, UNITS_BYTES, MEMORY_MIN, MEMORY_MAX, "256MiB",
+           "for packets and DPDK's own use; sessions' memory comes on top"),
+    CHOICE(config, hugepages, SCHEMA_CHOICE, hugepages_choices, "auto",
+           "`auto`: used if that much is free, else ordinary memory; `off`; `required`: refuse to "
+           "start without"),
+    NESTED(config, ports, SCHEMA_MAPPINGS, CONFIG_PORTS_MAX, &port_schema,
+           "where packets come and go"),
+    NESTED(config, engines, SCHEMA_MAPPINGS, CONFIG_ENGINES_MAX, &engine_schema,
+           "the hosts that this daemon is; at least one", .otherwise = "required"),
+    NESTED(config, groups, SCHEMA_MAPPINGS, CONFIG_GROUPS_MAX, &config_group_schema,
+           "which threads run the engines", .otherwise = "one that sleeps, with all engines"),
+    NESTED(config, policy, SCHEMA_MAPPINGS, POLICY_RULES_MAX, &rule_schema,
+           "who may attach and what for, besides root and the daemon's own user, who may "
+           "everything: rules with one of `uid`, `gid` and `any: true`, and `allow`",
+           .otherwise = "nobody else"),
+    NESTED(config, limits, SCHEMA_MAPPING, 0, &limits_schema,
+           "what one user, and one session, may take"),
+    NESTED(config, control, SCHEMA_MAPPING, 0, &control_schema, "how operators reach the daemon"),
+    END,
+};
+const struct schema config_schema = {fields, sizeof(struct config)};
