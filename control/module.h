@@ -39,6 +39,7 @@ struct module {
 extern const struct module module_system;     /* saddle.v1.System */
 extern const struct module module_engines;    /* saddle.v1.Engines, Groups, Ports */
 extern const struct module module_sessions;   /* saddle.v1.Sessions */
+extern const struct module module_policy;     /* saddle.v1.Policy */
 extern const struct module module_health;     /* grpc.health.v1.Health */
 extern const struct module module_reflection; /* grpc.reflection.v1 and v1alpha */
 

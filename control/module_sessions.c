@@ -20,6 +20,7 @@ struct list {
     uint64_t id;        /* 0: all */
     uint64_t now;
     Saddle__V1__Session sessions[ARENAS_MAX], *pointers[ARENAS_MAX];
+    char *rights[ARENAS_MAX][POLICY_RIGHTS];
     size_t count;
 };
 
@@ -43,6 +44,11 @@ static bool add(void *context, const struct session *session, pid_t pid)
     to->channels = view.channels;
     to->arena_bytes = view.arena_bytes;
     to->age_ns = list->now - view.attached_ns;
+    to->rights = list->rights[list->count];
+    for (uint32_t i = 0; i < POLICY_RIGHTS; i++) {
+        if (view.rights >> i & 1)
+            to->rights[to->n_rights++] = (char *)(uintptr_t)policy_words[i];
+    }
     list->pointers[list->count++] = to;
     return list->count < ARENAS_MAX;
 }

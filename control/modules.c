@@ -6,7 +6,8 @@
 #include <stdlib.h>
 
 const struct module *const modules_all[] = {
-    &module_system, &module_engines, &module_sessions, &module_health, &module_reflection,
+    &module_system, &module_engines, &module_sessions,
+    &module_policy, &module_health,  &module_reflection,
 };
 #define MODULE_COUNT (sizeof(modules_all) / sizeof(modules_all[0]))
 const uint32_t modules_count = MODULE_COUNT;

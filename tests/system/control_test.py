@@ -33,7 +33,7 @@ STREAMS = 300
 KILLS = 20
 
 EXTRA = """\
-policy: [{any: true, allow: attach}]
+policy: [{any: true, allow: all}]
 control: {path: %(path)s, mode: "0666", program: %(program)s, observe: [%(observe)s]}
 """
 
@@ -172,7 +172,7 @@ def running(observe="any: true", user=None):
 
 READS = {"saddle.v1.System/GetStatus", "saddle.v1.System/ListModules", "saddle.v1.Engines/List",
          "saddle.v1.Groups/List", "saddle.v1.Ports/List", "saddle.v1.Sessions/List",
-         "grpc.health.v1.Health/Check"}
+         "saddle.v1.Policy/Get", "saddle.v1.Policy/Check", "grpc.health.v1.Health/Check"}
 
 
 def test_reflection_alone():
@@ -474,7 +474,8 @@ def test_saddlectl():
 
     with running() as plane:
         for words in (["status"], ["modules"], ["engine", "list"], ["group", "list"],
-                      ["port", "list"], ["session", "list"], ["health"], ["health", "group/main"],
+                      ["port", "list"], ["session", "list"], ["policy", "show"],
+                      ["policy", "check", "--uid", "1"], ["health"], ["health", "group/main"],
                       ["call", "saddle.v1.Groups/List", '{"names": ["main"]}']):
             status, output, errors = run(plane, *words)
             expect_equal((status, errors), (0, ""), f"{words}")

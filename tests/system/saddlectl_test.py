@@ -65,13 +65,29 @@ ANSWERS = {
          "age_ns": MAX64}]},
     "saddle.v1.Sessions/Get": {
         "id": 1, "engine": "alpha", "application": "saddle-cat", "uid": 1000, "pid": 77,
-        "abi": 1, "channels": 1, "arena_bytes": 1023, "age_ns": 1_500_000},
+        "abi": 1, "channels": 1, "arena_bytes": 1023, "age_ns": 1_500_000,
+        "rights": ["attach", "connect"]},
     "saddle.v1.Sessions/Close": {},
+    "saddle.v1.Policy/Get": {
+        "owner": 900,
+        "rules": [{"number": 1, "who": "any", "allow": ["attach"]},
+                  {"number": 256, "who": f"uid {MAX32 - 1}",
+                   "allow": ["attach", "listen", "connect", "expose"]}],
+        "limits": {"sessions_per_uid": 64, "memory_per_uid": 4 << 30,
+                   "handshake_timeout_ns": 5 * 10**9, "listeners_per_session": 8,
+                   "exposed_per_session": 1 << 20},
+        "usage": [{"uid": 0, "sessions": 1, "arena_bytes": 17 << 20},
+                  {"uid": MAX32, "sessions": MAX32, "arena_bytes": MAX64}]},
+    "saddle.v1.Policy/Check": {
+        "allow": ["attach", "connect"],
+        "rules": [{"number": 1, "who": "any", "allow": ["attach"]},
+                  {"number": 7, "who": "gid 50", "allow": ["connect"]}]},
     "grpc.health.v1.Health/Check": {"status": 1},
 }
 # What each command that needs no argument, or gets one here, is shown by.
 SHOWN = (["status"], ["modules"], ["engine", "list"], ["group", "list"], ["port", "list"],
-         ["session", "list"], ["session", "show", "1"], ["session", "close", "1"], ["health"])
+         ["session", "list"], ["session", "show", "1"], ["session", "close", "1"],
+         ["policy", "show"], ["policy", "check", "--uid", "1000", "--gid", "50"], ["health"])
 
 
 class Abort(Exception):
@@ -184,6 +200,9 @@ def test_requests():
                 (["session", "show", str(MAX64)], {"id": MAX64}),
                 (["session", "close", "7", "enough"], {"id": 7, "reason": "enough"}),
                 (["session", "close", "7", "--", "-x"], {"id": 7, "reason": "-x"}),
+                (["policy", "show"], {}), (["policy", "check", "--uid", "1"], {"uid": 1}),
+                (["--gid=7", "policy", "--uid", "5", "check", "--gid", "8"],
+                 {"uid": 5, "gids": [7, 8]}),
                 (["health", "group/main"], {"service": "group/main"}),
                 (["call", "saddle.v1.Sessions/Close", ' {"id": 18446744073709551615} '],
                  {"id": MAX64}),
@@ -211,6 +230,15 @@ def test_wrong_requests():
                       ["call", close, "[" * 100], ["call"], ["session", "close"],
                       ["session", "close", "-1"], ["session", "close", "18446744073709551616"],
                       ["session", "close", "1", "why", "more"], ["session"], ["help", "more"],
+                      ["policy"], ["policy", "check"], ["policy", "check", "1"],
+                      ["policy", "check", "--gid", "1"], ["policy", "check", "--uid", "x"],
+                      ["policy", "check", "--uid", "-1"],
+                      ["policy", "check", "--uid", "4294967296"],
+                      ["policy", "check", "--uid", "1", "--gid", "4294967296"],
+                      ["policy", "check", "--uid", "1", "--uid", "2"],
+                      ["policy", "check", "--uid", "1", *(["--gid", "1"] * 300)],
+                      ["policy", "show", "--uid", "1"], ["status", "--gid", "1"],
+                      ["call", close, "{}", "--uid", "1"], ["help", "--uid", "1"],
                       ["nonsense"], [], ["--timeout", "0", "status"],
                       ["--timeout", "nan", "status"], ["--nothing", "status"]):
             status, output, errors = run(path, *words)
@@ -341,7 +369,7 @@ COMPLETED = (
     (["saddlectl", "eng"], ["engine"]),
     (["/usr/bin/saddlectl", "st"], ["status"]),
     (["saddlectl", "session", ""], ["list", "show", "close"]),
-    (["saddlectl", "--json", "po"], ["port"]),
+    (["saddlectl", "--json", "por"], ["port"]),
     (["saddlectl", "--no"], ["--no-header"]),
     (["saddlectl", "--timeout", ""], []),
     (["saddlectl", "--socket", "/dev/nul"], ["/dev/null"]),
@@ -375,7 +403,7 @@ def test_fish():
         script = pathlib.Path(home) / "saddlectl.fish"
         script.write_text(completion("fish"))
         for line, wanted in (("eng", ["engine"]), ("session ", ["close", "list", "show"]),
-                             ("--json po", ["port"]), ("--no", ["--no-header"])):
+                             ("--json por", ["port"]), ("--no", ["--no-header"])):
             call = f"source {script}; complete --do-complete 'saddlectl {line}'"
             status, output, errors = harness.run(["fish", "--no-config", "-c", call],
                                                  env={**os.environ, "HOME": home})

@@ -46,7 +46,7 @@ engines:
   - {name: beta, port: wire-b, addresses: [10.77.0.2]}
 groups:
   - {name: main, mode: sleep, engines: [alpha, beta]}
-policy: [{any: true, allow: attach}]
+policy: [{any: true, allow: all}]
 control: {path: /run/saddle/control.sock, mode: "0666", observe: [{any: true}]}
 """
 BROKEN = GOOD.replace("port: wire-b,", "port: wire-c,")

@@ -4,6 +4,7 @@
 
 #include "grpc_health_v1_health.pb-c.h"
 #include "saddle_v1_engines.pb-c.h"
+#include "saddle_v1_policy.pb-c.h"
 #include "saddle_v1_sessions.pb-c.h"
 #include "saddle_v1_system.pb-c.h"
 
@@ -15,6 +16,30 @@
             .name = "NAME", .field = "names", .optional = true, .repeated = true                   \
         }                                                                                          \
     }
+
+static const struct command policy_usage = {
+    .rows = "usage",
+    .columns = {{"uid", "UID", FORMAT_COUNT, 0},
+                {"sessions", "SESSIONS", FORMAT_COUNT, 0},
+                {"arena_bytes", "MEMORY", FORMAT_BYTES, 0}},
+};
+static const struct command policy_limits = {
+    .rows = "limits",
+    .below = &policy_usage,
+    .columns = {{"sessions_per_uid", "sessions per user", FORMAT_BOUND, 0},
+                {"memory_per_uid", "memory per user", FORMAT_BOUND_BYTES, 0},
+                {"handshake_timeout_ns", "handshake within", FORMAT_DURATION, 0},
+                {"connections_per_session", "connections per session", FORMAT_BOUND, 0},
+                {"listeners_per_session", "listeners per session", FORMAT_BOUND, 0},
+                {"regions_per_session", "regions per session", FORMAT_BOUND, 0},
+                {"exposed_per_session", "exposed per session", FORMAT_BOUND_BYTES, 0}},
+};
+static const struct command policy_rules = {
+    .rows = "rules",
+    .columns = {{"number", "RULE", FORMAT_COUNT, 0},
+                {"who", "WHO", FORMAT_TEXT, 0},
+                {"allow", "ALLOW", FORMAT_LIST, 0}},
+};
 
 const struct command commands[] = {
     {
@@ -114,7 +139,8 @@ const struct command commands[] = {
                     {"abi", "ABI version", FORMAT_COUNT, 0},
                     {"channels", "channels", FORMAT_COUNT, 0},
                     {"arena_bytes", "memory", FORMAT_BYTES, 0},
-                    {"age_ns", "age", FORMAT_DURATION, 0}},
+                    {"age_ns", "age", FORMAT_DURATION, 0},
+                    {"rights", "rights", FORMAT_LIST, 0}},
     },
     {
         .words = "session close",
@@ -122,6 +148,31 @@ const struct command commands[] = {
         .method = "saddle.v1.Sessions/Close",
         .arguments = {{.name = "ID", .field = "id", .number = true},
                       {.name = "REASON", .field = "reason", .optional = true}},
+    },
+    {
+        .words = "policy show",
+        .help = "who may attach and what for, the limits, and who takes how much",
+        .method = "saddle.v1.Policy/Get",
+        .rows = "rules",
+        .below = &policy_limits,
+        .columns = {{"number", "RULE", FORMAT_COUNT, 0},
+                    {"who", "WHO", FORMAT_TEXT, 0},
+                    {"allow", "ALLOW", FORMAT_LIST, 0}},
+    },
+    {
+        .words = "policy check",
+        .help = "what a user in these groups may do, and by which rules",
+        .method = "saddle.v1.Policy/Check",
+        .arguments = {{.name = "UID", .option = "uid", .field = "uid", .number = true},
+                      {.name = "GID",
+                       .option = "gid",
+                       .field = "gids",
+                       .number = true,
+                       .optional = true,
+                       .repeated = true}},
+        .below = &policy_rules,
+        .columns = {{"allow", "allowed", FORMAT_LIST, 0},
+                    {"trusted", "needs no rule", FORMAT_YES_NO, 0}},
     },
     {
         .words = "health",
@@ -140,9 +191,10 @@ const struct command commands[] = {
 const uint32_t command_count = sizeof(commands) / sizeof(commands[0]);
 
 static const ProtobufCServiceDescriptor *const services[] = {
-    &saddle__v1__system__descriptor,   &saddle__v1__engines__descriptor,
-    &saddle__v1__groups__descriptor,   &saddle__v1__ports__descriptor,
-    &saddle__v1__sessions__descriptor, &grpc__health__v1__health__descriptor,
+    &saddle__v1__system__descriptor,       &saddle__v1__engines__descriptor,
+    &saddle__v1__groups__descriptor,       &saddle__v1__ports__descriptor,
+    &saddle__v1__sessions__descriptor,     &saddle__v1__policy__descriptor,
+    &grpc__health__v1__health__descriptor,
 };
 
 const ProtobufCMethodDescriptor *command_method(const char *name)
@@ -189,7 +241,9 @@ void command_usage(const struct command *command, FILE *stream)
 {
     fputs(command->words, stream);
     for (const struct argument *argument = command->arguments; argument->name; argument++) {
-        fprintf(stream, argument->optional ? " [%s]" : " %s", argument->name);
+        fprintf(stream, argument->optional ? " [%s%s%s%s]" : " %s%s%s%s",
+                argument->option ? "--" : "", argument->option ? argument->option : "",
+                argument->option ? " " : "", argument->name);
         if (argument->repeated)
             fputs("...", stream);
     }

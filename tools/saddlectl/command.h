@@ -21,8 +21,10 @@ enum format {
     FORMAT_BYTES,
     FORMAT_DURATION, /* of nanoseconds */
     FORMAT_YES_NO,
-    FORMAT_LIST, /* of texts */
-    FORMAT_SIZE, /* of a list: how many */
+    FORMAT_LIST,        /* of texts */
+    FORMAT_SIZE,        /* of a list: how many */
+    FORMAT_BOUND,       /* a count, of which 0 is none */
+    FORMAT_BOUND_BYTES, /* the same of bytes */
 };
 
 struct column {
@@ -39,13 +41,17 @@ struct argument {
     bool optional;
     bool repeated; /* the rest of the line */
     bool number;
+    const char *option; /* given as this option, not by its place; before those that are */
 };
 
 struct command {
     const char *words; /* "engine list" */
     const char *help;
     const char *method; /* NULL: the program's own */
-    const char *rows; /* the field of the answer that is the table; NULL: its fields, a line each */
+    /* The field of the answer that is the table, or a message whose fields are a line each; NULL:
+     * the answer's own fields are. */
+    const char *rows;
+    const struct command *below; /* whose rows and columns follow, of the same answer */
     struct argument arguments[COMMAND_ARGUMENTS_MAX + 1];
     struct column columns[COMMAND_COLUMNS_MAX + 1];
 };

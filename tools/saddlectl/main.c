@@ -247,12 +247,36 @@ static void add_argument(const struct argument *argument, const char *word)
     json_object_array_add(list, value);
 }
 
+/* The options that only some commands have: each sets a field. */
+static void collect_options(const struct command *command)
+{
+    for (uint32_t i = 0; i < options.given_count; i++) {
+        const struct option_given *given = &options.given[i];
+        const struct argument *argument = command->arguments;
+
+        while (argument->name && (!argument->option || strcmp(argument->option, given->name) != 0))
+            argument++;
+        if (!argument->name)
+            wrong("%s: it has no option --%s", command->words, given->name);
+        if (!argument->repeated && json_object_object_get(request, argument->field))
+            wrong("%s: --%s is given twice", command->words, given->name);
+        add_argument(argument, given->value);
+    }
+    for (const struct argument *argument = command->arguments; argument->option; argument++) {
+        if (!argument->optional && !json_object_object_get(request, argument->field))
+            wrong("%s: --%s is missing", command->words, argument->option);
+    }
+}
+
 /* The words behind a command as its request. */
 static void collect(const struct command *command, char *const *words, int count)
 {
     const struct argument *argument = command->arguments;
 
     request = json_object_new_object();
+    collect_options(command);
+    while (argument->option)
+        argument++;
     for (int i = 0; i < count; i++) {
         if (!argument->name)
             wrong("%s: unexpected argument \"%s\"", command->words, words[i]);
@@ -286,6 +310,8 @@ static int run(char *const *words, int count)
               count > 1 ? words[1] : "");
     words += used;
     count -= used;
+    if (!command->method && options.given_count > 0)
+        wrong("%s: it has no option --%s", command->words, options.given[0].name);
     if (!strcmp(command->words, "call"))
         return call_any(words, count);
     if (!command->method) {

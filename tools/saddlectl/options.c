@@ -14,7 +14,7 @@
 #define SOCKET_VARIABLE "SADDLE_CONTROL_SOCKET"
 #define TIMEOUT_S       5.0 /* longer than a daemon waits for an engine */
 #define TIMEOUT_S_MAX   86400.0
-#define HELP_COLUMN     28
+#define HELP_COLUMN     38
 
 enum value {
     VALUE_SOCKET = 's',
@@ -24,6 +24,8 @@ enum value {
     VALUE_VERSION = 'V',
     VALUE_NO_HEADER = 256,
     VALUE_COMPLETION,
+    VALUE_UID,
+    VALUE_GID,
 };
 
 const struct option_entry option_entries[] = {
@@ -33,6 +35,8 @@ const struct option_entry option_entries[] = {
     {"timeout", "SECONDS", "wait so long for an answer (default: 5)", VALUE_TIMEOUT},
     {"json", NULL, "print each answer as one line of JSON", VALUE_JSON},
     {"no-header", NULL, "print tables without their header", VALUE_NO_HEADER},
+    {"uid", "UID", "policy check: the user", VALUE_UID},
+    {"gid", "GID", "policy check: a group of the user; once for each", VALUE_GID},
     {"print-completion", "SHELL", "print the completion for bash, zsh or fish", VALUE_COMPLETION},
     {"help", NULL, "print this and exit", VALUE_HELP},
     {"version", NULL, "print the version and exit", VALUE_VERSION},
@@ -83,6 +87,18 @@ static int set_timeout(struct options *options, const char *text)
     return -1;
 }
 
+/* What is for the command to understand. */
+static int keep(struct options *options, const char *name)
+{
+    if (options->given_count == OPTIONS_GIVEN_MAX) {
+        fprintf(stderr, "saddlectl: --%s: more than %u of it\nTry: saddlectl help\n", name,
+                OPTIONS_GIVEN_MAX);
+        return -1;
+    }
+    options->given[options->given_count++] = (struct option_given){name, optarg};
+    return 0;
+}
+
 static int set_option(struct options *options, int value)
 {
     switch (value) {
@@ -97,6 +113,10 @@ static int set_option(struct options *options, int value)
         return 0;
     case VALUE_TIMEOUT:
         return set_timeout(options, optarg);
+    case VALUE_UID:
+        return keep(options, "uid");
+    case VALUE_GID:
+        return keep(options, "gid");
     case VALUE_COMPLETION:
         options->completion = optarg;
         return 0;

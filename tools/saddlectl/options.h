@@ -8,12 +8,18 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#define OPTIONS_GIVEN_MAX 300u /* of those that some command has; more than there may be groups */
+
 struct options {
     const char *socket;
     const char *completion; /* of which shell; NULL: none is wanted */
     double timeout_s;
     bool json;
     bool no_header;
+    struct option_given {
+        const char *name, *value;
+    } given[OPTIONS_GIVEN_MAX]; /* those that some command has, in their order */
+    uint32_t given_count;
 };
 
 struct option_entry {

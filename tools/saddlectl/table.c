@@ -77,7 +77,13 @@ void table_make_plain(char *text)
 
 static void print_cell(struct json_object *value, enum format format, char cell[CELL_BYTES])
 {
+    cell[0] = '\0';
     switch (format) {
+    case FORMAT_BOUND:
+    case FORMAT_BOUND_BYTES:
+        if (json_object_get_uint64(value))
+            print_cell(value, format == FORMAT_BOUND ? FORMAT_COUNT : FORMAT_BYTES, cell);
+        break;
     case FORMAT_COUNT:
         snprintf(cell, CELL_BYTES, "%" PRIu64, json_object_get_uint64(value));
         break;
@@ -218,20 +224,35 @@ static void print_fields(const struct command *command, struct json_object *answ
     }
 }
 
-void table_print(const struct command *command, struct json_object *answer, unsigned width,
-                 bool header)
+static void print_rows(const struct command *command, struct json_object *rows, unsigned width,
+                       bool header)
 {
-    struct table table = {.columns = command->columns, .count = count_columns(command)};
+    struct table table = {.columns = command->columns,
+                          .count = count_columns(command),
+                          .rows = rows};
 
-    if (!command->rows) {
-        print_fields(command, answer);
-        return;
-    }
-    table.rows = json_object_object_get(answer, command->rows);
     measure(&table);
     fit(&table, width);
     if (header)
         print_row(&table, -1);
     for (size_t row = 0; row < json_object_array_length(table.rows); row++)
         print_row(&table, (long)row);
+}
+
+void table_print(const struct command *command, struct json_object *answer, unsigned width,
+                 bool header)
+{
+    const struct command *part = command;
+
+    while (part) {
+        struct json_object *rows = part->rows ? json_object_object_get(answer, part->rows) : answer;
+
+        if (json_object_is_type(rows, json_type_array))
+            print_rows(part, rows, width, header);
+        else
+            print_fields(part, rows);
+        part = part->below;
+        if (part)
+            putchar('\n');
+    }
 }

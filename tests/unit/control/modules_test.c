@@ -7,6 +7,7 @@
 #include "control/module.h"
 #include "grpc_health_v1_health.pb-c.h"
 #include "saddle_v1_engines.pb-c.h"
+#include "saddle_v1_policy.pb-c.h"
 #include "saddle_v1_sessions.pb-c.h"
 #include "saddle_v1_system.pb-c.h"
 #include "tests/unit/control/toy_pony.h"
@@ -23,6 +24,13 @@
 #define NOT_SERVING  GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__NOT_SERVING
 #define UNKNOWN      GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVICE_UNKNOWN
 
+#define OWNER 900u
+
+static const struct policy_rule rules[] = {
+    {POLICY_ANY, 0, POLICY_ATTACH},
+    {POLICY_GID, 50, POLICY_LISTEN | POLICY_CONNECT},
+    {POLICY_UID, 1001, POLICY_EXPOSE},
+};
 static char folder[] = "/tmp/saddle-modules-test.XXXXXX";
 static char path[sizeof(folder) + 8];
 static struct toy *toys[2];
@@ -62,7 +70,15 @@ static void describe(void)
 static void setup(void)
 {
     const struct group_config config = {.name = "main", .mode = &group_mode_sleep};
-    const struct server_config server_config = {.path = path, .mode = 0600};
+    const struct server_config server_config = {
+        .path = path,
+        .mode = 0600,
+        .policy = {OWNER, rules, sizeof(rules) / sizeof(rules[0])},
+        .sessions_per_uid = 7,
+        .memory_per_uid = 1u << 30,
+        .regions_per_session = 5,
+        .exposed_per_session = 4096,
+    };
     char reason[REASON_BYTES];
     struct link ends[2];
 
@@ -316,6 +332,77 @@ START_TEST(sessions)
 }
 END_TEST
 
+START_TEST(the_policy_in_force)
+{
+    Saddle__V1__GetPolicyRequest request = SADDLE__V1__GET_POLICY_REQUEST__INIT;
+    Saddle__V1__GetPolicyResponse *found;
+
+    ck_assert_int_eq(call_as(LINK_ROLE_OBSERVE, "saddle.v1.Policy/Get", &request.base), RPC_OK);
+    found = saddle__v1__get_policy_response__unpack(NULL, answer_bytes, answer);
+    ck_assert_uint_eq(found->owner, OWNER);
+    ck_assert_uint_eq(found->n_rules, 3);
+    ck_assert_uint_eq(found->rules[0]->number, 1);
+    ck_assert_str_eq(found->rules[0]->who, "any");
+    ck_assert_str_eq(found->rules[1]->who, "gid 50");
+    ck_assert_uint_eq(found->rules[1]->n_allow, 2);
+    ck_assert_str_eq(found->rules[1]->allow[0], "listen");
+    ck_assert_str_eq(found->rules[1]->allow[1], "connect");
+    ck_assert_str_eq(found->rules[2]->who, "uid 1001");
+    ck_assert_uint_eq(found->limits->sessions_per_uid, 7);
+    ck_assert_uint_eq(found->limits->memory_per_uid, 1u << 30);
+    ck_assert_uint_eq(found->limits->connections_per_session, 0);
+    ck_assert_uint_eq(found->limits->regions_per_session, 5);
+    ck_assert_uint_eq(found->limits->exposed_per_session, 4096);
+    ck_assert_uint_eq(found->n_usage, 0);
+    protobuf_c_message_free_unpacked(&found->base, NULL);
+}
+END_TEST
+
+/* Rights as words with a blank behind each, then the numbers of the rules. */
+static const char *may(uint32_t uid, uint32_t *gids, size_t gid_count)
+{
+    static char told[REASON_BYTES];
+    Saddle__V1__CheckPolicyRequest request = SADDLE__V1__CHECK_POLICY_REQUEST__INIT;
+    Saddle__V1__CheckPolicyResponse *found;
+    size_t used = 0;
+
+    request.uid = uid;
+    request.gids = gids;
+    request.n_gids = gid_count;
+    if (call_as(LINK_ROLE_OBSERVE, "saddle.v1.Policy/Check", &request.base) != RPC_OK)
+        return status == RPC_INVALID_ARGUMENT ? text : "another status";
+    found = saddle__v1__check_policy_response__unpack(NULL, answer_bytes, answer);
+    used += (size_t)snprintf(told, sizeof(told), "%s", found->trusted ? "trusted " : "");
+    for (size_t i = 0; i < found->n_allow; i++)
+        used += (size_t)snprintf(told + used, sizeof(told) - used, "%s ", found->allow[i]);
+    for (size_t i = 0; i < found->n_rules; i++)
+        used += (size_t)snprintf(told + used, sizeof(told) - used, "%u", found->rules[i]->number);
+    protobuf_c_message_free_unpacked(&found->base, NULL);
+    return told;
+}
+
+START_TEST(what_somebody_may)
+{
+    uint32_t gids[POLICY_GROUPS_MAX + 2] = {7, 50};
+
+    ck_assert_str_eq(may(5, NULL, 0), "attach 1");
+    ck_assert_str_eq(may(50, NULL, 0), "attach 1");
+    ck_assert_str_eq(may(5, gids, 1), "attach 1");
+    ck_assert_str_eq(may(5, gids, 2), "attach listen connect 12");
+    ck_assert_str_eq(may(5, gids + 1, 1), "attach listen connect 12");
+    ck_assert_str_eq(may(1001, NULL, 0), "attach expose 13");
+    ck_assert_str_eq(may(1001, gids, 2), "attach listen connect expose 123");
+    ck_assert_str_eq(may(0, NULL, 0), "trusted attach listen connect expose 1");
+    ck_assert_str_eq(may(OWNER, NULL, 0), "trusted attach listen connect expose 1");
+    ck_assert_str_eq(may(5, gids, POLICY_GROUPS_MAX + 1), "attach listen connect 12");
+    ck_assert_str_eq(may(5, gids, POLICY_GROUPS_MAX + 2),
+                     "gids: 258 of them, and at most 257 are looked at");
+    ck_assert_str_eq(may(UINT32_MAX, NULL, 0), "uid: 4294967295 is no user");
+    gids[1] = UINT32_MAX;
+    ck_assert_str_eq(may(5, gids, 2), "gids: 4294967295 is no group");
+}
+END_TEST
+
 START_TEST(modules_are_listed_with_their_methods)
 {
     Saddle__V1__ListModulesRequest request = SADDLE__V1__LIST_MODULES_REQUEST__INIT;
@@ -348,6 +435,8 @@ int main(void)
     tcase_add_test(tcase, a_watch_tells_changes_alone);
     tcase_add_test(tcase, lists);
     tcase_add_test(tcase, sessions);
+    tcase_add_test(tcase, the_policy_in_force);
+    tcase_add_test(tcase, what_somebody_may);
     tcase_add_test(tcase, modules_are_listed_with_their_methods);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
