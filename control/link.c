@@ -59,6 +59,8 @@ static bool length_fits(uint8_t kind, uint32_t length)
         return length <= LINK_BODY_MAX;
     case LINK_END:
         return length <= LINK_TEXT_MAX;
+    case LINK_REFUSED:
+        return length == sizeof(struct link_refusals);
     case LINK_FINISHED:
     case LINK_CANCEL:
     case LINK_CREDIT:

@@ -8,7 +8,7 @@
  * both sides of the link; one may be cut into several frames. The daemon ends every call with
  * LINK_END, also one that was cancelled; after that, and not before, its number may be used again.
  *
- *     saddle-control   CALL, MESSAGE..., FINISHED        CREDIT, CANCEL at any time
+ *     saddle-control   CALL, MESSAGE..., FINISHED        CREDIT, CANCEL, REFUSED at any time
  *     saddled          MESSAGE..., END
  *
  * Credits: a message from saddled takes one credit; a call begins with LINK_CREDITS of them. So a
@@ -34,7 +34,17 @@
 #define LINK_CALLS_MAX   1024u       /* open at a time; numbers are below it */
 #define LINK_CREDITS     4u          /* of a call at its beginning */
 #define LINK_FD          3           /* where saddle-control finds its end, */
-#define LINK_LISTEN_FD   4           /* and the control socket */
+#define LINK_LISTEN_FD   4           /* the control socket, */
+#define LINK_HTTP_FD     5           /* where HTTP is served, if it is, */
+#define LINK_TLS_FD      6           /* and gRPC over TLS; they listen */
+#define LINK_FDS_END     7
+
+/* What saddle-control itself calls, for who asks by HTTP: no client of gRPC may. The answer is text
+ * and no message. */
+#define LINK_HTTP             "http/"
+#define LINK_HTTP_METRICS     LINK_HTTP "metrics"     /* OpenMetrics 1.0.0 */
+#define LINK_HTTP_METRICS_OLD LINK_HTTP "metrics-old" /* Prometheus's text format 0.0.4 */
+#define LINK_HTTP_HEALTH      LINK_HTTP "health"      /* no answer: the end's text is one line */
 
 enum link_kind {
     LINK_CALL = 1, /* body: struct link_caller, the method's name */
@@ -43,6 +53,19 @@ enum link_kind {
     LINK_CANCEL,   /* the client is gone, or its deadline has passed */
     LINK_CREDIT,   /* the client has taken a message */
     LINK_END,      /* body: text; `status` is gRPC's code */
+    LINK_REFUSED,  /* of no call (0); body: struct link_refusals, those since the last one */
+};
+
+/* Why saddle-control hung up on somebody before a call could begin. */
+enum link_refusal {
+    LINK_REFUSAL_ROLE,        /* neither the user nor a name in the certificate has one */
+    LINK_REFUSAL_CERTIFICATE, /* there is none that is to be believed, or it is no TLS */
+    LINK_REFUSAL_CROWDED,     /* too many connections */
+    LINK_REFUSAL_COUNT,
+};
+
+struct link_refusals {
+    uint32_t count[LINK_REFUSAL_COUNT];
 };
 
 #define LINK_MORE 1u /* flag */

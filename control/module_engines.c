@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
 #include "control/module.h"
+#include "control/names.h"
 #include "saddle_v1_engines.pb-c.h"
 
 #include <stdio.h>
@@ -13,37 +14,6 @@
 static char *text(const char *from)
 {
     return (char *)(uintptr_t)from;
-}
-
-static bool asked_for(char *const *names, size_t count, const char *name)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (!strcmp(names[i], name))
-            return true;
-    }
-    return count == 0;
-}
-
-/* Ends the call if a name is of none of them. */
-static bool all_known(struct rpc_call *call, const char *what, char *const *names, size_t count,
-                      const char *const *known, uint32_t known_count)
-{
-    if (count > PLANT_MAX) {
-        rpc_end(call, RPC_INVALID_ARGUMENT, "names: %zu of them, and at most %u may be asked for",
-                count, PLANT_MAX);
-        return false;
-    }
-    for (size_t i = 0; i < count; i++) {
-        uint32_t at = 0;
-
-        while (at < known_count && strcmp(names[i], known[at]) != 0)
-            at++;
-        if (at < known_count)
-            continue;
-        rpc_end(call, RPC_NOT_FOUND, "there is no %s \"%s\"", what, names[i]);
-        return false;
-    }
-    return true;
 }
 
 /* ---- Engines ---- */
@@ -92,16 +62,59 @@ static void list_engines(void *state, struct rpc_call *call, const ProtobufCMess
 
     for (uint32_t i = 0; i < plant->engine_count; i++)
         known[i] = plant->engines[i].engine->name;
-    if (!all_known(call, "engine", wanted->names, wanted->n_names, known, plant->engine_count))
+    if (!names_known(call, "engine", wanted->names, wanted->n_names, known, plant->engine_count))
         return;
     for (uint32_t i = 0; i < plant->engine_count; i++) {
-        if (!asked_for(wanted->names, wanted->n_names, known[i]))
+        if (!names_ask_for(wanted->names, wanted->n_names, known[i]))
             continue;
         fill_engine(world, i, &list[i]);
         pointers[response.n_engines++] = &list[i];
     }
     response.engines = pointers;
     rpc_answer(call, &response.base);
+}
+
+static void create_engine(void *state, struct rpc_call *call, const ProtobufCMessage *request)
+{
+    const Saddle__V1__CreateEngineRequest *wanted = (const void *)request;
+    Saddle__V1__CreateEngineResponse response = SADDLE__V1__CREATE_ENGINE_RESPONSE__INIT;
+    const struct steward_edit edit = {
+        .kind = STEWARD_CREATE_ENGINE,
+        .text = wanted->engine,
+        .group = wanted->group,
+        .disrupt = wanted->disrupt,
+    };
+
+    if (module_edit(state, call, &edit))
+        rpc_answer(call, &response.base);
+}
+
+static void destroy_engine(void *state, struct rpc_call *call, const ProtobufCMessage *request)
+{
+    const Saddle__V1__DestroyEngineRequest *wanted = (const void *)request;
+    Saddle__V1__DestroyEngineResponse response = SADDLE__V1__DESTROY_ENGINE_RESPONSE__INIT;
+    const struct steward_edit edit = {
+        .kind = STEWARD_DESTROY_ENGINE,
+        .name = wanted->name,
+        .disrupt = wanted->disrupt,
+    };
+
+    if (module_edit(state, call, &edit))
+        rpc_answer(call, &response.base);
+}
+
+static void move_engine(void *state, struct rpc_call *call, const ProtobufCMessage *request)
+{
+    const Saddle__V1__MoveEngineRequest *wanted = (const void *)request;
+    Saddle__V1__MoveEngineResponse response = SADDLE__V1__MOVE_ENGINE_RESPONSE__INIT;
+    const struct steward_edit edit = {
+        .kind = STEWARD_MOVE_ENGINE,
+        .name = wanted->engine,
+        .group = wanted->group,
+    };
+
+    if (module_edit(state, call, &edit))
+        rpc_answer(call, &response.base);
 }
 
 /* ---- Groups ---- */
@@ -166,9 +179,9 @@ static void list_groups(void *state, struct rpc_call *call, const ProtobufCMessa
         rpc_end(call, RPC_RESOURCE_EXHAUSTED, "out of memory");
         return;
     }
-    if (all_known(call, "group", wanted->names, wanted->n_names, known, plant->group_count)) {
+    if (names_known(call, "group", wanted->names, wanted->n_names, known, plant->group_count)) {
         for (uint32_t i = 0; i < plant->group_count; i++) {
-            if (!asked_for(wanted->names, wanted->n_names, known[i]))
+            if (!names_ask_for(wanted->names, wanted->n_names, known[i]))
                 continue;
             fill_group(plant, i, &list[i], &parts[i]);
             pointers[response.n_groups++] = &list[i];
@@ -177,6 +190,43 @@ static void list_groups(void *state, struct rpc_call *call, const ProtobufCMessa
         rpc_answer(call, &response.base);
     }
     free(parts);
+}
+
+static void create_group(void *state, struct rpc_call *call, const ProtobufCMessage *request)
+{
+    const Saddle__V1__CreateGroupRequest *wanted = (const void *)request;
+    Saddle__V1__CreateGroupResponse response = SADDLE__V1__CREATE_GROUP_RESPONSE__INIT;
+    const struct steward_edit edit = {.kind = STEWARD_CREATE_GROUP, .text = wanted->group};
+
+    if (module_edit(state, call, &edit))
+        rpc_answer(call, &response.base);
+}
+
+static void change_group(void *state, struct rpc_call *call, const ProtobufCMessage *request)
+{
+    const Saddle__V1__ChangeGroupRequest *wanted = (const void *)request;
+    Saddle__V1__ChangeGroupResponse response = SADDLE__V1__CHANGE_GROUP_RESPONSE__INIT;
+    const struct steward_edit edit = {
+        .kind = STEWARD_CHANGE_GROUP,
+        .name = wanted->name,
+        .mode = wanted->mode,
+        .cpus = wanted->cpus,
+        .threads = wanted->threads,
+        .idle = wanted->idle,
+    };
+
+    if (module_edit(state, call, &edit))
+        rpc_answer(call, &response.base);
+}
+
+static void destroy_group(void *state, struct rpc_call *call, const ProtobufCMessage *request)
+{
+    const Saddle__V1__DestroyGroupRequest *wanted = (const void *)request;
+    Saddle__V1__DestroyGroupResponse response = SADDLE__V1__DESTROY_GROUP_RESPONSE__INIT;
+    const struct steward_edit edit = {.kind = STEWARD_DESTROY_GROUP, .name = wanted->name};
+
+    if (module_edit(state, call, &edit))
+        rpc_answer(call, &response.base);
 }
 
 /* ---- Ports ---- */
@@ -206,10 +256,10 @@ static void list_ports(void *state, struct rpc_call *call, const ProtobufCMessag
 
     for (uint32_t i = 0; i < plant->port_count; i++)
         known[i] = plant->ports[i].name;
-    if (!all_known(call, "port", wanted->names, wanted->n_names, known, plant->port_count))
+    if (!names_known(call, "port", wanted->names, wanted->n_names, known, plant->port_count))
         return;
     for (uint32_t i = 0; i < plant->port_count; i++) {
-        if (!asked_for(wanted->names, wanted->n_names, known[i]))
+        if (!names_ask_for(wanted->names, wanted->n_names, known[i]))
             continue;
         fill_port(&plant->ports[i], &list[i], macs[i]);
         pointers[response.n_ports++] = &list[i];
@@ -222,9 +272,33 @@ static const struct rpc_method methods[] = {
     {.name = "saddle.v1.Engines/List",
      .request = &saddle__v1__list_engines_request__descriptor,
      .handle = list_engines},
+    {.name = "saddle.v1.Engines/Create",
+     .role = LINK_ROLE_OPERATE,
+     .request = &saddle__v1__create_engine_request__descriptor,
+     .handle = create_engine},
+    {.name = "saddle.v1.Engines/Destroy",
+     .role = LINK_ROLE_OPERATE,
+     .request = &saddle__v1__destroy_engine_request__descriptor,
+     .handle = destroy_engine},
+    {.name = "saddle.v1.Engines/Move",
+     .role = LINK_ROLE_OPERATE,
+     .request = &saddle__v1__move_engine_request__descriptor,
+     .handle = move_engine},
     {.name = "saddle.v1.Groups/List",
      .request = &saddle__v1__list_groups_request__descriptor,
      .handle = list_groups},
+    {.name = "saddle.v1.Groups/Create",
+     .role = LINK_ROLE_OPERATE,
+     .request = &saddle__v1__create_group_request__descriptor,
+     .handle = create_group},
+    {.name = "saddle.v1.Groups/Change",
+     .role = LINK_ROLE_OPERATE,
+     .request = &saddle__v1__change_group_request__descriptor,
+     .handle = change_group},
+    {.name = "saddle.v1.Groups/Destroy",
+     .role = LINK_ROLE_OPERATE,
+     .request = &saddle__v1__destroy_group_request__descriptor,
+     .handle = destroy_group},
     {.name = "saddle.v1.Ports/List",
      .request = &saddle__v1__list_ports_request__descriptor,
      .handle = list_ports},

@@ -5,6 +5,7 @@
  * serves is what has a pulse.
  */
 #include "control/module.h"
+#include "control/watches.h"
 #include "grpc_health_v1_health.pb-c.h"
 
 #include <errno.h>
@@ -12,10 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WATCHES_MAX         256u
-#define WATCHES_PER_UID_MAX 64u /* of one user who may not operate */
-#define GROUP_PREFIX        "group/"
-#define SERVICE_BYTES       64u
+#define GROUP_PREFIX  "group/"
+#define SERVICE_BYTES 64u
 
 typedef Grpc__Health__V1__HealthCheckResponse__ServingStatus serving;
 #define SERVING     GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING
@@ -23,14 +22,14 @@ typedef Grpc__Health__V1__HealthCheckResponse__ServingStatus serving;
 #define UNKNOWN     GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVICE_UNKNOWN
 
 struct watch {
-    struct rpc_call *call; /* NULL: free */
     char service[SERVICE_BYTES];
     serving told;
 };
 
 struct health {
     const struct module_world *world;
-    struct watch watches[WATCHES_MAX];
+    struct watches watches;
+    struct watch details[WATCHES_MAX]; /* of each of them */
 };
 
 static serving look(const struct health *health, const char *service)
@@ -66,55 +65,38 @@ static void check(void *state, struct rpc_call *call, const ProtobufCMessage *re
 }
 
 /* What a client could not be told now is still different at the next tick. */
-static void tell(struct watch *watch, serving status)
+static void tell(struct health *health, uint32_t place, serving status)
 {
     Grpc__Health__V1__HealthCheckResponse response = GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__INIT;
 
     response.status = status;
-    if (!rpc_send(watch->call, &response.base))
-        watch->told = status;
-}
-
-static struct watch *find_free(struct health *health, const struct link_caller *caller)
-{
-    struct watch *found = NULL;
-    uint32_t own = 0;
-
-    for (uint32_t i = 0; i < WATCHES_MAX; i++) {
-        struct watch *watched = &health->watches[i];
-
-        if (!watched->call)
-            found = watched;
-        else
-            own += rpc_caller(watched->call)->uid == caller->uid;
-    }
-    return caller->role == LINK_ROLE_OPERATE || own < WATCHES_PER_UID_MAX ? found : NULL;
+    if (!rpc_send(health->watches.calls[place], &response.base))
+        health->details[place].told = status;
 }
 
 static void watch(void *state, struct rpc_call *call, const ProtobufCMessage *request)
 {
     const Grpc__Health__V1__HealthCheckRequest *wanted = (const void *)request;
     struct health *health = state;
-    struct watch *found = find_free(health, rpc_caller(call));
+    uint32_t place;
 
-    if (!found || strlen(wanted->service) >= SERVICE_BYTES) {
-        rpc_end(call, found ? RPC_INVALID_ARGUMENT : RPC_RESOURCE_EXHAUSTED,
-                found ? "the service's name is too long" : "there are too many watches");
+    if (strlen(wanted->service) >= SERVICE_BYTES) {
+        rpc_end(call, RPC_INVALID_ARGUMENT, "the service's name is too long");
         return;
     }
-    found->call = call;
-    snprintf(found->service, sizeof(found->service), "%s", wanted->service);
-    rpc_set_context(call, found);
-    tell(found, look(health, found->service));
+    if (watches_add(&health->watches, call, &place))
+        return;
+    /* What the one before in this place was told is not what this one was. */
+    health->details[place].told = 0;
+    snprintf(health->details[place].service, SERVICE_BYTES, "%s", wanted->service);
+    tell(health, place, look(health, wanted->service));
 }
 
 static void gone(void *state, struct rpc_call *call)
 {
-    struct watch *watched = rpc_context(call);
+    struct health *health = state;
 
-    (void)state;
-    if (watched)
-        watched->call = NULL;
+    watches_remove(&health->watches, call);
 }
 
 static void tick(void *state, uint64_t now)
@@ -123,11 +105,10 @@ static void tick(void *state, uint64_t now)
 
     (void)now;
     for (uint32_t i = 0; i < WATCHES_MAX; i++) {
-        struct watch *watched = &health->watches[i];
-        serving status = watched->call ? look(health, watched->service) : 0;
+        serving status = health->watches.calls[i] ? look(health, health->details[i].service) : 0;
 
-        if (watched->call && status != watched->told)
-            tell(watched, status);
+        if (health->watches.calls[i] && status != health->details[i].told)
+            tell(health, i, status);
     }
 }
 

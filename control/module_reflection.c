@@ -40,6 +40,20 @@ enum {
     SERVICE_METHOD = 2,
 };
 
+/* What has a name, and in which field of what holds it. */
+enum thing {
+    THING_NONE, /* the end of a list */
+    THING_MESSAGE,
+    THING_ENUM,
+    THING_SERVICE,
+    THING_METHOD,
+};
+
+struct kind {
+    uint32_t field;
+    enum thing thing;
+};
+
 struct piece {
     const uint8_t *at;
     size_t length;
@@ -100,42 +114,44 @@ static struct piece first(struct piece from, uint32_t wanted)
 
 static bool is(struct piece piece, const char *text)
 {
-    return piece.length == strlen(text) && !memcmp(piece.at, text, piece.length);
+    return piece.at && piece.length == strlen(text) && !memcmp(piece.at, text, piece.length);
 }
 
 /* If the symbol goes on with this name, what is behind it: "" or ".more"; else NULL. */
 static const char *behind(const char *symbol, struct piece name)
 {
-    if (strncmp(symbol, (const char *)name.at, name.length) != 0)
+    if (!name.at || strncmp(symbol, (const char *)name.at, name.length) != 0)
         return NULL;
     symbol += name.length;
     return *symbol == '\0' || *symbol == '.' ? symbol : NULL;
 }
 
-/* Whether one of the named things of this kind in `from` is the symbol, or holds it. */
-static bool holds(struct piece from, const uint32_t *kinds, const char *symbol, unsigned depth);
+/* Whether one of the things of these kinds in `from` is the symbol, or holds it. */
+static bool holds(struct piece from, const struct kind *kinds, const char *symbol, unsigned depth);
 
-static bool is_or_holds(struct piece thing, uint32_t kind, const char *symbol, unsigned depth)
+static bool is_or_holds(struct piece piece, enum thing thing, const char *symbol, unsigned depth)
 {
-    static const uint32_t in_message[] = {MESSAGE_NESTED, MESSAGE_ENUM, 0};
-    static const uint32_t in_service[] = {SERVICE_METHOD, 0};
-    const char *rest = behind(symbol, first(thing, ANY_NAME));
+    static const struct kind in_message[] = {{MESSAGE_NESTED, THING_MESSAGE},
+                                             {MESSAGE_ENUM, THING_ENUM},
+                                             {0, THING_NONE}};
+    static const struct kind in_service[] = {{SERVICE_METHOD, THING_METHOD}, {0, THING_NONE}};
+    const char *rest = behind(symbol, first(piece, ANY_NAME));
 
     if (!rest || *rest == '\0')
         return rest != NULL;
-    if (depth == NESTED_MAX)
+    if (depth == NESTED_MAX || (thing != THING_MESSAGE && thing != THING_SERVICE))
         return false;
-    return holds(thing, kind == FILE_SERVICE ? in_service : in_message, rest + 1, depth + 1);
+    return holds(piece, thing == THING_SERVICE ? in_service : in_message, rest + 1, depth + 1);
 }
 
-static bool holds(struct piece from, const uint32_t *kinds, const char *symbol, unsigned depth)
+static bool holds(struct piece from, const struct kind *kinds, const char *symbol, unsigned depth)
 {
     struct piece field;
     uint32_t number;
 
     while (next(&from, &number, &field)) {
-        for (const uint32_t *kind = kinds; *kind; kind++) {
-            if (number == *kind && is_or_holds(field, *kind, symbol, depth))
+        for (const struct kind *kind = kinds; kind->thing != THING_NONE; kind++) {
+            if (number == kind->field && is_or_holds(field, kind->thing, symbol, depth))
                 return true;
         }
     }
@@ -144,7 +160,10 @@ static bool holds(struct piece from, const uint32_t *kinds, const char *symbol, 
 
 static bool file_has(struct piece file, const char *symbol)
 {
-    static const uint32_t in_file[] = {FILE_MESSAGE, FILE_ENUM, FILE_SERVICE, 0};
+    static const struct kind in_file[] = {{FILE_MESSAGE, THING_MESSAGE},
+                                          {FILE_ENUM, THING_ENUM},
+                                          {FILE_SERVICE, THING_SERVICE},
+                                          {0, THING_NONE}};
     const char *rest = behind(symbol, first(file, FILE_PACKAGE));
 
     return rest && *rest == '.' && holds(file, in_file, rest + 1, 0);
@@ -203,7 +222,8 @@ typedef Grpc__Reflection__V1__ServerReflectionResponse response_type;
 #define ASKED(what)  GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_##what
 #define ANSWER(what) GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_##what
 
-/* A client that asks faster than it reads loses the conversation, not its answers one by one. */
+/* A client that asks faster than it reads loses the conversation, not its answers one by one. What
+ * the answer points to is of the caller, who takes it out again. */
 static void answer(struct rpc_call *call, const response_type *response)
 {
     if (rpc_send(call, &response->base))
@@ -222,6 +242,7 @@ static void answer_error(struct rpc_call *call, response_type *response, enum rp
     response->message_response_case = ANSWER(ERROR_RESPONSE);
     response->error_response = &error;
     answer(call, response);
+    response->error_response = NULL;
 }
 
 static void answer_file(const struct reflection *reflection, struct rpc_call *call,
@@ -246,6 +267,7 @@ static void answer_file(const struct reflection *reflection, struct rpc_call *ca
     response->message_response_case = ANSWER(FILE_DESCRIPTOR_RESPONSE);
     response->file_descriptor_response = &files;
     answer(call, response);
+    response->file_descriptor_response = NULL;
 }
 
 /* Adds the service of "package.Service/Method", once. */
@@ -273,9 +295,13 @@ static void answer_services(const struct reflection *reflection, struct rpc_call
     uint32_t service_count, count = 0;
     const struct rpc_service *tables = rpc_services(reflection->world->rpc, &service_count);
 
-    for (uint32_t i = 0; i < service_count; i++)
-        for (uint32_t j = 0; j < tables[i].method_count; j++)
-            add_service(names, &count, tables[i].methods[j].name);
+    for (uint32_t i = 0; i < service_count; i++) {
+        for (uint32_t j = 0; j < tables[i].method_count; j++) {
+            /* What has no message is not for clients. */
+            if (tables[i].methods[j].request)
+                add_service(names, &count, tables[i].methods[j].name);
+        }
+    }
     for (uint32_t i = 0; i < count; i++) {
         grpc__reflection__v1__service_response__init(&services[i]);
         services[i].name = names[i];
@@ -286,6 +312,7 @@ static void answer_services(const struct reflection *reflection, struct rpc_call
     response->message_response_case = ANSWER(LIST_SERVICES_RESPONSE);
     response->list_services_response = &list;
     answer(call, response);
+    response->list_services_response = NULL;
 }
 
 static void handle(void *state, struct rpc_call *call, const ProtobufCMessage *message)

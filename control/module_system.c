@@ -12,31 +12,23 @@
 #include <saddle/abi.h>
 #include <saddle/saddle.h>
 
-#define PROBLEMS_MAX  (PLANT_MAX + 1)
-#define PROBLEM_BYTES 128u
 #define VERSION_BYTES 32u
 #define METHODS_MAX   64u /* of one module */
 
-struct problems {
-    char text[PROBLEMS_MAX][PROBLEM_BYTES];
-    char *list[PROBLEMS_MAX];
-    uint32_t count;
-};
-
-static void find_problems(const struct module_world *world, struct problems *problems)
+void module_find_problems(const struct module_world *world, struct module_problems *problems)
 {
     uint32_t stuck;
 
     problems->count = 0;
     for (uint32_t i = 0; i < world->plant->engine_count; i++) {
         if (!pulse_alive(world->pulse, i))
-            snprintf(problems->text[problems->count++], PROBLEM_BYTES,
+            snprintf(problems->text[problems->count++], MODULE_PROBLEM_BYTES,
                      "engine %s does not answer its mailbox",
                      world->plant->engines[i].engine->name);
     }
     server_session_count(world->server, &stuck);
     if (stuck > 0)
-        snprintf(problems->text[problems->count++], PROBLEM_BYTES,
+        snprintf(problems->text[problems->count++], MODULE_PROBLEM_BYTES,
                  "%u sessions wait for an engine that does not let them go", stuck);
     for (uint32_t i = 0; i < problems->count; i++)
         problems->list[i] = problems->text[i];
@@ -46,13 +38,13 @@ static void get_status(void *state, struct rpc_call *call, const ProtobufCMessag
 {
     const struct module_world *world = state;
     Saddle__V1__Status status = SADDLE__V1__STATUS__INIT;
-    struct problems problems;
+    struct module_problems problems;
     struct rpc_stats stats;
     char version[VERSION_BYTES];
     uint32_t stuck;
 
     (void)request;
-    find_problems(world, &problems);
+    module_find_problems(world, &problems);
     rpc_stats(world->rpc, &stats);
     snprintf(version, sizeof(version), "%d.%d.%d", SADDLE_VERSION_MAJOR, SADDLE_VERSION_MINOR,
              SADDLE_VERSION_PATCH);
@@ -91,8 +83,11 @@ static void list_modules(void *state, struct rpc_call *call, const ProtobufCMess
         list[i].name = (char *)(uintptr_t)module->name;
         list[i].about = (char *)(uintptr_t)module->about;
         list[i].methods = methods[i];
-        for (uint32_t j = 0; j < module->method_count && j < METHODS_MAX; j++)
-            methods[i][list[i].n_methods++] = (char *)(uintptr_t)module->methods[j].name;
+        for (uint32_t j = 0; j < module->method_count && j < METHODS_MAX; j++) {
+            /* What has no message is not for clients. */
+            if (module->methods[j].request)
+                methods[i][list[i].n_methods++] = (char *)(uintptr_t)module->methods[j].name;
+        }
         pointers[i] = &list[i];
     }
     response.n_modules = modules_count;

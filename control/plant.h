@@ -2,17 +2,20 @@
  * SPDX-License-Identifier: Apache-2.0 */
 /*
  * The plant: what runs in this daemon, as modules see it. Modules know no configuration and no way
- * to make a port; the daemon does, and fills this in.
+ * to make a port; the daemon does, and fills this in, anew whenever what runs has changed.
  *
- * Ownership: the daemon's; everything it names outlives it. Threads: control's.
+ * Ownership: the daemon's; everything it names lives until it is filled in anew, so that nobody
+ * keeps a name or a position beyond one generation. Threads: control's.
  */
 #ifndef CONTROL_PLANT_H
 #define CONTROL_PLANT_H
 
+#include "engines/neighbour_page.h"
 #include "engines/port.h"
 #include "sched/engine.h"
 #include "sched/group.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define PLANT_MAX 64u /* engines, groups, ports */
@@ -28,12 +31,20 @@ struct plant_group {
     uint64_t idle_ns;
 };
 
+/* Who keeps the table of the hosts on a port's link. */
+struct plant_neighbours {
+    neighbour_view_fn *view; /* NULL: nobody */
+    void *context;
+    bool by_engine; /* it is called on the thread of the port's engine, else on control's */
+};
+
 struct plant_port {
     const struct port *port;
     const char *name, *driver;
     const char *interface; /* the kernel's beneath, or "" */
     const char *owner;     /* of addresses and neighbours: "kernel", "saddle", "nobody" */
     const char *engine;    /* "" if none has it */
+    struct plant_neighbours neighbours;
 };
 
 struct plant {
@@ -41,7 +52,8 @@ struct plant {
     struct plant_group groups[PLANT_MAX];
     struct plant_port ports[PLANT_MAX];
     uint32_t engine_count, group_count, port_count;
-    uint64_t ready_ns; /* CLOCK_MONOTONIC, since when it runs */
+    uint64_t generation; /* counts how often it was filled in */
+    uint64_t ready_ns;   /* CLOCK_MONOTONIC, since when it runs */
 };
 
 #endif

@@ -23,8 +23,14 @@ struct pulse;
 int pulse_create(struct pulse **pulse, const struct plant *plant);
 /* NULL is fine. */
 void pulse_destroy(struct pulse *pulse);
+/* After the plant was filled in anew: engines that are new are taken to be alive. */
+void pulse_follow(struct pulse *pulse);
 /* Hears who has answered, and asks again. */
 void pulse_tick(struct pulse *pulse, uint64_t now);
+/* It did not do what somebody else asked of it in time. */
+void pulse_missed(struct pulse *pulse, uint32_t engine);
+/* Whether it is worth asking: alive, and heard of since it missed. */
+bool pulse_answers(const struct pulse *pulse, uint32_t engine);
 /* Of an engine of the plant, by its position. */
 bool pulse_alive(const struct pulse *pulse, uint32_t engine);
 

@@ -179,6 +179,12 @@ static int begin(struct rpc *rpc, const struct link_frame *frame)
     return 0;
 }
 
+/* Of room that all calls share: what this one may find taken. */
+static size_t share(const struct rpc_call *call, size_t room)
+{
+    return call->caller.role == LINK_ROLE_OPERATE ? room : room / 2;
+}
+
 static bool request_grow(struct rpc_call *call, uint32_t bytes)
 {
     struct rpc *rpc = call->rpc;
@@ -189,7 +195,10 @@ static bool request_grow(struct rpc_call *call, uint32_t bytes)
         room *= 2;
     if (room == call->request_room)
         return true;
-    if (rpc->request_bytes - call->request_room + room > REQUESTS_MAX)
+    /* Small ones always find room, as there are LINK_CALLS_MAX at most; and those who may only look
+     * leave some for large ones of operators. */
+    if (room > REQUEST_STEP_MIN &&
+        rpc->request_bytes - call->request_room + room > share(call, REQUESTS_MAX))
         return false;
     grown = realloc(call->request, room);
     if (!grown)
@@ -270,12 +279,25 @@ static void cancel(struct rpc_call *call)
     rpc_end(call, RPC_CANCELLED, "cancelled");
 }
 
+static void take_refusals(struct rpc *rpc)
+{
+    struct link_refusals refusals;
+
+    memcpy(&refusals, rpc->body, sizeof(refusals));
+    for (uint32_t i = 0; i < LINK_REFUSAL_COUNT; i++)
+        rpc->stats.turned_away[i] += refusals.count[i];
+}
+
 static int take_frame(struct rpc *rpc, const struct link_frame *frame)
 {
     struct rpc_call *call = rpc->calls[frame->call];
 
     if (frame->kind == LINK_CALL)
         return begin(rpc, frame);
+    if (frame->kind == LINK_REFUSED) {
+        take_refusals(rpc);
+        return 0;
+    }
     if (frame->kind == LINK_END)
         return -EPROTO; /* ours to send */
     /* Of a call that has ended here something may still be under way. */
@@ -310,7 +332,9 @@ static int queue_bytes(struct rpc_call *call, const ProtobufCMessage *message, c
 
     if (call->ended)
         return -EAGAIN;
-    if (call->rpc->answer_bytes + length > ANSWERS_MAX)
+    /* Answers of streams wait for their clients; others leave at once, and find room. */
+    if (call->rpc->answer_bytes + length >
+        (call->method->stream ? share(call, ANSWERS_MAX) : ANSWERS_MAX))
         return -ENOMEM;
     answer = malloc(sizeof(*answer) + length);
     if (!answer)
@@ -318,7 +342,7 @@ static int queue_bytes(struct rpc_call *call, const ProtobufCMessage *message, c
     *answer = (struct answer){.length = (uint32_t)length};
     if (message)
         protobuf_c_message_pack(message, answer->bytes);
-    else
+    else if (bytes)
         memcpy(answer->bytes, bytes, length);
     *call->last = answer;
     call->last = &answer->next;
@@ -533,6 +557,11 @@ const void *rpc_request_bytes(const struct rpc_call *call, size_t *length)
 {
     *length = call->request_bytes;
     return call->request;
+}
+
+bool rpc_waits(const struct rpc_call *call)
+{
+    return call->first != NULL;
 }
 
 void rpc_set_context(struct rpc_call *call, void *context)

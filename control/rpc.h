@@ -88,6 +88,7 @@ struct rpc_stats {
     uint64_t cancelled; /* by the client */
     uint64_t dropped;   /* answers of streams that a slow client missed */
     uint32_t open;
+    uint64_t turned_away[LINK_REFUSAL_COUNT]; /* connections, by saddle-control */
 };
 
 /* 0 or -ENOMEM. `services` are borrowed. */
@@ -119,6 +120,9 @@ const void *rpc_request_bytes(const struct rpc_call *call, size_t *length);
 void rpc_set_context(struct rpc_call *call, void *context);
 void *rpc_context(const struct rpc_call *call);
 
+/* Whether an answer that was sent before has not begun to leave: the client is slow, or the link. A
+ * stream that looks first has at most one answer waiting. */
+bool rpc_waits(const struct rpc_call *call);
 /* Sends the one answer of a unary method and ends the call with OK. */
 void rpc_answer(struct rpc_call *call, const ProtobufCMessage *answer);
 /* Sends an answer of a stream. 0, or -EAGAIN if the client does not take them: nothing was sent,

@@ -74,9 +74,12 @@ struct server {
     uint64_t sessions_made;
     uint64_t now; /* of this wake-up */
     bool stopping;
+    void (*reload)(void *context);
+    void *reload_context;
     void (*tick)(void *context, uint64_t now);
     void *tick_context;
     uint64_t tick_due;
+    struct events *events; /* NULL: nobody listens */
     struct client clients[CLIENTS_MAX];
     struct watched watched[SERVER_WATCHES_MAX];
 };
@@ -109,11 +112,49 @@ static void client_free(struct client *client)
     client->session = NULL;
 }
 
+/* What is told of a client that has a session or asked for one. */
+struct told {
+    struct event_about about;
+    char application[SADDLE_NAME_BYTES]; /* outlives the session */
+};
+
+static void describe(struct told *told, const struct client *client)
+{
+    struct session_view view = {.application = ""};
+
+    if (client->session)
+        session_view(client->session, &view);
+    snprintf(told->application, sizeof(told->application), "%s", view.application);
+    told->about = (struct event_about){
+        .session = view.id,
+        .engine = view.engine,
+        .application = told->application,
+        .has_uid = true,
+        .uid = client->uid,
+        .pid = (uint32_t)client->pid,
+    };
+}
+
+/* The session is gone; so is whoever had it, of whom `told` was taken before. */
+static void client_detached(struct server *server, struct client *client, const struct told *told,
+                            const char *why)
+{
+    uint64_t id = told->about.session;
+
+    log_limited_event(LOG_INFO,
+                      (&(struct log_about){.session = id, .has_uid = true, .uid = client->uid}),
+                      "session %llu: %s", (unsigned long long)id, why);
+    events_add(server->events, EVENT_SESSION_ENDED, &told->about, "%s", why);
+    client_free(client);
+}
+
 /* Takes the session from its engine; if that does not answer, server_run tries again. */
 static void client_detach(struct server *server, struct client *client, const char *why)
 {
     uint64_t id = session_id(client->session);
+    struct told told;
 
+    describe(&told, client);
     client_hang_up(client);
     if (session_destroy(client->session)) {
         if (client->state != CLIENT_LEAVING)
@@ -123,10 +164,7 @@ static void client_detach(struct server *server, struct client *client, const ch
         client->deadline = server->now + RETRY_NS;
         return;
     }
-    log_limited_event(LOG_INFO,
-                      (&(struct log_about){.session = id, .has_uid = true, .uid = client->uid}),
-                      "session %llu: %s", (unsigned long long)id, why);
-    client_free(client);
+    client_detached(server, client, &told, why);
 }
 
 /* Ends a session that broke a rule, or lost its memory. */
@@ -136,10 +174,15 @@ static void client_expel(struct server *server, struct client *client, int error
     client_detach(server, client, why);
 }
 
-static void client_refuse(struct client *client, const struct saddle_attach_reply *reply)
+static void client_refuse(struct server *server, struct client *client,
+                          const struct saddle_attach_reply *reply)
 {
+    struct told told;
+
     log_limited_event(LOG_WARNING, (&(struct log_about){.has_uid = true, .uid = client->uid}),
                       "uid %u, process %d refused: %s", client->uid, client->pid, reply->reason);
+    describe(&told, client);
+    events_add(server->events, EVENT_SESSION_REFUSED, &told.about, "%s", reply->reason);
     attach_send(client->fd, reply, NULL, 0);
     client_free(client);
 }
@@ -211,10 +254,16 @@ static int attach(struct server *server, struct client *client,
     return session_create(&client->session, &owner, request, reply, slots_offset);
 }
 
-static void log_attached(const struct client *client, uint64_t session, const char *engine)
+static void tell_attached(struct server *server, const struct client *client, const char *engine)
 {
+    uint64_t session = session_id(client->session);
     const struct log_about about = {session, engine, true, client->uid};
+    struct told told;
 
+    describe(&told, client);
+    events_add(server->events, EVENT_SESSION_ATTACHED, &told.about,
+               "uid %u, process %d, calls itself \"%s\"", client->uid, client->pid,
+               told.application);
     log_limited_event(LOG_INFO, &about, "session %llu: attached, uid %u, process %d, engine %s",
                       (unsigned long long)session, client->uid, client->pid, engine);
 }
@@ -235,7 +284,7 @@ static void client_request(struct server *server, struct client *client)
     if (!error)
         error = attach(server, client, &request, &reply);
     if (error) {
-        client_refuse(client, &reply);
+        client_refuse(server, client, &reply);
         return;
     }
     client->state = CLIENT_ATTACHED;
@@ -244,7 +293,7 @@ static void client_request(struct server *server, struct client *client)
     if (error)
         client_detach(server, client, "gone before the reply");
     else
-        log_attached(client, reply.session, find_engine(server, request.engine)->name);
+        tell_attached(server, client, find_engine(server, request.engine)->name);
 }
 
 /* An attached application has nothing more to say here: it hangs up, or breaks the rule. */
@@ -307,6 +356,10 @@ static void welcome(struct server *server, int fd)
     if (!client) {
         log_limited_event(LOG_WARNING, (&(struct log_about){.has_uid = true, .uid = peer.uid}),
                           "uid %u, process %d refused: too many connections", peer.uid, peer.pid);
+        events_add(
+            server->events, EVENT_SESSION_REFUSED,
+            &(struct event_about){.has_uid = true, .uid = peer.uid, .pid = (uint32_t)peer.pid},
+            "too many connections");
         close(fd);
         return;
     }
@@ -357,7 +410,8 @@ static void take_signal(struct server *server)
     if (read(server->signal_fd, &info, sizeof(info)) != sizeof(info))
         return;
     if (info.ssi_signo == SIGHUP) {
-        log_line(LOG_WARNING, "SIGHUP: the configuration is read at start only");
+        if (server->reload)
+            server->reload(server->reload_context);
         return;
     }
     log_line(LOG_INFO, "signal %u: stopping", info.ssi_signo);
@@ -407,7 +461,7 @@ static int tend(struct server *server)
             attach_refuse(&reply, -ETIMEDOUT, "attach: no request within %llu ms",
                           (unsigned long long)(server->config.handshake_timeout_ns /
                                                NSEC_PER_MSEC));
-            client_refuse(client, &reply);
+            client_refuse(server, client, &reply);
         }
         if (client->state == CLIENT_LEAVING && client->deadline <= server->now)
             client_detach(server, client, "detached late");
@@ -506,10 +560,33 @@ static void dispatch(struct server *server, const struct epoll_event *event)
     }
 }
 
-int server_run(struct server *server, struct engine *const *engines, uint32_t engine_count)
+void server_set_engines(struct server *server, struct engine *const *engines, uint32_t engine_count)
 {
     server->engines = engines;
     server->engine_count = engine_count;
+}
+
+void server_set_policy(struct server *server, const struct server_config *config)
+{
+    server->config.policy = config->policy;
+    server->config.sessions_per_uid = config->sessions_per_uid;
+    server->config.memory_per_uid = config->memory_per_uid;
+    server->config.handshake_timeout_ns = config->handshake_timeout_ns;
+    server->config.connections_per_session = config->connections_per_session;
+    server->config.listeners_per_session = config->listeners_per_session;
+    server->config.regions_per_session = config->regions_per_session;
+    server->config.exposed_per_session = config->exposed_per_session;
+}
+
+void server_set_reload(struct server *server, void (*reload)(void *context), void *context)
+{
+    server->reload = reload;
+    server->reload_context = context;
+}
+
+int server_run(struct server *server, struct engine *const *engines, uint32_t engine_count)
+{
+    server_set_engines(server, engines, engine_count);
     server->now = clock_now(&clock_machine);
     while (!server->stopping) {
         struct epoll_event events[EVENTS_MAX];
@@ -561,6 +638,32 @@ int server_close_session(struct server *server, uint64_t id, const char *reason)
     return -ENOENT;
 }
 
+uint32_t server_engine_sessions(const struct server *server, const struct engine *engine)
+{
+    const struct client *client = NULL;
+    uint32_t count = 0;
+
+    while ((client = next_session(server, client)) != NULL)
+        count += session_engine(client->session) == engine;
+    return count;
+}
+
+void server_end_sessions(struct server *server, const struct engine *engine, const char *reason)
+{
+    for (uint32_t i = 0; i < CLIENTS_MAX; i++) {
+        struct client *client = &server->clients[i];
+        struct told told;
+
+        if (!client->session || session_engine(client->session) != engine)
+            continue;
+        describe(&told, client);
+        if (client->state == CLIENT_ATTACHED)
+            session_tell(client->session, -ECONNABORTED, reason);
+        session_destroy_stopped(client->session);
+        client_detached(server, client, &told, reason);
+    }
+}
+
 uint32_t server_session_count(const struct server *server, uint32_t *stuck)
 {
     const struct client *client = NULL;
@@ -580,6 +683,11 @@ void server_set_tick(struct server *server, void (*tick)(void *context, uint64_t
     server->tick = tick;
     server->tick_context = context;
     server->tick_due = 0;
+}
+
+void server_set_events(struct server *server, struct events *events)
+{
+    server->events = events;
 }
 
 int server_stop(struct server *server)

@@ -12,6 +12,7 @@
 #ifndef CONTROL_SERVER_H
 #define CONTROL_SERVER_H
 
+#include "control/events.h"
 #include "control/policy.h"
 #include "control/session.h"
 #include "sched/engine.h"
@@ -24,7 +25,8 @@
 #define SERVER_HANDSHAKES_MAX         64u /* connections that have not attached, of all users */
 #define SERVER_HANDSHAKES_PER_UID_MAX 16u /* and of one: slow ones do not keep others out */
 
-#define SERVER_WATCHES_MAX 64u /* descriptors that others have watched */
+/* Descriptors that others have watched: one of each engine, twice while all are made anew. */
+#define SERVER_WATCHES_MAX 256u
 
 struct server_config {
     const char *path; /* of the attach socket */
@@ -62,18 +64,34 @@ const struct server_config *server_config(const struct server *server);
  * none. 0, or a negative errno. */
 int server_run(struct server *server, struct engine *const *engines, uint32_t engine_count);
 
+/* From now on these are the engines; no session is on one that is gone. The array is borrowed. */
+void server_set_engines(struct server *server, struct engine *const *engines,
+                        uint32_t engine_count);
+/* From now on applications attach by this policy and these limits; whoever is attached stays, and
+ * path and mode stay as they are. The rules are borrowed. */
+void server_set_policy(struct server *server, const struct server_config *config);
+/* Has the loop call `reload` at SIGHUP; NULL: nothing is done then. */
+void server_set_reload(struct server *server, void (*reload)(void *context), void *context);
+
 /* Calls `visit` with every session and the process that attached, until it answers false. */
 void server_sessions(const struct server *server,
                      bool (*visit)(void *context, const struct session *session, pid_t pid),
                      void *context);
 /* Ends a session; its application reads the reason. 0 or -ENOENT. */
 int server_close_session(struct server *server, uint64_t id, const char *reason);
+/* How many sessions an engine has. */
+uint32_t server_engine_sessions(const struct server *server, const struct engine *engine);
+/* Ends all sessions of an engine that is in no group; their applications read the reason. */
+void server_end_sessions(struct server *server, const struct engine *engine, const char *reason);
 /* How many there are, and of them those whose engine does not let them go. */
 uint32_t server_session_count(const struct server *server, uint32_t *stuck);
 
 /* Has the loop call `tick` about once a second; NULL: not any more. */
 void server_set_tick(struct server *server, void (*tick)(void *context, uint64_t now),
                      void *context);
+
+/* Has applications' coming and going told; NULL: not any more. */
+void server_set_events(struct server *server, struct events *events);
 
 /* Tells every application that the daemon stops, and takes all sessions from their engines, which
  * must still run. 0, or -ETIMEDOUT if an engine did not answer. */

@@ -205,6 +205,19 @@ void session_tell(struct session *session, int error, const char *reason)
         doorbell_ring_application(session->doorbells[i].application_write);
 }
 
+/* The engine has no part in it any more. */
+static void dismantle(struct session *session)
+{
+    for (uint32_t i = 0; i < session->watched; i++)
+        engine_unwatch(session->owner.engine, session->doorbells[i].engine);
+    pony_session_destroy(session->pony);
+    for (uint32_t i = 0; i < session->doorbell_count; i++)
+        close_doorbells(&session->doorbells[i]);
+    arena_destroy(session->arena, session->plan.arena_bytes);
+    close_fd(&session->arena_fd);
+    free(session);
+}
+
 int session_destroy(struct session *session)
 {
     if (!session)
@@ -219,15 +232,15 @@ int session_destroy(struct session *session)
             return error;
         session->attached = false;
     }
-    for (uint32_t i = 0; i < session->watched; i++)
-        engine_unwatch(session->owner.engine, session->doorbells[i].engine);
-    pony_session_destroy(session->pony);
-    for (uint32_t i = 0; i < session->doorbell_count; i++)
-        close_doorbells(&session->doorbells[i]);
-    arena_destroy(session->arena, session->plan.arena_bytes);
-    close_fd(&session->arena_fd);
-    free(session);
+    dismantle(session);
     return 0;
+}
+
+void session_destroy_stopped(struct session *session)
+{
+    if (session->attached)
+        pony_mailbox_detach(session->owner.engine, session->pony);
+    dismantle(session);
 }
 
 void session_view(const struct session *session, struct session_view *view)
@@ -248,6 +261,11 @@ void session_view(const struct session *session, struct session_view *view)
 uint64_t session_id(const struct session *session)
 {
     return session->owner.id;
+}
+
+const struct engine *session_engine(const struct session *session)
+{
+    return session->owner.engine;
 }
 
 uint32_t session_uid(const struct session *session)

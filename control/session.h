@@ -54,6 +54,8 @@ void session_tell(struct session *session, int error, const char *reason);
 /* Takes the session from its engine and frees it: 0, or -ETIMEDOUT if the engine does not answer;
  * then the session stays as it was, to be destroyed later. NULL is fine. */
 int session_destroy(struct session *session);
+/* The same while its engine is in no group, so that nobody but control touches it. */
+void session_destroy_stopped(struct session *session);
 
 /* What operators see of it. */
 struct session_view {
@@ -67,6 +69,7 @@ struct session_view {
 void session_view(const struct session *session, struct session_view *view);
 
 uint64_t session_id(const struct session *session);
+const struct engine *session_engine(const struct session *session);
 uint32_t session_uid(const struct session *session);
 uint64_t session_bytes(const struct session *session);
 

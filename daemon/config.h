@@ -23,7 +23,7 @@
 #define CONFIG_ENGINES_MAX 64u          /* GROUP_ENGINES_MAX */
 #define CONFIG_PORTS_MAX   64u
 #define CONFIG_GROUPS_MAX  16u
-#define CONFIG_CALLERS_MAX 16u   /* of each role */
+#define CONFIG_CALLERS_MAX 16u   /* of each role, by uid and gid, and by names in certificates */
 #define CONFIG_MTU_MIN     1280u /* bytes: what IPv6 needs (RFC 8200 section 5) */
 #define CONFIG_MTU_MAX     9000u /* bytes: the usual jumbo frame */
 #define CONFIG_PREFIX_NONE UINT8_MAX
@@ -135,6 +135,20 @@ struct config_caller {
     uint64_t any;      /* 1: everybody */
 };
 
+/* Metrics for whoever reaches the address. */
+struct config_http {
+    struct schema_place place;
+    struct schema_text address; /* as endpoint_parse reads it; empty: there is none */
+};
+
+/* gRPC for clients that show a certificate. */
+struct config_tls {
+    struct schema_place place;
+    struct schema_text address;                     /* as endpoint_parse reads it; empty: none */
+    struct schema_text certificate, key, authority; /* files */
+    struct schema_list observe, operate;            /* struct schema_text: names in certificates */
+};
+
 /* How operators reach the daemon. */
 struct config_control {
     struct schema_place place;
@@ -144,6 +158,8 @@ struct config_control {
     struct schema_text program; /* saddle-control */
     struct schema_list observe; /* struct config_caller */
     struct schema_list operate; /* struct config_caller */
+    struct config_http http;
+    struct config_tls tls;
 };
 
 struct config_socket {

@@ -2,6 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/config_check.h"
 
+#include "daemon/endpoint.h"
+#include "engines/pony/transport.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -280,18 +283,21 @@ static int check_peer(struct schema_source *source, const struct config_port *po
     return check_mac(source, &peer->mac);
 }
 
-static int check_peer_address(struct schema_source *source, const struct config_peer *peers,
-                              uint32_t index)
+/* Each address is one peer's. */
+static int check_peer_addresses(struct schema_source *source, const struct config_engine *engine)
 {
-    struct address address, other;
+    const struct config_peer *peers = PEERS(engine);
+    struct address addresses[TRANSPORT_PEERS_MAX];
 
-    if (address_parse(&address, peers[index].address.text))
-        return -EINVAL;
-    for (uint32_t i = 0; i < index; i++) {
-        if (!address_parse(&other, peers[i].address.text) && address_equal(&address, &other))
-            return schema_fail(source, peers[index].address.place,
-                               "address: %s is already that of peer \"%s\"",
-                               peers[index].address.text, peers[i].name.text);
+    for (uint32_t i = 0; i < engine->peers.count; i++) {
+        if (address_parse(&addresses[i], peers[i].address.text))
+            return -EINVAL;
+        for (uint32_t j = 0; j < i; j++) {
+            if (address_equal(&addresses[i], &addresses[j]))
+                return schema_fail(source, peers[i].address.place,
+                                   "address: %s is already that of peer \"%s\"",
+                                   peers[i].address.text, peers[j].name.text);
+        }
     }
     return 0;
 }
@@ -306,9 +312,7 @@ static int check_peers(struct schema_source *source, const struct config_port *p
     if (!error)
         error = check_unique(source, &engine->peers, sizeof(struct config_peer),
                              offsetof(struct config_peer, name));
-    for (uint32_t i = 1; i < engine->peers.count && !error; i++)
-        error = check_peer_address(source, PEERS(engine), i);
-    return error;
+    return error ? error : check_peer_addresses(source, engine);
 }
 
 static int check_engine(const struct config *config, struct schema_source *source,
@@ -403,6 +407,47 @@ static int check_callers(struct schema_source *source, const char *role,
     return 0;
 }
 
+static int check_endpoint(const struct config *config, struct schema_source *source,
+                          const struct schema_text *text)
+{
+    struct endpoint endpoint;
+
+    if (!text->text[0])
+        return 0;
+    if (endpoint_parse(text->text, &endpoint))
+        return schema_fail(source, text->place,
+                           "address: \"%s\" is no address with a port (127.0.0.1:9464, [::1]:9464)",
+                           text->text);
+    if (!config->control.path.text[0])
+        return schema_fail(source, text->place, "address: it takes a control socket (path)");
+    return 0;
+}
+
+static int check_tls(const struct config *config, struct schema_source *source)
+{
+    const struct config_tls *tls = &config->control.tls;
+    const struct {
+        const char *key;
+        const struct schema_text *file;
+    } files[] = {{"certificate", &tls->certificate},
+                 {"key", &tls->key},
+                 {"authority", &tls->authority}};
+
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        const char *path = files[i].file->text;
+
+        if (tls->address.text[0] && !*path)
+            return schema_fail(source, tls->place, "tls: the key \"%s\" is missing", files[i].key);
+        if (!tls->address.text[0] && *path)
+            return schema_fail(source, files[i].file->place,
+                               "%s: without an address there is no TLS", files[i].key);
+        if (*path && *path != '/')
+            return schema_fail(source, files[i].file->place,
+                               "%s: \"%s\" does not begin with a slash", files[i].key, path);
+    }
+    return check_endpoint(config, source, &tls->address);
+}
+
 static int check_control(const struct config *config, struct schema_source *source)
 {
     const struct config_control *control = &config->control;
@@ -423,7 +468,11 @@ static int check_control(const struct config *config, struct schema_source *sour
         return schema_fail(source, control->program.place,
                            "program: \"%s\" does not begin with a slash", control->program.text);
     error = check_callers(source, "observe", &control->observe);
-    return error ? error : check_callers(source, "operate", &control->operate);
+    if (!error)
+        error = check_callers(source, "operate", &control->operate);
+    if (!error)
+        error = check_endpoint(config, source, &control->http.address);
+    return error ? error : check_tls(config, source);
 }
 
 static int check_names(const struct config *config, struct schema_source *source)

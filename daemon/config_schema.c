@@ -262,6 +262,30 @@ static const struct schema_field caller_fields[] = {
 };
 static const struct schema caller_schema = {caller_fields, sizeof(struct config_caller)};
 
+static const struct schema_field http_fields[] = {
+    TEXT(config_http, address, SCHEMA_TEXT, 0, "",
+         "an IP address and a port, `127.0.0.1:9464` or `[::1]:9464`; without it there is no HTTP"),
+    END,
+};
+static const struct schema http_schema = {http_fields, sizeof(struct config_http)};
+
+static const struct schema_field tls_fields[] = {
+    TEXT(config_tls, address, SCHEMA_TEXT, 0, "",
+         "an IP address and a port, `10.0.0.1:9465`; without it there is no TLS"),
+    TEXT(config_tls, certificate, SCHEMA_TEXT, 0, "",
+         "a PEM file: the daemon's own, and those between it and its authority"),
+    TEXT(config_tls, key, SCHEMA_TEXT, 0, "",
+         "a PEM file without a passphrase: the certificate's key"),
+    TEXT(config_tls, authority, SCHEMA_TEXT, 0, "",
+         "a PEM file: the certificates by which those of clients are believed"),
+    NESTED(config_tls, observe, SCHEMA_TEXTS, CONFIG_CALLERS_MAX, NULL,
+           "names of those who may look"),
+    NESTED(config_tls, operate, SCHEMA_TEXTS, CONFIG_CALLERS_MAX, NULL,
+           "names of those who may change things as well"),
+    END,
+};
+static const struct schema tls_schema = {tls_fields, sizeof(struct config_tls)};
+
 static const struct schema_field control_fields[] = {
     TEXT(config_control, path, SCHEMA_TEXT, 0, "",
          "of the control socket, no longer than 107 characters; without it there is none, and "
@@ -277,6 +301,10 @@ static const struct schema_field control_fields[] = {
            "who may look: in each item one of `uid`, `gid` and `any: true`"),
     NESTED(config_control, operate, SCHEMA_MAPPINGS, CONFIG_CALLERS_MAX, &caller_schema,
            "who may change things as well, likewise"),
+    NESTED(config_control, http, SCHEMA_MAPPING, 0, &http_schema,
+           "metrics and health for monitoring; it takes `path`"),
+    NESTED(config_control, tls, SCHEMA_MAPPING, 0, &tls_schema,
+           "gRPC over TCP, for clients that show a certificate; it takes `path`"),
     END,
 };
 static const struct schema control_schema = {control_fields, sizeof(struct config_control)};

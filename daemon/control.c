@@ -3,6 +3,7 @@
 #include "daemon/control.h"
 
 #include "control/module.h"
+#include "control/roster.h"
 #include "daemon/gateway.h"
 
 #include <errno.h>
@@ -11,19 +12,27 @@
 
 #define RULE_BYTES 24u
 
-_Static_assert(GATEWAY_ARGUMENTS_MAX >= 2 * (2 * CONFIG_CALLERS_MAX + 1),
-               "an option and a value each");
-
 struct control {
     const struct config *config;
     struct gateway *gateway;
     struct server *server;
+    const struct host *host;
+    struct daemon_steward *steward;
     struct plant plant;
+    struct roster roster;
     struct module_world world;
     struct modules *modules;
     char rules[2 * CONFIG_CALLERS_MAX][RULE_BYTES];
     uint32_t rule_count;
 };
+
+static void add(struct gateway_config *gateway, uint32_t *count, const char *option,
+                const char *value)
+{
+    gateway->arguments[(*count)++] = option;
+    if (value)
+        gateway->arguments[(*count)++] = value;
+}
 
 static void add_rules(struct control *control, struct gateway_config *gateway, uint32_t *count,
                       const char *option, const struct schema_list *list)
@@ -39,9 +48,47 @@ static void add_rules(struct control *control, struct gateway_config *gateway, u
             snprintf(rule, RULE_BYTES, "uid:%u", (uint32_t)callers[i].uid);
         else
             snprintf(rule, RULE_BYTES, "gid:%u", (uint32_t)callers[i].gid);
-        gateway->arguments[(*count)++] = option;
-        gateway->arguments[(*count)++] = rule;
+        add(gateway, count, option, rule);
     }
+}
+
+static void add_names(struct gateway_config *gateway, uint32_t *count, const char *option,
+                      const struct schema_list *list)
+{
+    const struct schema_text *names = list->items;
+
+    for (uint32_t i = 0; i < list->count; i++)
+        add(gateway, count, option, names[i].text);
+}
+
+static void add_network(const struct config_control *given, struct gateway_config *gateway,
+                        uint32_t *count)
+{
+    const struct config_tls *tls = &given->tls;
+
+    if (given->http.address.text[0]) {
+        gateway->http = given->http.address.text;
+        add(gateway, count, "--http", NULL);
+    }
+    if (!tls->address.text[0])
+        return;
+    gateway->tls = tls->address.text;
+    add(gateway, count, "--tls-certificate", tls->certificate.text);
+    add(gateway, count, "--tls-key", tls->key.text);
+    add(gateway, count, "--tls-authority", tls->authority.text);
+    add_names(gateway, count, "--tls-observe", &tls->observe);
+    add_names(gateway, count, "--tls-operate", &tls->operate);
+}
+
+int control_check(const struct config *config, const struct reason *reason)
+{
+    struct gateway_config gateway = {0};
+    uint32_t count = 0;
+
+    if (!config->control.tls.address.text[0])
+        return 0;
+    add_network(&config->control, &gateway, &count);
+    return gateway_check(config->control.program.text, gateway.arguments, reason);
 }
 
 int control_create(struct control **control, const struct config *config,
@@ -59,16 +106,18 @@ int control_create(struct control **control, const struct config *config,
 
     if (!given->path.text[0])
         return 0;
+    error = control_check(config, reason);
+    if (error)
+        return error;
     made = calloc(1, sizeof(*made));
     if (!made)
         return reason_set(reason, -ENOMEM, "out of memory");
     made->config = config;
     add_rules(made, &gateway, &count, "--observe", &given->observe);
     add_rules(made, &gateway, &count, "--operate", &given->operate);
-    if (given->cpus.text[0]) {
-        gateway.arguments[count++] = "--cpus";
-        gateway.arguments[count++] = given->cpus.text;
-    }
+    if (given->cpus.text[0])
+        add(&gateway, &count, "--cpus", given->cpus.text);
+    add_network(given, &gateway, &count);
     error = gateway_create(&made->gateway, &gateway, reason);
     if (error) {
         free(made);
@@ -86,29 +135,73 @@ static void tick(void *context, uint64_t now)
     gateway_flush(control->gateway);
 }
 
+/* The host runs something else. */
+static void follow(void *context)
+{
+    struct control *control = context;
+
+    host_describe(control->host, &control->plant);
+    pulse_follow(control->world.pulse);
+    roster_follow(&control->roster, &control->plant, control->world.events);
+    events_add(control->world.events, EVENT_CONFIGURATION_APPLIED, NULL, "%u engines in %u groups",
+               control->plant.engine_count, control->plant.group_count);
+}
+
+/* The file that was to be read again is no good. */
+static void tell_refused(void *context, const char *line)
+{
+    struct control *control = context;
+
+    events_add(control->world.events, EVENT_CONFIGURATION_REFUSED, NULL, "%s", line);
+}
+
 int control_start(struct control *control, struct server *server, const struct host *host,
-                  const struct reason *reason)
+                  struct daemon_steward *steward, const struct reason *reason)
 {
     int error;
 
     if (!control)
         return 0;
     control->server = server;
+    control->host = host;
     host_describe(host, &control->plant);
-    control->world = (struct module_world){.plant = &control->plant, .server = server};
+    control->world = (struct module_world){
+        .plant = &control->plant,
+        .server = server,
+        .steward = daemon_steward_table(steward),
+    };
     error = modules_create(&control->modules, &control->world);
     if (error)
         return reason_set(reason, error, "control: out of memory");
+    control->steward = steward;
+    daemon_steward_follow(steward, follow, tell_refused, control);
+    roster_follow(&control->roster, &control->plant, NULL);
     server_set_tick(server, tick, control);
-    return gateway_start(control->gateway, server, &control->world, reason);
+    error = gateway_start(control->gateway, server, &control->world, reason);
+    if (!error)
+        events_add(control->world.events, EVENT_DAEMON_READY, NULL, "%u engines",
+                   control->plant.engine_count);
+    return error;
+}
+
+/* Whoever watches hears of it, if he is quick. */
+static void tell_stopping(struct control *control)
+{
+    if (!control->modules)
+        return;
+    events_add(control->world.events, EVENT_DAEMON_STOPPING, NULL, "every session ends");
+    tick(control, clock_now(&clock_machine));
 }
 
 void control_destroy(struct control *control)
 {
     if (!control)
         return;
+    tell_stopping(control);
     if (control->server)
         server_set_tick(control->server, NULL, NULL);
+    if (control->steward)
+        daemon_steward_follow(control->steward, NULL, NULL, NULL);
     gateway_destroy(control->gateway);
     modules_destroy(control->modules);
     free(control);

@@ -4,7 +4,8 @@
  * The control plane of a running daemon: its modules, what they see, and saddle-control, through
  * which operators call them.
  *
- * Ownership: one per daemon; it borrows configuration, server and host. Threads: control's.
+ * Ownership: one per daemon; it borrows configuration, server, host and steward. Threads:
+ * control's.
  */
 #ifndef DAEMON_CONTROL_H
 #define DAEMON_CONTROL_H
@@ -13,9 +14,13 @@
 #include "daemon/config.h"
 #include "daemon/host.h"
 #include "daemon/reason.h"
+#include "daemon/steward.h"
 
 struct control;
 
+/* Whether saddle-control can use the files that the configuration names, as this user. 0, or a
+ * negative errno with one line in `reason`. */
+int control_check(const struct config *config, const struct reason *reason);
 /* Takes the control socket, as the user who is to remove it; *control stays NULL if none is
  * configured. 0, or a negative errno with one line in `reason`. */
 int control_create(struct control **control, const struct config *config,
@@ -23,7 +28,7 @@ int control_create(struct control **control, const struct config *config,
 /* With the host running. 0, or a negative errno with one line in `reason`; control_destroy is due
  * in both cases. NULL is fine. */
 int control_start(struct control *control, struct server *server, const struct host *host,
-                  const struct reason *reason);
+                  struct daemon_steward *steward, const struct reason *reason);
 /* While the host still runs. NULL is fine. */
 void control_destroy(struct control *control);
 

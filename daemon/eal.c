@@ -152,8 +152,20 @@ int eal_thread_start(void *arg)
     return error;
 }
 
+static void flush(struct rte_mempool *pool, void *arg)
+{
+    (void)arg;
+    rte_mempool_cache_flush(rte_mempool_default_cache(pool, rte_lcore_id()), pool);
+}
+
+void eal_flush(void)
+{
+    rte_mempool_walk(flush, NULL);
+}
+
 void eal_thread_stop(void *arg)
 {
     (void)arg;
+    eal_flush();
     rte_thread_unregister();
 }

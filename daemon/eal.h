@@ -28,4 +28,7 @@ int eal_start(const struct config *config, bool quiet, char *reason, size_t reas
 int eal_thread_start(void *arg);
 void eal_thread_stop(void *arg);
 
+/* Gives back what the calling thread keeps of every pool of packets. */
+void eal_flush(void);
+
 #endif

@@ -5,12 +5,14 @@
 #include "control/attach.h"
 #include "control/link.h"
 #include "control/log.h"
+#include "daemon/endpoint.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -22,11 +24,13 @@
 #define DELAY_FIRST_NS (50 * NSEC_PER_MSEC)  /* after a second end; after the first one, at once */
 #define DELAY_MAX_NS   (800 * NSEC_PER_MSEC) /* calls are answered again within a second */
 #define STEADY_NS      (10 * NSEC_PER_SEC)   /* a child that lived for so long was all right */
+#define LINE_BYTES     512                   /* of what a child says */
 #define PATIENCE_MS    1000                  /* for a child to see that its link is closed */
 
 struct gateway {
     struct gateway_config config;
     struct attach_socket socket;
+    int http_fd, tls_fd; /* listening; -1: none */
     struct server *server;
     struct module_world *world;
     pid_t pid;    /* 0: none */
@@ -84,23 +88,28 @@ void gateway_flush(struct gateway *gateway)
         work(gateway);
 }
 
-/* Nothing of the daemon's but the two descriptors; signals as they are by default. */
-static int prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes, int link_fd,
-                   int listen_fd)
+/* What the child gets, from LINK_FD on; -1: nothing is there. */
+#define CHILD_FDS (LINK_FDS_END - LINK_FD)
+
+/* Nothing of the daemon's but these descriptors; signals as they are by default. */
+static int prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes,
+                   const int fds[CHILD_FDS])
 {
     sigset_t none, all;
+    int error = 0;
 
     sigemptyset(&none);
     sigfillset(&all);
-    return posix_spawn_file_actions_adddup2(actions, link_fd, LINK_FD) ||
-           posix_spawn_file_actions_adddup2(actions, listen_fd, LINK_LISTEN_FD) ||
-           posix_spawn_file_actions_addclosefrom_np(actions, LINK_LISTEN_FD + 1) ||
+    for (int i = 0; i < CHILD_FDS && !error; i++)
+        error = fds[i] < 0 ? posix_spawn_file_actions_addclose(actions, LINK_FD + i)
+                           : posix_spawn_file_actions_adddup2(actions, fds[i], LINK_FD + i);
+    return error || posix_spawn_file_actions_addclosefrom_np(actions, LINK_FDS_END) ||
            posix_spawnattr_setsigmask(attributes, &none) ||
            posix_spawnattr_setsigdefault(attributes, &all) ||
            posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 }
 
-static int spawn(struct gateway *gateway, int link_fd, int listen_fd)
+static int spawn(struct gateway *gateway, const int fds[CHILD_FDS])
 {
     char *arguments[1 + GATEWAY_ARGUMENTS_MAX + 1] = {(char *)(uintptr_t)gateway->config.program};
     posix_spawn_file_actions_t actions;
@@ -111,7 +120,7 @@ static int spawn(struct gateway *gateway, int link_fd, int listen_fd)
         arguments[i + 1] = (char *)(uintptr_t)gateway->config.arguments[i];
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
-    if (!prepare(&actions, &attributes, link_fd, listen_fd))
+    if (!prepare(&actions, &attributes, fds))
         error = posix_spawn(&gateway->pid, gateway->config.program, &actions, &attributes,
                             arguments, environ);
     posix_spawnattr_destroy(&attributes);
@@ -119,33 +128,104 @@ static int spawn(struct gateway *gateway, int link_fd, int listen_fd)
     return -error;
 }
 
-/* Descriptors that are in nobody's way: beyond those that the child gets. */
-static int lift(int fd)
+/* Copies that are in nobody's way: beyond those that the child gets. */
+static int lift(int fds[CHILD_FDS])
 {
-    return fcntl(fd, F_DUPFD_CLOEXEC, LINK_LISTEN_FD + 1);
+    int error = 0;
+
+    for (int i = 0; i < CHILD_FDS; i++) {
+        if (fds[i] >= 0) {
+            fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, LINK_FDS_END);
+            error = fds[i] < 0 ? -EMFILE : error;
+        }
+    }
+    return error;
 }
 
 static int spawn_lifted(struct gateway *gateway, const struct link *child)
 {
-    int link_fd = lift(child->fd);
-    int listen_fd = lift(gateway->socket.fd);
-    int error = link_fd < 0 || listen_fd < 0 ? -EMFILE : spawn(gateway, link_fd, listen_fd);
+    int fds[CHILD_FDS] = {child->fd, gateway->socket.fd, gateway->http_fd, gateway->tls_fd};
+    int error = lift(fds);
 
-    close_fd(&link_fd);
-    close_fd(&listen_fd);
+    if (!error)
+        error = spawn(gateway, fds);
+    for (int i = 0; i < CHILD_FDS; i++)
+        close_fd(&fds[i]);
     if (error)
         return error;
     gateway->pidfd = pidfd_open(gateway->pid, 0);
     return gateway->pidfd < 0 ? -errno : 0;
 }
 
-static void reap(struct gateway *gateway)
+/* What the child says, without the end of the line. */
+static void read_line(int fd, char *line, size_t bytes)
+{
+    size_t used = 0;
+    ssize_t got;
+
+    do {
+        got = read(fd, line + used, bytes - 1 - used);
+        used += got > 0 ? (size_t)got : 0;
+    } while ((got > 0 && used < bytes - 1) || (got < 0 && errno == EINTR));
+    line[used] = '\0';
+    line[strcspn(line, "\n")] = '\0';
+}
+
+/* 0 if it ended well; else what it said is in `line`. */
+static int run_check(const char *program, char *const *arguments, char *line, size_t bytes)
+{
+    posix_spawn_file_actions_t actions;
+    int status = 0, ends[2], error;
+    pid_t pid;
+
+    if (pipe2(ends, O_CLOEXEC))
+        return -errno;
+    posix_spawn_file_actions_init(&actions);
+    error = posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
+    if (!error)
+        error = posix_spawn(&pid, program, &actions, NULL, arguments, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    close(ends[1]);
+    if (!error) {
+        read_line(ends[0], line, bytes);
+        waitpid(pid, &status, 0);
+    }
+    close(ends[0]);
+    return error ? -error : status ? -EINVAL : 0;
+}
+
+int gateway_check(const char *program, const char *const *arguments, const struct reason *reason)
+{
+    char *words[1 + GATEWAY_ARGUMENTS_MAX + 2] = {(char *)(uintptr_t)program,
+                                                  (char *)(uintptr_t) "--check"};
+    char line[LINE_BYTES] = "";
+    int error;
+
+    for (uint32_t i = 0; arguments[i]; i++)
+        words[2 + i] = (char *)(uintptr_t)arguments[i];
+    error = run_check(program, words, line, sizeof(line));
+    if (error && !line[0])
+        snprintf(line, sizeof(line), "%s: %s", program, strerror(-error));
+    return error ? reason_set(reason, error, "control: %s", line) : 0;
+}
+
+static siginfo_t reap(struct gateway *gateway)
 {
     siginfo_t info = {0};
 
     if (gateway->pid > 0)
         waitid(P_PID, (id_t)gateway->pid, &info, WEXITED);
     gateway->pid = 0;
+    return info;
+}
+
+static void tell_ended(const struct gateway *gateway, const siginfo_t *info)
+{
+    const struct event_about about = {.pid = (uint32_t)info->si_pid};
+
+    events_add(gateway->world->events, EVENT_CONTROL_ENDED, &about, "process %d: %s %d",
+               info->si_pid, info->si_code == CLD_EXITED ? "exit status" : "signal",
+               info->si_status);
 }
 
 static void again_later(struct gateway *gateway)
@@ -165,10 +245,12 @@ static void again_later(struct gateway *gateway)
 static void ended(void *context)
 {
     struct gateway *gateway = context;
+    siginfo_t info;
 
     hang_up(gateway);
     unwatch_and_close(gateway, &gateway->pidfd);
-    reap(gateway);
+    info = reap(gateway);
+    tell_ended(gateway, &info);
     log_line(LOG_WARNING, "saddle-control has ended, and is started again");
     gateway->world->restarts++;
     again_later(gateway);
@@ -194,6 +276,8 @@ static int launch(struct gateway *gateway)
     }
     gateway->link_fd = ends[0].fd;
     rpc_attach(gateway->world->rpc, ends[0]);
+    events_add(gateway->world->events, EVENT_CONTROL_STARTED,
+               &(struct event_about){.pid = (uint32_t)gateway->pid}, "process %d", gateway->pid);
     return 0;
 }
 
@@ -223,6 +307,14 @@ static void due(void *context)
     again_later(gateway);
 }
 
+static int listen_at(const char *address, const char *key, int *fd, const struct reason *reason)
+{
+    if (!address)
+        return 0;
+    *fd = endpoint_listen(address, key, reason);
+    return *fd < 0 ? *fd : 0;
+}
+
 int gateway_create(struct gateway **gateway, const struct gateway_config *config,
                    const struct reason *reason)
 {
@@ -232,11 +324,16 @@ int gateway_create(struct gateway **gateway, const struct gateway_config *config
     if (!made)
         return reason_set(reason, -ENOMEM, "out of memory");
     made->config = *config;
-    made->pidfd = made->link_fd = made->timer_fd = -1;
-    error = attach_open(&made->socket, SOCK_STREAM, config->socket, config->mode, reason->text,
-                        reason->bytes);
+    made->pidfd = made->link_fd = made->timer_fd = made->http_fd = made->tls_fd = -1;
+    made->socket.fd = -1;
+    error = listen_at(config->http, "control: http", &made->http_fd, reason);
+    if (!error)
+        error = listen_at(config->tls, "control: tls", &made->tls_fd, reason);
+    if (!error)
+        error = attach_open(&made->socket, SOCK_STREAM, config->socket, config->mode, reason->text,
+                            reason->bytes);
     if (error) {
-        free(made);
+        gateway_destroy(made);
         return error;
     }
     *gateway = made;
@@ -277,5 +374,7 @@ void gateway_destroy(struct gateway *gateway)
         unwatch_and_close(gateway, &gateway->timer_fd);
     }
     attach_close(&gateway->socket);
+    close_fd(&gateway->http_fd);
+    close_fd(&gateway->tls_fd);
     free(gateway);
 }

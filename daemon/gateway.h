@@ -4,9 +4,9 @@
  * saddle-control as the daemon sees it: a child that speaks gRPC, started, watched, and started
  * again when it ends. Calls end with it, and nothing else does.
  *
- * Ownership: owns the control socket, which outlives the child, and the child. Threads: control's.
- * Trust: the child speaks with strangers; a link that breaks a rule is closed, and the child
- * killed.
+ * Ownership: owns the control socket and the others, which outlive the child, and the child.
+ * Threads: control's. Trust: the child speaks with strangers; a link that breaks a rule is closed,
+ * and the child killed.
  */
 #ifndef DAEMON_GATEWAY_H
 #define DAEMON_GATEWAY_H
@@ -18,12 +18,14 @@
 
 #include <sys/types.h>
 
-#define GATEWAY_ARGUMENTS_MAX (2 * (2 * CONFIG_CALLERS_MAX + 1)) /* an option and a value each */
+/* An option and a value each: who may call, by user and by certificate; CPUs, HTTP, three files. */
+#define GATEWAY_ARGUMENTS_MAX (2 * (4 * CONFIG_CALLERS_MAX + 5))
 
 struct gateway_config {
     const char *program;
-    const char *socket;                               /* the path of the control socket */
-    mode_t mode;                                      /* its permission bits */
+    const char *socket;     /* the path of the control socket */
+    mode_t mode;            /* its permission bits */
+    const char *http, *tls; /* addresses to listen at as well (endpoint.h), or NULL */
     const char *arguments[GATEWAY_ARGUMENTS_MAX + 1]; /* of the program; ends with NULL */
 };
 
@@ -33,6 +35,9 @@ struct gateway;
  * borrowed. 0, or a negative errno with one line in `reason`. */
 int gateway_create(struct gateway **gateway, const struct gateway_config *config,
                    const struct reason *reason);
+/* Has the program look at its arguments, and at the files they name, and end: 0, or -EINVAL with
+ * its own line in `reason`. Waits for it. `arguments` ends with NULL. */
+int gateway_check(const char *program, const char *const *arguments, const struct reason *reason);
 /* Starts the child, and sees to it from the server's loop. The world's calls are served. 0, or a
  * negative errno with one line in `reason`. */
 int gateway_start(struct gateway *gateway, struct server *server, struct module_world *world,

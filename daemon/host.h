@@ -14,6 +14,7 @@
 #include "daemon/reason.h"
 #include "sched/engine.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct host;
@@ -27,10 +28,28 @@ int host_create(struct host **host, const struct config *config, struct server *
  * in `reason`; host_stop is due in both cases. */
 int host_start(struct host *host, const struct reason *reason);
 
+/* Makes what runs what another configuration says, for the same ports, which lies at `config` until
+ * another one is applied. Engines and groups that it has alike stay; an engine that moves misses
+ * the time between two turns; one that is configured anew, or has another neighbour at the end of
+ * its wire, is made anew, which ends its sessions, as removing it does: only if `disrupt`.
+ *
+ * 0; or everything is as it was, with one line in `reason`: -EPERM (there are sessions, or the
+ * machine does not have what it takes), -ENOMEM, or -ETIMEDOUT (an engine hangs). One thing is not
+ * taken back: sessions that were ended, if the very last step fails. */
+int host_apply(struct host *host, const struct config *config, bool disrupt,
+               const struct reason *reason);
+/* Whether the engine at this position of `config` is there already, and would stay. */
+bool host_keeps(const struct host *host, const struct config *config, uint32_t index);
+/* How many sessions the running engine of this name has; 0 also if there is none. */
+uint32_t host_sessions(const struct host *host, const char *engine);
+
 /* The engines, in the order of the configuration. */
 struct engine *const *host_engines(const struct host *host, uint32_t *count);
 
-/* What operators see of it. */
+/* Whether every engine runs: one that could not be put back after a change that failed does not. */
+bool host_is_whole(const struct host *host);
+
+/* What operators see of it: the next generation of *plant, which is zeroed before the first. */
 void host_describe(const struct host *host, struct plant *plant);
 
 /* Takes all engines out of their groups and ends the groups' threads. No session is left. */

@@ -46,9 +46,10 @@ struct entry {
     struct netlink_route route; /* if there is no error */
     int error;                  /* of the way there, as in struct hop */
     struct netlink_neighbour neighbour;
-    struct hop hop; /* what the engine knows, or is told next */
-    bool known;     /* `hop` means something */
-    bool due;       /* the engine is to be told */
+    uint64_t since_ns; /* when `neighbour` was news */
+    struct hop hop;    /* what the engine knows, or is told next */
+    bool known;        /* `hop` means something */
+    bool due;          /* the engine is to be told */
 };
 
 /* Where a link stands, and the link that packets leave by: the same, or a VLAN interface on it. */
@@ -233,11 +234,21 @@ static void meet(struct kernel_resolver *self, struct entry *entry)
     }
 }
 
+static bool is_news(const struct netlink_neighbour *a, const struct netlink_neighbour *b)
+{
+    return a->reach != b->reach || a->stale != b->stale ||
+           !rte_is_same_ether_addr(&a->mac, &b->mac);
+}
+
 static void look_up(struct kernel_resolver *self, struct entry *entry)
 {
+    const struct netlink_neighbour before = entry->neighbour;
+
     entry->error = find_way(self, entry);
     if (!entry->error)
         meet(self, entry);
+    if (!entry->since_ns || is_news(&before, &entry->neighbour))
+        entry->since_ns = clock_now(&clock_machine);
     settle(self, entry);
 }
 
@@ -332,6 +343,7 @@ static void hear_neighbour(void *context, const struct netlink_neighbour *neighb
             !address_equal(&entry->route.next, &neighbour->address))
             continue;
         entry->neighbour = *neighbour;
+        entry->since_ns = clock_now(&clock_machine);
         settle(self, entry);
     }
 }
@@ -423,6 +435,63 @@ void kernel_resolver_work(void *resolver)
         self->tick_at = now + TICK_NS;
     tell(self, now);
     set_timer(self);
+}
+
+/* For operators. */
+
+static int compare(const struct address *a, const struct address *b)
+{
+    return memcmp(a->bytes, b->bytes, sizeof(a->bytes));
+}
+
+/* An entry by way of the neighbour that comes after this one in the order of addresses; NULL: there
+ * is none. */
+static const struct entry *entry_after(const struct kernel_resolver *self,
+                                       const struct address *address)
+{
+    const struct entry *next = NULL;
+
+    for (uint32_t i = 0; i < self->count; i++) {
+        const struct entry *entry = &self->entries[i];
+
+        if (!entry->error && compare(&entry->route.next, address) > 0 &&
+            (!next || compare(&entry->route.next, &next->route.next) < 0))
+            next = entry;
+    }
+    return next;
+}
+
+static enum neighbour_state shown_state(const struct netlink_neighbour *neighbour)
+{
+    if (neighbour->reach == NETLINK_FAILED)
+        return NEIGHBOUR_FAILED;
+    if (neighbour->reach != NETLINK_REACHED)
+        return NEIGHBOUR_PENDING;
+    return neighbour->stale ? NEIGHBOUR_STALE : NEIGHBOUR_REACHABLE;
+}
+
+/* The cursor is the neighbour seen last. Entries change places; addresses are what stays. */
+void kernel_resolver_view(void *resolver, struct neighbour_page *page)
+{
+    const struct kernel_resolver *self = resolver;
+    const struct entry *entry = entry_after(self, &page->cursor);
+
+    page->count = 0;
+    while (entry && !neighbour_page_full(page)) {
+        struct neighbour_entry *to = &page->entries[page->count++];
+
+        *to = (struct neighbour_entry){
+            .address = entry->route.next,
+            .state = shown_state(&entry->neighbour),
+            .used = true,
+            .age_ns = RTE_MAX(page->now, entry->since_ns) - entry->since_ns,
+        };
+        if (entry->neighbour.reach == NETLINK_REACHED)
+            to->mac = entry->neighbour.mac;
+        page->cursor = to->address;
+        entry = entry_after(self, &page->cursor);
+    }
+    page->done = !entry;
 }
 
 /* Making and ending one. */

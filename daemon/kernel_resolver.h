@@ -17,6 +17,7 @@
 
 #include "daemon/config.h"
 #include "daemon/reason.h"
+#include "engines/neighbour_page.h"
 #include "engines/resolver.h"
 #include "sched/engine.h"
 
@@ -50,5 +51,8 @@ void kernel_resolver_serve(struct kernel_resolver *resolver, struct engine *engi
 /* Readable when there is something to do, which kernel_resolver_work then does. */
 int kernel_resolver_fd(const struct kernel_resolver *resolver);
 void kernel_resolver_work(void *resolver);
+
+/* For operators: a page of the next hops that the engine's packets go by. Control's thread. */
+neighbour_view_fn kernel_resolver_view;
 
 #endif

@@ -14,6 +14,8 @@
 #include "daemon/notify.h"
 #include "daemon/ports.h"
 #include "daemon/privileges.h"
+#include "daemon/rules.h"
+#include "daemon/steward.h"
 #include "daemon/watchdog.h"
 
 #include <errno.h>
@@ -178,39 +180,17 @@ static void tell_ready(int fd)
     close(fd);
 }
 
-static void describe_server(struct server_config *server, const struct config *config,
-                            struct policy_rule *rules)
-{
-    const struct config_rule *given = config->policy.items;
-
-    for (uint32_t i = 0; i < config->policy.count; i++) {
-        uint32_t allow = config_rights(&given[i]);
-
-        if (given[i].any)
-            rules[i] = (struct policy_rule){POLICY_ANY, 0, allow};
-        else if (given[i].uid != SCHEMA_UNSET)
-            rules[i] = (struct policy_rule){POLICY_UID, (uint32_t)given[i].uid, allow};
-        else
-            rules[i] = (struct policy_rule){POLICY_GID, (uint32_t)given[i].gid, allow};
-    }
-    *server = (struct server_config){
-        .path = config->socket.path.text,
-        .mode = (mode_t)config->socket.mode,
-        .policy = {geteuid(), rules, config->policy.count},
-        .sessions_per_uid = (uint32_t)config->limits.sessions_per_uid,
-        .memory_per_uid = config->limits.memory_per_uid,
-        .handshake_timeout_ns = config->limits.handshake_timeout,
-        .connections_per_session = (uint32_t)config->limits.connections_per_session,
-        .listeners_per_session = (uint32_t)config->limits.listeners_per_session,
-        .regions_per_session = (uint32_t)config->limits.regions_per_session,
-        .exposed_per_session = config->limits.exposed_per_session,
-    };
-}
+/* What runs, once ports are open. */
+struct running {
+    struct host *host;
+    struct daemon_steward *steward;
+};
 
 /* From ready to stopped. */
-static int run(const struct options *options, struct server *server, struct host *host,
+static int run(const struct options *options, struct server *server, const struct running *running,
                struct control *control)
 {
+    struct host *host = running->host;
     uint32_t engine_count;
     struct engine *const *engines = host_engines(host, &engine_count);
     struct watchdog *watchdog;
@@ -219,6 +199,7 @@ static int run(const struct options *options, struct server *server, struct host
 
     if (error)
         log_line(LOG_WARNING, "watchdog: %s", strerror(-error));
+    server_set_reload(server, daemon_steward_reload, running->steward);
     log_line(LOG_INFO, "ready: %u engines", engine_count);
     notify_ready("ready: %u engines", engine_count);
     tell_ready(options->ready_fd);
@@ -239,24 +220,26 @@ static int run(const struct options *options, struct server *server, struct host
 
 /* With the ports open. */
 static int run_host(const struct options *options, const struct privileges *privileges,
-                    struct sockets *sockets, struct host *host, const struct reason *reason)
+                    struct sockets *sockets, const struct running *running,
+                    const struct reason *reason)
 {
     int error = privileges_settle(privileges, reason);
 
     if (!error)
-        error = host_start(host, reason);
+        error = host_start(running->host, reason);
     if (!error)
-        error = control_start(sockets->control, sockets->server, host, reason);
+        error = control_start(sockets->control, sockets->server, running->host, running->steward,
+                              reason);
     if (!error) {
         struct control *control = sockets->control;
 
         sockets->control = NULL;
-        return run(options, sockets->server, host, control);
+        return run(options, sockets->server, running, control);
     }
     log_line(LOG_ERROR, "%s", reason->text);
     control_destroy(sockets->control);
     sockets->control = NULL;
-    host_stop(host);
+    host_stop(running->host);
     return error;
 }
 
@@ -266,19 +249,24 @@ static int start(const struct options *options, const struct config *config,
 {
     char line[REASON_BYTES];
     const struct reason reason = {line, sizeof(line)};
-    struct host *host;
+    struct running running = {0};
     int error = eal_start(config, !options->verbose, line, sizeof(line));
 
     if (!error)
-        error = host_create(&host, config, sockets->server, &reason);
+        error = host_create(&running.host, config, sockets->server, &reason);
+    if (!error && daemon_steward_create(&running.steward, running.host, sockets->server, config,
+                                        options->config))
+        error = reason_set(&reason, -ENOMEM, "out of memory");
     if (error) {
         log_line(LOG_ERROR, "%s", line);
+        host_destroy(running.host);
         return error;
     }
-    error = run_host(options, privileges, sockets, host, &reason);
+    error = run_host(options, privileges, sockets, &running, &reason);
     /* An engine that hangs still uses its session and its port. */
     if (error != -ETIMEDOUT)
-        host_destroy(host);
+        host_destroy(running.host);
+    daemon_steward_destroy(running.steward);
     return error;
 }
 
@@ -306,14 +294,13 @@ static int close_stats(struct options *options)
 
 /* The socket is taken as the user who is to remove it. */
 static int take_socket(struct server **server, const struct config *config,
-                       struct policy_rule *rules, const struct reason *reason)
+                       struct policy_rule **rules, const struct reason *reason)
 {
     struct server_config server_config;
-    int error;
+    int error = rules_create(rules, &server_config, config);
 
-    if (!rules)
-        return reason_set(reason, -ENOMEM, "out of memory");
-    describe_server(&server_config, config, rules);
+    if (error)
+        return reason_set(reason, error, "out of memory");
     error = server_create(server, &server_config, reason->text, reason->bytes);
     if (error == -EACCES)
         return reason_set(reason, error,
@@ -325,7 +312,7 @@ static int take_socket(struct server **server, const struct config *config,
 
 static int serve(const struct options *options, const struct config *config)
 {
-    struct policy_rule *rules = calloc(config->policy.count + 1, sizeof(*rules));
+    struct policy_rule *rules = NULL;
     struct sockets sockets = {0};
     struct privileges privileges;
     char line[REASON_BYTES];
@@ -343,7 +330,7 @@ static int serve(const struct options *options, const struct config *config)
     if (!error)
         error = privileges_begin(&privileges, options->verbose, &reason);
     if (!error)
-        error = take_socket(&sockets.server, config, rules, &reason);
+        error = take_socket(&sockets.server, config, &rules, &reason);
     if (!error)
         error = control_create(&sockets.control, config, &reason);
     if (error)
@@ -354,6 +341,18 @@ static int serve(const struct options *options, const struct config *config)
     server_destroy(sockets.server);
     notify_end();
     free(rules);
+    return error;
+}
+
+/* What a configuration that is good by itself names besides. */
+static int check(const struct config *config)
+{
+    char line[REASON_BYTES];
+    const struct reason reason = {line, sizeof(line)};
+    int error = control_check(config, &reason);
+
+    if (error)
+        fprintf(stderr, "%s\n", line);
     return error;
 }
 
@@ -375,6 +374,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", source.error);
     else if (options.action == ACTION_SHOW)
         config_print(&config, stdout);
+    else if (options.action == ACTION_CHECK)
+        error = check(&config);
     else if (options.action == ACTION_SERVE)
         error = open_stats(&options);
     if (!error && options.action == ACTION_SERVE) {

@@ -455,6 +455,7 @@ int netlink_route(struct netlink *netlink, const struct address *destination,
 
 #define NUD_USABLE (NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT | NUD_NOARP)
 #define NUD_FIXED  (NUD_PERMANENT | NUD_NOARP)
+#define NUD_DOUBT  (NUD_STALE | NUD_DELAY | NUD_PROBE)
 
 static bool read_neighbour(const struct nlmsghdr *message, struct netlink_neighbour *neighbour)
 {
@@ -472,6 +473,7 @@ static bool read_neighbour(const struct nlmsghdr *message, struct netlink_neighb
         neighbour->reach = NETLINK_REACHED;
     else if (fixed->ndm_state & NUD_FAILED)
         neighbour->reach = NETLINK_FAILED;
+    neighbour->stale = neighbour->reach == NETLINK_REACHED && (fixed->ndm_state & NUD_DOUBT);
     /* Asking for these would undo what their owner said of them. */
     neighbour->kept = (fixed->ndm_state & NUD_FIXED) || (fixed->ndm_flags & NTF_EXT_LEARNED) ||
                       (get_u32(attributes.by[NDA_FLAGS_EXT]) & NTF_EXT_MANAGED);
@@ -542,6 +544,7 @@ static void hear_neighbour(const struct nlmsghdr *message, const struct netlink_
         return;
     if (message->nlmsg_type == RTM_DELNEIGH) {
         neighbour.reach = NETLINK_UNDECIDED;
+        neighbour.stale = false;
         neighbour.kept = false;
     }
     listener->neighbour(listener->context, &neighbour);

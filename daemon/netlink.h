@@ -49,6 +49,7 @@ struct netlink_neighbour {
     struct address address;
     enum netlink_reach reach;
     struct rte_ether_addr mac; /* if it is reached */
+    bool stale;                /* it is reached, and not lately confirmed */
     bool kept;                 /* somebody else keeps the entry: it is not to be asked for */
 };
 

@@ -18,6 +18,7 @@
 struct loader {
     yaml_document_t *document;
     struct schema_source *source;
+    uint32_t items; /* of lists, so far: an alias repeats a list at no cost to who wrote it */
 };
 
 static int load_mapping(struct loader *loader, const struct schema *schema, void *into,
@@ -256,6 +257,9 @@ static int load_list(struct loader *loader, const struct schema_field *field,
         const char *text = "";
         int error;
 
+        if (++loader->items > SCHEMA_ITEMS_MAX)
+            return schema_fail(loader->source, place_of(item),
+                               "%s: more than %u items in all lists", field->key, SCHEMA_ITEMS_MAX);
         list->count++;
         if (mappings)
             error = load_mapping(loader, field->element, into, item);
@@ -443,7 +447,7 @@ static int load_document(const struct schema *schema, void *into, struct schema_
                          yaml_parser_t *parser)
 {
     yaml_document_t document;
-    struct loader loader = {&document, source};
+    struct loader loader = {&document, source, 0};
     const yaml_node_t *root;
     int error;
 
@@ -533,6 +537,12 @@ static void print_choices(const struct schema_field *field, uint64_t bits, FILE 
 static bool is_unset(const struct schema_field *field, const void *value)
 {
     switch (field->kind) {
+    case SCHEMA_MAPPING:
+        for (const struct schema_field *inner = field->element->fields; inner->key; inner++) {
+            if (!is_unset(inner, (const uint8_t *)value + inner->offset))
+                return false;
+        }
+        return true;
     case SCHEMA_NUMBER:
         return *(const uint64_t *)value == SCHEMA_UNSET;
     case SCHEMA_TEXT:

@@ -20,8 +20,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define SCHEMA_TEXT_BYTES  128u /* longest value of a text, with the final NUL */
-#define SCHEMA_ERROR_BYTES 512u /* one error line, with the final NUL */
+#define SCHEMA_TEXT_BYTES  128u   /* longest value of a text, with the final NUL */
+#define SCHEMA_ERROR_BYTES 512u   /* one error line, with the final NUL */
+#define SCHEMA_ITEMS_MAX   16384u /* of all lists of a document: more than one has room to write */
 #define SCHEMA_UNSET       UINT64_MAX
 
 /* Where in the file a thing stands, counted from 1. Line 0: it is a default. */

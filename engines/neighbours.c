@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <rte_common.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/queue.h>
 
 #define WANTS_DEFAULT 8192u /* above what an engine with the largest tables wants */
@@ -37,6 +38,7 @@ struct neighbour {
     bool known;                /* there is a link-layer address; it is used while asked again */
     uint32_t sent;             /* questions since it was last known */
     uint64_t claim_ns;         /* of the last claim that made us ask */
+    uint64_t since_ns;         /* when it came into its state, or was confirmed */
     struct wheel_timer timer;
     LIST_HEAD(, want) wants;
     TAILQ_ENTRY(neighbour) spare_entry; /* while nobody wants it */
@@ -123,6 +125,7 @@ static void answer_due(struct neighbours *all)
 static void start_asking(struct neighbour *neighbour)
 {
     neighbour->state = STATE_ASKED;
+    neighbour->since_ns = neighbour->all->now;
     neighbour->sent = 0;
     wheel_set(&neighbour->all->wheel, &neighbour->timer, neighbour->all->now);
 }
@@ -140,6 +143,7 @@ static void believe(struct neighbour *neighbour, const struct rte_ether_addr *ma
     neighbour->mac = *mac;
     neighbour->known = true;
     neighbour->state = STATE_KNOWN;
+    neighbour->since_ns = all->now;
     wheel_set(&all->wheel, &neighbour->timer, all->now + all->config.reachable_ns);
     if (news)
         tell_all(neighbour);
@@ -152,6 +156,7 @@ static void give_up(struct neighbour *neighbour)
     count(&all->stats.failed);
     neighbour->known = false;
     neighbour->state = STATE_GIVEN_UP;
+    neighbour->since_ns = all->now;
     wheel_set(&all->wheel, &neighbour->timer, all->now + all->config.negative_ns);
     tell_all(neighbour);
 }
@@ -400,6 +405,50 @@ void neighbours_run(struct neighbours *all, uint64_t now)
 uint64_t neighbours_deadline(const struct neighbours *all)
 {
     return TAILQ_EMPTY(&all->due) ? wheel_next(&all->wheel) : 0;
+}
+
+/* ---- For operators ---- */
+
+static enum neighbour_state shown_state(const struct neighbour *neighbour)
+{
+    switch (neighbour->state) {
+    case STATE_KNOWN:
+        return NEIGHBOUR_REACHABLE;
+    case STATE_ASKED:
+        return neighbour->known ? NEIGHBOUR_STALE : NEIGHBOUR_PENDING;
+    default:
+        return NEIGHBOUR_FAILED;
+    }
+}
+
+static void show(const struct neighbour *neighbour, uint64_t now, struct neighbour_entry *to)
+{
+    *to = (struct neighbour_entry){
+        .address = neighbour->node.address,
+        .state = shown_state(neighbour),
+        .used = !LIST_EMPTY(&neighbour->wants),
+        .age_ns = RTE_MAX(now, neighbour->all->now) - neighbour->since_ns,
+    };
+    if (neighbour->known)
+        to->mac = neighbour->mac;
+}
+
+/* The cursor is a place in the table, which a neighbour keeps. */
+void neighbours_view(const struct neighbours *all, struct neighbour_page *page)
+{
+    uint32_t place;
+
+    memcpy(&place, page->cursor.bytes, sizeof(place));
+    page->count = 0;
+    for (uint32_t looked = 0;
+         looked < NEIGHBOUR_LOOKED && !neighbour_page_full(page) && place < all->used; looked++) {
+        const struct neighbour *neighbour = &all->neighbours[place++];
+
+        if (neighbour->state != STATE_IDLE)
+            show(neighbour, page->now, &page->entries[page->count++]);
+    }
+    page->done = place >= all->used;
+    memcpy(page->cursor.bytes, &place, sizeof(place));
 }
 
 const struct neighbours_stats *neighbours_stats(const struct neighbours *all)

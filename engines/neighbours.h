@@ -20,6 +20,7 @@
 #define ENGINES_NEIGHBOURS_H
 
 #include "engines/address_map.h"
+#include "engines/neighbour_page.h"
 #include "engines/resolver.h"
 #include "engines/subnets.h"
 
@@ -70,6 +71,8 @@ void neighbours_heard(struct neighbours *neighbours, const struct address *addre
 void neighbours_run(struct neighbours *neighbours, uint64_t now);
 /* When neighbours_run has something to do; 0: now, UINT64_MAX: never. */
 uint64_t neighbours_deadline(const struct neighbours *neighbours);
+/* For operators: a page of what is known, also of those that nobody wants any more. */
+void neighbours_view(const struct neighbours *neighbours, struct neighbour_page *page);
 const struct neighbours_stats *neighbours_stats(const struct neighbours *neighbours);
 
 #endif

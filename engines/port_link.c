@@ -603,6 +603,11 @@ struct resolver *port_link_resolver(struct port *port)
     return neighbours_resolver(from_port(port)->neighbours);
 }
 
+void port_link_view(void *port, struct neighbour_page *page)
+{
+    neighbours_view(from_port(port)->neighbours, page);
+}
+
 void port_link_announce(struct port *port)
 {
     from_port(port)->announce = true;

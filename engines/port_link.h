@@ -48,6 +48,8 @@ struct port_link_stats {
 /* 0, -EINVAL, -ENOMEM; on failure `inner` is still the caller's. */
 int port_link_create(struct port **port, struct port *inner, const struct port_link_config *config);
 struct resolver *port_link_resolver(struct port *port);
+/* For operators: a page of who is known on the link. The port's thread; `port` is this one. */
+neighbour_view_fn port_link_view;
 /* Tells the link again where our addresses are, at the next rx_burst. The port's thread. */
 void port_link_announce(struct port *port);
 /* Any thread; each number is whole, together they may be of different times. */

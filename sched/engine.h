@@ -20,6 +20,7 @@
 #include "sched/clock.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define ENGINE_NAME_BYTES 32u                  /* with the final NUL */
@@ -34,6 +35,7 @@ struct state_reader;
 struct engine_stat {
     const char *name; /* snake_case, static */
     uint64_t value;
+    bool level; /* it goes up and down; else it only grows */
 };
 
 struct engine_ops {

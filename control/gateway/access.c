@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,8 +23,10 @@ struct known {
 struct access {
     struct access_config config;
     int fd;
+    int wake_fd;
     pthread_mutex_t lock;
     struct known known[ACCESS_FDS_MAX];
+    struct link_refusals refusals; /* that the daemon does not know of */
 };
 
 static ino_t inode_of(int fd)
@@ -66,49 +69,107 @@ static const char *crowded(const struct access *access, uid_t uid)
     return own >= ACCESS_PER_UID_MAX ? "too many connections of this user" : NULL;
 }
 
-static void refuse(const struct policy_peer *peer, const char *why)
+/* With the lock. */
+static void count(struct access *access, enum link_refusal why)
 {
-    log_limited(LOG_WARNING, "uid %u, process %d refused: %s", peer->uid, peer->pid, why);
+    access->refusals.count[why]++;
+    eventfd_write(access->wake_fd, 1);
 }
 
-/* Takes the connection, or says why not. */
-static const char *admit(struct access *access, int fd, const struct policy_peer *peer)
+/* Takes the connection, or says why not. With the lock. */
+static const char *admit(struct access *access, int fd, const struct link_caller *caller)
 {
     const char *why;
-    uint32_t role;
 
-    if (!role_of(access, peer, &role))
-        return "it has no role";
-    if (fd >= (int)ACCESS_FDS_MAX)
+    /* Numbers are given out from below. */
+    if (fd >= (int)(ACCESS_FDS_MAX - ACCESS_FDS_KEPT))
         return "too many descriptors";
-    why = role == LINK_ROLE_OPERATE ? NULL : crowded(access, peer->uid);
+    why = caller->role == LINK_ROLE_OPERATE ? NULL : crowded(access, caller->uid);
     if (why)
         return why;
-    access->known[fd] = (struct known){
-        .inode = inode_of(fd),
-        .caller = {.role = role, .uid = peer->uid, .pid = peer->pid},
-    };
+    access->known[fd] = (struct known){.inode = inode_of(fd), .caller = *caller};
     return NULL;
+}
+
+/* With the lock: NULL if he was admitted, else why not. */
+static const char *examine(struct access *access, int fd, struct policy_peer *peer)
+{
+    struct link_caller caller;
+    const char *why;
+
+    if (policy_identify(peer, fd) || !role_of(access, peer, &caller.role)) {
+        count(access, LINK_REFUSAL_ROLE);
+        return "it has no role";
+    }
+    caller.uid = peer->uid;
+    caller.pid = peer->pid;
+    why = admit(access, fd, &caller);
+    if (why)
+        count(access, LINK_REFUSAL_CROWDED);
+    return why;
 }
 
 int access_take(struct access *access)
 {
-    struct policy_peer peer = {.uid = UINT32_MAX};
-    const char *why = "its credentials are unknown";
     int fd = accept4(access->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    struct policy_peer peer = {.uid = UINT32_MAX};
+    const char *why;
 
     if (fd < 0)
         return -EAGAIN;
     pthread_mutex_lock(&access->lock);
-    if (!policy_identify(&peer, fd))
-        why = admit(access, fd, &peer);
-    if (why)
-        refuse(&peer, why);
+    why = examine(access, fd, &peer);
     pthread_mutex_unlock(&access->lock);
     if (!why)
         return fd;
+    /* Not with the lock, which every call needs: a log may keep its writers waiting. */
+    log_limited(LOG_WARNING, "uid %u, process %d refused: %s", peer.uid, peer.pid, why);
     close(fd);
     return -EACCES;
+}
+
+int access_admit(struct access *access, int fd, const struct link_caller *caller)
+{
+    const char *why;
+
+    pthread_mutex_lock(&access->lock);
+    why = admit(access, fd, caller);
+    if (why)
+        count(access, LINK_REFUSAL_CROWDED);
+    pthread_mutex_unlock(&access->lock);
+    return why ? -EACCES : 0;
+}
+
+void access_count(struct access *access, enum link_refusal why)
+{
+    pthread_mutex_lock(&access->lock);
+    count(access, why);
+    pthread_mutex_unlock(&access->lock);
+}
+
+bool access_refusals(struct access *access, struct link_refusals *refusals)
+{
+    bool any = false;
+
+    pthread_mutex_lock(&access->lock);
+    *refusals = access->refusals;
+    pthread_mutex_unlock(&access->lock);
+    for (uint32_t i = 0; i < LINK_REFUSAL_COUNT; i++)
+        any = any || refusals->count[i] > 0;
+    return any;
+}
+
+void access_told(struct access *access, const struct link_refusals *refusals)
+{
+    pthread_mutex_lock(&access->lock);
+    for (uint32_t i = 0; i < LINK_REFUSAL_COUNT; i++)
+        access->refusals.count[i] -= refusals->count[i];
+    pthread_mutex_unlock(&access->lock);
+}
+
+int access_wake_fd(const struct access *access)
+{
+    return access->wake_fd;
 }
 
 bool access_who(struct access *access, int fd, struct link_caller *caller)
@@ -135,6 +196,11 @@ int access_create(struct access **access, int fd, const struct access_config *co
 
     if (!made)
         return -ENOMEM;
+    made->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (made->wake_fd < 0) {
+        free(made);
+        return -ENOMEM;
+    }
     made->config = *config;
     made->fd = fd;
     pthread_mutex_init(&made->lock, NULL);

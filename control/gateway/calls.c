@@ -8,16 +8,22 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ANSWER_STEP_MIN   512u /* bytes: most answers are smaller */
 #define CALLS_PER_UID_MAX 256u /* at a time, of one user who may not operate */
 #define CALLS_KEPT        128u /* for those who may */
+#define MS_PER_S          1000u
+#define NS_PER_MS         1000000l
+#define NS_PER_S          1000000000l
 
 /* gRPC's codes (grpc/status.h, which only core.c sees). */
 enum {
+    STATUS_DEADLINE_EXCEEDED = 4,
     STATUS_PERMISSION_DENIED = 7,
     STATUS_RESOURCE_EXHAUSTED = 8,
+    STATUS_UNIMPLEMENTED = 12,
 };
 
 struct bytes {
@@ -25,8 +31,17 @@ struct bytes {
     size_t length, room;
 };
 
+/* Somebody in this process who waits for an answer. */
+struct asker {
+    pthread_cond_t *over; /* of the calls */
+    bool answered;
+    struct calls_answer *answer;
+};
+
 struct call {
-    struct core_call *core; /* NULL: the number is free */
+    bool used;              /* else the number is free */
+    struct core_call *core; /* NULL: it is ours */
+    struct asker *asker;    /* of ours; NULL: he does not wait any more */
     struct link_caller caller;
     char method[LINK_METHOD_MAX + 1];
     /* To the daemon. */
@@ -52,6 +67,7 @@ struct calls {
     pthread_mutex_t lock;
     struct link link;
     struct access *access;
+    pthread_cond_t answered; /* some asker */
     int wake_fd;
     bool blocked; /* the link has no room */
     uint32_t turn;
@@ -128,7 +144,8 @@ static int send_piece(struct calls *calls, struct call *call)
     bytes_free(&call->request);
     call->request_sent = 0;
     call->has_request = false;
-    core_call_receive(call->core);
+    if (call->core)
+        core_call_receive(call->core);
     return 0;
 }
 
@@ -141,7 +158,7 @@ static int send_plain(struct calls *calls, struct call *call, enum link_kind kin
 
 static bool owes(const struct call *call)
 {
-    if (!call->core || call->ended || call->cancel_told)
+    if (!call->used || call->ended || call->cancel_told)
         return false;
     return !call->told || call->has_request || call->credits > 0 ||
            (call->finished && !call->finished_told) || (call->cancelled && !call->cancel_told);
@@ -171,13 +188,28 @@ static int send_next(struct calls *calls, struct call *call)
     return error;
 }
 
+/* Whom access turned away, for the daemon's count. */
+static int send_refusals(struct calls *calls)
+{
+    struct link_refusals refusals;
+    const struct link_frame frame = {.kind = LINK_REFUSED, .length = sizeof(refusals)};
+    int error;
+
+    if (!access_refusals(calls->access, &refusals))
+        return 0;
+    error = link_send(&calls->link, &frame, &refusals);
+    if (!error)
+        access_told(calls->access, &refusals);
+    return error;
+}
+
 /* Calls take turns, a frame each, as long as the link has room. */
 static void flush(struct calls *calls)
 {
     bool was_blocked = calls->blocked;
     uint32_t idle = 0;
 
-    calls->blocked = false;
+    calls->blocked = send_refusals(calls) != 0;
     while (idle < LINK_CALLS_MAX && !calls->blocked) {
         struct call *call = &calls->calls[calls->turn];
 
@@ -202,14 +234,15 @@ static void call_free(struct call *call)
     bytes_free(&call->partial);
     for (uint32_t i = 0; i < call->answer_count; i++)
         bytes_free(&call->answers[i]);
-    core_call_free(call->core);
+    if (call->core)
+        core_call_free(call->core);
     *call = (struct call){0};
 }
 
 /* Gives the core what it can take. */
 static void advance(struct call *call)
 {
-    if (call->closed || call->sending)
+    if (!call->core || call->closed || call->sending)
         return;
     if (call->answer_count > 0) {
         call->sending = true;
@@ -220,9 +253,35 @@ static void advance(struct call *call)
     }
 }
 
+/* The answer and the end go to whoever asked, if he still waits. */
+static void tell_asker(struct call *call)
+{
+    struct calls_answer *answer;
+
+    if (!call->asker)
+        return;
+    answer = call->asker->answer;
+    answer->status = call->status;
+    memcpy(answer->text, call->text, sizeof(answer->text));
+    if (call->answer_count > 0) {
+        answer->bytes = call->answers[0].at;
+        answer->length = call->answers[0].length;
+        call->answers[0] = (struct bytes){0};
+    }
+    call->asker->answered = true;
+    pthread_cond_broadcast(call->asker->over);
+}
+
 /* Frees a call that is over on both sides. */
 static void settle(struct call *call)
 {
+    if (!call->core) {
+        if (!call->ended)
+            return;
+        tell_asker(call);
+        call_free(call);
+        return;
+    }
     if (call->ended && (call->end_told || call->closed) && !core_call_busy(call->core))
         call_free(call);
 }
@@ -245,7 +304,7 @@ static int take_frame(struct calls *calls, const struct link_frame *frame)
     struct call *call = &calls->calls[frame->call];
     int error = 0;
 
-    if (!call->core || call->ended)
+    if (!call->used || call->ended)
         return -EPROTO;
     if (frame->kind == LINK_MESSAGE) {
         error = take_answer(call, frame, calls->body);
@@ -317,7 +376,7 @@ static struct call *find_free(struct calls *calls, const struct link_caller *cal
     for (uint32_t i = 0; i < LINK_CALLS_MAX; i++) {
         struct call *call = &calls->calls[i];
 
-        if (!call->core) {
+        if (!call->used) {
             found = call;
             continue;
         }
@@ -337,6 +396,10 @@ static void *begun(void *gateway, struct core_call *core, const char *method, in
     struct link_caller caller;
     struct call *call;
 
+    if (!strncmp(method, LINK_HTTP, strlen(LINK_HTTP))) {
+        *refusal = (struct core_refusal){STATUS_UNIMPLEMENTED, "that is asked by HTTP alone"};
+        return NULL;
+    }
     if (!access_who(calls->access, fd, &caller)) {
         *refusal = (struct core_refusal){STATUS_PERMISSION_DENIED, "nobody knows who calls"};
         return NULL;
@@ -346,6 +409,7 @@ static void *begun(void *gateway, struct core_call *core, const char *method, in
         *refusal = (struct core_refusal){STATUS_RESOURCE_EXHAUSTED, "too many calls at a time"};
         return NULL;
     }
+    call->used = true;
     call->core = core;
     call->caller = caller;
     snprintf(call->method, sizeof(call->method), "%s", method);
@@ -395,6 +459,64 @@ static void idle(void *gateway, void *context)
     settle(context);
 }
 
+/* ---- From this process ---- */
+
+static struct timespec deadline_after(uint32_t ms)
+{
+    struct timespec end;
+
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_sec += ms / MS_PER_S;
+    end.tv_nsec += (long)(ms % MS_PER_S) * NS_PER_MS;
+    if (end.tv_nsec >= NS_PER_S) {
+        end.tv_sec++;
+        end.tv_nsec -= NS_PER_S;
+    }
+    return end;
+}
+
+/* With the lock. He finds a number as those do who operate: he is one, and asks one thing. */
+static struct call *begin_ask(struct calls *calls, const char *method, struct asker *asker)
+{
+    const struct link_caller kept = {.role = LINK_ROLE_OPERATE};
+    struct call *call = find_free(calls, &kept);
+
+    if (!call || bytes_add(&call->request, (const uint8_t *)"", 0))
+        return NULL;
+    call->used = true;
+    call->asker = asker;
+    call->caller = (struct link_caller){.role = LINK_ROLE_OBSERVE, .uid = UINT32_MAX};
+    snprintf(call->method, sizeof(call->method), "%s", method);
+    call->has_request = call->finished = true;
+    flush(calls);
+    return call;
+}
+
+void calls_ask(struct calls *calls, const char *method, uint32_t timeout_ms,
+               struct calls_answer *answer)
+{
+    struct asker asker = {.over = &calls->answered, .answer = answer};
+    struct timespec end = deadline_after(timeout_ms);
+    struct call *call;
+    int late = 0;
+
+    *answer =
+        (struct calls_answer){.status = STATUS_DEADLINE_EXCEEDED, .text = "no answer in time"};
+    pthread_mutex_lock(&calls->lock);
+    call = begin_ask(calls, method, &asker);
+    if (!call)
+        *answer = (struct calls_answer){.status = STATUS_RESOURCE_EXHAUSTED,
+                                        .text = "too many calls at a time"};
+    while (call && !asker.answered && !late)
+        late = pthread_cond_timedwait(&calls->answered, &calls->lock, &end);
+    if (call && !asker.answered) {
+        call->asker = NULL;
+        call->cancelled = true;
+        flush(calls);
+    }
+    pthread_mutex_unlock(&calls->lock);
+}
+
 const struct core_handlers calls_handlers = {
     .lock = lock,
     .unlock = unlock,
@@ -408,6 +530,7 @@ const struct core_handlers calls_handlers = {
 int calls_create(struct calls **calls, struct link link, struct access *access)
 {
     struct calls *made = calloc(1, sizeof(*made));
+    pthread_condattr_t attributes;
 
     if (!made)
         return -ENOMEM;
@@ -417,6 +540,10 @@ int calls_create(struct calls **calls, struct link link, struct access *access)
         return -ENOMEM;
     }
     pthread_mutex_init(&made->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&made->answered, &attributes);
+    pthread_condattr_destroy(&attributes);
     made->link = link;
     made->access = access;
     *calls = made;

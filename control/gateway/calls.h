@@ -22,6 +22,17 @@ struct calls;
 int calls_create(struct calls **calls, struct link link, struct access *access);
 extern const struct core_handlers calls_handlers; /* of which a struct calls is the gateway */
 
+/* Calls one of the methods that are for saddle-control itself (LINK_HTTP), as one who may observe,
+ * and waits for the end, at most `timeout_ms`. */
+struct calls_answer {
+    int status; /* gRPC's code */
+    char text[LINK_TEXT_MAX + 1];
+    uint8_t *bytes; /* to be freed; NULL: there was no answer */
+    size_t length;
+};
+void calls_ask(struct calls *calls, const char *method, uint32_t timeout_ms,
+               struct calls_answer *answer);
+
 /* The link's thread: what has arrived, and what could not be sent before. 0, -EPIPE (the daemon is
  * gone), or -EPROTO. */
 int calls_work(struct calls *calls);

@@ -1,28 +1,26 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
 /*
- * saddle-control: the process that speaks gRPC on behalf of saddled, which starts it. It holds no
- * capability and knows no message; when it ends, calls end with it, and nothing else. See
+ * saddle-control: the process that speaks gRPC and HTTP on behalf of saddled, which starts it. It
+ * holds no capability and knows no message; when it ends, calls end with it, and nothing else. See
  * saddle-control(8).
  */
 #include "control/gateway/access.h"
 #include "control/gateway/calls.h"
 #include "control/gateway/core.h"
+#include "control/gateway/http.h"
+#include "control/gateway/options.h"
 #include "control/gateway/sandbox.h"
+#include "control/gateway/tls.h"
 #include "control/log.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include <saddle/saddle.h>
-
-#define EXIT_USAGE  2
 #define EVENTS_MAX  4
 #define ACCEPTS_MAX 16 /* of a wake-up: calls go on meanwhile */
 
@@ -30,91 +28,10 @@ struct gateway {
     struct access *access;
     struct calls *calls;
     struct core *core;
+    struct http *http; /* NULL: none */
+    struct tls *tls;   /* NULL: none */
     int epoll_fd;
 };
-
-static void print_help(void)
-{
-    printf(
-        "usage: saddle-control [OPTION]...\n\n"
-        "Speaks gRPC for saddled, which starts it with the link at descriptor %d and the control\n"
-        "socket at descriptor %d. Of no use without it.\n\n"
-        "  --observe WHO   may look: uid:N, gid:N or any; may be given again\n"
-        "  --operate WHO   may change things as well\n"
-        "  --cpus LIST     run there alone (0-2,5)\n"
-        "  --help          print this and exit\n"
-        "  --version       print the version and exit\n\n"
-        "Root and the user it runs as may operate. Manual: saddle-control(8).\n",
-        LINK_FD, LINK_LISTEN_FD);
-}
-
-static void __attribute__((noreturn)) usage(const char *option, const char *value)
-{
-    fprintf(stderr, "saddle-control: %s: \"%s\" is wrong\nTry: saddle-control --help\n", option,
-            value);
-    exit(EXIT_USAGE);
-}
-
-static bool read_id(const char *text, uint32_t *id)
-{
-    unsigned long value;
-    char *end;
-
-    if (*text < '0' || *text > '9')
-        return false;
-    errno = 0;
-    value = strtoul(text, &end, 10);
-    *id = (uint32_t)value;
-    return !errno && !*end && value < UINT32_MAX;
-}
-
-static void add_rule(struct policy_rule *rules, uint32_t *count, const char *option,
-                     const char *text)
-{
-    struct policy_rule rule = {.who = POLICY_ANY};
-
-    if (!strncmp(text, "uid:", 4))
-        rule.who = POLICY_UID;
-    else if (!strncmp(text, "gid:", 4))
-        rule.who = POLICY_GID;
-    else if (strcmp(text, "any") != 0)
-        usage(option, text);
-    if (*count == ACCESS_RULES_MAX || (rule.who != POLICY_ANY && !read_id(text + 4, &rule.id)))
-        usage(option, text);
-    rules[(*count)++] = rule;
-}
-
-static void parse_options(struct access_config *config, int argc, char **argv)
-{
-    static const struct option table[] = {
-        {"observe", required_argument, NULL, 'o'}, {"operate", required_argument, NULL, 'O'},
-        {"cpus", required_argument, NULL, 'c'},    {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},       {NULL, 0, NULL, 0},
-    };
-    int value;
-
-    while ((value = getopt_long(argc, argv, "", table, NULL)) != -1) {
-        if (value == 'o') {
-            add_rule(config->observe, &config->observe_count, "--observe", optarg);
-        } else if (value == 'O') {
-            add_rule(config->operate, &config->operate_count, "--operate", optarg);
-        } else if (value == 'c') {
-            if (sandbox_cpus(optarg))
-                usage("--cpus", optarg);
-        } else if (value == 'h') {
-            print_help();
-            exit(EXIT_SUCCESS);
-        } else if (value == 'V') {
-            printf("saddle-control %d.%d.%d\n", SADDLE_VERSION_MAJOR, SADDLE_VERSION_MINOR,
-                   SADDLE_VERSION_PATCH);
-            exit(EXIT_SUCCESS);
-        } else {
-            exit(EXIT_USAGE);
-        }
-    }
-    if (optind < argc)
-        usage("argument", argv[optind]);
-}
 
 static int watch(const struct gateway *gateway, int fd, uint32_t events, int how)
 {
@@ -152,46 +69,110 @@ static int loop(const struct gateway *gateway)
     }
 }
 
-static void *serve(void *context)
+static void *serve_core(void *context)
 {
     core_run(((struct gateway *)context)->core);
     return NULL;
 }
 
-static int start(struct gateway *gateway, const struct access_config *config)
+static void *serve_http(void *context)
 {
-    int error = access_create(&gateway->access, LINK_LISTEN_FD, config);
+    http_run(((struct gateway *)context)->http);
+    return NULL;
+}
+
+static void *serve_tls(void *context)
+{
+    tls_run(((struct gateway *)context)->tls);
+    return NULL;
+}
+
+static int watch_all(struct gateway *gateway)
+{
+    int error;
+
+    gateway->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (gateway->epoll_fd < 0)
+        return -errno;
+    error = watch(gateway, LINK_FD, EPOLLIN, EPOLL_CTL_ADD);
+    if (!error)
+        error = watch(gateway, calls_wake_fd(gateway->calls), EPOLLIN, EPOLL_CTL_ADD);
+    if (!error)
+        error = watch(gateway, access_fd(gateway->access), EPOLLIN, EPOLL_CTL_ADD);
+    if (!error)
+        error = watch(gateway, access_wake_fd(gateway->access), EPOLLIN | EPOLLET, EPOLL_CTL_ADD);
+    return error;
+}
+
+/* What is not on the control socket. */
+static int start_others(struct gateway *gateway, const struct options *options)
+{
+    struct certificates *certificates;
+    int error = 0;
+
+    if (options->http)
+        error = http_create(&gateway->http, LINK_HTTP_FD, gateway->calls);
+    if (error || !options->tls)
+        return error;
+    error = certificates_create(&certificates, &options->certificates);
+    if (!error)
+        error =
+            tls_create(&gateway->tls, LINK_TLS_FD, certificates, gateway->access, gateway->core);
+    return error;
+}
+
+static int start(struct gateway *gateway, const struct options *options)
+{
+    int error = access_create(&gateway->access, LINK_LISTEN_FD, &options->access);
 
     if (!error)
         error = calls_create(&gateway->calls, (struct link){LINK_FD}, gateway->access);
     if (!error)
         error = core_create(&gateway->core, &calls_handlers, gateway->calls);
-    gateway->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (!error && gateway->epoll_fd < 0)
-        error = -errno;
     if (!error)
-        error = watch(gateway, LINK_FD, EPOLLIN, EPOLL_CTL_ADD);
-    if (!error)
-        error = watch(gateway, calls_wake_fd(gateway->calls), EPOLLIN, EPOLL_CTL_ADD);
-    if (!error)
-        error = watch(gateway, access_fd(gateway->access), EPOLLIN, EPOLL_CTL_ADD);
+        error = start_others(gateway, options);
+    return error ? error : watch_all(gateway);
+}
+
+static int start_threads(struct gateway *gateway)
+{
+    pthread_t thread;
+    int error = -pthread_create(&thread, NULL, serve_core, gateway);
+
+    if (!error && gateway->http)
+        error = -pthread_create(&thread, NULL, serve_http, gateway);
+    if (!error && gateway->tls)
+        error = -pthread_create(&thread, NULL, serve_tls, gateway);
     return error;
+}
+
+/* What is wrong with a file has been said. */
+static int check(const struct options *options)
+{
+    static struct certificates *certificates;
+
+    if (!options->tls)
+        return EXIT_SUCCESS;
+    if (certificates_create(&certificates, &options->certificates))
+        return EXIT_FAILURE;
+    return certificates_context(certificates) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)
 {
-    struct access_config config = {.owner = geteuid()};
+    static struct options options;
     struct gateway gateway = {0};
-    pthread_t thread;
     int error;
 
     log_set_name("saddle-control");
-    parse_options(&config, argc, argv);
+    options_parse(&options, argc, argv);
+    if (options.check)
+        return check(&options);
     error = sandbox_enter(LINK_FD);
     if (!error)
-        error = start(&gateway, &config);
+        error = start(&gateway, &options);
     if (!error)
-        error = -pthread_create(&thread, NULL, serve, &gateway);
+        error = start_threads(&gateway);
     if (!error)
         error = loop(&gateway);
     /* The daemon has ended, and with it every call. The core's threads still run. */

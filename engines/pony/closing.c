@@ -105,6 +105,8 @@ void connection_free(struct connection *connection)
     }
     orphan(connection);
     connection_leave(connection);
+    names_give(&upper->names, connection->name);
+    connection->name = 0;
     connection->state = CONNECTION_FREE;
     pool_give(&upper->connection_pool, connection->number & HANDLE_INDEX_MASK);
     counter_sub(&upper->counters.connections, 1);

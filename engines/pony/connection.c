@@ -155,6 +155,7 @@ void connection_connect(struct pony_session *session, uint32_t channel,
     }
     join(connection, path);
     connection->state = CONNECTION_OPENING;
+    connection->name = names_take(&upper->names, service, (uint32_t)strlen(service));
     connection->channel = (uint8_t)channel;
     connection->tag = command->tag;
     connection->credits_granted = session_credit_first(session);
@@ -228,6 +229,7 @@ void connection_on_open(struct upper *upper, struct path *path, const struct wir
     join(connection, path);
     connection->state = CONNECTION_INCOMING;
     connection->service = service;
+    connection->name = names_take(&upper->names, name, op->length - WIRE_OPEN_BYTES);
     connection->channel = service->channel;
     connection->peer = op->connection;
     connection->credits_allowed = open.credits;
@@ -393,7 +395,7 @@ static void fill_data(struct connection *connection, struct packet *packet, bool
             *full = !wrote;
         }
         if (wrote) {
-            connection->data_turn = (uint8_t)((source + 1) % SOURCES);
+            connection->data_turn = (source + 1) % SOURCES;
             return;
         }
     }

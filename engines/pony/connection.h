@@ -83,14 +83,15 @@ struct connection {
     int32_t error; /* why it ended: status of CLOSED, or reason of CLOSE */
     uint16_t generation;
     uint16_t stream_count;
+    uint16_t name; /* of the service, in upper->names; 0: not known */
     uint8_t state; /* enum connection_state */
     uint8_t channel;
     uint8_t say;    /* CONNECTION_SAY_* */
     uint8_t events; /* CONNECTION_EVENT_* */
-    bool close_received;
-    bool close_wanted; /* while DEAD: the peer's CLOSED is awaited */
-    bool announced;    /* the application knows the handle */
-    uint8_t data_turn; /* messages, operations' bytes and served bytes take turns */
+    bool close_received : 1;
+    bool close_wanted : 1; /* while DEAD: the peer's CLOSED is awaited */
+    bool announced : 1;    /* the application knows the handle */
+    uint8_t data_turn : 2; /* messages, operations' bytes and served bytes take turns */
 };
 
 /* Commands. */

@@ -93,7 +93,7 @@ void session_credit_return(struct connection *connection)
     struct pony_session *session = connection->session;
 
     session->promised -= unused(connection);
-    connection->credits_consumed = connection->credits_granted;
+    connection->credits_granted = connection->credits_consumed;
     list_remove(&connection->thirst);
     quench(session);
 }

@@ -128,6 +128,9 @@ void flow_end(struct flow *flow, int error, uint64_t now)
 
     /* A reference of our own, so that the last one's release does not free it under us. */
     flow->references++;
+    flow->error = error;
+    flow->peer->ended_error = error;
+    flow->peer->ended_ns = now;
     mapper_remove(flow);
     transport->ops->ended(transport->upper, flow, error, now);
     flow_release(flow);
@@ -161,6 +164,11 @@ void flow_release(struct flow *flow)
 const struct address *flow_peer(const struct flow *flow)
 {
     return &flow->peer->node.address;
+}
+
+const char *flow_peer_name(const struct flow *flow)
+{
+    return flow->peer->name;
 }
 
 uint32_t flow_id(const struct flow *flow)

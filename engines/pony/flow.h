@@ -52,6 +52,8 @@ void flow_release(struct flow *flow);
 
 /* The peer's address, and the flow's number: unique in its transport, kept by save and load. */
 const struct address *flow_peer(const struct flow *flow);
+/* The peer's configured name, or "". */
+const char *flow_peer_name(const struct flow *flow);
 uint32_t flow_id(const struct flow *flow);
 /* True once packets can be sent. */
 bool flow_is_open(const struct flow *flow);

@@ -11,6 +11,7 @@
  *   input.c            a packet of a flow: acknowledgement, duplicates, delivery
  *   recovery.c         acknowledgements received, losses, the retransmission timer
  *   output.c           packets made and sent
+ *   transport_view.c   what operators see
  *   transport_state.c  save and load
  *   tx_window.c, rx_window.c, rtt.c  the arithmetic, which knows nothing of these structures
  *
@@ -73,7 +74,17 @@ struct peer {
     int error;                 /* why the resolver knows no way; 0: it has not said so */
     struct wheel_timer ask_timer;
     char name[sizeof(((struct transport_peer *)0)->name)];
+    int ended_error;         /* of the flow that ended last; 0: none yet */
+    uint64_t ended_ns;       /* when it did */
     LIST_HEAD(, flow) flows; /* not ended; one per pair of addresses */
+};
+
+/* What operators see and nothing else needs. It begins anew with a load. */
+struct flow_seen {
+    uint64_t received;                   /* packets that consume a number */
+    uint64_t bytes_sent, bytes_received; /* of operations in them, without repetitions */
+    uint64_t fast_resent, timeouts;
+    uint64_t ecn_marks, ecn_echoes;
 };
 
 struct flow {
@@ -127,6 +138,9 @@ struct flow {
     uint32_t unjudged;        /* fast retransmissions not yet known to be right or wrong */
     uint32_t peer_duplicates; /* as last reported */
     uint64_t sent, resent;    /* packets that consume a number, since the flow opened */
+    struct flow_seen seen;
+    uint64_t made_ns; /* or loaded */
+    int error;        /* with which it ended */
     struct rtt rtt;
     struct rx_window rx;
 
@@ -154,6 +168,7 @@ struct transport {
     uint8_t peer_key[crypto_shorthash_KEYBYTES];
 
     struct peer *peers; /* the configured ones, then places for others */
+    uint32_t peers_size;
     struct peer *free_peers;
     struct address_map peer_map;
     uint16_t *name_slots; /* hash of names: place in peers plus one */

@@ -18,12 +18,16 @@ static void acknowledge_soon(struct flow *flow, uint64_t now)
         wheel_set(transport->wheel, &flow->ack_timer, now + transport->config.ack_delay_ns);
 }
 
-static void take(struct flow *flow, const struct wire_flow *header, bool marked, uint64_t now)
+static void take(struct flow *flow, const struct wire_flow *header, uint32_t bytes, bool marked,
+                 uint64_t now)
 {
     uint32_t held = flow->rx.held;
 
     rx_window_take(&flow->rx, header->seq);
     flow->arrival_ns = now;
+    flow->seen.received++;
+    flow->seen.bytes_received += bytes;
+    flow->seen.ecn_marks += marked;
     flow->unacked++;
     flow->ecn_pending |= marked;
     /* Around a gap the sender learns at once what has arrived (RFC 5681 section 4.2). */
@@ -70,7 +74,7 @@ void input_packet(struct flow *flow, const struct wire_flow *header, const uint8
         acknowledge_soon(flow, now);
         return;
     }
-    take(flow, header, marked, now);
+    take(flow, header, bytes, marked, now);
     if (header->type == WIRE_DATA)
         transport->ops->deliver(transport->upper, flow, body, bytes, now);
 }

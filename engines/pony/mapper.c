@@ -143,6 +143,7 @@ struct flow *mapper_add(struct transport *transport, struct peer *peer, const st
     flow->state = FLOW_CALLING;
     flow->loss_deadline = UINT64_MAX;
     flow->reorder = REORDER_MIN;
+    flow->made_ns = clock_now(transport->clock);
     flow_init_timers(flow);
     tx_window_init(&flow->tx, 0);
     LIST_INSERT_HEAD(&peer->flows, flow, peer_entry);

@@ -203,6 +203,7 @@ static bool send_lost(struct flow *flow, uint64_t now)
     flow->resent++;
     if (!slot->timed_out) {
         transport_count(&transport->stats.fast_retransmissions, 1);
+        flow->seen.fast_resent++;
         flow->unjudged++;
     }
     if (flow->tx.flying.count == 0)
@@ -254,6 +255,7 @@ static enum output_result send_new(struct flow *flow, uint64_t now)
         flow->rto_start_ns = now;
     tx_window_add(&flow->tx, packets[0], now);
     flow->sent++;
+    flow->seen.bytes_sent += length - WIRE_FLOW_BYTES;
     push(transport, packets[1], now);
     return OUTPUT_MORE;
 }

@@ -250,6 +250,7 @@ int peers_init(struct transport *transport, const struct transport_peer *peers, 
         address_map_init(&transport->peer_map, count + others, transport->peer_key) != 0)
         return -ENOMEM;
     transport->name_mask = slots - 1;
+    transport->peers_size = count + others;
     for (uint32_t i = 0; i < count + others; i++)
         transport->peers[i].transport = transport;
     for (uint32_t i = count + others; i > count; i--) {

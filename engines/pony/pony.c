@@ -4,6 +4,7 @@
 
 #include "engines/pony/session.h"
 #include "engines/pony/upper.h"
+#include "engines/pony/view.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #define POLL_NS          (50 * NSEC_PER_USEC)
 #define TIMERS_PER_ROUND 256u /* a bound on one round, far above what falls due in its time */
 #define ROUNDS_MAX       64u  /* of one run; the budget ends it long before */
+#define LEVELS           3u   /* statistics that go up and down, the first of them */
 
 struct pony {
     struct engine engine;
@@ -179,7 +181,9 @@ static uint32_t stats(const struct engine *engine, struct engine_stat *list, uin
     uint32_t count = sizeof(all) / sizeof(all[0]);
 
     for (uint32_t i = 0; i < count && i < max; i++)
-        list[i] = (struct engine_stat){.name = all[i].name, .value = counter_get(all[i].value)};
+        list[i] = (struct engine_stat){.name = all[i].name,
+                                       .value = counter_get(all[i].value),
+                                       .level = i < LEVELS};
     return count;
 }
 
@@ -274,6 +278,36 @@ int pony_mailbox_detach(void *engine, void *session)
 {
     upper_detach(&((struct pony *)engine)->upper, session);
     return 0;
+}
+
+int pony_mailbox_view(void *engine, void *argument)
+{
+    const struct pony *pony = engine;
+    struct view_page *page = argument;
+
+    switch (page->kind) {
+    case VIEW_PEERS:
+        transport_view_peers(pony->transport, &page->scan, page->peers);
+        break;
+    case VIEW_FLOWS:
+        transport_view_flows(pony->transport, &page->scan, page->flows);
+        break;
+    case VIEW_CONNECTIONS:
+        view_connections(&pony->upper, &page->scan, page->connections);
+        break;
+    default:
+        view_regions(&pony->upper, &page->scan, page->regions);
+        break;
+    }
+    return 0;
+}
+
+int pony_mailbox_find_peer(void *engine, void *argument)
+{
+    const struct pony *pony = engine;
+    struct view_host *host = argument;
+
+    return transport_view_find(pony->transport, host->host, &host->address);
 }
 
 int pony_adopt(struct engine *engine, struct pony_session *session)

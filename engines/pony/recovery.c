@@ -69,6 +69,7 @@ static void take_progress(struct flow *flow, const struct wire_flow *header,
                    (uint64_t)header->ack_delay * WIRE_DELAY_UNIT_NS);
         ack.rtt_ns = flow->rtt.latest_ns;
     }
+    flow->seen.ecn_echoes += ack.ecn;
     if (ack.packets > 0 || ack.ecn)
         flow->transport->config.cc->acked(flow->cc, &ack);
 }
@@ -134,6 +135,7 @@ void recovery_arm(struct flow *flow)
 static void time_out(struct flow *flow, uint64_t now)
 {
     transport_count(&flow->transport->stats.timeouts, 1);
+    flow->seen.timeouts++;
     tx_window_lose_all(&flow->tx);
     rtt_back_off(&flow->rtt);
     flow->loss_deadline = UINT64_MAX;

@@ -70,6 +70,9 @@ void region_expose(struct pony_session *session, uint32_t channel,
     region->len = command->len;
     region->rights = (uint32_t)command->key;
     session->exposed += region->len;
+    region->reads = 0;
+    region->writes = 0;
+    region->bytes = 0;
     session_answer(session, channel, command, 0, 0, region->key);
 }
 
@@ -94,6 +97,20 @@ int region_access(struct pony_session *session, uint64_t key, uint32_t right, ui
         return -ERANGE;
     *memory = session->config.arena + region->buf + offset;
     return 0;
+}
+
+void region_served(struct pony_session *session, uint64_t key, uint32_t right, uint32_t bytes,
+                   bool whole)
+{
+    struct region *region = region_find(session, key);
+
+    if (!region)
+        return;
+    region->bytes += bytes;
+    if (right == SADDLE_RIGHT_READ)
+        region->reads += whole;
+    else
+        region->writes += whole;
 }
 
 void region_drop(struct pony_session *session)

@@ -20,6 +20,7 @@ struct region {
     uint32_t len; /* bytes */
     uint32_t rights;
     uint16_t generation;
+    uint64_t reads, writes, bytes; /* served of it to peers, since it was exposed or loaded */
 };
 
 #define REGION_INDEX_BITS 16u
@@ -35,6 +36,10 @@ void region_revoke(struct pony_session *session, uint32_t channel,
 /* `len` bytes at `offset` of the session's region `key`: 0 with *memory, -EACCES, -ERANGE. */
 int region_access(struct pony_session *session, uint64_t key, uint32_t right, uint64_t offset,
                   uint32_t len, uint8_t **memory);
+/* `bytes` of a region were served just now, after region_access allowed it; `whole`: and with them
+ * an operation. */
+void region_served(struct pony_session *session, uint64_t key, uint32_t right, uint32_t bytes,
+                   bool whole);
 /* All of a session's. */
 void region_drop(struct pony_session *session);
 

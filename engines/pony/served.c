@@ -137,6 +137,7 @@ static int place(struct served *served, const struct wire_op *op, const uint8_t 
         return error;
     memcpy(memory, payload + WIRE_ACCESS_BYTES, bytes);
     counter_add(&connection->upper->counters.served_bytes, bytes);
+    region_served(connection->session, access.key, SADDLE_RIGHT_WRITE, bytes, false);
     return 0;
 }
 
@@ -168,6 +169,8 @@ void served_on_write(struct connection *connection, const struct wire_op *op,
     if (!served->known || served->received < served->whole)
         return;
     counter_add(&connection->upper->counters.writes_served, 1);
+    region_served(connection->session, served->access.key, SADDLE_RIGHT_WRITE, 0,
+                  served->status == 0);
     finish(served, served->begun && served->whole < served->access.length ? -ECANCELED : 0);
 }
 
@@ -221,6 +224,8 @@ bool served_fill_data(struct connection *connection, struct packet *packet)
     connection->answers_given++;
     counter_add(&connection->upper->counters.served_bytes, bytes);
     served->sent += bytes;
+    region_served(connection->session, served->access.key, SADDLE_RIGHT_READ, bytes,
+                  served->sent == served->access.length);
     if (served->sent == served->access.length) {
         counter_add(&connection->upper->counters.reads_served, 1);
         served_free(served);

@@ -23,6 +23,7 @@
 #define ENGINES_PONY_UPPER_H
 
 #include "engines/pony/list.h"
+#include "engines/pony/names.h"
 #include "engines/pony/pool.h"
 #include "engines/pony/transport.h"
 #include "mailbox/channel.h"
@@ -125,6 +126,8 @@ struct upper {
     struct pool path_pool;
 
     struct upper_counters counters;
+
+    struct names names; /* of services that connections are for */
 };
 
 struct upper_limits {

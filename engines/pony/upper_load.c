@@ -235,10 +235,13 @@ static void bind_connection(struct connection *connection, struct state_reader *
     }
     if (connection->state == CONNECTION_INCOMING) {
         connection->service = service_by_handle(upper, service);
-        if (connection->service && connection->service->session == session)
-            connection->service->waiting++;
-        else
+        if (!connection->service || connection->service->session != session) {
             wrong(reader);
+            return;
+        }
+        connection->service->waiting++;
+        connection->name = names_take(&upper->names, connection->service->name,
+                                      (uint32_t)strlen(connection->service->name));
     }
 }
 

@@ -18,10 +18,10 @@ import subprocess
 import sys
 
 import grpc
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 import harness
 from harness import expect, expect_equal
+from plane import Plane, code_of
 
 SADDLED, VICTIM, PING, CONTROL, SADDLECTL = (pathlib.Path(word).resolve()
                                              for word in sys.argv[1:6])
@@ -36,114 +36,6 @@ EXTRA = """\
 policy: [{any: true, allow: all}]
 control: {path: %(path)s, mode: "0666", program: %(program)s, observe: [%(observe)s]}
 """
-
-
-class Plane:
-    """A daemon with a control socket, two applications that exchange, and what clients need."""
-
-    def __init__(self, folder, daemon, honest):
-        self.folder, self.daemon, self.honest = folder, daemon, honest
-        self.path = folder.socket.parent / "control.sock"
-        self.pool = descriptor_pool.DescriptorPool()
-        self.methods = {}
-
-    def channel(self, *options):
-        return grpc.insecure_channel(f"unix:{self.path}", options=options)
-
-    def child(self):
-        """The process number of saddle-control; None between an end and the next start."""
-        children = pathlib.Path(f"/proc/{self.daemon.process.pid}/task/"
-                                f"{self.daemon.process.pid}/children").read_text().split()
-        return int(children[0]) if children else None
-
-    def learn(self):
-        """What reflection says, and nothing else."""
-        with self.channel() as channel:
-            for version in ("v1", "v1alpha"):
-                self.learn_by(channel, version)
-
-    def learn_by(self, channel, version):
-        name = f"grpc.reflection.{version}.ServerReflection"
-        # The messages of reflection are known to whoever speaks it; here by hand: field 7 asks for
-        # services, field 4 for the file of a symbol, and field 3 of the request is a file's name.
-        converse = channel.stream_stream(f"/{name}/ServerReflectionInfo")
-        services = sorted(set(strings_of(first(converse(iter([b"\x3a\x00"]))), 6, 1)))
-        expect("saddle.v1.System" in services and "grpc.health.v1.Health" in services,
-               f"services: {services}")
-        for service in services:
-            question = b"\x22" + bytes([len(service)]) + service.encode()
-            for data in strings_of(first(converse(iter([question]))), 4, 1, text=False):
-                self.add_file(descriptor_pb2.FileDescriptorProto.FromString(data))
-
-    def add_file(self, file):
-        try:
-            self.pool.FindFileByName(file.name)
-            return
-        except KeyError:
-            self.pool.Add(file)
-        for service in file.service:
-            for method in service.method:
-                self.methods[f"{file.package}.{service.name}/{method.name}"] = method
-
-    def message(self, name):
-        found = self.pool.FindMessageTypeByName(name.lstrip("."))
-        return message_factory.MessageFactory(self.pool).GetPrototype(found)
-
-    def call(self, channel, method, stream=False, **fields):
-        described = self.methods[method]
-        kind = channel.unary_stream if stream else channel.unary_unary
-        request = self.message(described.input_type)(**fields)
-        return kind(f"/{method}", request_serializer=lambda one: one.SerializeToString(),
-                    response_deserializer=self.message(described.output_type).FromString)(
-                        request, timeout=PATIENCE_S)
-
-
-def first(answers):
-    return next(iter(answers))
-
-
-def varint(data, at):
-    value = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7f) << shift
-        shift += 7
-        if byte < 0x80:
-            return value, at
-
-
-def fields_of(data):
-    """(number, bytes) of each field with a length; the others are skipped."""
-    at = 0
-    while at < len(data):
-        tag, at = varint(data, at)
-        length, at = varint(data, at)
-        if tag & 7 == 2:
-            yield tag >> 3, data[at:at + length]
-            at += length
-
-
-def strings_of(data, *path, text=True):
-    """What stands at the end of a path of field numbers; services are named one deeper."""
-    for number, inner in fields_of(data):
-        if number != path[0]:
-            continue
-        if len(path) > 1:
-            yield from strings_of(inner, *path[1:], text=text)
-        elif text:
-            yield from (name.decode() for _, name in fields_of(inner))
-        else:
-            yield inner
-
-
-def code_of(call):
-    """The status that a call ends with."""
-    try:
-        call()
-        return grpc.StatusCode.OK
-    except grpc.RpcError as error:
-        return error.code()
 
 
 @contextlib.contextmanager
@@ -340,7 +232,8 @@ def test_compressed():
         expect(code != grpc.StatusCode.OK, "a bomb was taken")
         lines = pathlib.Path(f"/proc/{plane.child()}/status").read_text().splitlines()
         most = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
-        expect(most < 60000, f"saddle-control took {most} KiB")
+        # A sanitizer's shadow, and what it keeps of what was freed, say nothing of the program.
+        expect(most < 60000 or harness.has_shadow(CONTROL), f"saddle-control took {most} KiB")
         with plane.channel() as channel:
             status = plane.call(channel, "saddle.v1.System/GetStatus")
         expect_equal(status.control_restarts, 0, "restarts")
@@ -439,8 +332,9 @@ def test_privileges():
 def test_refused_configurations():
     for words, wanted in (("observe: [{}]", "one of uid, gid and any"),
                           ("operate: [{uid: 1, gid: 2}]", "one of uid, gid and any"),
-                          ("program: relative", "slash"), ("cpus: x", "list of CPUs"), ("mode: 9999", "mode"),
-                          ("nonsense: 1", "nonsense"), ("observe: [{uid: -1}]", "uid")):
+                          ("program: relative", "slash"), ("cpus: x", "list of CPUs"),
+                          ("mode: 9999", "mode"), ("nonsense: 1", "nonsense"),
+                          ("observe: [{uid: -1}]", "uid")):
         folder = harness.Folder()
         try:
             path = folder.config(extra=f"control: {{path: {folder.path}/c, {words}}}")

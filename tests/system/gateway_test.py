@@ -30,7 +30,7 @@ STRANGER = 12345  # a user id that is nobody's
 
 # control/link.h
 LINK_FD, LISTEN_FD = 3, 4
-CALL, MESSAGE, FINISHED, CANCEL, CREDIT, END = range(1, 7)
+CALL, MESSAGE, FINISHED, CANCEL, CREDIT, END, REFUSED = range(1, 8)
 MORE = 1
 BODY_MAX = 16384
 REQUEST_MAX = 64 << 10  # bytes
@@ -39,6 +39,7 @@ CREDITS = 4
 OBSERVE, OPERATE = range(2)
 FRAME = struct.Struct("=IBBHI")
 CALLER = struct.Struct("=IIi")
+REFUSALS = struct.Struct("=3I")
 
 CONNECTIONS_PER_USER = 64  # of saddle-control
 STREAMS = 1000
@@ -72,7 +73,7 @@ class Daemon:
     def __init__(self, link):
         self.link = link
         self.open, self.seen = {}, []
-        self.requests = self.cancelled = 0
+        self.requests = self.cancelled = self.turned_away = 0
         self.fault = None
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
@@ -94,6 +95,9 @@ class Daemon:
             expect(all("!" <= letter <= "~" for letter in call.method), f"{call.method!r}")
             self.open[number] = call
             self.seen.append(call)
+            return
+        if kind == REFUSED:
+            self.turned_away += sum(REFUSALS.unpack(body))
             return
         call = self.open.get(number)
         if call is None:

@@ -56,6 +56,11 @@ def await_true(condition, what):
         time.sleep(0.01)
 
 
+def has_shadow(program):
+    """Whether it was built with a sanitizer, which takes memory beside the program's own."""
+    return b"__asan_init" in pathlib.Path(program).read_bytes()
+
+
 class Folder:
     """Where one test keeps its socket, configuration and logs; has to be empty of sockets at the
     end."""

@@ -28,7 +28,9 @@ engines:
     peers: [{peers}]
     {more}
 groups: [{{name: main, mode: sleep, engines: [{engine}]}}]
+{control}
 """
+CONTROL = 'control: {{path: {path}, mode: "0666", program: {program}, observe: [{{any: true}}]}}'
 
 
 # Why saddle-ping gets no answer: from the link, or from a host on it.
@@ -159,16 +161,22 @@ class Host:
         self.daemon = None
         self.start()
 
-    def config(self, port="", engine="", peers=None):
+    @property
+    def control(self):
+        """The control socket, if the daemon was given the program that serves it."""
+        return self.socket.parent / "control.sock"
+
+    def config(self, port="", engine="", peers=None, program=None):
         """With further keys of the port and the engine; peers are known by name, if not told
-        otherwise."""
+        otherwise. `program` is saddle-control."""
         if peers is None:
             peers = self.kind.peers(self.network)
         path = self.folder.path / "saddled.yaml"
         path.write_text(CONFIG.format(
             socket=self.socket, engine=ENGINES[self.index], peers=peers[1 - self.index],
             port=", ".join([self.kind.port(self.index, self.network), *([port] if port else [])]),
-            addresses=self.kind.engine(self.index, self.network), more=engine))
+            addresses=self.kind.engine(self.index, self.network), more=engine,
+            control=CONTROL.format(path=self.control, program=program) if program else ""))
         return path
 
     def start(self):

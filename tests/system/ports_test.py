@@ -9,6 +9,7 @@
 usage: ports_test.py SADDLED VICTIM SADDLE_PING KIND
 """
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -66,6 +67,36 @@ def beside(left, right):
 def test_everything_both_ways():
     with netns.network(KIND.network) as network, \
             hosts.running(SADDLED, KIND, network) as (left, right):
+        exchange(left, right)
+
+
+def reload(host, before, after, outcome):
+    """Changes a word of the file, and has the daemon read it again."""
+    path = host.folder.path / "saddled.yaml"
+    count = host.daemon.text().count(outcome)
+    text = path.read_text()
+    expect(before in text, f"{before} in {text}")
+    path.write_text(text.replace(before, after))
+    host.daemon.process.send_signal(signal.SIGHUP)
+    harness.await_true(lambda: host.daemon.text().count(outcome) > count, outcome)
+
+
+def test_another_configuration():
+    """Engines go on in other threads; made anew they reach each other again, where they can be."""
+    more = f"{SOON_DEAD}\n    window: 99\n    udp_port: {hosts.UDP_PORT}"
+    with netns.network(KIND.network) as network, \
+            hosts.running(SADDLED, KIND, network, engine=more) as (left, right):
+        with hosts.exchanging(VICTIM, left, right, "--host", right.address) as honest:
+            for before, after in (("sleep", "spin"), ("spin", "sleep")):
+                for host in (left, right):
+                    reload(host, f"mode: {before}", f"mode: {after}", "configuration: read again")
+                    honest.check_progress(EXCHANGES)
+        if isinstance(KIND, hosts.Owned):
+            reload(left, "window: 99", "window: 98", "window needs a restart")
+        else:
+            reload(left, "window: 99", "window: 98", "configuration: read again")
+            reload(left, f"udp_port: {hosts.UDP_PORT}", "udp_port: 7", "udp_port needs a restart")
+            await_served(left, right)
         exchange(left, right)
 
 
@@ -230,8 +261,8 @@ def test_idle():
             expect(share < KIND.idle_share, f"idle daemons use {share:.1%} of a processor")
 
 
-EVERYWHERE = [test_everything_both_ways, test_sizes_of_packets, test_packets_larger_than_that,
-              test_vlan, test_peer_killed_and_restarted, test_idle]
+EVERYWHERE = [test_everything_both_ways, test_another_configuration, test_sizes_of_packets,
+              test_packets_larger_than_that, test_vlan, test_peer_killed_and_restarted, test_idle]
 ON_THE_KERNELS_INTERFACE = [test_kernel_beside, test_interface_down_and_up, test_trace_beside]
 THROUGH_A_ROUTER = [test_loss_on_the_way, test_link_of_the_router_goes_and_comes]
 OF_A_NETWORK = {netns.Pair: ON_THE_KERNELS_INTERFACE, netns.Bridged: [test_kernel_on_the_link],

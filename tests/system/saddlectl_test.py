@@ -34,6 +34,11 @@ LICENCE = "".join(pathlib.Path(__file__).read_text().splitlines(keepends=True)[1
 MAX64, MAX32 = 2**64 - 1, 2**32 - 1
 SHORT_S = "0.2"  # nobody answers at all, so nothing can come too late
 
+CHANGES = {"changes": [
+    {"path": "engines.alpha.window", "old": "256", "new": "128", "effect": "ends 3 sessions"},
+    {"path": "groups.main.engines", "old": "[alpha, beta]", "new": "[alpha]", "effect": "at once"},
+    {"path": "engines.gamma", "new": "{name: gamma, " + "x" * 200, "effect": "at once"},
+    {"path": "memory", "old": "256MiB", "new": "1GiB", "effect": "needs a restart"}]}
 ANSWERS = {
     "saddle.v1.System/GetStatus": {
         "condition": 1, "version": "0.1.0", "abi": 1, "wire": 1, "pid": 4711,
@@ -68,6 +73,43 @@ ANSWERS = {
         "abi": 1, "channels": 1, "arena_bytes": 1023, "age_ns": 1_500_000,
         "rights": ["attach", "connect"]},
     "saddle.v1.Sessions/Close": {},
+    "saddle.v1.Peers/List": {"peers": [
+        {"engine": "alpha", "name": "beta", "address": "10.77.0.2", "hello": 3, "version": 1,
+         "features": ["echo"], "flows": 1, "round_trip_ns": 41_500, "silent_ns": 120_000,
+         "mac": "02:00:00:00:00:02", "mtu": 1500, "configured": True},
+        {"engine": "an-engine-with-a-long-name", "address": "2001:db8:1234:5678:9abc:def0:1:2",
+         "hello": 1, "way_error": "Host is down", "last_error": "Connection timed out",
+         "last_error_age_ns": 61 * 10**9}]},
+    "saddle.v1.Flows/List": {"flows": [
+        {"engine": "alpha", "id": 1, "peer": "beta", "local_address": "10.77.0.1",
+         "local_port": 50000, "address": "10.77.0.2", "port": 50707, "state": 2, "version": 1,
+         "mtu": 1500, "age_ns": 61 * 10**9, "silent_ns": 120_000, "round_trip_ns": 41_500,
+         "rto_ns": 10**6, "window": 256, "in_flight": 3, "packets_sent": 1000,
+         "bytes_sent": 5 << 20, "bytes_received": 1 << 10, "retransmissions": 12,
+         "fast_retransmissions": 11, "timeouts": 1, "references": 2},
+        {"engine": "alpha", "id": MAX32, "address": "fd77::2", "state": 1, "bytes_sent": MAX64,
+         "packets_sent": MAX64, "age_ns": MAX64, "rto_ns": 10**7}]},
+    "saddle.v1.Connections/List": {"connections": [
+        {"engine": "alpha", "handle": 65536, "peer_handle": 65537, "session": 1,
+         "application": "saddle-cat", "service": "cat", "peer": "beta", "address": "10.77.0.2",
+         "state": 4, "messages_sent": 77, "messages_received": 76, "queued": 1, "credits": 16,
+         "streams": 1},
+        {"engine": "alpha", "handle": 126976, "session": MAX64, "application": "?[2J",
+         "service": "a-service-with-a-long-name", "state": 1, "waiting": 2},
+        {"engine": "alpha", "handle": MAX32, "session": 2, "state": 8,
+         "error": "Connection reset by peer"}]},
+    "saddle.v1.Regions/List": {"regions": [
+        {"engine": "alpha", "id": 65536, "session": 1, "application": "saddle-cat",
+         "length": 64 << 10, "rights": ["read", "write"], "reads": 5, "writes": 1,
+         "bytes": 1 << 20}]},
+    "saddle.v1.Neighbours/List": {"neighbours": [
+        {"port": "eth", "owner": "kernel", "engine": "alpha", "address": "10.77.0.254",
+         "mac": "02:00:00:00:00:fe", "state": 1, "age_ns": 10**9, "used": True},
+        {"port": "a-port-with-a-long-name", "owner": "saddle",
+         "engine": "an-engine-with-a-long-name", "address": "fd77::200", "state": 4,
+         "age_ns": 61 * 10**9}],
+        "links": [{"port": "eth", "owner": "kernel", "engine": "alpha"}, {"port": "wire-a",
+                                                                         "owner": "nobody"}]},
     "saddle.v1.Policy/Get": {
         "owner": 900,
         "rules": [{"number": 1, "who": "any", "allow": ["attach"]},
@@ -82,12 +124,39 @@ ANSWERS = {
         "allow": ["attach", "connect"],
         "rules": [{"number": 1, "who": "any", "allow": ["attach"]},
                   {"number": 7, "who": "gid 50", "allow": ["connect"]}]},
+    "saddle.v1.Engines/Create": {}, "saddle.v1.Engines/Destroy": {}, "saddle.v1.Engines/Move": {},
+    "saddle.v1.Groups/Create": {}, "saddle.v1.Groups/Change": {}, "saddle.v1.Groups/Destroy": {},
+    "saddle.v1.Configuration/Show": {"text": "memory: 256MiB\n"},
+    "saddle.v1.Configuration/Check": {}, "saddle.v1.Configuration/Diff": CHANGES,
+    "saddle.v1.Configuration/Apply": CHANGES, "saddle.v1.Configuration/Rollback": {},
+    "saddle.v1.Configuration/Reload": {},
+    "saddle.v1.Metrics/Read": {"text": "a 1\n\x1b\u00e9\nb 2\n"},
+    "saddle.v1.Events/List": {"next": 1200, "events": [
+        {"number": 7, "time_ns": 1_795_662_721_004_000_000, "monotonic_ns": 5, "kind": 13,
+         "text": "2 engines"},
+        {"number": 1198, "time_ns": 1_795_662_781_999_999_999, "kind": 1, "session": MAX64,
+         "engine": "an-engine-with-a-long-name", "application": "\x1b[2Jx", "has_uid": True,
+         "uid": MAX32, "pid": 77,
+         "text": 'uid 4294967295, process 77, calls itself "a name that is not at all short"'},
+        {"number": 1199, "kind": 4, "engine": "alpha", "text": "engine alpha does not answer"},
+        {"number": 1200, "kind": 1000, "text": "of a later daemon"}]},
+    "saddle.v1.Statistics/Get": {
+        "time_ns": 1_795_662_721_004_000_000, "monotonic_ns": 5,
+        "engines": [{"name": "alpha", "counters": [{"name": "busy_ns", "value": MAX64},
+                                                   {"name": "runs"}]},
+                    {"name": "an-engine-with-a-long-name"}],
+        "groups": [{"name": "main", "counters": [{"name": "sleeps", "value": 12}]}],
+        "ports": [{"name": "eth", "counters": [{"name": "packets_received", "value": 1}]}]},
     "grpc.health.v1.Health/Check": {"status": 1},
 }
 # What each command that needs no argument, or gets one here, is shown by.
 SHOWN = (["status"], ["modules"], ["engine", "list"], ["group", "list"], ["port", "list"],
          ["session", "list"], ["session", "show", "1"], ["session", "close", "1"],
-         ["policy", "show"], ["policy", "check", "--uid", "1000", "--gid", "50"], ["health"])
+         ["peer", "list"], ["flow", "list"], ["connection", "list"], ["region", "list"],
+         ["neighbour", "list"], ["policy", "show"],
+         ["policy", "check", "--uid", "1000", "--gid", "50"], ["config", "show"],
+         ["config", "diff", "/dev/null"], ["config", "rollback"], ["event", "list"],
+         ["stats", "get"], ["metrics"], ["health"])
 
 
 class Abort(Exception):
@@ -99,7 +168,7 @@ class Abort(Exception):
 
 
 class Fake(grpc.GenericRpcHandler):
-    """Answers by ANSWERS, or by `instead`: fields, bytes, or an Abort."""
+    """Answers by ANSWERS, or by `instead`: fields, bytes, an Abort, or what makes one of them."""
 
     def __init__(self):
         pool = descriptor_pool.DescriptorPool()
@@ -116,6 +185,8 @@ class Fake(grpc.GenericRpcHandler):
             self.asked.append((name, self.factory.GetPrototype(method.input_type)
                                .FromString(request)))
             told = self.instead.get(name, ANSWERS.get(name))
+            if callable(told):
+                told = told(self.asked[-1][1])
             if isinstance(told, Abort):
                 context.abort(told.code, told.text)
             if isinstance(told, bytes):
@@ -164,7 +235,8 @@ def test_tables():
                 status, output, errors = run(path, *words, COLUMNS=str(width))
                 expect_equal((status, errors), (0, ""), f"{words}")
                 expect(all(len(line) <= width for line in output.splitlines()), output)
-                expect(re.fullmatch(r"[ -~\n]*", output), f"bare characters: {output!r}")
+                expect(re.fullmatch(r"[ -~\n\u00a0-\uffff]*", output),
+                       f"bare characters: {output!r}")
                 text += f"$ saddlectl {' '.join(words)}\n{output}"
             check_golden(f"saddlectl-{width}.txt", text)
         bare = run(path, "--no-header", "engine", "list", COLUMNS="200")[1].splitlines()
@@ -204,15 +276,99 @@ def test_requests():
                 (["--gid=7", "policy", "--uid", "5", "check", "--gid", "8"],
                  {"uid": 5, "gids": [7, 8]}),
                 (["health", "group/main"], {"service": "group/main"}),
+                (["event", "list", "engine_back", "DAEMON_READY"], {"kinds": [5, 13]}),
+                (["stats", "get", "port/a", "engine/b", "engine/c"],
+                 {"ports": ["a"], "engines": ["b", "c"]}),
                 (["call", "saddle.v1.Sessions/Close", ' {"id": 18446744073709551615} '],
                  {"id": MAX64}),
                 (["call", "saddle.v1.Sessions/Close",
                   '{"id": 1, "reason": "\\"99999999999999999999\\\\"}'],
                  {"id": 1, "reason": '"99999999999999999999\\'}),
-                (["call", "saddle.v1.Engines/List"], {})):
+                (["call", "saddle.v1.Engines/List"], {}),
+                (["flow", "list"], {"page_size": 1000}),
+                (["flow", "list", "--engine", "alpha", "--peer=beta"],
+                 {"engine": "alpha", "peer": "beta", "page_size": 1000}),
+                (["--session", str(MAX64), "connection", "list"],
+                 {"session": MAX64, "page_size": 1000}),
+                (["neighbour", "list", "--port", "eth"], {"port": "eth", "page_size": 1000})):
             expect_equal(run(path, *words)[::2], (0, ""), f"{words}")
             asked = {field.name: value for field, value in fake.asked[-1][1].ListFields()}
             expect_equal(asked, wanted, f"{words}")
+
+
+def test_pages():
+    """Lists that come in pages are shown as one; a token that leads nowhere ends it."""
+    method = "saddle.v1.Flows/List"
+    pages = {"": {"flows": [{"id": 1}, {"id": 2}], "next_page_token": "a:2"},
+             "a:2": {"next_page_token": "a:9"},
+             "a:9": {"flows": [{"id": 3}], "next_page_token": ""}}
+    with serving() as (fake, path):
+        fake.instead[method] = lambda request: pages[request.page_token]
+        for words in ((), ("--engine", "a")):
+            fake.asked.clear()
+            status, output, errors = run(path, "--json", "flow", "list", *words)
+            expect_equal((status, errors, output.count("\n")), (0, "", 1), "in pages")
+            answer = json.loads(output)
+            expect_equal(([flow["id"] for flow in answer["flows"]], answer["next_page_token"]),
+                         ([1, 2, 3], ""), "the whole")
+            expect_equal([(request.page_token, request.engine) for _, request in fake.asked],
+                         [(token, "".join(words[1:])) for token in ("", "a:2", "a:9")], "asked")
+        expect_equal(len(run(path, "--no-header", "flow", "list")[1].splitlines()), 3, "lines")
+        fake.instead[method] = lambda request: {"next_page_token": "a:1"}
+        status, output, errors = run(path, "flow", "list")
+        expect_equal((status, output), (1, ""), "the same token again")
+        expect("what it should be" in errors, errors)
+        pages["a:2"] = Abort(grpc.StatusCode.UNAVAILABLE, "engine a does not answer")
+        fake.instead[method] = lambda request: pages[request.page_token]
+        expect_equal(run(path, "flow", "list"), (1, "", "saddlectl: engine a does not answer\n"),
+                     "half a list is none")
+
+
+def test_files():
+    """What a command reads, and what it does not."""
+    with serving() as (fake, path), tempfile.TemporaryDirectory() as folder:
+        good, nul, large = (pathlib.Path(folder) / name for name in ("good", "nul", "large"))
+        good.write_text("memory: 1GiB\n# ä\n")
+        nul.write_bytes(b"a\0b")
+        large.write_bytes(b" " * ((1 << 20) + 1))
+        text = good.read_text()
+        for words, wanted in (
+                (["config", "check", good], {"text": text}),
+                (["config", "diff", good], {"text": text}),
+                (["config", "apply", good], {"text": text}),
+                (["config", "apply", "--disrupt", good], {"text": text, "disrupt": True}),
+                (["config", "rollback", "--disrupt"], {"disrupt": True}),
+                (["config", "reload"], {}),
+                (["engine", "create", good, "main"], {"engine": text, "group": "main"}),
+                (["engine", "destroy", "alpha", "--disrupt"], {"name": "alpha", "disrupt": True}),
+                (["engine", "move", "alpha", "main"], {"engine": "alpha", "group": "main"}),
+                (["group", "create", good], {"group": text}),
+                (["group", "change", "main", "mode=spin", "cpus=0-1,3"],
+                 {"name": "main", "mode": "spin", "cpus": "0-1,3"}),
+                (["group", "destroy", "main"], {"name": "main"})):
+            status, _, errors = run(path, *words)
+            expect_equal((status, errors), (0, ""), f"{words}")
+            asked = {field.name: value for field, value in fake.asked[-1][1].ListFields()}
+            expect_equal(asked, wanted, f"{words}")
+        ended = subprocess.run([SADDLECTL, "--socket", path, "config", "check", "-"], input=text,
+                               text=True, check=False, timeout=harness.PATIENCE_S)
+        expect_equal((ended.returncode, fake.asked[-1][1].text), (0, text), "standard input")
+        fake.asked.clear()
+        for words, wanted in ((["config", "apply", f"{folder}/none"], "No such file"),
+                              (["config", "apply", folder], "directory"),
+                              (["config", "apply", nul], "NUL"),
+                              (["config", "apply", large], "larger"), (["config", "apply"], "FILE"),
+                              (["config", "diff", "--disrupt", good], "disrupt"),
+                              (["group", "change", "main"], "KEY=VALUE"),
+                              (["group", "change", "main", "mode"], "mode"),
+                              (["group", "change", "main", "=x"], "=x"),
+                              (["group", "change", "main", "name=x"], "name"),
+                              (["group", "change", "main", "idle=1us", "idle=2us"], "idle"),
+                              (["group", "change", "main", "colour=red"], "colour")):
+            status, output, errors = run(path, *words)
+            expect_equal((status, output, errors.count("\n")), (2, "", 2), f"{words}: {errors}")
+            expect(wanted in errors.splitlines()[0], f"{words}: {errors}")
+        expect_equal(fake.asked, [], "what was asked")
 
 
 def test_wrong_requests():
@@ -239,8 +395,17 @@ def test_wrong_requests():
                       ["policy", "check", "--uid", "1", *(["--gid", "1"] * 300)],
                       ["policy", "show", "--uid", "1"], ["status", "--gid", "1"],
                       ["call", close, "{}", "--uid", "1"], ["help", "--uid", "1"],
+                      ["flow", "list", "--session", "1"], ["region", "list", "--peer", "beta"],
+                      ["engine", "list", "--engine", "alpha"], ["status", "--port", "eth"],
+                      ["region", "list", "--session", "x"],
+                      ["region", "list", "--session", ""], ["peer", "list", "--engine", ""],
+                      ["call", close, "{}", "--engine", "alpha"], ["peer", "list", "beta"],
                       ["nonsense"], [], ["--timeout", "0", "status"],
-                      ["--timeout", "nan", "status"], ["--nothing", "status"]):
+                      ["--timeout", "nan", "status"], ["--nothing", "status"],
+                      ["event", "list", "engine"], ["event", "list", ""], ["stats", "get", "a"],
+                      ["call", "saddle.v1.Events/List", '{"kinds": [5]}'], ["report", "x"],
+                      ["--watch=0", "status"], ["--watch", "session", "close", "1"],
+                      ["--output", "x", "status"], ["--anonymous", "status"]):
             status, output, errors = run(path, *words)
             expect_equal((status, output), (2, ""), f"{words}")
             expect_equal((errors.splitlines()[0].split(":")[0], errors.splitlines()[1:]),
@@ -341,7 +506,7 @@ def test_documented():
     """The help, the manual and the completions know the same commands and options."""
     status, text, errors = harness.run([SADDLECTL, "help"])
     expect_equal((status, errors), (0, ""), "help")
-    usage = re.findall(r"^  (\w.*?)  +\w", text, re.MULTILINE)
+    usage = re.findall(r"^  (\w.*?)(?:  +\w|$)", text, re.MULTILINE)
     options = re.findall(r"^  (--[\w-]+)", text, re.MULTILINE)
     commands = [" ".join(re.findall(r"^[a-z]+(?: [a-z]+)?", line)) for line in usage]
     expect(len(commands) > 8 and len(options) > 5, text)
@@ -367,11 +532,13 @@ def completion(shell):
 
 COMPLETED = (
     (["saddlectl", "eng"], ["engine"]),
-    (["/usr/bin/saddlectl", "st"], ["status"]),
+    (["/usr/bin/saddlectl", "st"], ["status", "stats"]),
     (["saddlectl", "session", ""], ["list", "show", "close"]),
     (["saddlectl", "--json", "por"], ["port"]),
     (["saddlectl", "--no"], ["--no-header"]),
     (["saddlectl", "--timeout", ""], []),
+    (["saddlectl", "--watch", "rep"], ["report"]),
+    (["saddlectl", "event", ""], ["list", "watch"]),
     (["saddlectl", "--socket", "/dev/nul"], ["/dev/null"]),
 )
 
@@ -411,6 +578,6 @@ def test_fish():
             expect_equal((status, errors, offered), (0, "", wanted), line)
 
 
-harness.main([test_tables, test_json, test_requests, test_wrong_requests, test_refusals,
-              test_degraded, test_unreachable, test_paths, test_full, test_documented, test_bash,
-              test_zsh, test_fish])
+harness.main([test_tables, test_json, test_requests, test_pages, test_files, test_wrong_requests,
+              test_refusals, test_degraded, test_unreachable, test_paths, test_full,
+              test_documented, test_bash, test_zsh, test_fish])

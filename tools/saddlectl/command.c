@@ -3,9 +3,14 @@
 #include "tools/saddlectl/command.h"
 
 #include "grpc_health_v1_health.pb-c.h"
+#include "saddle_v1_configuration.pb-c.h"
 #include "saddle_v1_engines.pb-c.h"
+#include "saddle_v1_events.pb-c.h"
+#include "saddle_v1_metrics.pb-c.h"
 #include "saddle_v1_policy.pb-c.h"
+#include "saddle_v1_pony.pb-c.h"
 #include "saddle_v1_sessions.pb-c.h"
+#include "saddle_v1_statistics.pb-c.h"
 #include "saddle_v1_system.pb-c.h"
 
 #include <string.h>
@@ -16,6 +21,51 @@
             .name = "NAME", .field = "names", .optional = true, .repeated = true                   \
         }                                                                                          \
     }
+
+#define KINDS                                                                                      \
+    {                                                                                              \
+        {                                                                                          \
+            .name = "KIND", .field = "kinds", .optional = true, .repeated = true                   \
+        }                                                                                          \
+    }
+#define OWNERS                                                                                     \
+    {                                                                                              \
+        {                                                                                          \
+            .name = "OWNER", .optional = true, .repeated = true                                    \
+        }                                                                                          \
+    }
+#define EVENT_COLUMNS                                                                              \
+    {                                                                                              \
+        {"number", "NUMBER", FORMAT_COUNT, 3}, {"time_ns", "TIME", FORMAT_TIME, 0},                \
+            {"kind", "KIND", FORMAT_KIND, 0}, {"session", "SESSION", FORMAT_COUNT, 2},             \
+            {"engine", "ENGINE", FORMAT_TEXT, 1}, {"text", "TEXT", FORMAT_TEXT, 0},                \
+    }
+#define COUNTER_COLUMNS                                                                            \
+    {                                                                                              \
+        {"owner", "OWNER", FORMAT_TEXT, 0}, {"name", "COUNTER", FORMAT_TEXT, 0},                   \
+            {"value", "VALUE", FORMAT_COUNT, 0},                                                   \
+    }
+
+/* Options that set a field of the request. */
+#define BY(NAME, WORD, IS_NUMBER)                                                                  \
+    {                                                                                              \
+        .name = (NAME), .option = (WORD), .field = (WORD), .optional = true, .number = (IS_NUMBER) \
+    }
+#define BY_ENGINE  BY("NAME", "engine", false)
+#define BY_PEER    BY("PEER", "peer", false)
+#define BY_PORT    BY("NAME", "port", false)
+#define BY_SESSION BY("ID", "session", true)
+#define DISRUPT                                                                                    \
+    {                                                                                              \
+        .name = "", .option = "disrupt", .field = "disrupt", .optional = true, .flag = true        \
+    }
+
+/* What has changed, or would. */
+#define CHANGES                                                                                    \
+    .rows = "changes", .columns = {{"path", "WHAT", FORMAT_TEXT, 0},                               \
+                                   {"old", "OLD", FORMAT_SHORT, 2},                                \
+                                   {"new", "NEW", FORMAT_SHORT, 1},                                \
+                                   {"effect", "EFFECT", FORMAT_TEXT, 0}}
 
 static const struct command policy_usage = {
     .rows = "usage",
@@ -46,6 +96,7 @@ const struct command commands[] = {
         .words = "status",
         .help = "how the daemon is",
         .method = "saddle.v1.System/GetStatus",
+        .traits = COMMAND_WATCHABLE,
         .columns = {{"condition", "condition", FORMAT_TEXT, 0},
                     {"problems", "problems", FORMAT_LIST, 0},
                     {"version", "version", FORMAT_TEXT, 0},
@@ -63,6 +114,7 @@ const struct command commands[] = {
         .words = "modules",
         .help = "the parts of the daemon that answer",
         .method = "saddle.v1.System/ListModules",
+        .traits = COMMAND_WATCHABLE,
         .rows = "modules",
         .columns = {{"name", "MODULE", FORMAT_TEXT, 0},
                     {"methods", "METHODS", FORMAT_SIZE, 1},
@@ -72,6 +124,7 @@ const struct command commands[] = {
         .words = "engine list",
         .help = "engines, all or those named",
         .method = "saddle.v1.Engines/List",
+        .traits = COMMAND_WATCHABLE,
         .rows = "engines",
         .arguments = NAMES,
         .columns = {{"name", "ENGINE", FORMAT_TEXT, 0},
@@ -84,9 +137,30 @@ const struct command commands[] = {
                     {"runs", "RUNS", FORMAT_COUNT, 4}},
     },
     {
+        .words = "engine create",
+        .help = "create an engine in GROUP; FILE is an entry of \"engines\"",
+        .method = "saddle.v1.Engines/Create",
+        .arguments = {DISRUPT,
+                      {.name = "FILE", .field = "engine", .file = true},
+                      {.name = "GROUP", .field = "group"}},
+    },
+    {
+        .words = "engine destroy",
+        .help = "end an engine",
+        .method = "saddle.v1.Engines/Destroy",
+        .arguments = {DISRUPT, {.name = "NAME", .field = "name"}},
+    },
+    {
+        .words = "engine move",
+        .help = "move an engine to another group",
+        .method = "saddle.v1.Engines/Move",
+        .arguments = {{.name = "NAME", .field = "engine"}, {.name = "GROUP", .field = "group"}},
+    },
+    {
         .words = "group list",
         .help = "groups of engines, all or those named",
         .method = "saddle.v1.Groups/List",
+        .traits = COMMAND_WATCHABLE,
         .rows = "groups",
         .arguments = NAMES,
         .columns = {{"name", "GROUP", FORMAT_TEXT, 0},
@@ -97,9 +171,29 @@ const struct command commands[] = {
                     {"engines", "ENGINES", FORMAT_LIST, 1}},
     },
     {
+        .words = "group create",
+        .help = "create a group; FILE is an entry of \"groups\"",
+        .method = "saddle.v1.Groups/Create",
+        .arguments = {{.name = "FILE", .field = "group", .file = true}},
+    },
+    {
+        .words = "group change",
+        .help = "change mode, cpus, threads or idle of a group",
+        .method = "saddle.v1.Groups/Change",
+        .arguments = {{.name = "NAME", .field = "name"},
+                      {.name = "KEY=VALUE", .repeated = true, .pairs = true}},
+    },
+    {
+        .words = "group destroy",
+        .help = "end a group without engines",
+        .method = "saddle.v1.Groups/Destroy",
+        .arguments = {{.name = "NAME", .field = "name"}},
+    },
+    {
         .words = "port list",
         .help = "ports, all or those named",
         .method = "saddle.v1.Ports/List",
+        .traits = COMMAND_WATCHABLE,
         .rows = "ports",
         .arguments = NAMES,
         .columns = {{"name", "PORT", FORMAT_TEXT, 0},
@@ -114,6 +208,7 @@ const struct command commands[] = {
         .words = "session list",
         .help = "attached applications, all or those of an engine",
         .method = "saddle.v1.Sessions/List",
+        .traits = COMMAND_WATCHABLE,
         .rows = "sessions",
         .arguments = {{.name = "ENGINE", .field = "engine", .optional = true}},
         .columns = {{"id", "SESSION", FORMAT_COUNT, 0},
@@ -130,6 +225,7 @@ const struct command commands[] = {
         .words = "session show",
         .help = "one attached application",
         .method = "saddle.v1.Sessions/Get",
+        .traits = COMMAND_WATCHABLE,
         .arguments = {{.name = "ID", .field = "id", .number = true}},
         .columns = {{"id", "session", FORMAT_COUNT, 0},
                     {"application", "application", FORMAT_TEXT, 0},
@@ -150,9 +246,113 @@ const struct command commands[] = {
                       {.name = "REASON", .field = "reason", .optional = true}},
     },
     {
+        .words = "peer list",
+        .help = "hosts that engines know",
+        .method = "saddle.v1.Peers/List",
+        .rows = "peers",
+        .traits = COMMAND_WATCHABLE,
+        .arguments = {BY_ENGINE, BY_PEER},
+        .columns = {{"engine", "ENGINE", FORMAT_TEXT, 2},
+                    {"name", "PEER", FORMAT_TEXT, 0},
+                    {"address", "ADDRESS", FORMAT_TEXT, 0},
+                    {"hello", "HELLO", FORMAT_TEXT, 1},
+                    {"flows", "FLOWS", FORMAT_COUNT, 4},
+                    {"round_trip_ns", "ROUND TRIP", FORMAT_SPAN, 1},
+                    {"silent_ns", "SILENT", FORMAT_SPAN, 2},
+                    {"version", "WIRE", FORMAT_COUNT, 7},
+                    {"features", "FEATURES", FORMAT_LIST, 8},
+                    {"mac", "NEXT HOP", FORMAT_TEXT, 5},
+                    {"mtu", "MTU", FORMAT_COUNT, 9},
+                    {"way_error", "NO WAY", FORMAT_TEXT, 3},
+                    {"last_error", "LAST ERROR", FORMAT_TEXT, 3},
+                    {"last_error_age_ns", "AGO", FORMAT_SPAN, 6}},
+    },
+    {
+        .words = "flow list",
+        .help = "flows of packets to peers",
+        .method = "saddle.v1.Flows/List",
+        .rows = "flows",
+        .traits = COMMAND_WATCHABLE,
+        .arguments = {BY_ENGINE, BY_PEER},
+        .columns = {{"engine", "ENGINE", FORMAT_TEXT, 3},
+                    {"id", "FLOW", FORMAT_COUNT, 0},
+                    {"peer", "PEER", FORMAT_TEXT, 2},
+                    {"address", "ADDRESS", FORMAT_TEXT, 0},
+                    {"state", "STATE", FORMAT_TEXT, 0},
+                    {"round_trip_ns", "ROUND TRIP", FORMAT_SPAN, 1},
+                    {"rto_ns", "RTO", FORMAT_DURATION, 6},
+                    {"window", "WINDOW", FORMAT_COUNT, 3},
+                    {"in_flight", "IN FLIGHT", FORMAT_COUNT, 3},
+                    {"bytes_sent", "SENT", FORMAT_BYTES, 2},
+                    {"bytes_received", "RECEIVED", FORMAT_BYTES, 2},
+                    {"retransmissions", "AGAIN", FORMAT_COUNT, 1},
+                    {"timeouts", "TIMEOUTS", FORMAT_COUNT, 4},
+                    {"ecn_echoes", "MARKED", FORMAT_COUNT, 5},
+                    {"silent_ns", "SILENT", FORMAT_SPAN, 4},
+                    {"age_ns", "AGE", FORMAT_DURATION, 5}},
+    },
+    {
+        .words = "connection list",
+        .help = "connections and listeners",
+        .method = "saddle.v1.Connections/List",
+        .rows = "connections",
+        .traits = COMMAND_WATCHABLE,
+        .arguments = {BY_ENGINE, BY_PEER, BY_SESSION},
+        .columns = {{"engine", "ENGINE", FORMAT_TEXT, 4},
+                    {"handle", "HANDLE", FORMAT_COUNT, 1},
+                    {"session", "SESSION", FORMAT_COUNT, 0},
+                    {"application", "APPLICATION", FORMAT_TEXT, 3},
+                    {"peer", "PEER", FORMAT_TEXT, 2},
+                    {"address", "ADDRESS", FORMAT_TEXT, 5},
+                    {"service", "SERVICE", FORMAT_TEXT, 0},
+                    {"state", "STATE", FORMAT_TEXT, 0},
+                    {"messages_sent", "SENT", FORMAT_COUNT, 1},
+                    {"messages_received", "RECEIVED", FORMAT_COUNT, 1},
+                    {"queued", "QUEUED", FORMAT_COUNT, 2},
+                    {"credits", "CREDITS", FORMAT_COUNT, 4},
+                    {"operations", "ONE-SIDED", FORMAT_COUNT, 5},
+                    {"waiting", "WAITING", FORMAT_COUNT, 6},
+                    {"flow", "FLOW", FORMAT_COUNT, 6},
+                    {"error", "ERROR", FORMAT_TEXT, 3}},
+    },
+    {
+        .words = "region list",
+        .help = "memory that peers may read and write",
+        .method = "saddle.v1.Regions/List",
+        .rows = "regions",
+        .traits = COMMAND_WATCHABLE,
+        .arguments = {BY_ENGINE, BY_SESSION},
+        .columns = {{"engine", "ENGINE", FORMAT_TEXT, 3},
+                    {"id", "REGION", FORMAT_COUNT, 0},
+                    {"session", "SESSION", FORMAT_COUNT, 0},
+                    {"application", "APPLICATION", FORMAT_TEXT, 2},
+                    {"length", "LENGTH", FORMAT_BYTES, 0},
+                    {"rights", "RIGHTS", FORMAT_LIST, 1},
+                    {"reads", "READS", FORMAT_COUNT, 1},
+                    {"writes", "WRITES", FORMAT_COUNT, 1},
+                    {"bytes", "SERVED", FORMAT_BYTES, 2}},
+    },
+    {
+        .words = "neighbour list",
+        .help = "hosts on the links of ports",
+        .method = "saddle.v1.Neighbours/List",
+        .rows = "neighbours",
+        .traits = COMMAND_WATCHABLE,
+        .arguments = {BY_PORT},
+        .columns = {{"port", "PORT", FORMAT_TEXT, 0},
+                    {"owner", "OWNER", FORMAT_TEXT, 2},
+                    {"engine", "ENGINE", FORMAT_TEXT, 3},
+                    {"address", "ADDRESS", FORMAT_TEXT, 0},
+                    {"mac", "MAC", FORMAT_TEXT, 1},
+                    {"state", "STATE", FORMAT_TEXT, 0},
+                    {"age_ns", "AGE", FORMAT_DURATION, 2},
+                    {"used", "USED", FORMAT_YES_NO, 3}},
+    },
+    {
         .words = "policy show",
-        .help = "who may attach and what for, the limits, and who takes how much",
+        .help = "who may attach and what for, limits, and usage",
         .method = "saddle.v1.Policy/Get",
+        .traits = COMMAND_WATCHABLE,
         .rows = "rules",
         .below = &policy_limits,
         .columns = {{"number", "RULE", FORMAT_COUNT, 0},
@@ -175,12 +375,95 @@ const struct command commands[] = {
                     {"trusted", "needs no rule", FORMAT_YES_NO, 0}},
     },
     {
+        .words = "config show",
+        .help = "the configuration that runs, with all defaults",
+        .method = "saddle.v1.Configuration/Show",
+        .raw = "text",
+    },
+    {
+        .words = "config check",
+        .help = "whether the daemon would take FILE for a good configuration",
+        .method = "saddle.v1.Configuration/Check",
+        .arguments = {{.name = "FILE", .field = "text", .file = true}},
+    },
+    {
+        .words = "config diff",
+        .help = "what applying FILE would change",
+        .method = "saddle.v1.Configuration/Diff",
+        .arguments = {{.name = "FILE", .field = "text", .file = true}},
+        CHANGES,
+    },
+    {
+        .words = "config apply",
+        .help = "run what FILE says",
+        .method = "saddle.v1.Configuration/Apply",
+        .arguments = {DISRUPT, {.name = "FILE", .field = "text", .file = true}},
+        CHANGES,
+    },
+    {
+        .words = "config rollback",
+        .help = "take back the last change",
+        .method = "saddle.v1.Configuration/Rollback",
+        .arguments = {DISRUPT},
+        CHANGES,
+    },
+    {
+        .words = "config reload",
+        .help = "run what the daemon's own file says now",
+        .method = "saddle.v1.Configuration/Reload",
+        CHANGES,
+    },
+    {
+        .words = "event list",
+        .help = "what happened, all or the KINDs named",
+        .method = "saddle.v1.Events/List",
+        .rows = "events",
+        .traits = COMMAND_WATCHABLE,
+        .arguments = KINDS,
+        .columns = EVENT_COLUMNS,
+    },
+    {
+        .words = "event watch",
+        .help = "what happens, from now on",
+        .method = "saddle.v1.Events/Watch",
+        .rows = "events",
+        .traits = COMMAND_STREAM,
+        .arguments = KINDS,
+        .columns = EVENT_COLUMNS,
+    },
+    {
+        .words = "stats get",
+        .help = "every counter, or those of engine/NAME, group/...",
+        .method = "saddle.v1.Statistics/Get",
+        .rows = "counters",
+        .traits = COMMAND_WATCHABLE | COMMAND_COUNTERS,
+        .arguments = OWNERS,
+        .columns = COUNTER_COLUMNS,
+    },
+    {
+        .words = "stats watch",
+        .help = "the same once a second, or as --watch says",
+        .method = "saddle.v1.Statistics/Watch",
+        .rows = "counters",
+        .traits = COMMAND_STREAM | COMMAND_COUNTERS,
+        .arguments = OWNERS,
+        .columns = COUNTER_COLUMNS,
+    },
+    {
+        .words = "metrics",
+        .help = "all counters, as OpenMetrics",
+        .method = "saddle.v1.Metrics/Read",
+        .raw = "text",
+    },
+    {
         .words = "health",
         .help = "whether the daemon, or SERVICE (group/NAME), serves",
         .method = "grpc.health.v1.Health/Check",
+        .traits = COMMAND_WATCHABLE,
         .arguments = {{.name = "SERVICE", .field = "service", .optional = true}},
         .columns = {{"status", "status", FORMAT_TEXT, 0}},
     },
+    {.words = "report", .help = "write one file for a bug report"},
     {
         .words = "call",
         .help = "call any METHOD (package.Service/Method); the request is JSON",
@@ -191,10 +474,14 @@ const struct command commands[] = {
 const uint32_t command_count = sizeof(commands) / sizeof(commands[0]);
 
 static const ProtobufCServiceDescriptor *const services[] = {
-    &saddle__v1__system__descriptor,       &saddle__v1__engines__descriptor,
-    &saddle__v1__groups__descriptor,       &saddle__v1__ports__descriptor,
-    &saddle__v1__sessions__descriptor,     &saddle__v1__policy__descriptor,
-    &grpc__health__v1__health__descriptor,
+    &saddle__v1__system__descriptor,   &saddle__v1__engines__descriptor,
+    &saddle__v1__groups__descriptor,   &saddle__v1__ports__descriptor,
+    &saddle__v1__sessions__descriptor, &saddle__v1__peers__descriptor,
+    &saddle__v1__flows__descriptor,    &saddle__v1__connections__descriptor,
+    &saddle__v1__regions__descriptor,  &saddle__v1__neighbours__descriptor,
+    &saddle__v1__policy__descriptor,   &saddle__v1__configuration__descriptor,
+    &saddle__v1__events__descriptor,   &saddle__v1__statistics__descriptor,
+    &saddle__v1__metrics__descriptor,  &grpc__health__v1__health__descriptor,
 };
 
 const ProtobufCMethodDescriptor *command_method(const char *name)
@@ -237,13 +524,22 @@ const struct command *command_find(char *const *words, int count, int *used)
     return NULL;
 }
 
+static void print_argument(const struct argument *argument, FILE *stream)
+{
+    if (argument->option)
+        fprintf(stream, "--%s", argument->option);
+    if (argument->option && !argument->flag)
+        fputc(' ', stream);
+    fputs(argument->name, stream);
+}
+
 void command_usage(const struct command *command, FILE *stream)
 {
     fputs(command->words, stream);
     for (const struct argument *argument = command->arguments; argument->name; argument++) {
-        fprintf(stream, argument->optional ? " [%s%s%s%s]" : " %s%s%s%s",
-                argument->option ? "--" : "", argument->option ? argument->option : "",
-                argument->option ? " " : "", argument->name);
+        fputs(argument->optional ? " [" : " ", stream);
+        print_argument(argument, stream);
+        fputs(argument->optional ? "]" : "", stream);
         if (argument->repeated)
             fputs("...", stream);
     }

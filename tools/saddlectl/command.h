@@ -12,14 +12,18 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define COMMAND_COLUMNS_MAX   12u
-#define COMMAND_ARGUMENTS_MAX 3u
+#define COMMAND_COLUMNS_MAX   16u
+#define COMMAND_ARGUMENTS_MAX 4u
 
 enum format {
     FORMAT_TEXT,
+    FORMAT_SHORT, /* a text, cut where it would leave no room for others */
     FORMAT_COUNT,
     FORMAT_BYTES,
     FORMAT_DURATION, /* of nanoseconds */
+    FORMAT_SPAN,     /* the same; 0 stands for none */
+    FORMAT_TIME,     /* nanoseconds since 1970 */
+    FORMAT_KIND,     /* of an event */
     FORMAT_YES_NO,
     FORMAT_LIST,        /* of texts */
     FORMAT_SIZE,        /* of a list: how many */
@@ -36,12 +40,22 @@ struct column {
 
 /* What stands on the command line after the command, and the field of the request that it sets. */
 struct argument {
-    const char *name; /* "ID"; NULL ends the list */
-    const char *field;
+    const char *name;  /* in upper case; "" of a flag */
+    const char *field; /* of the request */
     bool optional;
     bool repeated; /* the rest of the line */
     bool number;
+    bool file;          /* its content is the value; "-" is standard input */
+    bool pairs;         /* KEY=VALUE, which sets the field KEY */
     const char *option; /* given as this option, not by its place; before those that are */
+    bool flag;          /* an option without a value: true */
+};
+
+/* What is special about a command. */
+enum command_trait {
+    COMMAND_WATCHABLE = 1, /* it says how things are: --watch asks again and again */
+    COMMAND_STREAM = 2,    /* its answers do not end */
+    COMMAND_COUNTERS = 4,  /* its answer is made of counters, see counters.h */
 };
 
 struct command {
@@ -51,7 +65,9 @@ struct command {
     /* The field of the answer that is the table, or a message whose fields are a line each; NULL:
      * the answer's own fields are. */
     const char *rows;
+    const char *raw;             /* the field of the answer that is printed as it is */
     const struct command *below; /* whose rows and columns follow, of the same answer */
+    unsigned traits;             /* enum command_trait */
     struct argument arguments[COMMAND_ARGUMENTS_MAX + 1];
     struct column columns[COMMAND_COLUMNS_MAX + 1];
 };

@@ -67,7 +67,7 @@ static bool takes_path(uint32_t option)
 static void print_argument_cases(const char *files)
 {
     for (uint32_t i = 0; i < option_count; i++) {
-        if (option_entries[i].argument)
+        if (option_entries[i].argument && !option_entries[i].optional)
             printf("    --%s) %s return ;;\n", option_entries[i].name, takes_path(i) ? files : "");
     }
 }
@@ -128,7 +128,8 @@ static void print_fish(void)
     puts("complete -c saddlectl -f");
     for (uint32_t i = 0; i < option_count; i++) {
         printf("complete -c saddlectl -l %s%s%s -d ", option_entries[i].name,
-               option_entries[i].argument ? " -r" : "", takes_path(i) ? " -F" : "");
+               option_entries[i].argument && !option_entries[i].optional ? " -r" : "",
+               takes_path(i) ? " -F" : "");
         print_quoted(option_entries[i].help);
     }
     for (uint32_t i = 0; i < command_count; i++) {

@@ -2,10 +2,15 @@
  * SPDX-License-Identifier: Apache-2.0 */
 /* saddlectl: what operators ask of saddled. See saddlectl(1). */
 #include "control/gateway/client.h"
+#include "tools/saddlectl/ask.h"
 #include "tools/saddlectl/command.h"
 #include "tools/saddlectl/completion.h"
+#include "tools/saddlectl/counters.h"
 #include "tools/saddlectl/message.h"
 #include "tools/saddlectl/options.h"
+#include "tools/saddlectl/pages.h"
+#include "tools/saddlectl/report.h"
+#include "tools/saddlectl/request.h"
 #include "tools/saddlectl/table.h"
 
 #include <errno.h>
@@ -14,38 +19,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
-/* gRPC's codes */
-#define STATUS_DEADLINE_EXCEEDED 4
-#define STATUS_UNAVAILABLE       14
+#define NSEC_PER_SEC 1000000000ull
 
-#define US_PER_S 1e6
-
-/* Exit statuses. */
-enum {
-    EXIT_FAILED = 1,
-    EXIT_USAGE = 2,
-    EXIT_UNREACHED = 3,
-    EXIT_DEGRADED = 4,
-};
+#define CLEAR       "\033[H\033[J" /* of a terminal: from the top left corner on */
+#define OUTPUT_ROOM (256u << 10)   /* bytes: most answers are written at one go */
 
 static struct options options;
-static struct json_object *request; /* of the one call; a complaint may end the program over it */
-
-static void __attribute__((noreturn, format(printf, 1, 2))) wrong(const char *format, ...)
-{
-    va_list args;
-
-    fputs("saddlectl: ", stderr);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputs("\nTry: saddlectl help\n", stderr);
-    exit(EXIT_USAGE);
-}
+static struct asker asker;
+static struct json_object *request; /* of all calls; a complaint may end the program over it */
+static bool redraw;                 /* each answer takes the place of the one before */
 
 static void print_json(struct json_object *object)
 {
@@ -73,44 +58,6 @@ static void complain(const char *code, char *text)
     json_object_put(whole);
 }
 
-/* Whether the daemon's socket can be connected to: gRPC's own words for why not are no help. */
-static bool reachable(void)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct timeval patience = {.tv_sec = (time_t)options.timeout_s};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    char text[CLIENT_TEXT_BYTES];
-    const char *why = NULL;
-
-    if (strlen(options.socket) >= sizeof(address.sun_path))
-        wrong("--socket: longer than the path of a Unix socket may be");
-    memcpy(address.sun_path, options.socket, strlen(options.socket));
-    /* Connecting waits while the queue of whoever listens is full; a timeout of 0 would be none. */
-    patience.tv_usec = (suseconds_t)((options.timeout_s - (double)patience.tv_sec) * US_PER_S);
-    patience.tv_usec += !patience.tv_sec && !patience.tv_usec;
-    if (fd >= 0)
-        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address))) {
-        if (errno == ENOENT)
-            why = "no such socket; is saddled running, with \"control\" in its configuration?";
-        else if (errno == ECONNREFUSED)
-            why = "nobody serves it; is saddled running?";
-        else if (errno == EACCES)
-            why = "this user may not connect; see \"control\" in saddled.conf(5)";
-        else if (errno == EAGAIN)
-            why = "no answer in time";
-        else
-            why = strerror(errno);
-    }
-    if (fd >= 0)
-        close(fd);
-    if (!why)
-        return true;
-    snprintf(text, sizeof(text), "%s: %s", options.socket, why);
-    complain("UNAVAILABLE", text);
-    return false;
-}
-
 static unsigned terminal_width(void)
 {
     const char *given = getenv("COLUMNS");
@@ -124,11 +71,11 @@ static unsigned terminal_width(void)
     return 0;
 }
 
-struct call {
+/* What is known of the calls made for a command. */
+struct state {
     const struct command *command; /* NULL: any method */
-    const ProtobufCMessageDescriptor *response;
     bool degraded;
-    bool malformed;
+    uint32_t answers;
 };
 
 /* The state that some answers tell of: what is not well has an exit status of its own. */
@@ -142,158 +89,109 @@ static bool tells_trouble(struct json_object *answer)
     return status && strcmp(json_object_get_string(status), "serving") != 0;
 }
 
-static bool take(void *context, const uint8_t *bytes, size_t length)
+static void end_quietly(int signal_number)
 {
-    struct call *call = context;
-    ProtobufCMessage *message = protobuf_c_message_unpack(call->response, NULL, length, bytes);
-    struct json_object *answer;
+    (void)signal_number;
+    _exit(EXIT_SUCCESS);
+}
 
-    call->malformed = !message;
-    if (!message)
-        return false;
-    answer = message_to_json(message);
-    protobuf_c_message_free_unpacked(message, NULL);
-    if (options.json || !call->command)
+/* What goes on until it is interrupted ends well then. */
+static void go_on(void)
+{
+    const struct sigaction action = {.sa_handler = end_quietly};
+
+    sigaction(SIGINT, &action, NULL);
+}
+
+static void print_table(const struct state *state, struct json_object *answer)
+{
+    const struct command *command = state->command;
+    bool again = state->answers > 0 && !redraw;
+    struct json_object *flat = NULL;
+    uint64_t missed = json_object_get_uint64(json_object_object_get(answer, "missed"));
+
+    if (redraw)
+        fputs(CLEAR, stdout);
+    else if (again && !(command->traits & COMMAND_STREAM))
+        putchar('\n');
+    if (missed > 0)
+        fprintf(stderr, "saddlectl: %llu events were missed\n", (unsigned long long)missed);
+    if (command->traits & COMMAND_COUNTERS)
+        flat = counters_flatten(answer);
+    table_print(command, flat ? flat : answer, terminal_width(),
+                !options.no_header && !(again && command->traits & COMMAND_STREAM));
+    json_object_put(flat);
+}
+
+static bool take(void *context, struct json_object *answer)
+{
+    struct state *state = context;
+
+    if (options.json || !state->command)
         print_json(answer);
     else
-        table_print(call->command, answer, terminal_width(), !options.no_header);
-    fflush(stdout);
-    call->degraded = tells_trouble(answer);
-    json_object_put(answer);
-    return true;
+        print_table(state, answer);
+    state->answers++;
+    state->degraded = tells_trouble(answer);
+    if (!state->command || state->command->traits & COMMAND_STREAM)
+        go_on();
+    return !fflush(stdout) && !ferror(stdout);
 }
 
-static int exit_status(const struct call *call, const struct client_result *result)
+static int call_once(struct state *state, const char *method, bool stream)
 {
-    bool unreached = !result->answered && (result->status == STATUS_UNAVAILABLE ||
-                                           result->status == STATUS_DEADLINE_EXCEEDED);
-    char text[CLIENT_TEXT_BYTES];
+    struct ask_end end;
+    int status;
 
-    if (call->malformed) {
-        snprintf(text, sizeof(text), "%s: the answer is not what it should be", options.socket);
-        complain("INTERNAL", text);
-        return EXIT_FAILED;
-    }
-    if (result->status == 0)
-        return call->degraded ? EXIT_DEGRADED : EXIT_SUCCESS;
-    if (!unreached)
-        snprintf(text, sizeof(text), "%s",
-                 result->text[0] ? result->text : client_status_name(result->status));
-    else if (result->status == STATUS_DEADLINE_EXCEEDED)
-        snprintf(text, sizeof(text), "%s: no answer in time", options.socket);
-    else /* The socket is there, and whoever serves it hung up before he read a word. */
-        snprintf(text, sizeof(text),
-                 "%s: no answer: uid %u may have no role (\"control\" in saddled.conf(5)), or the "
-                 "daemon is just ending",
-                 options.socket, geteuid());
-    complain(client_status_name(result->status), text);
-    return unreached ? EXIT_UNREACHED : EXIT_FAILED;
+    if (!stream && pages_are_many(state->command))
+        status = pages_ask(&asker, state->command, request, take, state, &end);
+    else
+        status = ask(&asker, method, request, stream, take, state, &end);
+    if (status == EXIT_USAGE)
+        options_wrong("%s", end.text);
+    if (status)
+        complain(end.code, end.text);
+    else if (state->degraded)
+        status = EXIT_DEGRADED;
+    return status;
 }
 
-static int perform(const struct command *command, const char *name)
+static void pause_for(double seconds)
 {
-    const ProtobufCMethodDescriptor *method = command_method(name);
-    struct call call = {.command = command};
-    struct client_result result;
-    char fault[MESSAGE_FAULT_BYTES];
-    struct client *client;
-    uint8_t *bytes;
-    size_t length;
+    struct timespec left = {.tv_sec = (time_t)seconds};
 
-    if (!method)
-        wrong("there is no method \"%s\"", name);
-    if (message_from_json(method->input, request, &bytes, &length, fault))
-        wrong("%s", fault);
-    if (!reachable()) {
-        free(bytes);
-        return EXIT_UNREACHED;
-    }
-    call.response = method->output;
-    if (client_create(&client, options.socket))
-        abort();
-    client_call(client, name, bytes, length, options.timeout_s, take, &call, &result);
-    client_destroy(client);
-    free(bytes);
-    return exit_status(&call, &result);
+    left.tv_nsec = (long)((seconds - (double)left.tv_sec) * (double)NSEC_PER_SEC);
+    while (nanosleep(&left, &left) && errno == EINTR)
+        continue;
 }
 
-static struct json_object *parse_number(const struct argument *argument, const char *word)
+/* Once, or as often as --watch says. A daemon that was there may be away for a while. */
+static int perform(const struct command *command, const char *method)
 {
-    unsigned long long number;
-    char *end;
+    struct state state = {.command = command};
+    bool stream = !command || command->traits & COMMAND_STREAM;
+    bool watch = options.watch_s > 0 && !stream;
+    bool states = watch || (command && command->traits & COMMAND_COUNTERS && stream);
+    int status;
 
-    errno = 0;
-    number = strtoull(word, &end, 10);
-    if (word[0] < '0' || word[0] > '9' || *end || errno)
-        wrong("%s: \"%s\" is no number", argument->name, word);
-    return json_object_new_uint64(number);
-}
-
-static void add_argument(const struct argument *argument, const char *word)
-{
-    struct json_object *value =
-        argument->number ? parse_number(argument, word) : json_object_new_string(word);
-    struct json_object *list;
-
-    if (!argument->repeated) {
-        json_object_object_add(request, argument->field, value);
-        return;
+    redraw = states && !options.json && isatty(STDOUT_FILENO);
+    status = call_once(&state, method, stream);
+    if (watch && state.answers > 0)
+        go_on();
+    while (watch && state.answers > 0 && !ferror(stdout) && status != EXIT_FAILED) {
+        pause_for(options.watch_s);
+        status = call_once(&state, method, stream);
     }
-    list = json_object_object_get(request, argument->field);
-    if (!list) {
-        list = json_object_new_array();
-        json_object_object_add(request, argument->field, list);
-    }
-    json_object_array_add(list, value);
-}
-
-/* The options that only some commands have: each sets a field. */
-static void collect_options(const struct command *command)
-{
-    for (uint32_t i = 0; i < options.given_count; i++) {
-        const struct option_given *given = &options.given[i];
-        const struct argument *argument = command->arguments;
-
-        while (argument->name && (!argument->option || strcmp(argument->option, given->name) != 0))
-            argument++;
-        if (!argument->name)
-            wrong("%s: it has no option --%s", command->words, given->name);
-        if (!argument->repeated && json_object_object_get(request, argument->field))
-            wrong("%s: --%s is given twice", command->words, given->name);
-        add_argument(argument, given->value);
-    }
-    for (const struct argument *argument = command->arguments; argument->option; argument++) {
-        if (!argument->optional && !json_object_object_get(request, argument->field))
-            wrong("%s: --%s is missing", command->words, argument->option);
-    }
-}
-
-/* The words behind a command as its request. */
-static void collect(const struct command *command, char *const *words, int count)
-{
-    const struct argument *argument = command->arguments;
-
-    request = json_object_new_object();
-    collect_options(command);
-    while (argument->option)
-        argument++;
-    for (int i = 0; i < count; i++) {
-        if (!argument->name)
-            wrong("%s: unexpected argument \"%s\"", command->words, words[i]);
-        add_argument(argument, words[i]);
-        argument += !argument->repeated;
-    }
-    if (argument->name && !argument->optional)
-        wrong("%s: %s is missing", command->words, argument->name);
+    return status;
 }
 
 static int call_any(char *const *words, int count)
 {
     if (count < 1 || count > 2)
-        wrong("call: METHOD and, if it is not empty, its request as JSON");
+        options_wrong("call: METHOD and, if it is not empty, its request as JSON");
     request = message_parse(count == 2 ? words[1] : "{}");
     if (!request)
-        wrong("call: \"%s\" is no JSON", words[1]);
+        options_wrong("call: \"%s\" is no JSON", words[1]);
     return perform(NULL, words[0]);
 }
 
@@ -303,24 +201,26 @@ static int run(char *const *words, int count)
     int used;
 
     if (count == 0)
-        wrong("a command is missing");
+        options_wrong("a command is missing");
     command = command_find(words, count, &used);
     if (!command)
-        wrong("there is no command \"%s%s%s\"", words[0], count > 1 ? " " : "",
-              count > 1 ? words[1] : "");
+        options_wrong("there is no command \"%s%s%s\"", words[0], count > 1 ? " " : "",
+                      count > 1 ? words[1] : "");
     words += used;
     count -= used;
-    if (!command->method && options.given_count > 0)
-        wrong("%s: it has no option --%s", command->words, options.given[0].name);
+    request_check_options(command, &options);
     if (!strcmp(command->words, "call"))
         return call_any(words, count);
     if (!command->method) {
         if (count > 0)
-            wrong("%s: unexpected argument \"%s\"", command->words, words[0]);
+            options_wrong("%s: unexpected argument \"%s\"", command->words, words[0]);
+        if (!strcmp(command->words, "report"))
+            return report_write(&asker, options.output, options.anonymous);
         options_help(stdout);
         return EXIT_SUCCESS;
     }
-    collect(command, words, count);
+    request = json_object_new_object();
+    request_collect(command, &options, words, count, request);
     return perform(command, command->method);
 }
 
@@ -336,19 +236,28 @@ static int ended(int status)
 int main(int argc, char **argv)
 {
     static char name[] = "saddlectl"; /* with which getopt's complaints begin */
+    static char output[OUTPUT_ROOM];
     int first, status;
 
     signal(SIGPIPE, SIG_DFL);
+    setvbuf(stdout, output, _IOFBF, sizeof(output));
     argv[0] = name;
     first = options_parse(&options, argc, argv);
     if (first < 0)
         return EXIT_USAGE;
     if (options.completion) {
         if (completion_print(options.completion))
-            wrong("--print-completion: \"%s\" is none of bash, zsh and fish", options.completion);
+            options_wrong("--print-completion: \"%s\" is none of bash, zsh and fish",
+                          options.completion);
         return ended(EXIT_SUCCESS);
     }
+    asker = (struct asker){
+        .socket = options.socket,
+        .tls = {options.server, options.certificate, options.key, options.authority},
+        .timeout_s = options.timeout_s,
+    };
     status = run(argv + first, argc - first);
+    client_destroy(asker.client);
     json_object_put(request);
     return ended(status);
 }

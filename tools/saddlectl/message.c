@@ -8,23 +8,35 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define ENUM_BYTES 64u
+
+/* The name of a value without that of its enumeration: of EVENT_KIND_ENGINE_BACK of EventKind what
+ * follows EVENT_KIND_. */
+static const char *short_name(const ProtobufCEnumDescriptor *descriptor, const char *name)
+{
+    const char *prefix = descriptor->short_name, *at = name;
+
+    while (*prefix && *at) {
+        if (*at == '_') {
+            at++;
+        } else if (tolower((unsigned char)*at++) != tolower((unsigned char)*prefix++)) {
+            return name;
+        }
+    }
+    return !*prefix && *at == '_' ? at + 1 : name;
+}
 
 /* "CONDITION_OK" of Condition is "ok". */
 static struct json_object *enum_to_json(const ProtobufCEnumDescriptor *descriptor, int value)
 {
     const ProtobufCEnumValue *found = protobuf_c_enum_descriptor_get_value(descriptor, value);
     char text[ENUM_BYTES];
-    const char *name;
-    size_t prefix = strlen(descriptor->short_name);
 
     if (!found)
         return json_object_new_int(value);
-    name = found->name;
-    if (!strncasecmp(name, descriptor->short_name, prefix) && name[prefix] == '_')
-        name += prefix + 1;
-    snprintf(text, sizeof(text), "%s", name);
+    snprintf(text, sizeof(text), "%s", short_name(descriptor, found->name));
     for (char *at = text; *at; at++)
         *at = (char)tolower((unsigned char)*at);
     return json_object_new_string(text);
@@ -106,11 +118,27 @@ struct json_object *message_to_json(const ProtobufCMessage *message)
 
 /* ---- From JSON: the flat messages that requests are ---- */
 
+static int set_enum(const ProtobufCEnumDescriptor *descriptor, int *at, struct json_object *value)
+{
+    if (!json_object_is_type(value, json_type_string))
+        return -EINVAL;
+    for (unsigned i = 0; i < descriptor->n_values; i++) {
+        if (strcasecmp(short_name(descriptor, descriptor->values[i].name),
+                       json_object_get_string(value)) != 0)
+            continue;
+        *at = descriptor->values[i].value;
+        return 0;
+    }
+    return -EINVAL;
+}
+
 static int set_value(const ProtobufCFieldDescriptor *field, void *at, struct json_object *value)
 {
     bool whole = json_object_is_type(value, json_type_int);
 
     switch (field->type) {
+    case PROTOBUF_C_TYPE_ENUM:
+        return set_enum(field->descriptor, at, value);
     case PROTOBUF_C_TYPE_STRING:
         if (!json_object_is_type(value, json_type_string) ||
             strlen(json_object_get_string(value)) != (size_t)json_object_get_string_len(value))

@@ -12,9 +12,14 @@
 
 struct options {
     const char *socket;
+    const char *server; /* HOST:PORT; NULL: the socket */
+    const char *certificate, *key, *authority;
     const char *completion; /* of which shell; NULL: none is wanted */
+    const char *output;     /* of a report; NULL: a name is made */
     double timeout_s;
+    double watch_s; /* 0: once */
     bool json;
+    bool anonymous;
     bool no_header;
     struct option_given {
         const char *name, *value;
@@ -25,6 +30,7 @@ struct options {
 struct option_entry {
     const char *name, *argument, *help; /* argument NULL: it takes none */
     int value;
+    bool optional; /* the argument, which then follows a "=" */
 };
 
 extern const struct option_entry option_entries[];
@@ -33,5 +39,8 @@ extern const uint32_t option_count;
 /* Where the command begins, or -1 after a complaint. --help and --version end the program. */
 int options_parse(struct options *options, int argc, char **argv);
 void options_help(FILE *stream);
+
+/* Complains about how the program was called, and ends it. */
+void options_wrong(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
 #endif

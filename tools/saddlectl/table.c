@@ -6,9 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #define CELL_BYTES 256u
-#define GAP        2u /* columns between two of a table */
+#define GAP        2u  /* columns between two of a table */
+#define SHORT      28  /* columns of a text that is cut, its dots included */
+#define KIND_WIDTH 21u /* of the longest: the tables of a stream are to look like one */
 #define KIB        1024.0
 #define NS_PER_US  1e3
 #define NS_PER_MS  1e6
@@ -17,6 +21,8 @@
 #define S_PER_HOUR 3600u
 #define S_PER_DAY  86400u
 #define NOTHING    "-"
+#define DEL        127   /* beyond it are letters of other scripts */
+#define CUT        "..." /* at the end of a text that has lost its own */
 
 static void print_duration(uint64_t ns, char cell[CELL_BYTES])
 {
@@ -40,6 +46,18 @@ static void print_duration(uint64_t ns, char cell[CELL_BYTES])
                  s % S_PER_DAY / S_PER_HOUR);
 }
 
+static void print_time(uint64_t ns, char cell[CELL_BYTES])
+{
+    time_t s = (time_t)(ns / (uint64_t)NS_PER_S);
+    struct tm parts;
+    size_t used = 0;
+
+    if (gmtime_r(&s, &parts))
+        used = strftime(cell, CELL_BYTES, "%Y-%m-%dT%H:%M:%S", &parts);
+    snprintf(cell + used, CELL_BYTES - used, ".%03uZ",
+             (unsigned)(ns % (uint64_t)NS_PER_S / (uint64_t)NS_PER_MS));
+}
+
 static void print_bytes(uint64_t bytes, char cell[CELL_BYTES])
 {
     static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
@@ -55,6 +73,14 @@ static void print_bytes(uint64_t bytes, char cell[CELL_BYTES])
         unit++;
     }
     snprintf(cell, CELL_BYTES, "%.1f %s", value, units[unit]);
+}
+
+static void print_short(const char *text, char cell[CELL_BYTES])
+{
+    if (strlen(text) <= SHORT)
+        snprintf(cell, CELL_BYTES, "%s", text);
+    else
+        snprintf(cell, CELL_BYTES, "%.*s" CUT, SHORT - (int)strlen(CUT), text);
 }
 
 static void print_list(struct json_object *list, char cell[CELL_BYTES])
@@ -90,14 +116,24 @@ static void print_cell(struct json_object *value, enum format format, char cell[
     case FORMAT_BYTES:
         print_bytes(json_object_get_uint64(value), cell);
         break;
+    case FORMAT_SPAN:
+        if (json_object_get_uint64(value))
+            print_cell(value, FORMAT_DURATION, cell);
+        break;
     case FORMAT_DURATION:
         print_duration(json_object_get_uint64(value), cell);
+        break;
+    case FORMAT_TIME:
+        print_time(json_object_get_uint64(value), cell);
         break;
     case FORMAT_YES_NO:
         snprintf(cell, CELL_BYTES, "%s", json_object_get_boolean(value) ? "yes" : "no");
         break;
     case FORMAT_LIST:
         print_list(value, cell);
+        break;
+    case FORMAT_SHORT:
+        print_short(json_object_get_string(value), cell);
         break;
     case FORMAT_SIZE:
         snprintf(cell, CELL_BYTES, "%zu", json_object_array_length(value));
@@ -113,7 +149,8 @@ static void print_cell(struct json_object *value, enum format format, char cell[
 
 static bool is_number(enum format format)
 {
-    return format != FORMAT_TEXT && format != FORMAT_LIST && format != FORMAT_YES_NO;
+    return format != FORMAT_TEXT && format != FORMAT_SHORT && format != FORMAT_LIST &&
+           format != FORMAT_YES_NO && format != FORMAT_TIME && format != FORMAT_KIND;
 }
 
 struct table {
@@ -139,6 +176,8 @@ static void measure(struct table *table)
     for (uint32_t i = 0; i < table->count; i++) {
         table->shown[i] = true;
         table->width[i] = strlen(table->columns[i].title);
+        if (table->columns[i].format == FORMAT_KIND)
+            table->width[i] = KIND_WIDTH;
         for (size_t row = 0; row < json_object_array_length(table->rows); row++) {
             cell_of(table, row, i, cell);
             if (strlen(cell) > table->width[i])
@@ -156,6 +195,21 @@ static size_t whole_width(const struct table *table)
     return width - GAP;
 }
 
+/* A text at the end may lose its own. */
+static void cut_last(struct table *table, unsigned width)
+{
+    uint32_t last = table->count - 1;
+    size_t whole = whole_width(table);
+    size_t title = strlen(table->columns[last].title);
+
+    if (!width || whole <= width || !table->shown[last] ||
+        table->columns[last].format != FORMAT_TEXT || table->columns[last].rank > 0)
+        return;
+    table->width[last] -= whole - width < table->width[last] ? whole - width : table->width[last];
+    if (table->width[last] < title)
+        table->width[last] = title;
+}
+
 /* Leaves out what matters least until the rest fits. */
 static void fit(struct table *table, unsigned width)
 {
@@ -168,9 +222,17 @@ static void fit(struct table *table, unsigned width)
                 least = (int)i;
         }
         if (least < 0)
-            return;
+            break;
         table->shown[least] = false;
     }
+    cut_last(table, width);
+}
+
+static void shorten(char cell[CELL_BYTES], size_t width)
+{
+    if (strlen(cell) <= width || width < strlen(CUT))
+        return;
+    memcpy(cell + width - strlen(CUT), CUT, sizeof(CUT));
 }
 
 /* One line; `row` below 0 is the header. */
@@ -188,6 +250,7 @@ static void print_row(const struct table *table, long row)
             snprintf(cell, sizeof(cell), "%s", table->columns[i].title);
         else
             cell_of(table, (size_t)row, i, cell);
+        shorten(cell, table->width[i]);
         length = strlen(cell);
         if (is_number(table->columns[i].format))
             printf("%*s%*s", (int)owed, "", (int)table->width[i], cell);
@@ -239,11 +302,26 @@ static void print_rows(const struct command *command, struct json_object *rows, 
         print_row(&table, (long)row);
 }
 
+/* Lines stay lines, and letters of any script what they are, as somebody may want to read them in
+ * again; what could do something to a terminal does not. */
+static void print_whole(const char *text)
+{
+    bool terminal = isatty(STDOUT_FILENO);
+
+    for (; *text; text++) {
+        bool plain = (*text >= ' ' && *text <= '~') || (!terminal && (unsigned char)*text > DEL);
+
+        putchar(*text == '\n' || plain ? *text : '?');
+    }
+}
+
 void table_print(const struct command *command, struct json_object *answer, unsigned width,
                  bool header)
 {
-    const struct command *part = command;
+    const struct command *part = command->raw ? NULL : command;
 
+    if (command->raw)
+        print_whole(json_object_get_string(json_object_object_get(answer, command->raw)));
     while (part) {
         struct json_object *rows = part->rows ? json_object_object_get(answer, part->rows) : answer;
 

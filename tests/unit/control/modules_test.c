@@ -6,7 +6,9 @@
  */
 #include "control/module.h"
 #include "grpc_health_v1_health.pb-c.h"
+#include "saddle_v1_configuration.pb-c.h"
 #include "saddle_v1_engines.pb-c.h"
+#include "saddle_v1_metrics.pb-c.h"
 #include "saddle_v1_policy.pb-c.h"
 #include "saddle_v1_sessions.pb-c.h"
 #include "saddle_v1_system.pb-c.h"
@@ -223,6 +225,36 @@ START_TEST(an_engine_that_hangs_is_not_well)
 }
 END_TEST
 
+/* Engines that stay are known wherever they stand; one that is new has a time to answer. */
+START_TEST(the_pulse_follows)
+{
+    const struct plant_engine beta = plant.engines[1];
+
+    for (int i = 0; i < 4; i++)
+        second(1);
+    ck_assert_int_eq(health_of(""), NOT_SERVING);
+    plant.engines[1] = plant.engines[0];
+    plant.engines[0] = beta;
+    pulse_follow(world.pulse);
+    ck_assert(!pulse_alive(world.pulse, 0));
+    ck_assert(pulse_alive(world.pulse, 1));
+    plant.engines[0] = plant.engines[1];
+    plant.engine_count = 1;
+    pulse_follow(world.pulse);
+    ck_assert_int_eq(health_of(""), SERVING);
+    plant.engines[1] = beta;
+    plant.engine_count = 2;
+    pulse_follow(world.pulse);
+    ck_assert_int_eq(health_of(""), SERVING);
+    for (int i = 0; i < 4; i++)
+        second(1);
+    ck_assert_int_eq(health_of(""), NOT_SERVING);
+    second(3);
+    second(3);
+    ck_assert_int_eq(health_of(""), SERVING);
+}
+END_TEST
+
 START_TEST(unknown_services)
 {
     ck_assert_int_eq(health_of("group/none"), -RPC_NOT_FOUND);
@@ -403,6 +435,159 @@ START_TEST(what_somebody_may)
 }
 END_TEST
 
+/* A steward that says no to what is called "bad", and remembers what it was asked. */
+static struct steward_edit edited;
+static const char *asked;
+static bool disrupting;
+
+static int answer_text(struct steward_answer *told, const char *words)
+{
+    asked = words;
+    if (!strcmp(words, "bad")) {
+        snprintf(told->line, sizeof(told->line), "1:2: it is bad");
+        return -EINVAL;
+    }
+    return steward_answer_add(told, "engines.x.window", "1", "2", "ends 3 sessions");
+}
+
+static int toy_show(void *context, char **shown, struct steward_answer *told)
+{
+    (void)context;
+    (void)told;
+    *shown = strdup("memory: 1GiB\n");
+    return 0;
+}
+
+static int toy_text(void *context, const char *words, struct steward_answer *told)
+{
+    (void)context;
+    return answer_text(told, words);
+}
+
+static int toy_apply(void *context, const char *words, bool disrupt, struct steward_answer *told)
+{
+    (void)context;
+    disrupting = disrupt;
+    return answer_text(told, words);
+}
+
+static int toy_rollback(void *context, bool disrupt, struct steward_answer *told)
+{
+    (void)context;
+    disrupting = disrupt;
+    snprintf(told->line, sizeof(told->line), "there is none");
+    return -EPERM;
+}
+
+static int toy_reload(void *context, struct steward_answer *told)
+{
+    (void)context;
+    return answer_text(told, "reload");
+}
+
+static int toy_edit(void *context, const struct steward_edit *edit, struct steward_answer *told)
+{
+    (void)context;
+    edited = *edit;
+    snprintf(told->line, sizeof(told->line), "there is no such thing");
+    return edit->kind == STEWARD_DESTROY_GROUP ? -ENOENT : 0;
+}
+
+static const struct steward_ops toy_ops = {
+    .show = toy_show,
+    .check = toy_text,
+    .diff = toy_text,
+    .apply = toy_apply,
+    .rollback = toy_rollback,
+    .reload = toy_reload,
+    .edit = toy_edit,
+};
+static const struct steward toy_steward = {.ops = &toy_ops};
+
+static char *word(const char *from)
+{
+    return (char *)(uintptr_t)from;
+}
+
+START_TEST(configuration)
+{
+    Saddle__V1__ShowConfigurationRequest show = SADDLE__V1__SHOW_CONFIGURATION_REQUEST__INIT;
+    Saddle__V1__CheckConfigurationRequest check = SADDLE__V1__CHECK_CONFIGURATION_REQUEST__INIT;
+    Saddle__V1__ApplyConfigurationRequest apply = SADDLE__V1__APPLY_CONFIGURATION_REQUEST__INIT;
+    Saddle__V1__RollbackConfigurationRequest rollback =
+        SADDLE__V1__ROLLBACK_CONFIGURATION_REQUEST__INIT;
+    Saddle__V1__ReloadConfigurationRequest reload = SADDLE__V1__RELOAD_CONFIGURATION_REQUEST__INIT;
+    Saddle__V1__ConfigurationText *shown;
+    Saddle__V1__ConfigurationChanges *found;
+
+    world.steward = &toy_steward;
+    ck_assert_int_eq(call("saddle.v1.Configuration/Show", &show.base), RPC_OK);
+    shown = saddle__v1__configuration_text__unpack(NULL, answer_bytes, answer);
+    ck_assert_str_eq(shown->text, "memory: 1GiB\n");
+    protobuf_c_message_free_unpacked(&shown->base, NULL);
+    check.text = word("bad");
+    ck_assert_int_eq(call("saddle.v1.Configuration/Check", &check.base), RPC_INVALID_ARGUMENT);
+    ck_assert_str_eq(text, "1:2: it is bad");
+    check.text = word("good");
+    ck_assert_int_eq(call("saddle.v1.Configuration/Check", &check.base), RPC_OK);
+    ck_assert_int_eq(call("saddle.v1.Configuration/Diff", &check.base), RPC_OK);
+    apply.text = word("good");
+    apply.disrupt = true;
+    ck_assert_int_eq(call("saddle.v1.Configuration/Apply", &apply.base), RPC_OK);
+    ck_assert(disrupting);
+    found = saddle__v1__configuration_changes__unpack(NULL, answer_bytes, answer);
+    ck_assert_uint_eq(found->n_changes, 1);
+    ck_assert_str_eq(found->changes[0]->path, "engines.x.window");
+    ck_assert_str_eq(found->changes[0]->new_, "2");
+    ck_assert_str_eq(found->changes[0]->effect, "ends 3 sessions");
+    protobuf_c_message_free_unpacked(&found->base, NULL);
+    ck_assert_int_eq(call("saddle.v1.Configuration/Rollback", &rollback.base),
+                     RPC_FAILED_PRECONDITION);
+    ck_assert(!disrupting);
+    ck_assert_str_eq(text, "there is none");
+    ck_assert_int_eq(call("saddle.v1.Configuration/Reload", &reload.base), RPC_OK);
+    ck_assert_str_eq(asked, "reload");
+}
+END_TEST
+
+START_TEST(edits)
+{
+    Saddle__V1__CreateEngineRequest create = SADDLE__V1__CREATE_ENGINE_REQUEST__INIT;
+    Saddle__V1__ChangeGroupRequest change = SADDLE__V1__CHANGE_GROUP_REQUEST__INIT;
+    Saddle__V1__DestroyGroupRequest destroy = SADDLE__V1__DESTROY_GROUP_REQUEST__INIT;
+
+    ck_assert_int_eq(call("saddle.v1.Engines/Create", &create.base), RPC_UNAVAILABLE);
+    world.steward = &toy_steward;
+    create.disrupt = true;
+    ck_assert_int_eq(call("saddle.v1.Engines/Create", &create.base), RPC_OK);
+    ck_assert_int_eq(edited.kind, STEWARD_CREATE_ENGINE);
+    ck_assert(edited.disrupt);
+    ck_assert_int_eq(call("saddle.v1.Groups/Change", &change.base), RPC_OK);
+    ck_assert_int_eq(edited.kind, STEWARD_CHANGE_GROUP);
+    ck_assert_ptr_nonnull(edited.idle); /* what is not given is an empty text */
+    ck_assert_int_eq(call("saddle.v1.Groups/Destroy", &destroy.base), RPC_NOT_FOUND);
+    ck_assert_str_eq(text, "there is no such thing");
+}
+END_TEST
+
+/* Whoever may only look changes nothing. */
+static const char *const changing[] = {
+    "saddle.v1.Configuration/Apply",  "saddle.v1.Configuration/Rollback",
+    "saddle.v1.Configuration/Reload", "saddle.v1.Engines/Create",
+    "saddle.v1.Engines/Destroy",      "saddle.v1.Engines/Move",
+    "saddle.v1.Groups/Create",        "saddle.v1.Groups/Change",
+    "saddle.v1.Groups/Destroy",
+};
+
+START_TEST(observers_change_nothing)
+{
+    Saddle__V1__ReloadConfigurationRequest empty = SADDLE__V1__RELOAD_CONFIGURATION_REQUEST__INIT;
+
+    world.steward = &toy_steward;
+    ck_assert_int_eq(call_as(LINK_ROLE_OBSERVE, changing[_i], &empty.base), RPC_PERMISSION_DENIED);
+}
+END_TEST
+
 START_TEST(modules_are_listed_with_their_methods)
 {
     Saddle__V1__ListModulesRequest request = SADDLE__V1__LIST_MODULES_REQUEST__INIT;
@@ -421,6 +606,53 @@ START_TEST(modules_are_listed_with_their_methods)
 }
 END_TEST
 
+static bool has_line(const char *line)
+{
+    const char *found = strstr((const char *)answer, line);
+
+    return found && found[strlen(line)] == '\n';
+}
+
+/* What HTTP gets, and what gRPC gets: the same text, in a message there. */
+START_TEST(metrics)
+{
+    Saddle__V1__ReadMetricsRequest request = SADDLE__V1__READ_METRICS_REQUEST__INIT;
+    Saddle__V1__ReadMetricsResponse *found;
+
+    ck_assert_int_eq(call("saddle.v1.Metrics/Read", &request.base), RPC_OK);
+    found = saddle__v1__read_metrics_response__unpack(NULL, answer_bytes, answer);
+    ck_assert_ptr_nonnull(strstr(found->text, "\nsaddle_engine_alive{engine=\"alpha\"} 1\n"));
+    ck_assert_str_eq(found->text + strlen(found->text) - 6, "# EOF\n");
+    protobuf_c_message_free_unpacked(&found->base, NULL);
+    ck_assert_int_eq(call_as(LINK_ROLE_OBSERVE, LINK_HTTP_METRICS, &request.base), RPC_OK);
+    answer[answer_bytes] = '\0';
+    ck_assert(has_line("saddle_sessions{engine=\"beta\"} 0"));
+    ck_assert(has_line("# TYPE saddle_engine_handled counter"));
+    ck_assert(has_line("saddle_engine_handled_total{engine=\"alpha\"} 0"));
+    ck_assert(has_line("saddle_engine_handled_total{engine=\"beta\"} 0"));
+    ck_assert(has_line("saddle_thread_engines{group=\"main\",thread=\"0\"} 0"));
+    ck_assert(has_line("saddle_degraded 0"));
+    ck_assert(has_line("# EOF"));
+    ck_assert_int_eq(call(LINK_HTTP_METRICS_OLD, &request.base), RPC_OK);
+    answer[answer_bytes] = '\0';
+    ck_assert(has_line("# TYPE saddle_engine_handled_total counter"));
+    ck_assert(!has_line("# EOF"));
+}
+END_TEST
+
+START_TEST(health_for_http)
+{
+    Saddle__V1__ReadMetricsRequest request = SADDLE__V1__READ_METRICS_REQUEST__INIT;
+
+    ck_assert_int_eq(call(LINK_HTTP_HEALTH, &request.base), RPC_OK);
+    ck_assert_str_eq(text, "ok");
+    for (int i = 0; i < 4; i++)
+        second(1);
+    ck_assert_int_eq(call(LINK_HTTP_HEALTH, &request.base), RPC_UNAVAILABLE);
+    ck_assert_ptr_nonnull(strstr(text, "engine beta"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("modules");
@@ -431,13 +663,19 @@ int main(void)
     tcase_set_timeout(tcase, 30);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, an_engine_that_hangs_is_not_well);
+    tcase_add_test(tcase, the_pulse_follows);
     tcase_add_test(tcase, unknown_services);
     tcase_add_test(tcase, a_watch_tells_changes_alone);
     tcase_add_test(tcase, lists);
     tcase_add_test(tcase, sessions);
     tcase_add_test(tcase, the_policy_in_force);
     tcase_add_test(tcase, what_somebody_may);
+    tcase_add_test(tcase, configuration);
+    tcase_add_test(tcase, edits);
+    tcase_add_loop_test(tcase, observers_change_nothing, 0, sizeof(changing) / sizeof(changing[0]));
     tcase_add_test(tcase, modules_are_listed_with_their_methods);
+    tcase_add_test(tcase, metrics);
+    tcase_add_test(tcase, health_for_http);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -314,6 +314,21 @@ START_TEST(test_talks_on)
 }
 END_TEST
 
+START_TEST(test_turned_away)
+{
+    const struct link_refusals refusals = {{1, 2, UINT32_MAX}};
+    struct rpc_stats stats;
+    put(LINK_REFUSED, 0, &refusals, sizeof(refusals));
+    put(LINK_REFUSED, 0, &refusals, sizeof(refusals));
+    take();
+    rpc_stats(rpc, &stats);
+    ck_assert_uint_eq(stats.turned_away[LINK_REFUSAL_ROLE], 2);
+    ck_assert_uint_eq(stats.turned_away[LINK_REFUSAL_CERTIFICATE], 4);
+    ck_assert_uint_eq(stats.turned_away[LINK_REFUSAL_CROWDED], 2ull * UINT32_MAX);
+    ck_assert_uint_eq(stats.calls, 0);
+}
+END_TEST
+
 static const char *unpack_fault(const ProtobufCMessageDescriptor *descriptor, const void *bytes,
                                 size_t length)
 {
@@ -365,6 +380,7 @@ int main(void)
     tcase_add_test(tcase, test_slow_stream);
     tcase_add_test(tcase, test_cancel_and_detach);
     tcase_add_test(tcase, test_talks_on);
+    tcase_add_test(tcase, test_turned_away);
     tcase_add_test(tcase, test_malformed);
     tcase_add_test(tcase, test_memory_is_bounded);
     suite_add_tcase(suite, tcase);

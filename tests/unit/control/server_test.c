@@ -34,6 +34,7 @@ static struct toy *toys[2];
 static struct engine *engines[2];
 static struct group *group;
 static struct server *server;
+static struct events *events; /* NULL: nobody listens */
 static pthread_t thread;
 static uint32_t descriptors_before;
 
@@ -73,6 +74,7 @@ static void start(uint64_t handshake_timeout_ns)
     char reason[REASON_BYTES];
     int error = server_create(&server, &server_config, reason, sizeof(reason));
     ck_assert_msg(error == 0, "%s", reason);
+    server_set_events(server, events);
     ck_assert_int_eq(group_create(&group, &config), 0);
     for (int i = 0; i < 2; i++) {
         toys[i] = toy_create(i ? "beta" : "alpha");
@@ -219,6 +221,41 @@ START_TEST(test_attach)
     ck_assert_int_eq(attached.header->error, -ESHUTDOWN);
     ck_assert_ptr_nonnull(strstr(attached.header->reason, "daemon stops"));
     await_hang_up(attached.socket);
+    leave(&attached);
+}
+END_TEST
+
+START_TEST(test_events)
+{
+    struct saddle_attach_request request = good_request();
+    struct attached attached, refused;
+    const struct event *event;
+    ck_assert_int_eq(events_create(&events), 0);
+    start(NSEC_PER_SEC);
+    strcpy(request.application, "a\nb");
+    ck_assert_int_eq(attach_with(&attached, &request), 0);
+    strcpy(request.engine, "gam\nma");
+    ck_assert_int_eq(attach_with(&refused, &request), -ENODEV);
+    await_hang_up(refused.socket);
+    leave(&refused);
+    stop();
+    event = events_find(events, 1);
+    ck_assert_int_eq(event->kind, EVENT_SESSION_ATTACHED);
+    ck_assert_uint_eq(event->session, 1);
+    ck_assert_str_eq(event->engine, "alpha");
+    ck_assert_str_eq(event->application, "a?b");
+    ck_assert_uint_eq(event->uid, geteuid());
+    ck_assert_uint_eq(event->pid, (uint32_t)getpid());
+    event = events_find(events, 2);
+    ck_assert_int_eq(event->kind, EVENT_SESSION_REFUSED);
+    ck_assert_str_eq(event->text, "attach: there is no engine \"gam?ma\"");
+    event = events_find(events, 3);
+    ck_assert_int_eq(event->kind, EVENT_SESSION_ENDED);
+    ck_assert_uint_eq(event->session, 1);
+    ck_assert_str_eq(event->text, "closed: the daemon stops");
+    ck_assert_str_eq(event->application, "a?b");
+    ck_assert_uint_eq(events_next(events), 4);
+    events_destroy(events);
     leave(&attached);
 }
 END_TEST
@@ -420,6 +457,58 @@ START_TEST(test_hang_up_signal_is_no_end)
 }
 END_TEST
 
+/* Another configuration, as it comes with SIGHUP: engine beta goes, and there is less memory. */
+static void lose_beta(void *context)
+{
+    struct server_config config = {
+        .policy = {.owner = geteuid()},
+        .sessions_per_uid = SESSIONS_PER_UID,
+        .memory_per_uid = 1,
+        .handshake_timeout_ns = NSEC_PER_SEC,
+    };
+    uint64_t ring = 1;
+    ck_assert_int_eq(group_remove(group, engines[1]), 0);
+    ck_assert_uint_eq(server_engine_sessions(server, engines[0]), 1);
+    ck_assert_uint_eq(server_engine_sessions(server, engines[1]), 2);
+    server_end_sessions(server, engines[1], "closed: engine beta is removed");
+    ck_assert_uint_eq(server_engine_sessions(server, engines[0]), 1);
+    ck_assert_uint_eq(server_engine_sessions(server, engines[1]), 0);
+    ck_assert_int_eq(group_add(group, engines[1]), 0); /* for stop() */
+    server_set_engines(server, engines, 1);
+    server_set_policy(server, &config);
+    ck_assert_int_eq(write(*(int *)context, &ring, sizeof(ring)), sizeof(ring));
+}
+
+START_TEST(test_other_engines_and_limits)
+{
+    struct saddle_attach_request request = good_request();
+    struct attached first, gone[2], late;
+    int done = eventfd(0, EFD_CLOEXEC);
+    uint64_t rings;
+    start(NSEC_PER_SEC);
+    server_set_reload(server, lose_beta, &done);
+    ck_assert_int_eq(attach_with(&first, &request), 0);
+    strcpy(request.engine, "beta");
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(attach_with(&gone[i], &request), 0);
+    kill(getpid(), SIGHUP);
+    ck_assert_int_eq(read(done, &rings, sizeof(rings)), sizeof(rings));
+    for (int i = 0; i < 2; i++) {
+        await_hang_up(gone[i].socket);
+        ck_assert_int_eq(gone[i].header->error, -ECONNABORTED);
+        ck_assert_str_eq(gone[i].header->reason, "closed: engine beta is removed");
+        leave(&gone[i]);
+    }
+    ck_assert_uint_eq(first.header->state, SADDLE_SESSION_OPEN);
+    ck_assert_int_eq(toy_pony.attached, 1);
+    ck_assert_int_eq(attach_with(&late, &request), -EDQUOT);
+    leave(&late);
+    leave(&first);
+    stop();
+    close(done);
+}
+END_TEST
+
 /* Somebody else's descriptor: answers each ring of one eventfd with a ring of the other, until it
  * unwatches itself. */
 static struct {
@@ -498,6 +587,7 @@ int main(void)
     tcase_set_timeout(tcase, 30);
     tcase_add_checked_fixture(tcase, make_folder, remove_folder);
     tcase_add_test(tcase, test_attach);
+    tcase_add_test(tcase, test_events);
     tcase_add_test(tcase, test_engine_by_name);
     tcase_add_test(tcase, test_refused_by_plan);
     tcase_add_test(tcase, test_quota_of_sessions);
@@ -509,6 +599,7 @@ int main(void)
     tcase_add_test(tcase, test_engine_closes_session);
     tcase_add_test(tcase, test_memory_taken_away);
     tcase_add_test(tcase, test_hang_up_signal_is_no_end);
+    tcase_add_test(tcase, test_other_engines_and_limits);
     tcase_add_test(tcase, test_watch);
     tcase_add_test(tcase, test_watches_are_bounded);
     tcase_add_test(tcase, test_second_daemon);

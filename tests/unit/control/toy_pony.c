@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/control/toy_pony.h"
 
+#include "engines/pony/view.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -43,6 +45,20 @@ int pony_mailbox_attach(void *engine, void *session)
         return atomic_load(&toy_pony.refusal);
     atomic_fetch_add(&toy_pony.attached, 1);
     return 0;
+}
+
+int pony_mailbox_view(void *engine, void *page)
+{
+    (void)engine;
+    (void)page;
+    return -ENOSYS;
+}
+
+int pony_mailbox_find_peer(void *engine, void *host)
+{
+    (void)engine;
+    (void)host;
+    return -ENOSYS;
 }
 
 int pony_mailbox_detach(void *engine, void *session)

@@ -198,6 +198,67 @@ START_TEST(test_resolves)
 }
 END_TEST
 
+/* The neighbour in the list for operators, in pages of `most`; `count` of all. */
+static bool listed(const char *text, uint32_t most, struct neighbour_entry *found, uint32_t *count)
+{
+    struct neighbour_page page = {.now = clock_now(&clock_machine), .most = most};
+    struct address address = parse(text);
+    bool any = false;
+
+    *count = 0;
+    do {
+        kernel_resolver_view(resolver, &page);
+        for (uint32_t i = 0; i < page.count; i++) {
+            if (!address_equal(&page.entries[i].address, &address))
+                continue;
+            ck_assert(!any);
+            any = true;
+            *found = page.entries[i];
+        }
+        *count += page.count;
+    } while (!page.done);
+    return any;
+}
+
+START_TEST(test_operators_see_next_hops)
+{
+    struct neighbour_entry entry;
+    struct rte_ether_addr far;
+    uint32_t count;
+
+    start("va", both);
+    ck_assert(!listed("10.1.0.2", 0, &entry, &count));
+    ck_assert_uint_eq(count, 0);
+    here("ip route add 10.2.0.0/16 via 10.1.0.2");
+    want("10.2.0.9");
+    want("10.2.0.8");
+    want("10.1.0.2");
+    want("fd01::2");
+    want("10.1.0.77");
+    want("10.3.0.1");
+    await("10.2.0.9", 0, FAR_MAC, 1500);
+    await("10.1.0.2", 0, FAR_MAC, 1500);
+    await("fd01::2", 0, FAR_MAC, 1500);
+    await_error("10.3.0.1", -ENETUNREACH);
+    ck_assert(listed("10.1.0.77", 0, &entry, &count));
+    ck_assert(entry.state == NEIGHBOUR_PENDING || entry.state == NEIGHBOUR_FAILED);
+    await_error("10.1.0.77", -EHOSTDOWN);
+    ck_assert_int_eq(rte_ether_unformat_addr(FAR_MAC, &far), 0);
+    for (uint32_t most = 0; most < 5; most++) {
+        ck_assert(listed("10.1.0.2", most, &entry, &count));
+        ck_assert_uint_eq(count, 3);
+        ck_assert(rte_is_same_ether_addr(&entry.mac, &far));
+        ck_assert(entry.state == NEIGHBOUR_REACHABLE || entry.state == NEIGHBOUR_STALE);
+        ck_assert(listed("fd01::2", most, &entry, &count));
+        ck_assert(!listed("10.2.0.9", most, &entry, &count));
+        ck_assert(!listed("10.3.0.1", most, &entry, &count));
+        /* It failed, and may be asked once more just now. */
+        ck_assert(listed("10.1.0.77", most, &entry, &count));
+        ck_assert(entry.state == NEIGHBOUR_PENDING || entry.state == NEIGHBOUR_FAILED);
+    }
+}
+END_TEST
+
 START_TEST(test_new_mac)
 {
     start("va", both);
@@ -383,6 +444,7 @@ int main(void)
     TCase *tcase = tcase_create("kernel_resolver");
     tcase_add_checked_fixture(tcase, namespaces_enter, stop);
     tcase_add_test(tcase, test_resolves);
+    tcase_add_test(tcase, test_operators_see_next_hops);
     tcase_add_test(tcase, test_new_mac);
     tcase_add_test(tcase, test_gateway);
     tcase_add_test(tcase, test_link);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define WANTS   16u
 #define ANSWERS 256u
@@ -466,6 +467,97 @@ START_TEST(bad_configurations)
 }
 END_TEST
 
+/* The whole list, in pages of `most`; the entry for `text`, NULL if it is not in it. */
+static const struct neighbour_entry *look_for(const char *text, uint32_t most, uint32_t *count)
+{
+    static struct neighbour_entry found;
+    struct neighbour_page page = {.now = now, .most = most};
+    struct address address = at(text);
+    bool any = false;
+
+    *count = 0;
+    do {
+        neighbours_view(all, &page);
+        ck_assert(!most || page.count <= most);
+        for (uint32_t i = 0; i < page.count; i++) {
+            if (!address_equal(&page.entries[i].address, &address))
+                continue;
+            ck_assert(!any);
+            any = true;
+            found = page.entries[i];
+        }
+        *count += page.count;
+    } while (!page.done);
+    return any ? &found : NULL;
+}
+
+START_TEST(operators_see_each_state)
+{
+    const struct neighbour_entry *entry;
+    uint32_t count;
+
+    ck_assert_ptr_null(look_for("10.0.0.2", 0, &count));
+    ck_assert_uint_eq(count, 0);
+    want("10.0.0.2");
+    pass(NSEC_PER_MSEC);
+    entry = look_for("10.0.0.2", 0, &count);
+    ck_assert_int_eq(entry->state, NEIGHBOUR_PENDING);
+    ck_assert(entry->used);
+    heard("10.0.0.2", 2, NEIGHBOURS_ANSWER);
+    now += 5 * NSEC_PER_SEC; /* the engine sleeps meanwhile */
+    entry = look_for("10.0.0.2", 1, &count);
+    ck_assert_int_eq(entry->state, NEIGHBOUR_REACHABLE);
+    ck_assert_uint_eq(entry->mac.addr_bytes[5], 2);
+    ck_assert_uint_eq(entry->age_ns, 5 * NSEC_PER_SEC);
+    pass(25100 * NSEC_PER_MSEC);
+    entry = look_for("10.0.0.2", 1, &count);
+    ck_assert_int_eq(entry->state, NEIGHBOUR_STALE);
+    ck_assert_uint_eq(entry->mac.addr_bytes[5], 2);
+    pass(7 * NSEC_PER_SEC);
+    entry = look_for("10.0.0.2", 1, &count);
+    ck_assert_int_eq(entry->state, NEIGHBOUR_FAILED);
+    ck_assert_uint_eq(entry->mac.addr_bytes[5], 0);
+    drop("10.0.0.2");
+    entry = look_for("10.0.0.2", 1, &count);
+    ck_assert(!entry->used);
+    pass(4 * NSEC_PER_SEC);
+    ck_assert_ptr_null(look_for("10.0.0.2", 1, &count));
+}
+END_TEST
+
+START_TEST(operators_see_each_once)
+{
+    char text[ADDRESS_TEXT_BYTES];
+    uint32_t count;
+
+    for (uint32_t i = 0; i < WANTS; i++) {
+        snprintf(text, sizeof(text), "10.0.0.%u", 2 + i);
+        want(text);
+    }
+    pass(NSEC_PER_SEC);
+    for (uint32_t most = 0; most <= WANTS + 1; most++) {
+        for (uint32_t i = 0; i < WANTS; i++) {
+            snprintf(text, sizeof(text), "10.0.0.%u", 2 + i);
+            ck_assert_ptr_nonnull(look_for(text, most, &count));
+            ck_assert_uint_eq(count, WANTS);
+        }
+    }
+}
+END_TEST
+
+START_TEST(a_cursor_that_is_none)
+{
+    struct neighbour_page page = {.now = now};
+
+    want("10.0.0.2");
+    pass(NSEC_PER_MSEC);
+    memset(&page.cursor, 0xff, sizeof(page.cursor));
+    neighbours_view(all, &page);
+    ck_assert(page.done);
+    ck_assert_uint_eq(page.count, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("neighbours");
@@ -491,6 +583,9 @@ int main(void)
     tcase_add_test(tcase, questions_are_spread);
     tcase_add_test(tcase, told_in_the_middle_of_telling);
     tcase_add_test(tcase, bad_configurations);
+    tcase_add_test(tcase, operators_see_each_state);
+    tcase_add_test(tcase, operators_see_each_once);
+    tcase_add_test(tcase, a_cursor_that_is_none);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

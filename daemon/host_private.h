@@ -1,0 +1,64 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The host's inside, for host.c and host_apply.c: what one configuration's engines and groups are,
+ * and how each of them is made.
+ *
+ * Ownership: a layout's parts are the host's; while a configuration is applied, two layouts share
+ * those that stay. Threads: the control thread.
+ */
+#ifndef DAEMON_HOST_PRIVATE_H
+#define DAEMON_HOST_PRIVATE_H
+
+#include "daemon/host.h"
+#include "daemon/kernel_resolver.h"
+#include "daemon/ports.h"
+#include "engines/pony/transport.h"
+#include "sched/group.h"
+
+struct host_engine {
+    struct engine *engine;
+    struct kernel_resolver *resolver; /* NULL: its port needs none */
+    struct group *group;              /* where it runs; NULL: nowhere */
+    struct transport_peer *peers;     /* those it was made with */
+    uint32_t peer_count;
+};
+
+/* By position in the configuration. */
+struct host_layout {
+    const struct config *config;
+    struct host_engine engines[CONFIG_ENGINES_MAX];
+    struct group *groups[CONFIG_GROUPS_MAX];
+};
+
+struct host {
+    const struct config *opened; /* what the ports were opened for */
+    struct ports *ports;
+    struct server *server;
+    struct host_layout running;
+    struct engine *list[CONFIG_ENGINES_MAX]; /* of the running ones */
+};
+
+/* Makes the engine at `index`, in no group yet. 0, or a negative errno with one line in `reason`;
+ * host_end_engine is due in both cases. */
+int host_make_engine(const struct host *host, struct host_layout *layout, uint32_t index,
+                     const struct reason *reason);
+/* The engine is in no group, or was never made. */
+void host_end_engine(const struct host *host, struct host_engine *engine);
+/* Makes the group at `index`, without engines: 0, or a negative errno with one line in `reason`. */
+int host_make_group(struct host_layout *layout, uint32_t index, const struct reason *reason);
+/* Adds the engine at `index` to its group of the layout. */
+int host_join_group(struct host_layout *layout, uint32_t index, const struct reason *reason);
+/* The position of the group that has the engine at `index`. */
+uint32_t host_group_index(const struct config *config, uint32_t index);
+
+/* The peers of an engine: those that are listed, then the engine at the other end of the ring,
+ * unless it is among them. Returns how many. */
+uint32_t host_collect_peers(const struct config *config, const struct config_engine *engine,
+                            struct transport_peer peers[TRANSPORT_PEERS_MAX]);
+
+/* Sets a line that ends with what the error means. */
+int host_fail(const struct reason *reason, int error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif
