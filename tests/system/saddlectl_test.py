@@ -80,6 +80,22 @@ ANSWERS = {
         {"engine": "an-engine-with-a-long-name", "address": "2001:db8:1234:5678:9abc:def0:1:2",
          "hello": 1, "way_error": "Host is down", "last_error": "Connection timed out",
          "last_error_age_ns": 61 * 10**9}]},
+    "saddle.v1.Peers/Get": {
+        "engine": "alpha", "name": "beta", "address": "10.77.0.2", "hello": 3, "version": 1,
+        "features": ["echo"], "flows": 1, "round_trip_ns": 41_500, "silent_ns": 120_000,
+        "mac": "02:00:00:00:00:02", "mtu": 1500, "configured": True},
+    "saddle.v1.Flows/Get": {
+        "engine": "alpha", "id": 1, "peer": "beta", "local_address": "10.77.0.1",
+        "local_port": 50000, "address": "10.77.0.2", "port": 50707, "state": 2, "version": 1,
+        "mtu": 1500, "age_ns": 61 * 10**9, "round_trip_ns": 41_500, "rto_ns": 10**6,
+        "window": 256, "bytes_sent": MAX64, "packets_sent": MAX64},
+    "saddle.v1.Connections/Get": {
+        "engine": "alpha", "handle": 65536, "peer_handle": 65537, "session": 1,
+        "application": "\x1b[2J", "service": "cat", "peer": "beta", "address": "10.77.0.2",
+        "state": 4, "messages_sent": 77, "queued": 1, "credits": 16},
+    "saddle.v1.Regions/Get": {
+        "engine": "alpha", "id": 65536, "session": 1, "application": "saddle-cat",
+        "length": 64 << 10, "rights": ["read"], "reads": 5},
     "saddle.v1.Flows/List": {"flows": [
         {"engine": "alpha", "id": 1, "peer": "beta", "local_address": "10.77.0.1",
          "local_port": 50000, "address": "10.77.0.2", "port": 50707, "state": 2, "version": 1,
@@ -153,7 +169,8 @@ ANSWERS = {
 SHOWN = (["status"], ["modules"], ["engine", "list"], ["group", "list"], ["port", "list"],
          ["session", "list"], ["session", "show", "1"], ["session", "close", "1"],
          ["peer", "list"], ["flow", "list"], ["connection", "list"], ["region", "list"],
-         ["neighbour", "list"], ["policy", "show"],
+         ["peer", "show", "beta"], ["flow", "show", "1"], ["connection", "show", "65536"],
+         ["region", "show", "65536"], ["neighbour", "list"], ["policy", "show"],
          ["policy", "check", "--uid", "1000", "--gid", "50"], ["config", "show"],
          ["config", "diff", "/dev/null"], ["config", "rollback"], ["event", "list"],
          ["stats", "get"], ["metrics"], ["health"])
@@ -290,7 +307,9 @@ def test_requests():
                  {"engine": "alpha", "peer": "beta", "page_size": 1000}),
                 (["--session", str(MAX64), "connection", "list"],
                  {"session": MAX64, "page_size": 1000}),
-                (["neighbour", "list", "--port", "eth"], {"port": "eth", "page_size": 1000})):
+                (["neighbour", "list", "--port", "eth"], {"port": "eth", "page_size": 1000}),
+                (["peer", "show", "beta"], {"peer": "beta"}),
+                (["flow", "show", "--engine", "alpha", "7"], {"engine": "alpha", "id": 7})):
             expect_equal(run(path, *words)[::2], (0, ""), f"{words}")
             asked = {field.name: value for field, value in fake.asked[-1][1].ListFields()}
             expect_equal(asked, wanted, f"{words}")

@@ -52,7 +52,7 @@ const struct option_entry option_entries[] = {
     {"json", NULL, "print each answer as one line of JSON", VALUE_JSON, false},
     {"watch", "SECONDS", "ask again and again (default: every 2 seconds)", VALUE_WATCH, true},
     {"no-header", NULL, "print tables without their header", VALUE_NO_HEADER, false},
-    {"engine", "NAME", "list what is of this engine alone", VALUE_OF_COMMAND, false},
+    {"engine", "NAME", "what is of this engine alone", VALUE_OF_COMMAND, false},
     {"peer", "PEER", "list what is with this peer alone (name or address)", VALUE_OF_COMMAND,
      false},
     {"port", "NAME", "list what is of this port alone", VALUE_OF_COMMAND, false},
