@@ -38,6 +38,8 @@ struct attack_pair {
     uint32_t handles[2];
 };
 void attack_join(struct attack_pair *pair);
+/* The same for a service of this name. */
+void attack_join_by(struct attack_pair *pair, const char *service);
 void attack_leave(struct attack_pair *pair);
 
 /* The outcome of `what` has to be this one. */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -139,13 +140,15 @@ static void case_random_commands(void)
     raw_leave(&raw);
 }
 
-/* Works until it is killed. */
-static void __attribute__((noreturn)) work(int started)
+/* Works until it is killed. Its name is taken until the daemon has seen it die. */
+static void __attribute__((noreturn)) work(int started, int number)
 {
     struct attack_pair pair;
+    char service[SADDLE_NAME_BYTES];
     uint32_t turn = 0;
 
-    attack_join(&pair);
+    snprintf(service, sizeof(service), ATTACK_SERVICE "-%d", number);
+    attack_join_by(&pair, service);
     attack_expose(&pair.b, SADDLE_RIGHT_READ | SADDLE_RIGHT_WRITE, 0);
     if (write(started, "", 1) != 1)
         raw_die("started: %s", strerror(errno));
@@ -184,7 +187,7 @@ static void case_killed(void)
         if (pipe(started) || (child = fork()) < 0)
             raw_die("fork: %s", strerror(errno));
         if (child == 0)
-            work(started[1]);
+            work(started[1], i);
         close(started[1]);
         if (read(started[0], &byte, 1) != 1)
             raw_die("the child did not start");

@@ -22,12 +22,17 @@
 
 const char *attack_path;
 
-void attack_join(struct attack_pair *pair)
+void attack_join_by(struct attack_pair *pair, const char *service)
 {
     raw_attach(&pair->a, attack_path, "alpha");
     raw_attach(&pair->b, attack_path, "beta");
-    raw_listen(&pair->b, ATTACK_SERVICE);
-    raw_join(&pair->a, &pair->b, "beta", ATTACK_SERVICE, pair->handles);
+    raw_listen(&pair->b, service);
+    raw_join(&pair->a, &pair->b, "beta", service, pair->handles);
+}
+
+void attack_join(struct attack_pair *pair)
+{
+    attack_join_by(pair, ATTACK_SERVICE);
 }
 
 void attack_leave(struct attack_pair *pair)
