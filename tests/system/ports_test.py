@@ -258,7 +258,9 @@ def test_idle():
             hosts.running(SADDLED, KIND, network) as (left, right):
         with hosts.exchanging(VICTIM, left, right, "--idle"):
             share = hosts.processor_share((left, right))
-            expect(share < KIND.idle_share, f"idle daemons use {share:.1%} of a processor")
+            # With a sanitizer each look for packets costs several times as much.
+            expect(share < KIND.idle_share or harness.has_shadow(SADDLED),
+                   f"idle daemons use {share:.1%} of a processor")
 
 
 EVERYWHERE = [test_everything_both_ways, test_another_configuration, test_sizes_of_packets,
