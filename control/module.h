@@ -33,7 +33,8 @@ struct module {
     const char *about; /* one line */
     const struct rpc_method *methods;
     uint32_t method_count;
-    /* Makes what the methods are given. 0 or a negative errno. */
+    /* Makes what the methods are given: 0 or a negative errno. NULL, as is `destroy` then: they are
+     * given the world. */
     int (*create)(struct module_world *world, void **state);
     void (*destroy)(void *state);
     /* About once a second: streams send what is new. May be NULL. */

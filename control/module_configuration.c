@@ -168,22 +168,9 @@ static const struct rpc_method methods[] = {
      .handle = reload},
 };
 
-static int create(struct module_world *world, void **state)
-{
-    *state = world;
-    return 0;
-}
-
-static void destroy(void *state)
-{
-    (void)state;
-}
-
 const struct module module_configuration = {
     .name = "configuration",
     .about = "what the daemon runs, and changing it",
     .methods = methods,
     .method_count = sizeof(methods) / sizeof(methods[0]),
-    .create = create,
-    .destroy = destroy,
 };

@@ -10,12 +10,6 @@
 
 #define MAC_BYTES RTE_ETHER_ADDR_FMT_SIZE
 
-/* Texts of messages are not written to. */
-static char *text(const char *from)
-{
-    return (char *)(uintptr_t)from;
-}
-
 /* ---- Engines ---- */
 
 struct count {
@@ -41,10 +35,10 @@ static void fill_engine(const struct module_world *world, uint32_t index, Saddle
 
     saddle__v1__engine__init(to);
     server_sessions(world->server, count_session, &count);
-    to->name = text(from->engine->name);
-    to->kind = text(from->engine->ops->kind);
-    to->group = text(from->group);
-    to->port = text(from->port);
+    to->name = rpc_text(from->engine->name);
+    to->kind = rpc_text(from->engine->ops->kind);
+    to->group = rpc_text(from->group);
+    to->port = rpc_text(from->port);
     to->sessions = count.sessions;
     to->busy_ns = atomic_load_explicit(&from->engine->busy_ns, memory_order_relaxed);
     to->runs = atomic_load_explicit(&from->engine->runs, memory_order_relaxed);
@@ -151,14 +145,14 @@ static void fill_group(const struct plant *plant, uint32_t index, Saddle__V1__Gr
     const struct plant_group *from = &plant->groups[index];
 
     saddle__v1__group__init(to);
-    to->name = text(from->name);
-    to->mode = text(from->mode);
-    to->cpus = text(from->cpus);
+    to->name = rpc_text(from->name);
+    to->mode = rpc_text(from->mode);
+    to->cpus = rpc_text(from->cpus);
     to->idle_ns = from->idle_ns;
     to->engines = parts->engines;
     for (uint32_t i = 0; i < plant->engine_count; i++) {
         if (!strcmp(plant->engines[i].group, from->name))
-            parts->engines[to->n_engines++] = text(plant->engines[i].engine->name);
+            parts->engines[to->n_engines++] = rpc_text(plant->engines[i].engine->name);
     }
     fill_threads(from->group, to, parts);
 }
@@ -235,11 +229,11 @@ static void fill_port(const struct plant_port *from, Saddle__V1__Port *to, char 
 {
     saddle__v1__port__init(to);
     rte_ether_format_addr(mac, MAC_BYTES, &from->port->mac);
-    to->name = text(from->name);
-    to->driver = text(from->driver);
-    to->interface = text(from->interface);
-    to->owner = text(from->owner);
-    to->engine = text(from->engine);
+    to->name = rpc_text(from->name);
+    to->driver = rpc_text(from->driver);
+    to->interface = rpc_text(from->interface);
+    to->owner = rpc_text(from->owner);
+    to->engine = rpc_text(from->engine);
     to->mac = mac;
     to->mtu = from->port->mtu;
 }
@@ -304,22 +298,9 @@ static const struct rpc_method methods[] = {
      .handle = list_ports},
 };
 
-static int create(struct module_world *world, void **state)
-{
-    *state = world;
-    return 0;
-}
-
-static void destroy(void *state)
-{
-    (void)state;
-}
-
 const struct module module_engines = {
     .name = "engines",
     .about = "engines, the groups that run them, and their ports",
     .methods = methods,
     .method_count = sizeof(methods) / sizeof(methods[0]),
-    .create = create,
-    .destroy = destroy,
 };

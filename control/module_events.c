@@ -122,12 +122,6 @@ static void tell_condition(struct events_module *module)
 
 /* ---- What is sent ---- */
 
-/* Texts of messages are not written to. */
-static char *text(const char *from)
-{
-    return (char *)(uintptr_t)from;
-}
-
 static void fill(Saddle__V1__Event *to, const struct event *from)
 {
     saddle__v1__event__init(to);
@@ -135,10 +129,10 @@ static void fill(Saddle__V1__Event *to, const struct event *from)
     to->time_ns = from->time_ns;
     to->monotonic_ns = from->monotonic_ns;
     to->kind = (Saddle__V1__EventKind)from->kind;
-    to->text = text(from->text);
+    to->text = rpc_text(from->text);
     to->session = from->session;
-    to->engine = text(from->engine);
-    to->application = text(from->application);
+    to->engine = rpc_text(from->engine);
+    to->application = rpc_text(from->application);
     to->has_uid = from->has_uid;
     to->uid = from->uid;
     to->pid = from->pid;

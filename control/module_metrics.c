@@ -355,7 +355,7 @@ static void read_metrics(void *state, struct rpc_call *call, const ProtobufCMess
     size_t length;
 
     (void)request;
-    response.text = (char *)(uintptr_t)write_all(&metrics, state, OPENMETRICS_1_0, &length);
+    response.text = rpc_text(write_all(&metrics, state, OPENMETRICS_1_0, &length));
     if (response.text)
         rpc_answer(call, &response.base);
     else
@@ -411,22 +411,9 @@ static const struct rpc_method methods[] = {
     {.name = LINK_HTTP_HEALTH, .handle = http_health},
 };
 
-static int create(struct module_world *world, void **state)
-{
-    *state = world;
-    return 0;
-}
-
-static void destroy(void *state)
-{
-    (void)state;
-}
-
 const struct module module_metrics = {
     .name = "metrics",
     .about = "counters of everything, for monitoring",
     .methods = methods,
     .method_count = sizeof(methods) / sizeof(methods[0]),
-    .create = create,
-    .destroy = destroy,
 };

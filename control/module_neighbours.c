@@ -47,12 +47,6 @@ static int view(void *engine, void *argument)
     return 0;
 }
 
-/* Texts of messages are not written to. */
-static char *text(const char *from)
-{
-    return (char *)(uintptr_t)from;
-}
-
 /* ---- Ports, in the order of their names ---- */
 
 static bool is_wanted(const struct listing *listing, const struct plant_port *port)
@@ -86,9 +80,9 @@ static void show_links(struct listing *listing)
         if (!is_wanted(listing, port))
             continue;
         saddle__v1__link__init(to);
-        to->port = text(port->name);
-        to->owner = text(port->owner);
-        to->engine = text(port->engine);
+        to->port = rpc_text(port->name);
+        to->owner = rpc_text(port->owner);
+        to->engine = rpc_text(port->engine);
         listing->link_list[listing->link_count++] = to;
     }
 }
@@ -128,10 +122,10 @@ static void fill(struct entry *entry, const struct plant_port *port,
     Saddle__V1__Neighbour *message = &entry->message;
 
     saddle__v1__neighbour__init(message);
-    message->port = text(port->name);
-    message->owner = text(port->owner);
-    message->engine = text(port->engine);
-    message->address = text(address_format(&from->address, entry->address));
+    message->port = rpc_text(port->name);
+    message->owner = rpc_text(port->owner);
+    message->engine = rpc_text(port->engine);
+    message->address = rpc_text(address_format(&from->address, entry->address));
     if (placed)
         rte_ether_format_addr(entry->mac, sizeof(entry->mac), &from->mac);
     message->mac = entry->mac;
@@ -249,22 +243,9 @@ static const struct rpc_method methods[] = {
      .handle = list_neighbours},
 };
 
-static int create(struct module_world *world, void **state)
-{
-    *state = world;
-    return 0;
-}
-
-static void destroy(void *state)
-{
-    (void)state;
-}
-
 const struct module module_neighbours = {
     .name = "neighbours",
     .about = "hosts on the links of ports",
     .methods = methods,
     .method_count = sizeof(methods) / sizeof(methods[0]),
-    .create = create,
-    .destroy = destroy,
 };

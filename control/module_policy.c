@@ -10,11 +10,6 @@
 #define GIDS_MAX  (POLICY_GROUPS_MAX + 1) /* a process's own, and the supplementary ones */
 #define WHO_BYTES sizeof("uid 4294967295")
 
-static char *text(const char *from)
-{
-    return (char *)(uintptr_t)from;
-}
-
 /* Rights in words: how many. */
 static size_t fill_words(uint32_t rights, char *words[POLICY_RIGHTS])
 {
@@ -22,7 +17,7 @@ static size_t fill_words(uint32_t rights, char *words[POLICY_RIGHTS])
 
     for (uint32_t i = 0; i < POLICY_RIGHTS; i++) {
         if (rights >> i & 1)
-            words[count++] = text(policy_words[i]);
+            words[count++] = rpc_text(policy_words[i]);
     }
     return count;
 }
@@ -212,22 +207,9 @@ static const struct rpc_method methods[] = {
      .handle = check_policy},
 };
 
-static int create(struct module_world *world, void **state)
-{
-    *state = world;
-    return 0;
-}
-
-static void destroy(void *state)
-{
-    (void)state;
-}
-
 const struct module module_policy = {
     .name = "policy",
     .about = "who may use the daemon, what for, and how much",
     .methods = methods,
     .method_count = sizeof(methods) / sizeof(methods[0]),
-    .create = create,
-    .destroy = destroy,
 };

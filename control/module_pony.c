@@ -530,22 +530,9 @@ static const struct rpc_method methods[] = {
      .handle = get_region},
 };
 
-static int create(struct module_world *world, void **state)
-{
-    *state = world;
-    return 0;
-}
-
-static void destroy(void *state)
-{
-    (void)state;
-}
-
 const struct module module_pony = {
     .name = "pony",
     .about = "peers, flows, connections and regions of Pony engines",
     .methods = methods,
     .method_count = sizeof(methods) / sizeof(methods[0]),
-    .create = create,
-    .destroy = destroy,
 };

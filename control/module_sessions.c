@@ -36,8 +36,8 @@ static bool add(void *context, const struct session *session, pid_t pid)
         return true;
     saddle__v1__session__init(to);
     to->id = view.id;
-    to->engine = (char *)(uintptr_t)view.engine;
-    to->application = (char *)(uintptr_t)view.application;
+    to->engine = rpc_text(view.engine);
+    to->application = rpc_text(view.application);
     to->uid = view.uid;
     to->pid = (uint32_t)pid;
     to->abi = view.abi;
@@ -47,7 +47,7 @@ static bool add(void *context, const struct session *session, pid_t pid)
     to->rights = list->rights[list->count];
     for (uint32_t i = 0; i < POLICY_RIGHTS; i++) {
         if (view.rights >> i & 1)
-            to->rights[to->n_rights++] = (char *)(uintptr_t)policy_words[i];
+            to->rights[to->n_rights++] = rpc_text(policy_words[i]);
     }
     list->pointers[list->count++] = to;
     return list->count < ARENAS_MAX;
@@ -151,22 +151,9 @@ static const struct rpc_method methods[] = {
      .handle = close_session},
 };
 
-static int create(struct module_world *world, void **state)
-{
-    *state = world;
-    return 0;
-}
-
-static void destroy(void *state)
-{
-    (void)state;
-}
-
 const struct module module_sessions = {
     .name = "sessions",
     .about = "applications that are attached",
     .methods = methods,
     .method_count = sizeof(methods) / sizeof(methods[0]),
-    .create = create,
-    .destroy = destroy,
 };

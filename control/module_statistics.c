@@ -53,7 +53,7 @@ struct statistics {
 static void begin_set(struct set *set, const char *name)
 {
     saddle__v1__counters__init(&set->counters);
-    set->counters.name = (char *)(uintptr_t)name;
+    set->counters.name = rpc_text(name);
     set->counters.counters = set->list;
 }
 
@@ -64,7 +64,7 @@ static void add(struct set *set, const char *name, uint64_t value)
     if (at == COUNTERS_MAX)
         return;
     saddle__v1__counter__init(&set->values[at]);
-    set->values[at].name = (char *)(uintptr_t)name;
+    set->values[at].name = rpc_text(name);
     set->values[at].value = value;
     set->list[at] = &set->values[at];
     set->counters.n_counters++;

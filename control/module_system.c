@@ -80,13 +80,13 @@ static void list_modules(void *state, struct rpc_call *call, const ProtobufCMess
         const struct module *module = modules_all[i];
 
         saddle__v1__module__init(&list[i]);
-        list[i].name = (char *)(uintptr_t)module->name;
-        list[i].about = (char *)(uintptr_t)module->about;
+        list[i].name = rpc_text(module->name);
+        list[i].about = rpc_text(module->about);
         list[i].methods = methods[i];
         for (uint32_t j = 0; j < module->method_count && j < METHODS_MAX; j++) {
             /* What has no message is not for clients. */
             if (module->methods[j].request)
-                methods[i][list[i].n_methods++] = (char *)(uintptr_t)module->methods[j].name;
+                methods[i][list[i].n_methods++] = rpc_text(module->methods[j].name);
         }
         pointers[i] = &list[i];
     }
@@ -104,22 +104,9 @@ static const struct rpc_method methods[] = {
      .handle = list_modules},
 };
 
-static int create(struct module_world *world, void **state)
-{
-    *state = world;
-    return 0;
-}
-
-static void destroy(void *state)
-{
-    (void)state;
-}
-
 const struct module module_system = {
     .name = "system",
     .about = "the daemon as a whole",
     .methods = methods,
     .method_count = sizeof(methods) / sizeof(methods[0]),
-    .create = create,
-    .destroy = destroy,
 };

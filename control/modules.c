@@ -38,7 +38,9 @@ int modules_create(struct modules **modules, struct module_world *world)
 
         service->methods = modules_all[i]->methods;
         service->method_count = modules_all[i]->method_count;
-        error = modules_all[i]->create(world, &service->module);
+        service->module = world;
+        if (modules_all[i]->create)
+            error = modules_all[i]->create(world, &service->module);
         all->made += !error;
     }
     if (!error)
@@ -57,8 +59,10 @@ void modules_destroy(struct modules *modules)
         return;
     rpc_destroy(modules->world->rpc);
     modules->world->rpc = NULL;
-    for (uint32_t i = 0; i < modules->made; i++)
-        modules_all[i]->destroy(modules->services[i].module);
+    for (uint32_t i = 0; i < modules->made; i++) {
+        if (modules_all[i]->destroy)
+            modules_all[i]->destroy(modules->services[i].module);
+    }
     server_set_events(modules->world->server, NULL);
     events_destroy(modules->world->events);
     modules->world->events = NULL;

@@ -2,16 +2,11 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "control/pony_entry.h"
 
+#include "control/rpc.h"
 #include "engines/pony/wire.h"
 
 #include <stdio.h>
 #include <string.h>
-
-/* Texts of messages are not written to. */
-static char *text(const char *from)
-{
-    return (char *)(uintptr_t)from;
-}
 
 static char *plain(char to[ENTRY_TEXT_BYTES], const char *from)
 {
@@ -33,7 +28,7 @@ static char *reason(char to[ENTRY_ERROR_BYTES], int error)
 
 static char *address_text(char to[ADDRESS_TEXT_BYTES], const struct address *address)
 {
-    return text(address_format(address, to));
+    return rpc_text(address_format(address, to));
 }
 
 void entry_of_peer(void *entry, const struct view_page *page, uint32_t index, const char *engine)
@@ -49,14 +44,14 @@ void entry_of_peer(void *entry, const struct view_page *page, uint32_t index, co
     Saddle__V1__Peer *message = &to->message;
 
     saddle__v1__peer__init(message);
-    message->engine = text(engine);
+    message->engine = rpc_text(engine);
     message->name = plain(to->name, from->name);
     message->address = address_text(to->address, &from->address);
     message->hello = hellos[from->state];
     message->version = from->version;
     message->features = to->features;
     if (from->features & WIRE_FEATURE_ECHO)
-        to->features[message->n_features++] = text("echo");
+        to->features[message->n_features++] = rpc_text("echo");
     message->flows = from->flows;
     message->round_trip_ns = from->smoothed_ns;
     message->silent_ns = from->silent_ns;
@@ -106,7 +101,7 @@ void entry_of_flow(void *entry, const struct view_page *page, uint32_t index, co
     Saddle__V1__Flow *message = &to->message;
 
     saddle__v1__flow__init(message);
-    message->engine = text(engine);
+    message->engine = rpc_text(engine);
     message->id = from->id;
     message->peer = plain(to->peer, from->peer);
     message->local_address = address_text(to->local, &from->local);
@@ -158,7 +153,7 @@ void entry_of_connection(void *entry, const struct view_page *page, uint32_t ind
     Saddle__V1__Connection *message = &to->message;
 
     saddle__v1__connection__init(message);
-    message->engine = text(engine);
+    message->engine = rpc_text(engine);
     message->application = plain(to->application, from->application);
     message->service = plain(to->service, from->service);
     message->peer = plain(to->peer, from->peer);
@@ -176,16 +171,16 @@ void entry_of_region(void *entry, const struct view_page *page, uint32_t index, 
     Saddle__V1__Region *message = &to->message;
 
     saddle__v1__region__init(message);
-    message->engine = text(engine);
+    message->engine = rpc_text(engine);
     message->id = from->id;
     message->session = from->session;
     message->application = plain(to->application, from->application);
     message->length = from->length;
     message->rights = to->rights;
     if (from->rights & SADDLE_RIGHT_READ)
-        to->rights[message->n_rights++] = text("read");
+        to->rights[message->n_rights++] = rpc_text("read");
     if (from->rights & SADDLE_RIGHT_WRITE)
-        to->rights[message->n_rights++] = text("write");
+        to->rights[message->n_rights++] = rpc_text("write");
     message->reads = from->reads;
     message->writes = from->writes;
     message->bytes = from->bytes;

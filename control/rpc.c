@@ -32,7 +32,6 @@ struct rpc_call {
     const struct rpc_method *method;
     void *module;
     struct link_caller caller;
-    void *context;
     uint8_t *request; /* as far as it has arrived */
     uint32_t request_bytes, request_room;
     bool whole; /* one message has arrived */
@@ -553,25 +552,9 @@ const char *rpc_method_name(const struct rpc_call *call)
     return call->method->name;
 }
 
-const void *rpc_request_bytes(const struct rpc_call *call, size_t *length)
-{
-    *length = call->request_bytes;
-    return call->request;
-}
-
 bool rpc_waits(const struct rpc_call *call)
 {
     return call->first != NULL;
-}
-
-void rpc_set_context(struct rpc_call *call, void *context)
-{
-    call->context = context;
-}
-
-void *rpc_context(const struct rpc_call *call)
-{
-    return call->context;
 }
 
 enum rpc_status rpc_status_of(int error)

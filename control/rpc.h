@@ -63,7 +63,7 @@ typedef void rpc_handler(void *module, struct rpc_call *call, const ProtobufCMes
 struct rpc_method {
     const char *name; /* "saddle.v1.System/GetStatus" */
     enum link_role role;
-    const ProtobufCMessageDescriptor *request; /* NULL: bytes, see rpc_request_bytes */
+    const ProtobufCMessageDescriptor *request; /* NULL: it is not looked at */
     rpc_handler *handle;
     bool stream;   /* any number of answers */
     bool converse; /* any number of requests as well */
@@ -114,11 +114,11 @@ const struct rpc_service *rpc_services(const struct rpc *rpc, uint32_t *count);
 
 const struct link_caller *rpc_caller(const struct rpc_call *call);
 const char *rpc_method_name(const struct rpc_call *call);
-/* Within the handler: the request as it arrived, of a method without a descriptor. */
-const void *rpc_request_bytes(const struct rpc_call *call, size_t *length);
-/* A word of the handler's own that stays with the call. */
-void rpc_set_context(struct rpc_call *call, void *context);
-void *rpc_context(const struct rpc_call *call);
+/* A text as a message has it; messages that are sent are not written to. */
+static inline char *rpc_text(const char *text)
+{
+    return (char *)(uintptr_t)text;
+}
 
 /* Whether an answer that was sent before has not begun to leave: the client is slow, or the link. A
  * stream that looks first has at most one answer waiting. */

@@ -57,36 +57,21 @@ static void tell(const char *state)
 }
 
 /* Lines end a field: a status has none. */
-static void tell_with_status(const char *before, const char *format, va_list args)
+void notify_ready(const char *format, ...)
 {
     char status[STATUS_BYTES];
     char state[STATE_BYTES];
+    va_list args;
 
+    va_start(args, format);
     vsnprintf(status, sizeof(status), format, args);
+    va_end(args);
     for (char *at = status; *at; at++) {
         if (*at == '\n')
             *at = ' ';
     }
-    snprintf(state, sizeof(state), "%sSTATUS=%s", before, status);
+    snprintf(state, sizeof(state), "READY=1\nSTATUS=%s", status);
     tell(state);
-}
-
-void notify_ready(const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    tell_with_status("READY=1\n", format, args);
-    va_end(args);
-}
-
-void notify_status(const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    tell_with_status("", format, args);
-    va_end(args);
 }
 
 void notify_reloading(void)

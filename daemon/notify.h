@@ -21,7 +21,6 @@ void notify_end(void);
 
 /* Each with its status line. */
 void notify_ready(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void notify_status(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* notify_ready ends it. */
 void notify_reloading(void);
 void notify_stopping(void);

@@ -15,6 +15,7 @@
 
 struct bed_answer bed_answer;
 struct module_world bed_world;
+struct plant bed_plant;
 
 static char folder[] = "/tmp/saddle-modules-bed.XXXXXX";
 static char path[sizeof(folder) + 8];
@@ -22,8 +23,7 @@ static struct toy *toys[2];
 static struct group *group;
 static uint32_t port_stats(const struct port *port, struct port_stat *stats, uint32_t max);
 static const struct port_ops port_ops = {.driver = "net_null", .stats = port_stats};
-static struct port port = {.ops = &port_ops, .name = "p", .mtu = 1500};
-static struct plant plant;
+static struct port port = {.ops = &port_ops, .name = "p", .mtu = 1500, .mac = {{2, 0, 0, 0, 0, 1}}};
 static struct modules *modules;
 static struct link far;
 static uint64_t now;
@@ -38,43 +38,49 @@ static uint32_t port_stats(const struct port *from, struct port_stat *stats, uin
 
 static void describe(void)
 {
-    memset(&plant, 0, sizeof(plant));
-    plant.engine_count = 2;
-    plant.group_count = plant.port_count = 1;
+    memset(&bed_plant, 0, sizeof(bed_plant));
+    bed_plant.engine_count = 2;
+    bed_plant.group_count = bed_plant.port_count = 1;
     for (int i = 0; i < 2; i++) {
         toys[i] = toy_create(i ? "beta" : "alpha");
-        plant.engines[i] = (struct plant_engine){&toys[i]->engine, "main", "p"};
+        bed_plant.engines[i] = (struct plant_engine){&toys[i]->engine, i ? "other" : "main", "p"};
     }
-    plant.groups[0] =
+    bed_plant.groups[0] =
         (struct plant_group){.group = group, .name = "main", .mode = "sleep", .cpus = ""};
-    plant.ports[0] = (struct plant_port){.port = &port,
-                                         .name = "p",
-                                         .driver = "net_null",
-                                         .interface = "",
-                                         .owner = "nobody",
-                                         .engine = "alpha"};
+    bed_plant.ports[0] = (struct plant_port){.port = &port,
+                                             .name = "p",
+                                             .driver = "net_null",
+                                             .interface = "",
+                                             .owner = "nobody",
+                                             .engine = "alpha"};
 }
 
-void bed_setup(void)
+void bed_setup_with(struct server_config server_config)
 {
     const struct group_config config = {.name = "main", .mode = &group_mode_sleep};
-    const struct server_config server_config = {.path = path, .mode = 0600};
     char reason[REASON_BYTES];
     struct link ends[2];
     struct server *server;
 
     ck_assert_ptr_nonnull(mkdtemp(folder));
     snprintf(path, sizeof(path), "%s/s", folder);
+    server_config.path = path;
+    server_config.mode = 0600;
     ck_assert_int_eq(server_create(&server, &server_config, reason, sizeof(reason)), 0);
     ck_assert_int_eq(group_create(&group, &config), 0);
     describe();
-    bed_world = (struct module_world){.plant = &plant, .server = server};
+    bed_world = (struct module_world){.plant = &bed_plant, .server = server};
     ck_assert_int_eq(modules_create(&modules, &bed_world), 0);
     ck_assert_int_eq(link_pair(ends), 0);
     rpc_attach(bed_world.rpc, ends[0]);
     far = ends[1];
     now = 1000 * NSEC_PER_SEC;
     modules_tick(modules, now);
+}
+
+void bed_setup(void)
+{
+    bed_setup_with((struct server_config){0});
 }
 
 void bed_teardown(void)
@@ -98,9 +104,10 @@ void bed_put(uint32_t call, enum link_kind kind, const void *bytes, size_t lengt
     ck_assert_int_eq(rpc_work(bed_world.rpc), 0);
 }
 
-void bed_begin(uint32_t call, const char *method, const ProtobufCMessage *request)
+static void begin_as(uint32_t call, enum link_role role, const char *method,
+                     const ProtobufCMessage *request)
 {
-    const struct link_caller caller = {.role = LINK_ROLE_OBSERVE, .uid = 1};
+    const struct link_caller caller = {.role = role, .uid = 1};
     uint8_t body[LINK_BODY_MAX];
     int length;
 
@@ -109,6 +116,11 @@ void bed_begin(uint32_t call, const char *method, const ProtobufCMessage *reques
     bed_put(call, LINK_CALL, body, sizeof(caller) + (size_t)length);
     bed_put(call, LINK_MESSAGE, body, protobuf_c_message_pack(request, body));
     bed_put(call, LINK_FINISHED, NULL, 0);
+}
+
+void bed_begin(uint32_t call, const char *method, const ProtobufCMessage *request)
+{
+    begin_as(call, LINK_ROLE_OBSERVE, method, request);
 }
 
 bool bed_take(bool *ended)
@@ -149,12 +161,12 @@ void bed_expect(void)
     ck_assert_msg(!ended, "%u: %s", bed_answer.status, bed_answer.text);
 }
 
-uint16_t bed_call(const char *method, const ProtobufCMessage *request)
+uint16_t bed_call_as(enum link_role role, const char *method, const ProtobufCMessage *request)
 {
     size_t length = 0;
     bool ended;
 
-    bed_begin(0, method, request);
+    begin_as(0, role, method, request);
     ck_assert(bed_take(&ended));
     if (!ended) {
         length = bed_answer.length;
@@ -163,6 +175,11 @@ uint16_t bed_call(const char *method, const ProtobufCMessage *request)
     }
     bed_answer.length = length;
     return bed_answer.status;
+}
+
+uint16_t bed_call(const char *method, const ProtobufCMessage *request)
+{
+    return bed_call_as(LINK_ROLE_OBSERVE, method, request);
 }
 
 void bed_second(unsigned alive)

@@ -1,10 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
-/*
- * All modules over a link, as saddle-control calls them, with two engines whose mailboxes are run
- * when a test says so, and no session.
- */
-#include "control/module.h"
+/* What every module answers, on the bed. */
 #include "grpc_health_v1_health.pb-c.h"
 #include "saddle_v1_configuration.pb-c.h"
 #include "saddle_v1_engines.pb-c.h"
@@ -12,8 +8,7 @@
 #include "saddle_v1_policy.pb-c.h"
 #include "saddle_v1_sessions.pb-c.h"
 #include "saddle_v1_system.pb-c.h"
-#include "tests/unit/control/toy_pony.h"
-#include "tests/unit/sched/toy.h"
+#include "tests/unit/control/modules_bed.h"
 
 #include <check.h>
 #include <errno.h>
@@ -33,155 +28,21 @@ static const struct policy_rule rules[] = {
     {POLICY_GID, 50, POLICY_LISTEN | POLICY_CONNECT},
     {POLICY_UID, 1001, POLICY_EXPOSE},
 };
-static char folder[] = "/tmp/saddle-modules-test.XXXXXX";
-static char path[sizeof(folder) + 8];
-static struct toy *toys[2];
-static struct group *group;
-static struct port port = {.name = "p", .mtu = 1500, .mac = {{2, 0, 0, 0, 0, 1}}};
-static struct server *server;
-static struct plant plant;
-static struct module_world world;
-static struct modules *modules;
-static struct link far;
-static uint64_t now;
-
-/* The answer of the last call that ended. */
-static uint16_t status;
-static char text[LINK_TEXT_MAX + 1];
-static uint8_t answer[LINK_MESSAGE_MAX];
-static size_t answer_bytes;
-
-static void describe(void)
-{
-    plant.engine_count = 2;
-    plant.group_count = plant.port_count = 1;
-    for (int i = 0; i < 2; i++) {
-        toys[i] = toy_create(i ? "beta" : "alpha");
-        plant.engines[i] = (struct plant_engine){&toys[i]->engine, i ? "other" : "main", "p"};
-    }
-    plant.groups[0] =
-        (struct plant_group){.group = group, .name = "main", .mode = "sleep", .cpus = ""};
-    plant.ports[0] = (struct plant_port){.port = &port,
-                                         .name = "p",
-                                         .driver = "net_null",
-                                         .interface = "",
-                                         .owner = "nobody",
-                                         .engine = "alpha"};
-}
 
 static void setup(void)
 {
-    const struct group_config config = {.name = "main", .mode = &group_mode_sleep};
-    const struct server_config server_config = {
-        .path = path,
-        .mode = 0600,
+    bed_setup_with((struct server_config){
         .policy = {OWNER, rules, sizeof(rules) / sizeof(rules[0])},
         .sessions_per_uid = 7,
         .memory_per_uid = 1u << 30,
         .regions_per_session = 5,
         .exposed_per_session = 4096,
-    };
-    char reason[REASON_BYTES];
-    struct link ends[2];
-
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    snprintf(path, sizeof(path), "%s/s", folder);
-    ck_assert_int_eq(server_create(&server, &server_config, reason, sizeof(reason)), 0);
-    ck_assert_int_eq(group_create(&group, &config), 0);
-    describe();
-    world = (struct module_world){.plant = &plant, .server = server};
-    ck_assert_int_eq(modules_create(&modules, &world), 0);
-    ck_assert_int_eq(link_pair(ends), 0);
-    rpc_attach(world.rpc, ends[0]);
-    far = ends[1];
-    now = 1000 * NSEC_PER_SEC;
-    modules_tick(modules, now);
-}
-
-static void teardown(void)
-{
-    modules_destroy(modules);
-    link_close(&far);
-    for (int i = 0; i < 2; i++)
-        toys[i]->engine.ops->destroy(&toys[i]->engine);
-    group_destroy(group);
-    server_destroy(server);
-    ck_assert_int_eq(rmdir(folder), 0);
-}
-
-static void put(uint32_t call, enum link_kind kind, const void *bytes, size_t length)
-{
-    const struct link_frame frame = {.call = call,
-                                     .kind = (uint8_t)kind,
-                                     .length = (uint32_t)length};
-
-    ck_assert_int_eq(link_send(&far, &frame, bytes), 0);
-    ck_assert_int_eq(rpc_work(world.rpc), 0);
-}
-
-static void begin(uint32_t call, enum link_role role, const char *method,
-                  const ProtobufCMessage *request)
-{
-    const struct link_caller caller = {.role = role};
-    uint8_t body[LINK_BODY_MAX];
-
-    memcpy(body, &caller, sizeof(caller));
-    memcpy(body + sizeof(caller), method, strlen(method));
-    put(call, LINK_CALL, body, sizeof(caller) + strlen(method));
-    put(call, LINK_MESSAGE, body, protobuf_c_message_pack(request, body));
-    put(call, LINK_FINISHED, NULL, 0);
-}
-
-/* The next message of a call into `answer`, or its end; false at the end. */
-static bool take(void)
-{
-    struct link_frame frame;
-    uint8_t body[LINK_BODY_MAX];
-
-    answer_bytes = 0;
-    do {
-        ck_assert_int_eq(link_receive(&far, &frame, body), 0);
-        if (frame.kind == LINK_END) {
-            status = frame.status;
-            memcpy(text, body, frame.length);
-            text[frame.length] = '\0';
-            return false;
-        }
-        memcpy(answer + answer_bytes, body, frame.length);
-        answer_bytes += frame.length;
-    } while (frame.flags & LINK_MORE);
-    return true;
-}
-
-/* A unary call; returns its status. */
-static uint16_t call_as(enum link_role role, const char *method, const ProtobufCMessage *request)
-{
-    size_t bytes = 0;
-
-    begin(0, role, method, request);
-    if (take()) {
-        bytes = answer_bytes;
-        ck_assert(!take());
-    }
-    answer_bytes = bytes;
-    return status;
+    });
 }
 
 static uint16_t call(const char *method, const ProtobufCMessage *request)
 {
-    return call_as(LINK_ROLE_OPERATE, method, request);
-}
-
-/* A second passes, and those engines whose bits are set do what their mailboxes ask for. */
-static void second(unsigned alive)
-{
-    for (unsigned i = 0; i < 2; i++) {
-        if (alive >> i & 1)
-            mailbox_run(&toys[i]->engine.mailbox, &toys[i]->engine);
-    }
-    now += NSEC_PER_SEC;
-    modules_tick(modules, now);
-    ck_assert_int_eq(rpc_work(world.rpc), 0);
+    return bed_call_as(LINK_ROLE_OPERATE, method, request);
 }
 
 static int health_of(const char *service)
@@ -192,8 +53,9 @@ static int health_of(const char *service)
 
     request.service = (char *)(uintptr_t)service;
     if (call("grpc.health.v1.Health/Check", &request.base) != RPC_OK)
-        return -(int)status;
-    response = grpc__health__v1__health_check_response__unpack(NULL, answer_bytes, answer);
+        return -(int)bed_answer.status;
+    response =
+        grpc__health__v1__health_check_response__unpack(NULL, bed_answer.length, bed_answer.bytes);
     found = (int)response->status;
     protobuf_c_message_free_unpacked(&response->base, NULL);
     return found;
@@ -206,21 +68,21 @@ START_TEST(an_engine_that_hangs_is_not_well)
 
     ck_assert_int_eq(health_of(""), SERVING);
     for (int i = 0; i < 10; i++)
-        second(3);
+        bed_second(3);
     ck_assert_int_eq(health_of(""), SERVING);
     for (int i = 0; i < 4; i++)
-        second(1);
+        bed_second(1);
     ck_assert_int_eq(health_of(""), NOT_SERVING);
     ck_assert_int_eq(health_of("group/main"), SERVING);
     ck_assert_int_eq(call("saddle.v1.System/GetStatus", &request.base), RPC_OK);
-    found = saddle__v1__status__unpack(NULL, answer_bytes, answer);
+    found = saddle__v1__status__unpack(NULL, bed_answer.length, bed_answer.bytes);
     ck_assert_int_eq(found->condition, SADDLE__V1__CONDITION__CONDITION_DEGRADED);
     ck_assert_uint_eq(found->n_problems, 1);
     ck_assert_ptr_nonnull(strstr(found->problems[0], "engine beta"));
     ck_assert_uint_eq(found->engines, 2);
     protobuf_c_message_free_unpacked(&found->base, NULL);
-    second(3);
-    second(3);
+    bed_second(3);
+    bed_second(3);
     ck_assert_int_eq(health_of(""), SERVING);
 }
 END_TEST
@@ -228,29 +90,29 @@ END_TEST
 /* Engines that stay are known wherever they stand; one that is new has a time to answer. */
 START_TEST(the_pulse_follows)
 {
-    const struct plant_engine beta = plant.engines[1];
+    const struct plant_engine beta = bed_plant.engines[1];
 
     for (int i = 0; i < 4; i++)
-        second(1);
+        bed_second(1);
     ck_assert_int_eq(health_of(""), NOT_SERVING);
-    plant.engines[1] = plant.engines[0];
-    plant.engines[0] = beta;
-    pulse_follow(world.pulse);
-    ck_assert(!pulse_alive(world.pulse, 0));
-    ck_assert(pulse_alive(world.pulse, 1));
-    plant.engines[0] = plant.engines[1];
-    plant.engine_count = 1;
-    pulse_follow(world.pulse);
+    bed_plant.engines[1] = bed_plant.engines[0];
+    bed_plant.engines[0] = beta;
+    pulse_follow(bed_world.pulse);
+    ck_assert(!pulse_alive(bed_world.pulse, 0));
+    ck_assert(pulse_alive(bed_world.pulse, 1));
+    bed_plant.engines[0] = bed_plant.engines[1];
+    bed_plant.engine_count = 1;
+    pulse_follow(bed_world.pulse);
     ck_assert_int_eq(health_of(""), SERVING);
-    plant.engines[1] = beta;
-    plant.engine_count = 2;
-    pulse_follow(world.pulse);
+    bed_plant.engines[1] = beta;
+    bed_plant.engine_count = 2;
+    pulse_follow(bed_world.pulse);
     ck_assert_int_eq(health_of(""), SERVING);
     for (int i = 0; i < 4; i++)
-        second(1);
+        bed_second(1);
     ck_assert_int_eq(health_of(""), NOT_SERVING);
-    second(3);
-    second(3);
+    bed_second(3);
+    bed_second(3);
     ck_assert_int_eq(health_of(""), SERVING);
 }
 END_TEST
@@ -258,7 +120,7 @@ END_TEST
 START_TEST(unknown_services)
 {
     ck_assert_int_eq(health_of("group/none"), -RPC_NOT_FOUND);
-    ck_assert_ptr_nonnull(strstr(text, "group/none"));
+    ck_assert_ptr_nonnull(strstr(bed_answer.text, "group/none"));
     ck_assert_int_eq(health_of("main"), -RPC_NOT_FOUND);
 }
 END_TEST
@@ -268,8 +130,9 @@ static int watched(void)
     Grpc__Health__V1__HealthCheckResponse *response;
     int found;
 
-    ck_assert(take());
-    response = grpc__health__v1__health_check_response__unpack(NULL, answer_bytes, answer);
+    bed_expect();
+    response =
+        grpc__health__v1__health_check_response__unpack(NULL, bed_answer.length, bed_answer.bytes);
     found = (int)response->status;
     protobuf_c_message_free_unpacked(&response->base, NULL);
     return found;
@@ -278,28 +141,27 @@ static int watched(void)
 START_TEST(a_watch_tells_changes_alone)
 {
     Grpc__Health__V1__HealthCheckRequest request = GRPC__HEALTH__V1__HEALTH_CHECK_REQUEST__INIT;
-    struct link_frame frame;
-    uint8_t body[LINK_BODY_MAX];
+    bool ended;
 
-    begin(5, LINK_ROLE_OBSERVE, "grpc.health.v1.Health/Watch", &request.base);
+    bed_begin(5, "grpc.health.v1.Health/Watch", &request.base);
     ck_assert_int_eq(watched(), SERVING);
     for (int i = 0; i < 5; i++)
-        second(3);
-    ck_assert_int_eq(link_receive(&far, &frame, body), -EAGAIN);
+        bed_second(3);
+    ck_assert(!bed_take(&ended));
     for (int i = 0; i < 4; i++)
-        second(0);
+        bed_second(0);
     ck_assert_int_eq(watched(), NOT_SERVING);
-    second(3);
+    bed_second(3);
     ck_assert_int_eq(watched(), SERVING);
-    put(5, LINK_CANCEL, NULL, 0);
-    ck_assert(!take());
-    ck_assert_uint_eq(status, RPC_CANCELLED);
+    bed_put(5, LINK_CANCEL, NULL, 0);
+    ck_assert(bed_take(&ended) && ended);
+    ck_assert_uint_eq(bed_answer.status, RPC_CANCELLED);
     /* Nothing of it is left for the next news. */
     for (int i = 0; i < 4; i++)
-        second(0);
-    ck_assert_int_eq(link_receive(&far, &frame, body), -EAGAIN);
+        bed_second(0);
+    ck_assert(!bed_take(&ended));
     request.service = (char *)(uintptr_t) "nobody";
-    begin(6, LINK_ROLE_OBSERVE, "grpc.health.v1.Health/Watch", &request.base);
+    bed_begin(6, "grpc.health.v1.Health/Watch", &request.base);
     ck_assert_int_eq(watched(), UNKNOWN);
 }
 END_TEST
@@ -317,22 +179,24 @@ START_TEST(lists)
     engines.names = names;
     engines.n_names = 1;
     ck_assert_int_eq(call("saddle.v1.Engines/List", &engines.base), RPC_OK);
-    found = saddle__v1__list_engines_response__unpack(NULL, answer_bytes, answer);
+    found = saddle__v1__list_engines_response__unpack(NULL, bed_answer.length, bed_answer.bytes);
     ck_assert_uint_eq(found->n_engines, 1);
     ck_assert_str_eq(found->engines[0]->name, "beta");
     ck_assert_str_eq(found->engines[0]->group, "other");
     protobuf_c_message_free_unpacked(&found->base, NULL);
     engines.n_names = 2;
     ck_assert_int_eq(call("saddle.v1.Engines/List", &engines.base), RPC_NOT_FOUND);
-    ck_assert_str_eq(text, "there is no engine \"nobody\"");
+    ck_assert_str_eq(bed_answer.text, "there is no engine \"nobody\"");
     ck_assert_int_eq(call("saddle.v1.Groups/List", &groups.base), RPC_OK);
-    found_groups = saddle__v1__list_groups_response__unpack(NULL, answer_bytes, answer);
+    found_groups =
+        saddle__v1__list_groups_response__unpack(NULL, bed_answer.length, bed_answer.bytes);
     ck_assert_uint_eq(found_groups->n_groups, 1);
     ck_assert_uint_eq(found_groups->groups[0]->n_engines, 1);
     ck_assert_uint_eq(found_groups->groups[0]->n_threads, 1);
     protobuf_c_message_free_unpacked(&found_groups->base, NULL);
     ck_assert_int_eq(call("saddle.v1.Ports/List", &ports.base), RPC_OK);
-    found_ports = saddle__v1__list_ports_response__unpack(NULL, answer_bytes, answer);
+    found_ports =
+        saddle__v1__list_ports_response__unpack(NULL, bed_answer.length, bed_answer.bytes);
     ck_assert_uint_eq(found_ports->n_ports, 1);
     ck_assert_str_eq(found_ports->ports[0]->mac, "02:00:00:00:00:01");
     protobuf_c_message_free_unpacked(&found_ports->base, NULL);
@@ -347,20 +211,19 @@ START_TEST(sessions)
     char reason[400];
 
     ck_assert_int_eq(call("saddle.v1.Sessions/List", &list.base), RPC_OK);
-    ck_assert_uint_eq(answer_bytes, 0);
+    ck_assert_uint_eq(bed_answer.length, 0);
     list.engine = (char *)(uintptr_t) "nobody";
     ck_assert_int_eq(call("saddle.v1.Sessions/List", &list.base), RPC_NOT_FOUND);
     ck_assert_int_eq(call("saddle.v1.Sessions/Get", &get.base), RPC_NOT_FOUND);
     close_one.id = 7;
     ck_assert_int_eq(call("saddle.v1.Sessions/Close", &close_one.base), RPC_NOT_FOUND);
-    ck_assert_str_eq(text, "there is no session 7");
+    ck_assert_str_eq(bed_answer.text, "there is no session 7");
     memset(reason, 'x', sizeof(reason) - 1);
     reason[sizeof(reason) - 1] = '\0';
     close_one.reason = reason;
     ck_assert_int_eq(call("saddle.v1.Sessions/Close", &close_one.base), RPC_INVALID_ARGUMENT);
-    ck_assert_int_eq(call_as(LINK_ROLE_OBSERVE, "saddle.v1.Sessions/Close", &close_one.base),
-                     RPC_PERMISSION_DENIED);
-    ck_assert_ptr_nonnull(strstr(text, "operate"));
+    ck_assert_int_eq(bed_call("saddle.v1.Sessions/Close", &close_one.base), RPC_PERMISSION_DENIED);
+    ck_assert_ptr_nonnull(strstr(bed_answer.text, "operate"));
 }
 END_TEST
 
@@ -369,8 +232,8 @@ START_TEST(the_policy_in_force)
     Saddle__V1__GetPolicyRequest request = SADDLE__V1__GET_POLICY_REQUEST__INIT;
     Saddle__V1__GetPolicyResponse *found;
 
-    ck_assert_int_eq(call_as(LINK_ROLE_OBSERVE, "saddle.v1.Policy/Get", &request.base), RPC_OK);
-    found = saddle__v1__get_policy_response__unpack(NULL, answer_bytes, answer);
+    ck_assert_int_eq(bed_call("saddle.v1.Policy/Get", &request.base), RPC_OK);
+    found = saddle__v1__get_policy_response__unpack(NULL, bed_answer.length, bed_answer.bytes);
     ck_assert_uint_eq(found->owner, OWNER);
     ck_assert_uint_eq(found->n_rules, 3);
     ck_assert_uint_eq(found->rules[0]->number, 1);
@@ -401,9 +264,9 @@ static const char *may(uint32_t uid, uint32_t *gids, size_t gid_count)
     request.uid = uid;
     request.gids = gids;
     request.n_gids = gid_count;
-    if (call_as(LINK_ROLE_OBSERVE, "saddle.v1.Policy/Check", &request.base) != RPC_OK)
-        return status == RPC_INVALID_ARGUMENT ? text : "another status";
-    found = saddle__v1__check_policy_response__unpack(NULL, answer_bytes, answer);
+    if (bed_call("saddle.v1.Policy/Check", &request.base) != RPC_OK)
+        return bed_answer.status == RPC_INVALID_ARGUMENT ? bed_answer.text : "another status";
+    found = saddle__v1__check_policy_response__unpack(NULL, bed_answer.length, bed_answer.bytes);
     used += (size_t)snprintf(told, sizeof(told), "%s", found->trusted ? "trusted " : "");
     for (size_t i = 0; i < found->n_allow; i++)
         used += (size_t)snprintf(told + used, sizeof(told) - used, "%s ", found->allow[i]);
@@ -520,14 +383,14 @@ START_TEST(configuration)
     Saddle__V1__ConfigurationText *shown;
     Saddle__V1__ConfigurationChanges *found;
 
-    world.steward = &toy_steward;
+    bed_world.steward = &toy_steward;
     ck_assert_int_eq(call("saddle.v1.Configuration/Show", &show.base), RPC_OK);
-    shown = saddle__v1__configuration_text__unpack(NULL, answer_bytes, answer);
+    shown = saddle__v1__configuration_text__unpack(NULL, bed_answer.length, bed_answer.bytes);
     ck_assert_str_eq(shown->text, "memory: 1GiB\n");
     protobuf_c_message_free_unpacked(&shown->base, NULL);
     check.text = word("bad");
     ck_assert_int_eq(call("saddle.v1.Configuration/Check", &check.base), RPC_INVALID_ARGUMENT);
-    ck_assert_str_eq(text, "1:2: it is bad");
+    ck_assert_str_eq(bed_answer.text, "1:2: it is bad");
     check.text = word("good");
     ck_assert_int_eq(call("saddle.v1.Configuration/Check", &check.base), RPC_OK);
     ck_assert_int_eq(call("saddle.v1.Configuration/Diff", &check.base), RPC_OK);
@@ -535,7 +398,7 @@ START_TEST(configuration)
     apply.disrupt = true;
     ck_assert_int_eq(call("saddle.v1.Configuration/Apply", &apply.base), RPC_OK);
     ck_assert(disrupting);
-    found = saddle__v1__configuration_changes__unpack(NULL, answer_bytes, answer);
+    found = saddle__v1__configuration_changes__unpack(NULL, bed_answer.length, bed_answer.bytes);
     ck_assert_uint_eq(found->n_changes, 1);
     ck_assert_str_eq(found->changes[0]->path, "engines.x.window");
     ck_assert_str_eq(found->changes[0]->new_, "2");
@@ -544,7 +407,7 @@ START_TEST(configuration)
     ck_assert_int_eq(call("saddle.v1.Configuration/Rollback", &rollback.base),
                      RPC_FAILED_PRECONDITION);
     ck_assert(!disrupting);
-    ck_assert_str_eq(text, "there is none");
+    ck_assert_str_eq(bed_answer.text, "there is none");
     ck_assert_int_eq(call("saddle.v1.Configuration/Reload", &reload.base), RPC_OK);
     ck_assert_str_eq(asked, "reload");
 }
@@ -557,7 +420,7 @@ START_TEST(edits)
     Saddle__V1__DestroyGroupRequest destroy = SADDLE__V1__DESTROY_GROUP_REQUEST__INIT;
 
     ck_assert_int_eq(call("saddle.v1.Engines/Create", &create.base), RPC_UNAVAILABLE);
-    world.steward = &toy_steward;
+    bed_world.steward = &toy_steward;
     create.disrupt = true;
     ck_assert_int_eq(call("saddle.v1.Engines/Create", &create.base), RPC_OK);
     ck_assert_int_eq(edited.kind, STEWARD_CREATE_ENGINE);
@@ -566,7 +429,7 @@ START_TEST(edits)
     ck_assert_int_eq(edited.kind, STEWARD_CHANGE_GROUP);
     ck_assert_ptr_nonnull(edited.idle); /* what is not given is an empty text */
     ck_assert_int_eq(call("saddle.v1.Groups/Destroy", &destroy.base), RPC_NOT_FOUND);
-    ck_assert_str_eq(text, "there is no such thing");
+    ck_assert_str_eq(bed_answer.text, "there is no such thing");
 }
 END_TEST
 
@@ -583,8 +446,8 @@ START_TEST(observers_change_nothing)
 {
     Saddle__V1__ReloadConfigurationRequest empty = SADDLE__V1__RELOAD_CONFIGURATION_REQUEST__INIT;
 
-    world.steward = &toy_steward;
-    ck_assert_int_eq(call_as(LINK_ROLE_OBSERVE, changing[_i], &empty.base), RPC_PERMISSION_DENIED);
+    bed_world.steward = &toy_steward;
+    ck_assert_int_eq(bed_call(changing[_i], &empty.base), RPC_PERMISSION_DENIED);
 }
 END_TEST
 
@@ -595,7 +458,7 @@ START_TEST(modules_are_listed_with_their_methods)
     size_t methods = 0;
 
     ck_assert_int_eq(call("saddle.v1.System/ListModules", &request.base), RPC_OK);
-    found = saddle__v1__list_modules_response__unpack(NULL, answer_bytes, answer);
+    found = saddle__v1__list_modules_response__unpack(NULL, bed_answer.length, bed_answer.bytes);
     ck_assert_uint_eq(found->n_modules, modules_count);
     for (uint32_t i = 0; i < modules_count; i++) {
         ck_assert_str_eq(found->modules[i]->name, modules_all[i]->name);
@@ -608,7 +471,7 @@ END_TEST
 
 static bool has_line(const char *line)
 {
-    const char *found = strstr((const char *)answer, line);
+    const char *found = strstr((const char *)bed_answer.bytes, line);
 
     return found && found[strlen(line)] == '\n';
 }
@@ -620,12 +483,12 @@ START_TEST(metrics)
     Saddle__V1__ReadMetricsResponse *found;
 
     ck_assert_int_eq(call("saddle.v1.Metrics/Read", &request.base), RPC_OK);
-    found = saddle__v1__read_metrics_response__unpack(NULL, answer_bytes, answer);
+    found = saddle__v1__read_metrics_response__unpack(NULL, bed_answer.length, bed_answer.bytes);
     ck_assert_ptr_nonnull(strstr(found->text, "\nsaddle_engine_alive{engine=\"alpha\"} 1\n"));
     ck_assert_str_eq(found->text + strlen(found->text) - 6, "# EOF\n");
     protobuf_c_message_free_unpacked(&found->base, NULL);
-    ck_assert_int_eq(call_as(LINK_ROLE_OBSERVE, LINK_HTTP_METRICS, &request.base), RPC_OK);
-    answer[answer_bytes] = '\0';
+    ck_assert_int_eq(bed_call(LINK_HTTP_METRICS, &request.base), RPC_OK);
+    bed_answer.bytes[bed_answer.length] = '\0';
     ck_assert(has_line("saddle_sessions{engine=\"beta\"} 0"));
     ck_assert(has_line("# TYPE saddle_engine_handled counter"));
     ck_assert(has_line("saddle_engine_handled_total{engine=\"alpha\"} 0"));
@@ -634,7 +497,7 @@ START_TEST(metrics)
     ck_assert(has_line("saddle_degraded 0"));
     ck_assert(has_line("# EOF"));
     ck_assert_int_eq(call(LINK_HTTP_METRICS_OLD, &request.base), RPC_OK);
-    answer[answer_bytes] = '\0';
+    bed_answer.bytes[bed_answer.length] = '\0';
     ck_assert(has_line("# TYPE saddle_engine_handled_total counter"));
     ck_assert(!has_line("# EOF"));
 }
@@ -645,11 +508,11 @@ START_TEST(health_for_http)
     Saddle__V1__ReadMetricsRequest request = SADDLE__V1__READ_METRICS_REQUEST__INIT;
 
     ck_assert_int_eq(call(LINK_HTTP_HEALTH, &request.base), RPC_OK);
-    ck_assert_str_eq(text, "ok");
+    ck_assert_str_eq(bed_answer.text, "ok");
     for (int i = 0; i < 4; i++)
-        second(1);
+        bed_second(1);
     ck_assert_int_eq(call(LINK_HTTP_HEALTH, &request.base), RPC_UNAVAILABLE);
-    ck_assert_ptr_nonnull(strstr(text, "engine beta"));
+    ck_assert_ptr_nonnull(strstr(bed_answer.text, "engine beta"));
 }
 END_TEST
 
@@ -661,7 +524,7 @@ int main(void)
     int failed;
 
     tcase_set_timeout(tcase, 30);
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, setup, bed_teardown);
     tcase_add_test(tcase, an_engine_that_hangs_is_not_well);
     tcase_add_test(tcase, the_pulse_follows);
     tcase_add_test(tcase, unknown_services);
