@@ -3,7 +3,6 @@
 #include "control/ask.h"
 
 #include <errno.h>
-#include <string.h>
 
 #define FAIR_NS (100 * NSEC_PER_MSEC) /* who was not given as long is not to blame */
 
@@ -30,13 +29,4 @@ int ask_engine(struct ask *ask, uint32_t index, mailbox_fn *fn, void *argument, 
     if (error)
         rpc_end(ask->call, RPC_UNAVAILABLE, "engine %s does not answer", engine->name);
     return error;
-}
-
-int ask_find_engine(const struct plant *plant, const char *name)
-{
-    for (uint32_t i = 0; i < plant->engine_count; i++) {
-        if (!strcmp(plant->engines[i].engine->name, name))
-            return (int)i;
-    }
-    return -1;
 }

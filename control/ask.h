@@ -24,7 +24,5 @@ void ask_start(struct ask *ask, const struct module_world *world, struct rpc_cal
 /* Has the plant's engine of this position do a piece of mailbox work. 0 with what it answered in
  * *result; or -ETIMEDOUT after it ended the call with UNAVAILABLE: the work will not be done. */
 int ask_engine(struct ask *ask, uint32_t engine, mailbox_fn *fn, void *argument, int *result);
-/* The position of an engine by its name, or -1. */
-int ask_find_engine(const struct plant *plant, const char *name);
 
 #endif

@@ -50,17 +50,6 @@ struct events_module {
 
 /* ---- What nobody tells ---- */
 
-static const struct plant_engine *find_engine(const struct plant *plant, const char *name,
-                                              uint32_t *index)
-{
-    for (uint32_t i = 0; i < plant->engine_count; i++) {
-        *index = i;
-        if (!strcmp(plant->engines[i].engine->name, name))
-            return &plant->engines[i];
-    }
-    return NULL;
-}
-
 static bool known_as_stuck(const struct events_module *module, const char *name)
 {
     for (uint32_t i = 0; i < module->stuck_count; i++) {
@@ -77,13 +66,12 @@ static void tell_back(struct events_module *module)
 
     for (uint32_t i = 0; i < module->stuck_count; i++) {
         const char *name = module->stuck[i];
-        uint32_t index;
-        bool there = find_engine(world->plant, name, &index) != NULL;
+        int index = plant_find_engine(world->plant, name);
 
-        if (there && pulse_alive(world->pulse, index))
+        if (index >= 0 && pulse_alive(world->pulse, (uint32_t)index))
             events_add(world->events, EVENT_ENGINE_BACK, &(struct event_about){.engine = name},
                        "engine %s answers its mailbox again", name);
-        else if (there)
+        else if (index >= 0)
             memmove(module->stuck[kept++], name, ENGINE_NAME_BYTES);
     }
     module->stuck_count = kept;

@@ -138,7 +138,7 @@ static void fill(struct entry *entry, const struct plant_port *port,
 static int ask_port(struct listing *listing, const struct plant_port *port)
 {
     struct errand errand = {&port->neighbours, &listing->found};
-    int engine = ask_find_engine(listing->plant, port->engine);
+    int engine = plant_find_engine(listing->plant, port->engine);
     int result;
 
     listing->asks++;

@@ -73,7 +73,7 @@ static int next_engine(const struct plant *plant, const struct wanted *wanted, c
 /* 0, or -EINVAL after it ended the call. */
 static int check_engine(const struct plant *plant, struct rpc_call *call, const char *name)
 {
-    int index = *name ? ask_find_engine(plant, name) : 0;
+    int index = *name ? plant_find_engine(plant, name) : 0;
 
     if (index < 0)
         rpc_end(call, RPC_NOT_FOUND, "there is no engine \"%s\"", name);

@@ -66,15 +66,6 @@ static struct list *collect(const struct module_world *world, const char *engine
     return list;
 }
 
-static bool engine_known(const struct plant *plant, const char *name)
-{
-    for (uint32_t i = 0; i < plant->engine_count; i++) {
-        if (!strcmp(plant->engines[i].engine->name, name))
-            return true;
-    }
-    return *name == '\0';
-}
-
 static void list_sessions(void *state, struct rpc_call *call, const ProtobufCMessage *request)
 {
     const Saddle__V1__ListSessionsRequest *wanted = (const void *)request;
@@ -82,7 +73,7 @@ static void list_sessions(void *state, struct rpc_call *call, const ProtobufCMes
     Saddle__V1__ListSessionsResponse response = SADDLE__V1__LIST_SESSIONS_RESPONSE__INIT;
     struct list *list;
 
-    if (!engine_known(world->plant, wanted->engine)) {
+    if (*wanted->engine && plant_find_engine(world->plant, wanted->engine) < 0) {
         rpc_end(call, RPC_NOT_FOUND, "there is no engine \"%s\"", wanted->engine);
         return;
     }

@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #define PLANT_MAX 64u /* engines, groups, ports */
 
@@ -55,5 +56,15 @@ struct plant {
     uint64_t generation; /* counts how often it was filled in */
     uint64_t ready_ns;   /* CLOCK_MONOTONIC, since when it runs */
 };
+
+/* The position of an engine by its name, or -1. */
+static inline int plant_find_engine(const struct plant *plant, const char *name)
+{
+    for (uint32_t i = 0; i < plant->engine_count; i++) {
+        if (!strcmp(plant->engines[i].engine->name, name))
+            return (int)i;
+    }
+    return -1;
+}
 
 #endif
