@@ -106,6 +106,7 @@ struct config_engine {
     struct schema_list gateways;  /* struct schema_text, at most one of each family */
     struct schema_list peers;     /* struct config_peer */
     uint64_t udp_port, vlan, dscp, window;
+    uint64_t wire_min, wire_max;
     uint64_t rto_min, rto_max, dead_after, keepalive, hello_timeout, ack_delay;
     uint64_t sessions, connections, operations, regions, flows;
 };

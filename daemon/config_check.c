@@ -331,6 +331,9 @@ static int check_engine(const struct config *config, struct schema_source *sourc
     if (engine->addresses.count == 0)
         return schema_fail(source, engine->place, "engine \"%s\": the key \"addresses\" is missing",
                            engine->name.text);
+    if (engine->wire_max < engine->wire_min)
+        return schema_fail(source, engine->place, "engine \"%s\": wire_max is below wire_min",
+                           engine->name.text);
     if (engine->rto_max < engine->rto_min)
         return schema_fail(source, engine->place, "engine \"%s\": rto_max is below rto_min",
                            engine->name.text);

@@ -102,6 +102,8 @@ static void describe_engine(struct pony_config *pony, const struct config_engine
     transport->udp_port = (uint16_t)engine->udp_port;
     transport->vlan = (uint16_t)engine->vlan;
     transport->dscp = (uint8_t)engine->dscp;
+    transport->wire_min = (uint8_t)engine->wire_min;
+    transport->wire_max = (uint8_t)engine->wire_max;
     transport->flows_max = (uint32_t)engine->flows;
     transport->cc_params.window_max = (uint32_t)engine->window;
     transport->rto_min_ns = engine->rto_min;

@@ -43,11 +43,11 @@ static bool cookie_valid(const struct transport *transport, const struct packet_
 }
 
 /* The highest version of both sides, 0 if there is none. */
-static uint8_t common_version(const struct wire_hello *hello)
+static uint8_t common_version(const struct transport *transport, const struct wire_hello *hello)
 {
-    uint8_t high = RTE_MIN(hello->version_max, (uint8_t)WIRE_VERSION_MAX);
+    uint8_t high = RTE_MIN(hello->version_max, transport->config.wire_max);
 
-    return high >= hello->version_min && high >= WIRE_VERSION_MIN ? high : 0;
+    return high >= hello->version_min && high >= transport->config.wire_min ? high : 0;
 }
 
 int hello_init(struct flow *flow)
@@ -91,11 +91,12 @@ void hello_timer(struct flow *flow, uint64_t now)
 
 void hello_due_packet(const struct flow *flow, uint8_t bytes[WIRE_HELLO_BYTES])
 {
+    const struct transport_config *config = &flow->transport->config;
     bool open = flow->state == FLOW_OPEN;
     struct wire_hello hello = {
         .kind = open ? WIRE_HELLO_WELCOME : WIRE_HELLO_CALL,
-        .version_min = open ? flow->version : WIRE_VERSION_MIN,
-        .version_max = open ? flow->version : WIRE_VERSION_MAX,
+        .version_min = open ? flow->version : config->wire_min,
+        .version_max = open ? flow->version : config->wire_max,
         .mtu = flow->transport->mtu,
         .features = open ? flow->features : WIRE_FEATURES_KNOWN,
         .seq = flow->first_seq,
@@ -192,10 +193,10 @@ static void take_proven_call(struct peer *peer, const struct packet_meta *meta,
 static void take_call(struct transport *transport, const struct packet_meta *meta,
                       const struct wire_hello *hello, uint64_t now)
 {
-    uint8_t version = common_version(hello);
+    uint8_t version = common_version(transport, hello);
     struct wire_hello reply = {
-        .version_min = WIRE_VERSION_MIN,
-        .version_max = WIRE_VERSION_MAX,
+        .version_min = transport->config.wire_min,
+        .version_max = transport->config.wire_max,
         .nonce = hello->nonce,
     };
     struct peer *peer;
@@ -233,7 +234,7 @@ static void take_answer(struct flow *flow, const struct wire_hello *hello, uint6
         flow_make_ready(flow);
         return;
     case WIRE_HELLO_WELCOME:
-        if (hello->version_min != hello->version_max || common_version(hello) == 0) {
+        if (hello->version_min != hello->version_max || common_version(transport, hello) == 0) {
             transport_count(&transport->stats.rx_malformed, 1);
             return;
         }

@@ -51,9 +51,12 @@ void input_packet(struct flow *flow, const struct wire_flow *header, const uint8
 {
     struct transport *transport = flow->transport;
     enum rx_verdict verdict = RX_BEYOND;
+    uint8_t sack[WIRE_SACK_BYTES];
 
     flow->heard_ns = now;
-    if (recovery_ack(flow, header, header->type == WIRE_ACK ? body : NULL, now) != 0) {
+    if (header->type == WIRE_ACK)
+        wire_codec(flow->version)->get_sack(body, bytes, sack);
+    if (recovery_ack(flow, header, header->type == WIRE_ACK ? sack : NULL, now) != 0) {
         transport_count(&transport->stats.rx_malformed, 1);
         return;
     }

@@ -126,13 +126,15 @@ static void put_header(struct flow *flow, uint8_t *bytes, uint8_t type, uint32_t
 
 static bool send_ack(struct flow *flow, uint64_t now)
 {
-    uint8_t bytes[WIRE_FLOW_BYTES + WIRE_SACK_BYTES];
+    uint8_t bytes[WIRE_FLOW_BYTES + WIRE_SACK_BYTES], sack[WIRE_SACK_BYTES];
+    uint32_t length = WIRE_FLOW_BYTES;
     bool marked = flow->ecn_pending;
 
     put_header(flow, bytes, WIRE_ACK, flow->rx.duplicates, now);
-    rx_window_sack(&flow->rx, bytes + WIRE_FLOW_BYTES);
-    wire_seal(bytes, sizeof(bytes), &flow->out);
-    if (send_bytes(flow->transport, &flow->encap, bytes, sizeof(bytes), now)) {
+    rx_window_sack(&flow->rx, sack);
+    length += wire_codec(flow->version)->put_sack(sack, bytes + WIRE_FLOW_BYTES);
+    wire_seal(bytes, length, &flow->out);
+    if (send_bytes(flow->transport, &flow->encap, bytes, length, now)) {
         flow->sack_due = false;
         return true;
     }

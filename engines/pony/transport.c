@@ -25,6 +25,8 @@ static uint64_t or_default(uint64_t value, uint64_t otherwise)
 static void fill_defaults(struct transport_config *config)
 {
     config->udp_port = (uint16_t)or_default(config->udp_port, WIRE_UDP_PORT);
+    config->wire_min = (uint8_t)or_default(config->wire_min, WIRE_VERSION_MIN);
+    config->wire_max = (uint8_t)or_default(config->wire_max, WIRE_VERSION_MAX);
     config->flows_max = (uint32_t)or_default(config->flows_max, FLOWS_DEFAULT);
     if (!config->cc)
         config->cc = &cc_window;
@@ -57,6 +59,9 @@ static bool config_valid(const struct transport_config *config, const struct por
 {
     if (config->address_count == 0 || config->address_count > TRANSPORT_ADDRESSES_MAX ||
         config->peer_count > TRANSPORT_PEERS_MAX || config->flows_max > FLOWS_LIMIT)
+        return false;
+    if (config->wire_min > config->wire_max || !wire_codec(config->wire_min) ||
+        !wire_codec(config->wire_max))
         return false;
     if (config->vlan > VLAN_LAST || config->dscp > DSCP_LAST || usable_mtu(port) == 0)
         return false;
@@ -175,9 +180,13 @@ static void take_flow_packet(struct transport *transport, const struct packet_me
         return;
     }
     /* The answering side may speak before its WELCOME has arrived: it will repeat itself. */
-    if (flow->state == FLOW_OPEN)
+    if (flow->state != FLOW_OPEN)
+        return;
+    if (likely(header->version == flow->version))
         input_packet(flow, header, body, rte_pktmbuf_data_len(packet) - WIRE_FLOW_BYTES,
                      meta->ecn == IP_ECN_MASK, now);
+    else
+        transport_count(&transport->stats.rx_malformed, 1);
 }
 
 static bool is_ours(const struct transport *transport, const struct packet_meta *meta)

@@ -39,8 +39,10 @@ struct transport_config {
     uint32_t peer_count;
     struct resolver *resolver; /* lent; NULL: configured peers alone, each with its mac */
     uint16_t udp_port;
-    uint16_t vlan;              /* 0: untagged */
-    uint8_t dscp;               /* 0 to 63 */
+    uint16_t vlan; /* 0: untagged */
+    uint8_t dscp;  /* 0 to 63 */
+    /* Versions of the wire that HELLO offers and accepts; open flows keep theirs. 0: all. */
+    uint8_t wire_min, wire_max;
     uint32_t flows_max;         /* 0: 256 */
     const struct cc_ops *cc;    /* NULL: cc_window */
     struct cc_params cc_params; /* window_max 0: 256 packets */

@@ -262,8 +262,8 @@ static struct flow *load_identity(struct transport *transport, struct state_read
     flow->hello_retry_ns =
         RTE_MAX(RTE_MIN(state_get_u64(reader), HELLO_RETRY_MAX_NS), HELLO_RETRY_NS);
     flow->state = flags & FLAG_OPEN ? FLOW_OPEN : FLOW_CALLING;
-    if (flow->state == FLOW_OPEN && (flow->mtu < MTU_MIN || flow->version < WIRE_VERSION_MIN ||
-                                     flow->version > WIRE_VERSION_MAX || flow->peer_token == 0))
+    if (flow->state == FLOW_OPEN &&
+        (flow->mtu < MTU_MIN || !wire_codec(flow->version) || flow->peer_token == 0))
         state_reader_fail(reader, -EPROTO);
     if (flow->token == 0 || !mapper_set_token(flow) || flow_init_path(flow, source_port) != 0)
         state_reader_fail(reader, -EPROTO);
@@ -318,6 +318,7 @@ static void load_packet(struct flow *flow, struct state_reader *reader, bool los
     if (!bytes)
         return;
     if (wire_check(bytes, length, &flow->out, &header) != 0 || header.token != flow->peer_token ||
+        header.version != flow->version ||
         (header.type != WIRE_DATA && header.type != WIRE_PROBE) ||
         !tx_window_misses(&flow->tx, header.seq)) {
         state_reader_fail(reader, -EPROTO);

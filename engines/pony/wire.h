@@ -1,12 +1,13 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
 /*
- * Pony's wire format, version 1: what lies behind the UDP header. docs/wire.md specifies it; this
- * header is its only expression in code. All fields are big-endian and unaligned; encode and decode
- * copy them to and from host structures.
+ * Pony's wire format: what lies behind the UDP header. docs/wire.md specifies it; this header and
+ * wire_version.c, which holds what differs from version to version, are its only expression in
+ * code. All fields are big-endian and unaligned; encode and decode copy them to and from host
+ * structures.
  *
  * Flow packet:  flow header (24) { operation header (24), operation payload }*
- * Ack packet:   flow header (24), SACK bitmap (32)
+ * Ack packet:   flow header (24), SACK bitmap (32, or as many bytes of it as are needed)
  * Hello packet: hello header, parameters, padding
  * Reset packet: flow header (24) with the offending token, seq 0, ack 0
  *
@@ -26,7 +27,7 @@
 #include <stdint.h>
 
 #define WIRE_VERSION_MIN 1u
-#define WIRE_VERSION_MAX 1u
+#define WIRE_VERSION_MAX 2u
 #define WIRE_UDP_PORT    50707u /* default: a dynamic port (RFC 6335), which no NIC claims */
 
 #define WIRE_FLOW_BYTES    24u
@@ -185,6 +186,20 @@ void wire_hello_decode(struct wire_hello *hello, const uint8_t bytes[WIRE_HELLO_
  * *at starts at 0. Only for packets that wire_check accepted. */
 bool wire_op_next(const uint8_t *ops, uint32_t bytes, uint32_t *at, struct wire_op *op,
                   const uint8_t **payload);
+
+/* One to WIRE_OPS_MAX whole operations and nothing else? */
+bool wire_operations_fit(const uint8_t *ops, uint32_t bytes);
+
+/* What differs between versions. `body` is what follows the flow header. */
+struct wire_codec {
+    /* Is this a packet of the version? Of any type but HELLO, `bytes` of body. */
+    bool (*fits)(const struct wire_flow *flow, const uint8_t *body, uint32_t bytes);
+    /* Body of an ACK: writes the bitmap, returns its bytes; reads the one of a packet that fits. */
+    uint32_t (*put_sack)(const uint8_t sack[WIRE_SACK_BYTES], uint8_t *body);
+    void (*get_sack)(const uint8_t *body, uint32_t bytes, uint8_t sack[WIRE_SACK_BYTES]);
+};
+/* NULL: there is no such version. */
+const struct wire_codec *wire_codec(uint8_t version);
 
 /* Completes a packet of `bytes`, at least WIRE_FLOW_BYTES (everything behind UDP): computes and
  * stores header_crc. */

@@ -218,6 +218,8 @@ static const struct wrong {
      "f:4:51: addresses: fd00:0::1 is already used by engine \"x\""},
     {PORTS "engines: [{name: x, port: a, addresses: [1,2,3,4,5,6,7,8,9]}]",
      "f:4:41: addresses: 9 entries, at most 8"},
+    {PORTS "engines: [{name: x, port: a, addresses: [10.0.0.1], wire_min: 2, wire_max: 1}]",
+     "f:4:11: engine \"x\": wire_max is below wire_min"},
     {PORTS "engines: [{name: x, port: a, addresses: [10.0.0.1], rto_min: 1s}]",
      "f:4:11: engine \"x\": rto_max is below rto_min"},
     {PORTS "engines: [{name: x, port: a, addresses: [10.0.0.1], udp_port: 65536}]",

@@ -477,10 +477,13 @@ void bed_inject(struct bed *bed, uint32_t to, uint32_t peer, const uint8_t *byte
 
 void bed_inject_flow(struct bed *bed, uint32_t to, uint32_t peer, const struct wire_flow *header)
 {
-    uint8_t bytes[WIRE_FLOW_BYTES + WIRE_SACK_BYTES] = {0};
+    uint8_t bytes[WIRE_FLOW_BYTES + WIRE_SACK_BYTES] = {0}, sack[WIRE_SACK_BYTES] = {0};
+    uint32_t length = WIRE_FLOW_BYTES;
 
     wire_flow_encode(header, bytes);
-    bed_inject(bed, to, peer, bytes, header->type == WIRE_ACK ? sizeof(bytes) : WIRE_FLOW_BYTES);
+    if (header->type == WIRE_ACK)
+        length += wire_codec(header->version)->put_sack(sack, bytes + WIRE_FLOW_BYTES);
+    bed_inject(bed, to, peer, bytes, length);
 }
 
 void bed_inject_hello(struct bed *bed, uint32_t to, uint32_t peer, const struct wire_hello *hello)

@@ -248,7 +248,7 @@ START_TEST(shapes_are_checked_even_when_sealed)
     wire_seal(packet, bytes, &addresses);
     ck_assert_int_eq(wire_check(packet, bytes, &addresses, &flow), -EBADMSG);
     packet[1] = 0;
-    packet[0] = 2 << 4 | WIRE_PROBE;
+    packet[0] = (WIRE_VERSION_MAX + 1) << 4 | WIRE_PROBE;
     wire_seal(packet, bytes, &addresses);
     ck_assert_int_eq(wire_check(packet, bytes, &addresses, &flow), -EPROTONOSUPPORT);
     packet[0] = 1 << 4 | 9;
