@@ -65,6 +65,7 @@ void flow_init_timers(struct flow *flow)
     wheel_timer_init(&flow->ack_timer, ack_fire);
     wheel_timer_init(&flow->idle_timer, idle_fire);
     wheel_timer_init(&flow->pace_timer, pace_fire);
+    search_init(flow);
 }
 
 int flow_init_path(struct flow *flow, uint16_t source_port)
@@ -96,7 +97,7 @@ void flow_set_way(struct flow *flow)
     uint16_t way = peer->mtu == 0 ? UINT16_MAX : RTE_MAX(peer->mtu, (uint16_t)MTU_MIN);
 
     encap_set_destination(&flow->encap, &peer->mac);
-    flow->mtu = RTE_MIN(flow->agreed_mtu, way);
+    search_limit(flow, RTE_MIN(flow->agreed_mtu, way), flow->transport->now);
 }
 
 void flow_make_ready(struct flow *flow)
@@ -119,6 +120,7 @@ void flow_opened(struct flow *flow, uint64_t now)
     wheel_set(transport->wheel, &flow->idle_timer, now + transport->config.keepalive_ns);
     transport_count(&transport->stats.flows_opened, 1);
     flow_make_ready(flow);
+    search_begin(flow, now);
     transport->ops->opened(transport->upper, flow, now);
 }
 
@@ -181,12 +183,24 @@ bool flow_is_open(const struct flow *flow)
     return flow->state == FLOW_OPEN;
 }
 
-uint32_t flow_room(const struct flow *flow)
+uint32_t flow_headers(const struct flow *flow)
 {
     uint32_t ip =
         address_is_v4(&flow->local) ? sizeof(struct rte_ipv4_hdr) : sizeof(struct rte_ipv6_hdr);
 
-    return flow->mtu - ip - (uint32_t)sizeof(struct rte_udp_hdr) - WIRE_FLOW_BYTES;
+    return ip + (uint32_t)sizeof(struct rte_udp_hdr);
+}
+
+uint32_t flow_room(const struct flow *flow)
+{
+    return flow->mtu - flow_headers(flow) - WIRE_FLOW_BYTES;
+}
+
+uint32_t flow_room_hoped(const struct flow *flow)
+{
+    uint32_t more = pmtu_searching(&flow->pmtu) ? flow->pmtu.limit - flow->mtu : 0;
+
+    return flow_room(flow) + more;
 }
 
 void flow_report(const struct flow *flow, struct flow_report *report)

@@ -59,6 +59,9 @@ uint32_t flow_id(const struct flow *flow);
 bool flow_is_open(const struct flow *flow);
 /* Bytes of operations that fit into one packet. */
 uint32_t flow_room(const struct flow *flow);
+/* The same, or more if it is being found out whether more will: then flow_kick comes by itself once
+ * that is known. */
+uint32_t flow_room_hoped(const struct flow *flow);
 
 /* What a flow can say of itself. */
 struct flow_report {

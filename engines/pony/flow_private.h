@@ -4,6 +4,7 @@
  * What the files of the lower layer share: a flow, a peer, the transport, and which file does what.
  *
  *   transport.c        creation, the receive and send loops
+ *   pmtu_flow.c        what size of packet passes: questions, answers, consequences
  *   peer.c             peers by address and name, and the way to each
  *   mapper.c           flows by token, number and pair of addresses
  *   flow.c             a flow's life: opening, references, keeping alive, ending
@@ -13,7 +14,8 @@
  *   output.c           packets made and sent
  *   transport_view.c   what operators see
  *   transport_state.c  save and load
- *   tx_window.c, rx_window.c, rtt.c  the arithmetic, which knows nothing of these structures
+ *   tx_window.c, rx_window.c, rtt.c, pmtu.c, parts.c  the arithmetic, which knows nothing of these
+ *                      structures
  *
  * Ownership and threads as in transport.h. Never included from outside the lower layer.
  */
@@ -23,6 +25,8 @@
 #include "engines/address_map.h"
 #include "engines/elements/decap.h"
 #include "engines/elements/encap.h"
+#include "engines/pony/parts.h"
+#include "engines/pony/pmtu.h"
 #include "engines/pony/rtt.h"
 #include "engines/pony/rx_window.h"
 #include "engines/pony/transport.h"
@@ -38,13 +42,13 @@
 #define FLOWS_LIMIT 4096u
 #define FLOW_ID_ANY UINT32_MAX /* no flow's number */
 
-#define MTU_MIN            576u /* what every IPv4 host accepts (RFC 791); less is of no use */
-#define ACK_EVERY          4u   /* packets acknowledged at once, without waiting for ack_delay */
-#define FLOW_QUANTUM       16u  /* packets a flow sends before the next flow's turn: one burst */
-#define REORDER_MIN        3u   /* transmissions that overtake a lost packet (RFC 9002, 6.1.1) */
-#define REORDER_MAX        64u  /* a quarter of the window: beyond it only time tells */
-#define REORDER_EIGHTHS    9u   /* of a round trip (RFC 9002 section 6.1.2), plus one per raise */
-#define EIGHTHS_MAX        16u  /* two round trips */
+#define MTU_MIN            PMTU_LEAST
+#define ACK_EVERY          4u  /* packets acknowledged at once, without waiting for ack_delay */
+#define FLOW_QUANTUM       16u /* packets a flow sends before the next flow's turn: one burst */
+#define REORDER_MIN        3u  /* transmissions that overtake a lost packet (RFC 9002, 6.1.1) */
+#define REORDER_MAX        64u /* a quarter of the window: beyond it only time tells */
+#define REORDER_EIGHTHS    9u  /* of a round trip (RFC 9002 section 6.1.2), plus one per raise */
+#define EIGHTHS_MAX        16u /* two round trips */
 #define FORGET_NS          (30 * NSEC_PER_SEC)  /* an unreferenced, silent flow is kept so long */
 #define HELLO_RETRY_NS     (10 * NSEC_PER_MSEC) /* first repetition of a CALL; doubles */
 #define HELLO_RETRY_MAX_NS (200 * NSEC_PER_MSEC)
@@ -110,7 +114,7 @@ struct flow {
 
     struct address local;
     uint16_t source_port;      /* entropy for the network's load balancing */
-    uint16_t mtu;              /* bytes of the IP packet, on the present way */
+    uint16_t mtu;              /* bytes of the IP packet: what passes, as far as known */
     uint16_t agreed_mtu;       /* what both sides can receive */
     uint64_t token;            /* ours: what packets to us carry */
     uint64_t peer_token;       /* what packets to the peer carry */
@@ -143,11 +147,15 @@ struct flow {
     int error;        /* with which it ended */
     struct rtt rtt;
     struct rx_window rx;
+    struct pmtu pmtu;
+    uint32_t part_seq;    /* packet that is being sent in parts, */
+    uint32_t part_offset; /* and where the next part begins; 0: none */
 
     struct wheel_timer recovery_timer; /* HELLO, losses, time-out, dead peer */
     struct wheel_timer ack_timer;
     struct wheel_timer idle_timer;
     struct wheel_timer pace_timer;
+    struct wheel_timer search_timer;
     alignas(8) uint8_t cc[CC_STATE_BYTES];
     struct tx_window tx;
 };
@@ -181,6 +189,7 @@ struct transport {
     uint32_t bucket_mask;
     TAILQ_HEAD(ready_list, flow) ready;
 
+    struct parts parts;
     struct decap decap;
     struct rte_mbuf *tx[PORT_BURST];
     uint16_t tx_count;
@@ -244,11 +253,25 @@ void flow_init_timers(struct flow *flow);
 int flow_init_path(struct flow *flow, uint16_t source_port);
 /* Takes over what is known of the way to the peer. */
 void flow_set_way(struct flow *flow);
+/* Bytes before what is behind UDP: IP and UDP. */
+uint32_t flow_headers(const struct flow *flow);
 void flow_make_ready(struct flow *flow);
 void flow_opened(struct flow *flow, uint64_t now);
 void flow_end(struct flow *flow, int error, uint64_t now);
 /* Asks the peer for a sign of life. */
 void flow_probe(struct flow *flow);
+
+/* pmtu_flow.c */
+void search_init(struct flow *flow);
+/* The flow is open, or was read back open: pmtu.mtu is known to pass, if it is not 0. */
+void search_begin(struct flow *flow, uint64_t now);
+/* What both sides and the way allow has changed. */
+void search_limit(struct flow *flow, uint16_t limit, uint64_t now);
+void search_found(struct flow *flow, uint32_t number, uint64_t now);
+/* A packet that was lost is about to be sent again. */
+void search_lost(struct flow *flow, const struct tx_slot *slot, uint64_t now);
+/* Sends what is to be asked. False: there was no room. */
+bool search_send(struct flow *flow, uint64_t now);
 
 /* hello.c */
 /* Gives a new flow what HELLO tells the peer. 0 or a negative errno. */
@@ -280,6 +303,10 @@ enum output_result {
     OUTPUT_BLOCKED, /* the port is full or the pool empty */
 };
 enum output_result output_flow(struct flow *flow, uint64_t now);
+/* A SEARCH of `bytes` behind UDP. False if there is no room. */
+bool output_search(struct flow *flow, uint32_t bytes, uint32_t number, uint64_t now);
+/* The answer to one. Lost if there is no room. */
+void output_found(struct flow *flow, uint32_t number, uint64_t now);
 /* Sends a packet that belongs to no flow (yet). Lost if there is no room. */
 void output_single(struct transport *transport, const struct encap *encap, const uint8_t *bytes,
                    uint32_t length, uint64_t now);

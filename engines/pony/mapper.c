@@ -170,6 +170,8 @@ void mapper_remove(struct flow *flow)
     wheel_cancel(wheel, &flow->ack_timer);
     wheel_cancel(wheel, &flow->idle_timer);
     wheel_cancel(wheel, &flow->pace_timer);
+    wheel_cancel(wheel, &flow->search_timer);
+    parts_drop_all(&flow->transport->parts, flow);
     unset_token(flow);
     LIST_REMOVE(flow, peer_entry);
     if (LIST_EMPTY(&flow->peer->flows))

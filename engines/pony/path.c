@@ -95,20 +95,31 @@ static bool put_reply(struct packet *packet, const struct path_reply *reply)
     return packet_put(packet, &op, payload);
 }
 
+/* False if the packet is full before the answers have come to an end. */
+static bool put_replies(struct path *path, struct packet *packet)
+{
+    for (uint32_t left = path->reply_count; left > 0; left--) {
+        const struct path_reply reply = path->replies[path->reply_first];
+        bool wait = reply.type == WIRE_OP_ECHOED && ping_must_wait(path->flow, reply.value);
+
+        /* An echo that not even an empty packet has room for any more is dropped. */
+        if (!wait && !put_reply(packet, &reply) && packet->operations > 0)
+            return false;
+        path->reply_first = (path->reply_first + 1) % PATH_REPLIES;
+        path->reply_count--;
+        if (wait)
+            path->replies[(path->reply_first + path->reply_count++) % PATH_REPLIES] = reply;
+    }
+    return true;
+}
+
 uint32_t path_fill(struct upper *upper, struct path *path, struct packet *packet)
 {
     bool full = false;
     struct list *node;
 
     path->busy = true;
-    while (path->reply_count > 0 && !full) {
-        /* An echo that not even an empty packet has room for any more is dropped. */
-        full = !put_reply(packet, &path->replies[path->reply_first]) && packet->operations > 0;
-        if (full)
-            break;
-        path->reply_first = (path->reply_first + 1) % PATH_REPLIES;
-        path->reply_count--;
-    }
+    full = !put_replies(path, packet);
     full = full || !ping_fill(path, packet);
     while (!full && (node = list_first(&path->ring))) {
         struct connection *connection = LIST_OF(node, struct connection, ring);

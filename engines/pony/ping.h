@@ -34,6 +34,8 @@ bool ping_fill(struct path *path, struct packet *packet);
 bool ping_put(struct packet *packet, struct wire_op *op);
 /* The largest payload of an echo on this flow: bytes. */
 uint32_t ping_payload_max(const struct flow *flow);
+/* True if an echo of this length may yet pass: what does is being found out. */
+bool ping_must_wait(const struct flow *flow, uint32_t length);
 /* What an answer to the application says beside its status. */
 void ping_describe(const struct operation *operation, struct saddle_event *event);
 

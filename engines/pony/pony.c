@@ -177,6 +177,10 @@ static uint32_t stats(const struct engine *engine, struct engine_stat *list, uin
         {"hello_refused", &below->hello_refused},
         {"no_buffer", &below->no_buffer},
         {"hop_errors", &below->hop_errors},
+        {"searches", &below->searches},
+        {"black_holes", &below->black_holes},
+        {"parts_sent", &below->parts_sent},
+        {"parts_joined", &below->parts_joined},
     };
     uint32_t count = sizeof(all) / sizeof(all[0]);
 

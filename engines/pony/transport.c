@@ -110,6 +110,8 @@ int transport_create(struct transport **transport, const struct transport_config
     error = config_valid(&made->config, port) ? peers_init(made, config->peers, config->peer_count)
                                               : -EINVAL;
     if (error == 0)
+        error = parts_init(&made->parts, made->mtu);
+    if (error == 0)
         error = mapper_init(made);
     if (error != 0) {
         transport_destroy(made);
@@ -126,6 +128,7 @@ void transport_destroy(struct transport *transport)
     wheel_cancel(transport->wheel, &transport->blocked_timer);
     mapper_fini(transport);
     peers_fini(transport);
+    parts_fini(&transport->parts);
     free(transport);
 }
 

@@ -39,10 +39,8 @@ struct transport_config {
     uint32_t peer_count;
     struct resolver *resolver; /* lent; NULL: configured peers alone, each with its mac */
     uint16_t udp_port;
-    uint16_t vlan; /* 0: untagged */
-    uint8_t dscp;  /* 0 to 63 */
-    /* Versions of the wire that HELLO offers and accepts; open flows keep theirs. 0: all. */
-    uint8_t wire_min, wire_max;
+    uint16_t vlan;              /* 0: untagged */
+    uint8_t dscp;               /* 0 to 63 */
     uint32_t flows_max;         /* 0: 256 */
     const struct cc_ops *cc;    /* NULL: cc_window */
     struct cc_params cc_params; /* window_max 0: 256 packets */
@@ -52,6 +50,8 @@ struct transport_config {
     uint64_t keepalive_ns;      /* an idle flow with references probes this often; 0: 1 s */
     uint64_t hello_timeout_ns;  /* for HELLO as a whole; 0: 2 s */
     uint64_t ack_delay_ns;      /* longest wait for something to carry an ack; 0: 20 us */
+    /* Versions of the wire that HELLO offers and accepts; open flows keep theirs. 0: all. */
+    uint8_t wire_min, wire_max;
 };
 
 struct transport_stats {
@@ -66,8 +66,12 @@ struct transport_stats {
     uint64_t timeouts;
     uint64_t flows_opened, flows_ended;
     uint64_t hello_refused;
-    uint64_t no_buffer;  /* the packet pool was empty */
-    uint64_t hop_errors; /* answers of the resolver that there is no way */
+    uint64_t no_buffer;    /* the packet pool was empty */
+    uint64_t hop_errors;   /* answers of the resolver that there is no way */
+    uint64_t searches;     /* SEARCH packets sent */
+    uint64_t black_holes;  /* packets of a size that had passed do not pass any more */
+    uint64_t parts_sent;   /* PART packets */
+    uint64_t parts_joined; /* packets that came in parts, and are whole */
 };
 
 struct transport;

@@ -252,6 +252,7 @@ static struct flow *load_identity(struct transport *transport, struct state_read
     source_port = state_get_u16(reader);
     flow->mtu = RTE_MIN(state_get_u16(reader), transport->mtu);
     flow->agreed_mtu = flow->mtu;
+    flow->pmtu.mtu = flow->mtu; /* the search goes on from there */
     flow->token = state_get_u64(reader);
     flow->peer_token = state_get_u64(reader);
     flow->nonce = state_get_u64(reader);
@@ -393,6 +394,7 @@ static void resume(struct flow *flow, uint64_t now)
         flow->sack_due = true;
         wheel_set(transport->wheel, &flow->idle_timer, now + transport->config.keepalive_ns);
         recovery_arm(flow);
+        search_begin(flow, now);
     }
     flow->wants_fill = true;
     flow_make_ready(flow);

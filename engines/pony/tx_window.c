@@ -27,6 +27,20 @@ static void list_append(struct tx_window *window, struct tx_list *list, struct t
     list->count++;
 }
 
+static void list_prepend(struct tx_window *window, struct tx_list *list, struct tx_slot *slot)
+{
+    uint16_t index = (uint16_t)(slot - window->slots);
+
+    slot->next = list->first;
+    slot->previous = NONE;
+    if (list->first == NONE)
+        list->last = index;
+    else
+        window->slots[list->first].previous = index;
+    list->first = index;
+    list->count++;
+}
+
 static void list_remove(struct tx_window *window, struct tx_list *list, struct tx_slot *slot)
 {
     if (slot->previous == NONE)
@@ -73,6 +87,7 @@ void tx_window_add(struct tx_window *window, struct rte_mbuf *packet, uint64_t n
 
     slot->packet = packet;
     slot->sends = 0;
+    slot->parted = false;
     fly(window, slot, now);
 }
 
@@ -84,6 +99,8 @@ static void settle(struct tx_window *window, uint32_t seq, uint64_t now, uint64_
 
     if (slot->state == TX_LOST && once)
         progress->needless++;
+    if (slot->state == TX_FLYING && slot->parted)
+        window->parted--;
     list_remove(window, slot->state == TX_LOST ? &window->lost : &window->flying, slot);
     rte_pktmbuf_free(slot->packet);
     slot->packet = NULL;
@@ -146,7 +163,12 @@ static void lose(struct tx_window *window, struct tx_slot *slot, bool timed_out)
     slot->timed_out = timed_out;
     list_remove(window, &window->flying, slot);
     slot->state = TX_LOST;
-    list_append(window, &window->lost, slot);
+    if (slot->parted) {
+        window->parted--;
+        list_prepend(window, &window->lost, slot);
+    } else {
+        list_append(window, &window->lost, slot);
+    }
 }
 
 uint64_t tx_window_detect(struct tx_window *window, uint64_t now, uint32_t threshold,
@@ -191,7 +213,17 @@ void tx_window_resent(struct tx_window *window, uint64_t now)
     struct tx_slot *slot = tx_window_lost(window);
 
     list_remove(window, &window->lost, slot);
+    slot->parted = false;
     fly(window, slot, now);
+}
+
+void tx_window_parted(struct tx_window *window, uint64_t now)
+{
+    struct tx_slot *slot = tx_window_lost(window);
+
+    tx_window_resent(window, now);
+    slot->parted = true;
+    window->parted++;
 }
 
 bool tx_window_misses(const struct tx_window *window, uint32_t seq)
@@ -206,6 +238,7 @@ void tx_window_restore(struct tx_window *window, uint32_t seq, struct rte_mbuf *
     struct tx_slot *slot = &window->slots[seq % TX_WINDOW];
 
     slot->packet = packet;
+    slot->parted = false;
     fly(window, slot, sent_ns);
 }
 

@@ -39,6 +39,7 @@ struct tx_slot {
     uint8_t state;           /* enum tx_state */
     uint8_t sends;           /* transmissions, saturating */
     bool timed_out;          /* lost by the timer, not by evidence */
+    bool parted;             /* the last transmission was in parts */
 };
 
 struct tx_list {
@@ -52,7 +53,8 @@ struct tx_window {
     uint64_t order;         /* of the next transmission; starts at 1 */
     uint64_t newest;        /* highest order known to have arrived; 0: none */
     struct tx_list flying;  /* by order of transmission */
-    struct tx_list lost;    /* by time of discovery */
+    struct tx_list lost;    /* by time of discovery, but those last sent in parts come first */
+    uint32_t parted;        /* in flight in parts */
     struct ring_bits acked; /* of the packets in [una, next) */
     struct tx_slot slots[TX_WINDOW];
 };
@@ -102,6 +104,8 @@ void tx_window_probe(struct tx_window *window);
 /* The packet to send again first, or NULL; tx_window_resent puts it back in flight. */
 struct tx_slot *tx_window_lost(struct tx_window *window);
 void tx_window_resent(struct tx_window *window, uint64_t now);
+/* The same, but it was sent in parts. Parts that arrived are remembered, few packets at a time. */
+void tx_window_parted(struct tx_window *window, uint64_t now);
 
 /* For a window that is read back, whose una, next and acked are set: does it lack this packet, ...
  */

@@ -98,6 +98,18 @@ void wire_hello_decode(struct wire_hello *hello, const uint8_t bytes[WIRE_HELLO_
     hello->epoch = get64(bytes + 48);
 }
 
+void wire_part_encode(const struct wire_part *part, uint8_t bytes[WIRE_PART_BYTES])
+{
+    put16(bytes, part->total);
+    put16(bytes + 2, part->offset);
+}
+
+void wire_part_decode(struct wire_part *part, const uint8_t bytes[WIRE_PART_BYTES])
+{
+    part->total = get16(bytes);
+    part->offset = get16(bytes + 2);
+}
+
 bool wire_op_next(const uint8_t *ops, uint32_t bytes, uint32_t *at, struct wire_op *op,
                   const uint8_t **payload)
 {

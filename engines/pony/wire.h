@@ -10,6 +10,8 @@
  * Ack packet:   flow header (24), SACK bitmap (32, or as many bytes of it as are needed)
  * Hello packet: hello header, parameters, padding
  * Reset packet: flow header (24) with the offending token, seq 0, ack 0
+ * Search packet: flow header (24), padding; answered by Found: flow header (24)
+ * Part packet:  flow header (24), part header (4), a slice of what follows a DATA's flow header
  *
  * A flow header and the first operation header are 48 bytes, the most that is added beyond UDP.
  *
@@ -45,6 +47,10 @@ enum wire_type {
     WIRE_PROBE = 3, /* no operations, but consumes a sequence number: asks for an ack */
     WIRE_HELLO = 4,
     WIRE_RESET = 5, /* "no such flow": echoes the token of the packet it answers */
+    /* Since version 2. The first two consume no sequence number and are never repeated. */
+    WIRE_SEARCH = 6, /* does a packet of this size pass? seq: number of the question */
+    WIRE_FOUND = 7,  /* it did; seq: that number */
+    WIRE_PART = 8,   /* a part of DATA packet `seq`, which is larger than what passes now */
 };
 
 /* Flags of the flow header. */
@@ -143,6 +149,14 @@ struct wire_access {
     uint32_t length; /* of the whole operation */
 };
 
+/* A PART's slice begins at a multiple of WIRE_PART_UNIT, and ends at one or at the end. */
+#define WIRE_PART_BYTES 4u
+#define WIRE_PART_UNIT  128u
+struct wire_part {
+    uint16_t total;  /* bytes of all operations of the DATA packet */
+    uint16_t offset; /* of the slice in them */
+};
+
 /* HELLO: three packets, CALL -> COOKIE -> CALL with the cookie -> WELCOME (or REFUSE). The
  * answering side keeps nothing until the caller has shown the cookie. Every CALL is padded to
  * WIRE_HELLO_BYTES so that no answer is longer than its question. */
@@ -178,9 +192,11 @@ struct wire_addresses {
 void wire_flow_encode(const struct wire_flow *flow, uint8_t *bytes);
 void wire_op_encode(const struct wire_op *op, uint8_t *bytes);
 void wire_hello_encode(const struct wire_hello *hello, uint8_t bytes[WIRE_HELLO_BYTES]);
+void wire_part_encode(const struct wire_part *part, uint8_t bytes[WIRE_PART_BYTES]);
 void wire_flow_decode(struct wire_flow *flow, const uint8_t *bytes);
 void wire_op_decode(struct wire_op *op, const uint8_t *bytes);
 void wire_hello_decode(struct wire_hello *hello, const uint8_t bytes[WIRE_HELLO_BYTES]);
+void wire_part_decode(struct wire_part *part, const uint8_t bytes[WIRE_PART_BYTES]);
 
 /* Walks the operations of a packet. True with the next one and its payload, false at the end.
  * *at starts at 0. Only for packets that wire_check accepted. */
@@ -197,6 +213,7 @@ struct wire_codec {
     /* Body of an ACK: writes the bitmap, returns its bytes; reads the one of a packet that fits. */
     uint32_t (*put_sack)(const uint8_t sack[WIRE_SACK_BYTES], uint8_t *body);
     void (*get_sack)(const uint8_t *body, uint32_t bytes, uint8_t sack[WIRE_SACK_BYTES]);
+    bool searches; /* it has SEARCH, FOUND and PART */
 };
 /* NULL: there is no such version. */
 const struct wire_codec *wire_codec(uint8_t version);

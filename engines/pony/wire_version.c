@@ -4,7 +4,7 @@
  * What differs between the versions of the wire: a table of functions for each.
  *
  *   1  the bitmap of ACK always has its full length
- *   2  it ends with the last byte that says something
+ *   2  it ends with the last byte that says something; SEARCH, FOUND, PART
  */
 #include "engines/pony/wire.h"
 
@@ -44,11 +44,33 @@ static void get_sack(const uint8_t *body, uint32_t bytes, uint8_t sack[WIRE_SACK
     memset(sack + bytes, 0, WIRE_SACK_BYTES - bytes);
 }
 
+static bool part_fits(const uint8_t *body, uint32_t bytes)
+{
+    struct wire_part part;
+    uint32_t end;
+
+    if (bytes <= WIRE_PART_BYTES)
+        return false;
+    wire_part_decode(&part, body);
+    end = part.offset + (bytes - WIRE_PART_BYTES);
+    return part.offset % WIRE_PART_UNIT == 0 &&
+           (end == part.total || (end < part.total && end % WIRE_PART_UNIT == 0));
+}
+
 static bool v2_fits(const struct wire_flow *flow, const uint8_t *body, uint32_t bytes)
 {
-    if (flow->type == WIRE_ACK)
+    switch (flow->type) {
+    case WIRE_ACK:
         return bytes <= WIRE_SACK_BYTES && (bytes == 0 || body[bytes - 1] != 0);
-    return fits_always(flow, body, bytes);
+    case WIRE_SEARCH:
+        return true;
+    case WIRE_FOUND:
+        return bytes == 0;
+    case WIRE_PART:
+        return part_fits(body, bytes);
+    default:
+        return fits_always(flow, body, bytes);
+    }
 }
 
 static uint32_t v2_put_sack(const uint8_t sack[WIRE_SACK_BYTES], uint8_t *body)
@@ -63,7 +85,7 @@ static uint32_t v2_put_sack(const uint8_t sack[WIRE_SACK_BYTES], uint8_t *body)
 
 static const struct wire_codec codecs[] = {
     [1] = {.fits = v1_fits, .put_sack = v1_put_sack, .get_sack = get_sack},
-    [2] = {.fits = v2_fits, .put_sack = v2_put_sack, .get_sack = get_sack},
+    [2] = {.fits = v2_fits, .put_sack = v2_put_sack, .get_sack = get_sack, .searches = true},
 };
 
 _Static_assert(sizeof(codecs) / sizeof(codecs[0]) == WIRE_VERSION_MAX + 1, "one for each version");

@@ -63,6 +63,22 @@ static void weigh(const struct wire_flow *flow, const uint8_t *body, uint32_t by
             "a bitmap changed");
 }
 
+/* A part lies inside the whole, in whole units. */
+static void measure(const uint8_t *body, uint32_t bytes)
+{
+    uint8_t again[WIRE_PART_BYTES];
+    struct wire_part part;
+    uint32_t end;
+
+    require(bytes > WIRE_PART_BYTES, "an empty part");
+    wire_part_decode(&part, body);
+    wire_part_encode(&part, again);
+    require(memcmp(again, body, sizeof(again)) == 0, "a part header changed");
+    end = part.offset + bytes - WIRE_PART_BYTES;
+    require(part.offset % WIRE_PART_UNIT == 0 && end <= part.total, "a part outside of the whole");
+    require(end == part.total || end % WIRE_PART_UNIT == 0, "half a unit");
+}
+
 static void examine(const uint8_t *packet, uint32_t bytes)
 {
     uint8_t again[WIRE_FLOW_BYTES];
@@ -81,7 +97,9 @@ static void examine(const uint8_t *packet, uint32_t bytes)
         walk(packet + WIRE_FLOW_BYTES, bytes - WIRE_FLOW_BYTES);
     else if (flow.type == WIRE_ACK)
         weigh(&flow, packet + WIRE_FLOW_BYTES, bytes - WIRE_FLOW_BYTES);
-    else
+    else if (flow.type == WIRE_PART)
+        measure(packet + WIRE_FLOW_BYTES, bytes - WIRE_FLOW_BYTES);
+    else if (flow.type != WIRE_SEARCH)
         require(bytes == WIRE_FLOW_BYTES, "the length");
 }
 

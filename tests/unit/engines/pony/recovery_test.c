@@ -152,8 +152,9 @@ START_TEST(a_silent_peer_is_dead_in_bounded_time)
     bed_run(bed, bed_never, 20 * NSEC_PER_MSEC);
     ck_assert_uint_eq(bed->hosts[0].ended, 1);
     ck_assert_int_eq(bed->hosts[0].error, -ETIMEDOUT);
-    /* Backing off: far fewer tries than the shortest time-out allows. */
-    ck_assert_uint_lt(bed->script[0], 40);
+    /* Backing off: far fewer tries than the shortest time-out allows. That includes questions about
+     * the size of packets, for it might have been that. */
+    ck_assert_uint_lt(bed->script[0], 80);
     ck_assert_uint_gt(bed->now, start);
 }
 END_TEST

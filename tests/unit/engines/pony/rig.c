@@ -60,8 +60,12 @@ bool flow_is_open(const struct flow *flow)
 
 uint32_t flow_room(const struct flow *flow)
 {
-    (void)flow;
-    return RIG_ROOM;
+    return flow->room ? flow->room : RIG_ROOM;
+}
+
+uint32_t flow_room_hoped(const struct flow *flow)
+{
+    return flow->hoped ? flow->hoped : RIG_ROOM;
 }
 
 void flow_report(const struct flow *flow, struct flow_report *report)

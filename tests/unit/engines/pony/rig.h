@@ -30,6 +30,7 @@ struct flow {
     bool kicked, open, ended;
     struct address peer;
     struct flow_report says; /* of itself */
+    uint32_t room, hoped;    /* bytes that fit, and that may fit yet; 0: RIG_ROOM */
 };
 
 struct rig_packet {

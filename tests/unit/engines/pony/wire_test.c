@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define PACKET_BYTES 256u
+#define SEARCH_BYTES 100u /* of padding */
 
 static const struct wire_addresses addresses = {
     .source = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 1},
@@ -18,7 +19,7 @@ static const struct wire_addresses addresses = {
 
 static uint32_t put_flow(uint8_t *packet, uint8_t type)
 {
-    struct wire_flow flow = {.version = 1,
+    struct wire_flow flow = {.version = type > WIRE_RESET ? 2 : 1,
                              .type = type,
                              .flags = WIRE_FLAG_ECN_ECHO,
                              .ack_delay = 0x0102,
@@ -58,6 +59,15 @@ static uint32_t make(uint8_t type, uint8_t packet[PACKET_BYTES])
     } else if (type == WIRE_ACK) {
         memset(packet + bytes, 0x5a, WIRE_SACK_BYTES);
         bytes += WIRE_SACK_BYTES;
+    } else if (type == WIRE_SEARCH) {
+        memset(packet + bytes, 0, SEARCH_BYTES);
+        bytes += SEARCH_BYTES;
+    } else if (type == WIRE_PART) {
+        struct wire_part part = {.total = 2 * WIRE_PART_UNIT - 1, .offset = WIRE_PART_UNIT};
+
+        wire_part_encode(&part, packet + bytes);
+        memset(packet + bytes + WIRE_PART_BYTES, 0xbb, WIRE_PART_UNIT - 1);
+        bytes += WIRE_PART_BYTES + WIRE_PART_UNIT - 1;
     } else if (type == WIRE_HELLO) {
         struct wire_hello hello = {.kind = WIRE_HELLO_CALL, .version_min = 1, .version_max = 3};
 
@@ -156,7 +166,7 @@ START_TEST(valid_packets_pass)
     uint8_t packet[PACKET_BYTES];
     struct wire_flow flow;
 
-    for (uint8_t type = WIRE_DATA; type <= WIRE_RESET; type++) {
+    for (uint8_t type = WIRE_DATA; type <= WIRE_PART; type++) {
         uint32_t bytes = make(type, packet);
 
         ck_assert_int_eq(wire_check(packet, bytes, &addresses, &flow), 0);
@@ -170,7 +180,7 @@ START_TEST(every_truncation_and_every_extension_is_refused)
     uint8_t packet[PACKET_BYTES];
     struct wire_flow flow;
 
-    for (uint8_t type = WIRE_DATA; type <= WIRE_RESET; type++) {
+    for (uint8_t type = WIRE_DATA; type <= WIRE_PART; type++) {
         uint32_t bytes = make(type, packet);
 
         for (uint32_t length = 0; length < bytes; length++) {
@@ -192,7 +202,7 @@ START_TEST(every_flipped_bit_is_noticed)
     uint8_t packet[PACKET_BYTES];
     struct wire_flow flow;
 
-    for (uint8_t type = WIRE_DATA; type <= WIRE_RESET; type++) {
+    for (uint8_t type = WIRE_DATA; type <= WIRE_PART; type++) {
         uint32_t bytes = make(type, packet);
 
         for (uint32_t bit = 0; bit < 8 * bytes; bit++) {
@@ -251,7 +261,7 @@ START_TEST(shapes_are_checked_even_when_sealed)
     packet[0] = (WIRE_VERSION_MAX + 1) << 4 | WIRE_PROBE;
     wire_seal(packet, bytes, &addresses);
     ck_assert_int_eq(wire_check(packet, bytes, &addresses, &flow), -EPROTONOSUPPORT);
-    packet[0] = 1 << 4 | 9;
+    packet[0] = WIRE_VERSION_MAX << 4 | (WIRE_PART + 1);
     wire_seal(packet, bytes, &addresses);
     ck_assert_int_eq(wire_check(packet, bytes, &addresses, &flow), -EBADMSG);
     bytes = make(WIRE_RESET, packet);
