@@ -15,6 +15,7 @@
 
 #define SOURCE_PORT_FIRST 49152u /* the dynamic ports of RFC 6335 */
 #define SOURCE_PORT_COUNT 16384u
+#define FIRST_SEQ_SPAN    1024u /* a flow's numbers wrap within its first packets of this count */
 
 /* The proof of a caller's address, for one slot of time. */
 static uint64_t make_cookie(const struct transport *transport, const struct packet_meta *meta,
@@ -55,7 +56,9 @@ int hello_init(struct flow *flow)
     struct rng *rng = flow->transport->rng;
 
     flow->token = rng_u64(rng);
-    flow->first_seq = (uint32_t)rng_u64(rng);
+    /* Soon after opening, on every flow, rather than after days on a few: what goes wrong there is
+     * seen when it is written. Numbers need not be hard to guess: tokens are. */
+    flow->first_seq = UINT32_MAX - (uint32_t)rng_below(rng, FIRST_SEQ_SPAN);
     tx_window_init(&flow->tx, flow->first_seq);
     /* Of 2^64 tokens this one is zero or in use: nobody will see it. */
     if (flow->token == 0 || !mapper_set_token(flow))

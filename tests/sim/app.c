@@ -143,12 +143,10 @@ struct app *app_create(struct sim *sim, uint32_t index, uint32_t host)
     return app;
 }
 
-/* Takes the session from the engine and from the library, and the memory from both. */
-static void detach(struct app *app)
+/* Takes the session from the library, and the memory from it and from the engine, which is gone or
+ * has let go of it. */
+static void drop(struct app *app)
 {
-    struct host *host = host_of(app);
-    host_enter(host);
-    pony_mailbox_detach(host->engine, app->pony);
     pony_session_destroy(app->pony);
     app->pony = NULL;
     saddle_detach(app->session);
@@ -167,6 +165,21 @@ static void detach(struct app *app)
     app->listening = app->alive = false;
 }
 
+static void detach(struct app *app)
+{
+    struct host *host = host_of(app);
+    host_enter(host);
+    pony_mailbox_detach(host->engine, app->pony);
+    drop(app);
+}
+
+static void start_again(struct app *app)
+{
+    app->life++;
+    events_at(&app->sim->events, app->sim->events.now + rng_below(&app->rng, RESTART_NS_MAX), start,
+              app);
+}
+
 void app_kill(struct app *app)
 {
     if (!app->alive)
@@ -174,10 +187,20 @@ void app_kill(struct app *app)
     TRACE(app->sim, app->host, "kill", app->index, app->life, app->outstanding);
     checker_killed(app->sim->checker, app);
     detach(app);
-    app->life++;
     app->sim->totals.kills++;
-    events_at(&app->sim->events, app->sim->events.now + rng_below(&app->rng, RESTART_NS_MAX), start,
-              app);
+    start_again(app);
+}
+
+void apps_crash(struct sim *sim, uint32_t host)
+{
+    for (uint32_t i = 0; i < sim->app_count; i++) {
+        struct app *app = sim->apps[i];
+        if (app->host != host || !app->alive)
+            continue;
+        checker_killed(sim->checker, app);
+        drop(app);
+        start_again(app);
+    }
 }
 
 void app_leave(struct app *app)

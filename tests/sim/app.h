@@ -71,6 +71,8 @@ void app_destroy(struct app *app);
 
 /* It is gone, at whatever it was, and is started again later. */
 void app_kill(struct app *app);
+/* The engines of all applications of a host are gone, and so are their sessions. */
+void apps_crash(struct sim *sim, uint32_t host);
 /* Looks at its events soon. */
 void app_wake(struct app *app, uint64_t delay);
 /* From now on it only finishes: closes its connections, then its listener and regions. */

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define RESTART_KNOWN_NS (6 * SEC) /* by then all have spoken to it, or given it up */
+
 static const char *const op_names[SADDLE_CMD_COUNT] = {
     "nop",       "listen",  "connect", "accept", "reject", "close", "send",
     "post_recv", "release", "expose",  "revoke", "read",   "write", "ping",
@@ -83,7 +85,19 @@ static bool was_cut_off(const struct checker *checker, const struct operation *o
         (operation->op != SADDLE_CMD_CONNECT && operation->op != SADDLE_CMD_PING))
         return false;
     return checker->sim->cut_end[operation->app->host][called_host(operation)] >
-           operation->accepted_at;
+               operation->accepted_at ||
+           checker->sim->lossy[operation->app->host][called_host(operation)];
+}
+
+/* The engine called is another one now, which the caller's may learn only by calling. */
+static bool met_a_restart(const struct checker *checker, const struct operation *operation,
+                          int status)
+{
+    if (operation->op != SADDLE_CMD_CONNECT && operation->op != SADDLE_CMD_PING)
+        return false;
+    uint64_t when = checker->sim->restarted[called_host(operation)];
+    return when != 0 && operation->accepted_at < when + RESTART_KNOWN_NS &&
+           (status == -ECONNRESET || status == -ETIMEDOUT);
 }
 
 static bool error_is_right(const struct checker *checker, const struct operation *operation,
@@ -97,12 +111,14 @@ static bool error_is_right(const struct checker *checker, const struct operation
     /* A region that is being withdrawn may be there still, or not. */
     if (status == -EACCES && operation->region && operation->region->state >= REGION_REVOKING)
         return operation->op == SADDLE_CMD_READ || operation->op == SADDLE_CMD_WRITE;
+    if (operation->op == SADDLE_CMD_PING &&
+        checker->sim->apart[operation->app->host][operation->pinged])
+        return true;
+    if (met_a_restart(checker, operation, status))
+        return true;
     if (status == -ETIMEDOUT)
         return operation->timeout > 0 || lost_its_buffer(operation);
     if (was_cut_off(checker, operation, status))
-        return true;
-    if (operation->op == SADDLE_CMD_PING &&
-        checker->sim->apart[operation->app->host][operation->pinged])
         return true;
     if (operation->must)
         return status == operation->must;

@@ -27,6 +27,7 @@ struct host {
     uint64_t busy_until;  /* the thread works, or is stalled */
     uint32_t idle_rounds; /* in a row that found nothing, and still might not sleep */
     bool asleep;
+    uint8_t wire_min, wire_max;
     char name[8];
 };
 
@@ -37,11 +38,14 @@ void host_destroy(struct host *host);
 /* Something happened that a doorbell would tell. */
 void host_wake(struct host *host);
 /* A packet arrives. */
-void host_receive(struct host *host, struct rte_mbuf *packet);
+void host_receive(struct host *host, struct rte_mbuf *packet, enum sim_change change);
 /* The host's thread does nothing until then. */
 void host_stall(struct host *host, uint64_t until);
 /* Saves the engine, destroys it, and makes another go on in its place. */
 void host_reload(struct host *host);
+/* The engine is gone as if its process had been killed, and all sessions with it; another one that
+ * knows nothing begins. */
+void host_restart(struct host *host);
 
 /* Mailbox work is about to be done: awake, and its clock is right. */
 void host_enter(struct host *host);

@@ -119,14 +119,19 @@ static void done_connect(struct app *app, struct operation *operation,
     app->sim->totals.connections++;
 }
 
-static void done_accept(struct app *app, struct operation *operation,
+/* Of ACCEPT or REJECT. */
+static void done_answer(struct app *app, struct operation *operation,
                         const struct saddle_completion *event)
 {
     struct connection_end *end = operation->end;
-    if (event->status)
+    if (event->status == 0 && operation->op == SADDLE_CMD_ACCEPT) {
+        if (end->state == END_OPENING)
+            end->state = END_OPEN;
+        return;
+    }
+    end->late = event->status == -ENOTCONN && !end->closed;
+    if (!end->late)
         drop_end(app, end);
-    else if (end->state == END_OPENING)
-        end->state = END_OPEN;
 }
 
 static void done_region(struct app *app, struct operation *operation,
@@ -189,10 +194,8 @@ static void on_done(struct app *app, const struct saddle_completion *event)
         done_connect(app, operation, event);
         break;
     case SADDLE_CMD_ACCEPT:
-        done_accept(app, operation, event);
-        break;
     case SADDLE_CMD_REJECT:
-        drop_end(app, operation->end);
+        done_answer(app, operation, event);
         break;
     case SADDLE_CMD_CLOSE:
         if (operation->end)
@@ -250,6 +253,10 @@ static void on_closed(struct app *app, const struct saddle_completion *event)
                       (unsigned long long)end->connection->id, event->status);
     end->closed = true;
     end->wanted_count = 0;
+    if (end->late) {
+        drop_end(app, end);
+        return;
+    }
     if (end->state < END_CLOSING)
         end->close_due = true;
 }

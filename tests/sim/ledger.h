@@ -84,6 +84,7 @@ struct connection_end {
     uint64_t tag;  /* on its messages: of its CONNECT or ACCEPT */
     uint8_t state; /* enum end_state */
     bool closed;   /* the application was told so */
+    bool late;     /* it was over when it was to be accepted or rejected: being told is all left */
     bool hasty;    /* has posted buffers that it takes back after a while */
     bool accept_due, reject_due, hello_due, close_due;
     uint32_t outstanding;               /* operations on it, buffers posted not counted */

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #define OPERATIONS_DEFAULT 2000u
-#define LOSS_PPM_DEFAULT   200000u /* 20 % */
+#define LOSS_PPM_DEFAULT   500000u /* 50 % */
 #define PPM_PER_PERCENT    10000.0
 #define POOL_PACKETS       24575u /* of all hosts and links; 2^n - 1 wastes no memory */
 #define POOL_CACHE         256u
@@ -74,20 +74,24 @@ static void take(struct arguments *arguments, int option, const char *value)
         break;
     case 'h':
         options->hosts = (uint32_t)number("--hosts", value, 2, SIM_HOSTS_MAX);
+        options->narrowed = true;
         break;
     case 'o':
         options->operations = (uint32_t)number("--ops", value, 1, 1u << 24);
+        options->narrowed = true;
         break;
     case 'f':
         options->faults = fault_parse(value);
         if (!options->faults)
             complain("--faults", value);
+        options->narrowed = true;
         break;
     case 'l':
         percent = strtod(value, &end);
         if (end == value || *end || !(percent >= 0 && percent <= 100))
             complain("--loss", value);
         options->loss_ppm = (uint32_t)(percent * PPM_PER_PERCENT);
+        options->narrowed = true;
         break;
     case 'r':
         arguments->replay = true;
@@ -169,9 +173,15 @@ static void print_totals(const struct sim_totals *totals)
            ", corrupted %" PRIu64 ", sent again %" PRIu64 "\n",
            totals->packets, totals->lost, totals->duplicated, totals->reordered, totals->corrupted,
            totals->retransmissions);
-    printf("  faults %" PRIu64 " (engines replaced %" PRIu64 ", applications killed %" PRIu64
-           "), virtual time %.3f s\n",
-           totals->faults, totals->reloads, totals->kills, (double)totals->virtual_ns / 1e9);
+    printf("  changed on the way: noticed %" PRIu64 ", not wanted anyway %" PRIu64
+           "; overtaken by %u or more %" PRIu64 ", swallowed by black holes %" PRIu64
+           " (noticed %" PRIu64 ", packets in parts %" PRIu64 ")\n",
+           totals->caught, totals->unused, OVERTAKEN, totals->overtaken, totals->swallowed,
+           totals->black_holes, totals->parts);
+    printf("  faults %" PRIu64 " (engines replaced %" PRIu64 ", restarted %" PRIu64
+           ", applications killed %" PRIu64 "), virtual time %.3f s\n",
+           totals->faults, totals->reloads, totals->restarts, totals->kills,
+           (double)totals->virtual_ns / 1e9);
 }
 
 /* Runs one seed: true if it went as it should. */

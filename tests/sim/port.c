@@ -14,13 +14,54 @@
 #define PACKET_COST_NS   50u        /* modelled: one packet in or out */
 #define MAC_FIRST        0x02       /* a locally administered address */
 
+/* Whatever an engine counts instead of taking a packet or an operation of it for good. */
+static uint64_t count_noticed(const struct sim_port *self)
+{
+    static const char *const names[] = {"rx_malformed",    "rx_bad_crc",     "rx_declined",
+                                        "rx_unknown_flow", "rx_duplicate",   "payload_damaged",
+                                        "strays",          "peer_violations"};
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < RTE_DIM(names); i++)
+        sum += host_stat(self->host, names[i]);
+    return sum;
+}
+
+void sim_port_settle(struct sim_port *self)
+{
+    struct sim *sim = self->host->sim;
+    if (!self->watching)
+        return;
+    self->watching = false;
+    bool caught = count_noticed(self) != self->noticed;
+    if (!caught && self->telling)
+        sim_violation(sim, "host %u takes a packet that was changed on its way", self->host->index);
+    sim->totals.caught += caught;
+    sim->totals.unused += !caught;
+}
+
+static bool changed(const struct rte_mbuf *packet)
+{
+    return packet->hash.usr != SIM_CHANGED_NOTHING;
+}
+
 static uint16_t rx_burst(struct port *port, struct rte_mbuf **packets, uint16_t max, uint64_t now)
 {
     struct sim_port *self = (struct sim_port *)port;
     (void)now;
     uint16_t count = 0;
-    while (count < max && !sim_port_empty(self))
-        packets[count++] = self->ring[self->tail++ % SIM_PORT_RING];
+    sim_port_settle(self);
+    /* A changed packet travels alone, so that it is known what became of it. */
+    while (count < max && !sim_port_empty(self) && !self->watching) {
+        struct rte_mbuf *packet = self->ring[self->tail % SIM_PORT_RING];
+        if (changed(packet) && count > 0)
+            break;
+        self->watching = changed(packet);
+        self->telling = packet->hash.usr == SIM_CHANGED_HEADER;
+        packets[count++] = packet;
+        self->tail++;
+    }
+    if (self->watching)
+        self->noticed = count_noticed(self);
     host_charge(self->host, BURST_COST_NS + count * PACKET_COST_NS);
     return count;
 }
@@ -141,13 +182,14 @@ bool sim_port_empty(const struct sim_port *port)
     return port->head == port->tail;
 }
 
-bool sim_port_receive(struct sim_port *port, struct rte_mbuf *packet)
+bool sim_port_receive(struct sim_port *port, struct rte_mbuf *packet, enum sim_change change)
 {
     if (port->head - port->tail == SIM_PORT_RING) {
         port->overflowed++;
         rte_pktmbuf_free(packet);
         return false;
     }
+    packet->hash.usr = change;
     port->ring[port->head++ % SIM_PORT_RING] = packet;
     return port->armed;
 }

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/sim.h"
 
+#include "engines/pony/wire.h"
 #include "tests/sim/app.h"
 #include "tests/sim/checker.h"
 #include "tests/sim/fault.h"
@@ -25,6 +26,11 @@
 #define SETTLE_NS_MAX   (120 * SEC) /* of virtual time to finish in, once healed */
 #define SETTLE_STEP_NS  MSEC
 #define QUIET_NS        (20 * MSEC) /* for the last packets to arrive */
+/* What each run is to show at least. */
+#define HOSTS_SHOWN      3u
+#define OPERATIONS_SHOWN 2000u
+#define VIRTUAL_NS_SHOWN (50 * MSEC)
+#define FAULTS_SHOWN     3u /* kinds */
 
 static const uint16_t mtus[] = {1280, 1500, 1500, 3498, 5000};
 
@@ -61,6 +67,10 @@ static void plan(struct sim *sim)
     uint32_t faults = fault_draw(rng);
     if (!sim->options.faults)
         sim->options.faults = faults;
+    /* Some runs have hosts that speak the first version alone, some have hosts that do not. */
+    uint32_t restriction = (uint32_t)rng_below(rng, 3);
+    sim->wire_min = restriction == 1 ? WIRE_VERSION_MAX : WIRE_VERSION_MIN;
+    sim->wire_max = restriction == 2 ? WIRE_VERSION_MIN : WIRE_VERSION_MAX;
     bool huge = rng_chance(rng, HUGE_PPM);
     sim->heap_bytes = huge ? HUGE_HEAP_BYTES : HEAP_BYTES;
     sim->large_max = LARGE_MAX;
@@ -99,7 +109,8 @@ static bool run_until(struct sim *sim, bool (*done)(const struct sim *sim), uint
 
 static bool work_done(const struct sim *sim)
 {
-    return sim->totals.accepted >= sim->options.operations;
+    return sim->totals.accepted >= sim->options.operations &&
+           (sim->options.narrowed || sim->events.now >= VIRTUAL_NS_SHOWN);
 }
 
 static bool all_finished(const struct sim *sim)
@@ -193,6 +204,20 @@ static void tear_down(struct sim *sim)
     events_fini(&sim->events);
 }
 
+/* A run that met nothing shows nothing. */
+static void check_breadth(struct sim *sim)
+{
+    if (sim->failed || sim->options.narrowed)
+        return;
+    if (sim->host_count < HOSTS_SHOWN || sim->totals.accepted < OPERATIONS_SHOWN ||
+        sim->totals.virtual_ns < VIRTUAL_NS_SHOWN || fault_count(sim->struck) < FAULTS_SHOWN)
+        sim_violation(sim,
+                      "the run shows too little: %u hosts, %" PRIu64 " operations, %.3f ms,"
+                      " %u kinds of fault",
+                      sim->host_count, sim->totals.accepted, (double)sim->totals.virtual_ns / MSEC,
+                      fault_count(sim->struck));
+}
+
 bool sim_run(const struct sim_options *options, struct rte_mempool *pool, struct trace *trace,
              struct sim_totals *totals)
 {
@@ -205,6 +230,7 @@ bool sim_run(const struct sim_options *options, struct rte_mempool *pool, struct
     build(&sim);
     work(&sim);
     tear_down(&sim);
+    check_breadth(&sim);
     uint32_t left = rte_mempool_avail_count(pool);
     if (left != full)
         sim_violation(&sim, "%u packet buffers are lost", full - left);

@@ -43,6 +43,7 @@ struct sim_options {
     uint32_t operations; /* in all */
     uint32_t faults;     /* set of 1 << enum fault_kind; 0: by seed */
     uint32_t loss_ppm;   /* highest loss of a link */
+    bool narrowed;       /* somebody chose less than a run is to show: nothing is asked of it */
     bool verbose;
 };
 
@@ -58,10 +59,18 @@ struct sim_totals {
     uint64_t connections;
     uint64_t faults; /* that struck, beside what links do all the time */
     uint64_t packets, lost, duplicated, reordered, corrupted;
+    /* Packets that arrived with a changed UDP payload: engines counted them, or did not, since they
+     * had no use for what was changed. */
+    uint64_t caught, unused;
+    uint64_t overtaken;          /* packets overtaken by OVERTAKEN others of their link, or more */
+    uint64_t swallowed;          /* by black holes: too large */
+    uint64_t black_holes, parts; /* noticed by flows, and what was sent in parts and is whole */
     uint64_t retransmissions;
-    uint64_t reloads, kills;
+    uint64_t reloads, kills, restarts;
     uint64_t virtual_ns;
 };
+
+#define OVERTAKEN 1000u /* packets */
 
 struct app;
 struct checker;
@@ -89,6 +98,10 @@ struct sim {
     struct fault *fault;
     uint64_t cut_end[SIM_HOSTS_MAX][SIM_HOSTS_MAX]; /* of the latest cut between two hosts */
     bool apart[SIM_HOSTS_MAX][SIM_HOSTS_MAX]; /* were, once, longer than a peer is waited for */
+    bool lossy[SIM_HOSTS_MAX][SIM_HOSTS_MAX]; /* a call may be lost as often as it is repeated */
+    uint64_t restarted[SIM_HOSTS_MAX];        /* when its engine last was; 0: never */
+    uint32_t struck;                          /* set of 1 << enum fault_kind that did happen */
+    uint8_t wire_min, wire_max;               /* what hosts may be restricted to, by seed */
     bool healed;                              /* no more faults */
     bool failed; /* a checker has found something; the rest of the run is skipped */
 };
