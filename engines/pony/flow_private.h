@@ -42,13 +42,13 @@
 #define FLOWS_LIMIT 4096u
 #define FLOW_ID_ANY UINT32_MAX /* no flow's number */
 
-#define MTU_MIN            PMTU_LEAST
-#define ACK_EVERY          4u  /* packets acknowledged at once, without waiting for ack_delay */
-#define FLOW_QUANTUM       16u /* packets a flow sends before the next flow's turn: one burst */
-#define REORDER_MIN        3u  /* transmissions that overtake a lost packet (RFC 9002, 6.1.1) */
-#define REORDER_MAX        64u /* a quarter of the window: beyond it only time tells */
-#define REORDER_EIGHTHS    9u  /* of a round trip (RFC 9002 section 6.1.2), plus one per raise */
-#define EIGHTHS_MAX        16u /* two round trips */
+#define MTU_MIN            576u /* what every IPv4 host accepts (RFC 791); less is of no use */
+#define ACK_EVERY          4u   /* packets acknowledged at once, without waiting for ack_delay */
+#define FLOW_QUANTUM       16u  /* packets a flow sends before the next flow's turn: one burst */
+#define REORDER_MIN        3u   /* transmissions that overtake a lost packet (RFC 9002, 6.1.1) */
+#define REORDER_MAX        64u  /* a quarter of the window: beyond it only time tells */
+#define REORDER_EIGHTHS    9u   /* of a round trip (RFC 9002 section 6.1.2), plus one per raise */
+#define EIGHTHS_MAX        16u  /* two round trips */
 #define FORGET_NS          (30 * NSEC_PER_SEC)  /* an unreferenced, silent flow is kept so long */
 #define HELLO_RETRY_NS     (10 * NSEC_PER_MSEC) /* first repetition of a CALL; doubles */
 #define HELLO_RETRY_MAX_NS (200 * NSEC_PER_MSEC)

@@ -48,7 +48,8 @@ int parts_init(struct parts *parts, uint32_t room);
 void parts_fini(struct parts *parts);
 
 /* Takes `bytes` of a slice, which lies in the whole as the codec checked. Returns the whole, of
- * part->total bytes, if it is complete: valid until parts_drop or the next call. */
+ * part->total bytes, if it is complete: its bytes stay until the next call, also once it is
+ * dropped. */
 const uint8_t *parts_take(struct parts *parts, const void *owner, uint32_t seq,
                           const struct wire_part *part, const uint8_t *slice, uint32_t bytes,
                           uint64_t now);

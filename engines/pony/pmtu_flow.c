@@ -17,6 +17,8 @@
 #define SENDS_DOUBTED    3u
 #define TIMEOUTS_DOUBTED 2u
 
+_Static_assert(PMTU_LEAST == MTU_MIN, "one least size of packets");
+
 /* Some round trips; a time before any was measured. */
 static uint64_t wait_ns(const struct flow *flow)
 {
