@@ -114,10 +114,14 @@ void flow_opened(struct flow *flow, uint64_t now)
     flow->state = FLOW_OPEN;
     flow->heard_ns = now;
     flow->referenced_ns = now;
-    transport->config.cc->init(flow->cc, &transport->config.cc_params, now);
+    recovery_begin(flow, now);
     wheel_cancel(transport->wheel, &flow->recovery_timer);
     wheel_set(transport->wheel, &flow->idle_timer, now + transport->config.keepalive_ns);
     transport_count(&transport->stats.flows_opened, 1);
+    /* The round trip is learned while nothing queues: by a caller at once, by who was called with
+     * the first packet, since a caller who then says nothing is not worth an answer. */
+    if (!flow->answered)
+        flow->probe_due = true;
     flow_make_ready(flow);
     transport->ops->opened(transport->upper, flow, now);
 }

@@ -13,7 +13,8 @@
  *   output.c           packets made and sent
  *   transport_view.c   what operators see
  *   transport_state.c  save and load
- *   tx_window.c, rx_window.c, rtt.c  the arithmetic, which knows nothing of these structures
+ *   tx_window.c, rx_window.c, rtt.c, cc_*.c  the arithmetic, which knows nothing of these
+ *                      structures
  *
  * Ownership and threads as in transport.h. Never included from outside the lower layer.
  */
@@ -51,7 +52,10 @@
 #define COOKIE_SLOT_NS     (2 * NSEC_PER_SEC)   /* a cookie is good for one to two of these */
 #define RESETS_PER_MS      16u                  /* answers to packets of unknown flows */
 #define BLOCKED_RETRY_NS   (20 * NSEC_PER_USEC) /* port full or pool empty: look again after this */
-#define PACKET_COST_NS     100u /* charged to a modelled clock for each packet in or out */
+/* A paced flow that comes late, because its thread did, may make up for as much, but not by a burst
+ * of more than a quantum. */
+#define PACE_SLACK_NS  (50 * NSEC_PER_USEC)
+#define PACKET_COST_NS 100u /* charged to a modelled clock for each packet in or out */
 
 enum flow_state {
     FLOW_FREE,
@@ -72,6 +76,7 @@ struct peer {
     bool known;                /* there is, or was, a way */
     bool wanted;               /* the resolver has been asked, and tells of changes */
     int error;                 /* why the resolver knows no way; 0: it has not said so */
+    const struct cc_ops *cc;   /* NULL: the transport's */
     struct wheel_timer ask_timer;
     char name[sizeof(((struct transport_peer *)0)->name)];
     int ended_error;         /* of the flow that ended last; 0: none yet */
@@ -148,6 +153,7 @@ struct flow {
     struct wheel_timer ack_timer;
     struct wheel_timer idle_timer;
     struct wheel_timer pace_timer;
+    const struct cc_ops *cc_ops; /* set when it opens */
     alignas(8) uint8_t cc[CC_STATE_BYTES];
     struct tx_window tx;
 };
@@ -266,6 +272,8 @@ void input_packet(struct flow *flow, const struct wire_flow *header, const uint8
                   uint32_t bytes, bool marked, uint64_t now);
 
 /* recovery.c */
+/* An open flow's congestion control begins. */
+void recovery_begin(struct flow *flow, uint64_t now);
 int recovery_ack(struct flow *flow, const struct wire_flow *header, const uint8_t *sack,
                  uint64_t now);
 void recovery_arm(struct flow *flow);

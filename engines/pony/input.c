@@ -30,6 +30,8 @@ static void take(struct flow *flow, const struct wire_flow *header, uint32_t byt
     flow->seen.ecn_marks += marked;
     flow->unacked++;
     flow->ecn_pending |= marked;
+    if (flow->rtt.smoothed_ns == 0 && tx_window_outstanding(&flow->tx) == 0)
+        flow_probe(flow);
     /* Around a gap the sender learns at once what has arrived (RFC 5681 section 4.2). */
     if (held > 0 || flow->rx.held > 0)
         acknowledge(flow, flow->rx.held > 0);

@@ -263,26 +263,42 @@ static enum output_result send_new(struct flow *flow, uint64_t now)
 /* May the flow send a packet that counts against its window? */
 static bool may_send(struct flow *flow, uint64_t now)
 {
+    uint64_t gap;
+
     if (recovery_window(flow) == 0)
         return false;
+    gap = flow->cc_ops->gap_ns(flow->cc);
+    if (gap == 0)
+        return true;
+    /* Never later than the present gap says, whatever it was when the last packet left. */
+    flow->pace_ns = RTE_MIN(flow->pace_ns, now + gap);
     if (flow->pace_ns <= now)
         return true;
-    if (!wheel_timer_armed(&flow->pace_timer))
+    if (!wheel_timer_armed(&flow->pace_timer) || flow->pace_ns < flow->pace_timer.deadline)
         wheel_set(flow->transport->wheel, &flow->pace_timer, flow->pace_ns);
     return false;
 }
 
+/* A packet has left. */
+static void pace(struct flow *flow, uint64_t now)
+{
+    uint64_t gap = flow->cc_ops->gap_ns(flow->cc);
+    uint64_t slack = RTE_MIN(FLOW_QUANTUM * gap, PACE_SLACK_NS);
+
+    if (gap > 0)
+        flow->pace_ns = RTE_MAX(flow->pace_ns + slack, now) - slack + gap;
+}
+
 static enum output_result send_counted(struct flow *flow, uint64_t now)
 {
-    uint64_t gap = flow->transport->config.cc->gap_ns(flow->cc);
     enum output_result result = OUTPUT_DONE;
 
     if (flow->tx.lost.count > 0)
         result = send_lost(flow, now) ? OUTPUT_MORE : OUTPUT_BLOCKED;
     else if ((flow->wants_fill || flow->probe_due) && tx_window_open(&flow->tx))
         result = send_new(flow, now);
-    if (result == OUTPUT_MORE && gap > 0)
-        flow->pace_ns = RTE_MAX(flow->pace_ns, now) + gap;
+    if (result == OUTPUT_MORE)
+        pace(flow, now);
     return result;
 }
 

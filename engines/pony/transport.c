@@ -27,7 +27,7 @@ static void fill_defaults(struct transport_config *config)
     config->udp_port = (uint16_t)or_default(config->udp_port, WIRE_UDP_PORT);
     config->flows_max = (uint32_t)or_default(config->flows_max, FLOWS_DEFAULT);
     if (!config->cc)
-        config->cc = &cc_window;
+        config->cc = &cc_swift;
     config->cc_params.window_min =
         (uint32_t)or_default(config->cc_params.window_min, WINDOW_MIN_DEFAULT);
     config->cc_params.window_max = (uint32_t)or_default(config->cc_params.window_max, TX_WINDOW);

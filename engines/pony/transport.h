@@ -30,6 +30,7 @@ struct transport_peer {
     char name[64]; /* may be empty */
     struct address address;
     struct rte_ether_addr mac; /* of the host or the next hop; all zero: the resolver's affair */
+    const struct cc_ops *cc;   /* NULL: the transport's */
 };
 
 struct transport_config {
@@ -42,7 +43,7 @@ struct transport_config {
     uint16_t vlan;              /* 0: untagged */
     uint8_t dscp;               /* 0 to 63 */
     uint32_t flows_max;         /* 0: 256 */
-    const struct cc_ops *cc;    /* NULL: cc_window */
+    const struct cc_ops *cc;    /* NULL: cc_swift */
     struct cc_params cc_params; /* window_max 0: 256 packets */
     uint64_t rto_min_ns;        /* 0: 1 ms */
     uint64_t rto_max_ns;        /* 0: 200 ms */

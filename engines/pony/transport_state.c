@@ -387,7 +387,7 @@ static void resume(struct flow *flow, uint64_t now)
         wheel_set(transport->wheel, &flow->recovery_timer,
                   RTE_MIN(now + flow->hello_retry_ns, flow->hello_deadline));
     } else {
-        transport->config.cc->init(flow->cc, &transport->config.cc_params, now);
+        recovery_begin(flow, now);
         flow->ack_due = true;
         flow->sack_due = true;
         wheel_set(transport->wheel, &flow->idle_timer, now + transport->config.keepalive_ns);

@@ -81,6 +81,7 @@ static void settle(struct tx_window *window, uint32_t seq, uint64_t now, uint64_
 {
     struct tx_slot *slot = &window->slots[seq % TX_WINDOW];
     bool once = slot->sends == 1;
+    bool late = now - slot->sent_ns >= min_rtt_ns;
 
     if (slot->state == TX_LOST && once)
         progress->needless++;
@@ -93,10 +94,11 @@ static void settle(struct tx_window *window, uint32_t seq, uint64_t now, uint64_
     if (slot->order > progress->newest) {
         progress->newest = slot->order;
         progress->sample_ns = once ? slot->sent_ns : 0;
+        progress->again_ns = !once && late ? slot->sent_ns : 0;
     }
     /* An answer sooner than any round trip is to an earlier transmission: it says nothing of what
      * the last one overtook (RFC 8985 section 6.2, step 2). */
-    if (slot->order > window->newest && (once || now - slot->sent_ns >= min_rtt_ns))
+    if (slot->order > window->newest && (once || late))
         window->newest = slot->order;
 }
 

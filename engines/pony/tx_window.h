@@ -62,6 +62,7 @@ struct tx_progress {
     uint32_t packets;   /* newly acknowledged */
     uint32_t needless;  /* of these, how many had been taken for lost and not been sent again */
     uint64_t sample_ns; /* when the newest of them was sent, if it was sent once; else 0 */
+    uint64_t again_ns;  /* else when it was last sent, if this can be the answer to that; or 0 */
     uint64_t newest;    /* order of that newest one */
 };
 

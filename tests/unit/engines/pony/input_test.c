@@ -289,13 +289,13 @@ START_TEST(marks_are_echoed_and_heeded)
     bed->hosts[0].item_bytes = 1000;
     bed_give(bed, 0, 20000);
     ck_assert(bed_run(bed, bed_all_received, NSEC_PER_SEC));
-    window = cc_window.window(bed->hosts[0].flow->cc);
+    window = cc_swift.window(bed->hosts[0].flow->cc);
     ck_assert_uint_eq(echoes, 0);
     bed->judge = mark_data;
     bed_give(bed, 0, 20000);
     ck_assert(bed_run(bed, bed_all_received, NSEC_PER_SEC));
     ck_assert_uint_gt(echoes, 10);
-    ck_assert_uint_lt(cc_window.window(bed->hosts[0].flow->cc), window / 2);
+    ck_assert_uint_lt(cc_swift.window(bed->hosts[0].flow->cc), window / 2);
     ck_assert_uint_eq(stats(0)->retransmissions, 0);
     check_unharmed();
 }

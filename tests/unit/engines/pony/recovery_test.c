@@ -121,7 +121,7 @@ START_TEST(a_packet_lost_again_and_again_arrives)
     connect_hosts();
     bed_give(bed, 0, 1);
     ck_assert(bed_run(bed, bed_all_received, NSEC_PER_SEC));
-    ck_assert_uint_eq(stats()->timeouts, 6);
+    ck_assert_uint_eq(stats()->timeouts, 5); /* and before them the question for the tail */
     ck_assert_uint_eq(stats()->retransmissions, 6);
 }
 END_TEST
@@ -153,7 +153,7 @@ START_TEST(a_silent_peer_is_dead_in_bounded_time)
     ck_assert_uint_eq(bed->hosts[0].ended, 1);
     ck_assert_int_eq(bed->hosts[0].error, -ETIMEDOUT);
     /* Backing off: far fewer tries than the shortest time-out allows. */
-    ck_assert_uint_lt(bed->script[0], 40);
+    ck_assert_uint_lt(bed->script[0], 50);
     ck_assert_uint_gt(bed->now, start);
 }
 END_TEST

@@ -395,10 +395,16 @@ bool bed_run(struct bed *bed, bool (*done)(const struct bed *bed), uint64_t limi
     return true;
 }
 
+/* Open, with the first questions answered. */
+static bool is_up(const struct flow *flow)
+{
+    return flow && flow_is_open(flow) && flow->rtt.smoothed_ns != 0 &&
+           tx_window_outstanding(&flow->tx) == 0;
+}
+
 bool bed_both_open(const struct bed *bed)
 {
-    return bed->hosts[0].flow && flow_is_open(bed->hosts[0].flow) && bed->hosts[1].flow &&
-           flow_is_open(bed->hosts[1].flow);
+    return is_up(bed->hosts[0].flow) && is_up(bed->hosts[1].flow);
 }
 
 bool bed_all_received(const struct bed *bed)
