@@ -74,6 +74,9 @@ static void fill_flow_numbers(Saddle__V1__Flow *message, const struct view_flow 
     message->round_trip_min_ns = from->min_ns;
     message->rto_ns = from->rto_ns;
     message->window = from->window;
+    message->base_ns = from->base_ns;
+    message->target_ns = from->target_ns;
+    message->pacing_ns = from->gap_ns;
     message->in_flight = from->in_flight;
     message->lost = from->lost;
     message->packets_sent = from->sent;
@@ -112,6 +115,7 @@ void entry_of_flow(void *entry, const struct view_page *page, uint32_t index, co
     message->answered = from->answered;
     message->version = from->version;
     message->mtu = from->mtu;
+    message->congestion = plain(to->congestion, from->congestion ? from->congestion : "");
     message->error = reason(to->error, from->error);
     fill_flow_numbers(message, from);
 }

@@ -28,6 +28,7 @@ struct peer_entry {
 struct flow_entry {
     Saddle__V1__Flow message;
     char peer[ENTRY_TEXT_BYTES], local[ADDRESS_TEXT_BYTES], address[ADDRESS_TEXT_BYTES];
+    char congestion[ENTRY_TEXT_BYTES];
     char error[ENTRY_ERROR_BYTES];
 };
 

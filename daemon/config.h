@@ -54,6 +54,14 @@ enum config_zerocopy {
     CONFIG_ZEROCOPY_REQUIRED,
 };
 
+/* Congestion control; of a peer also CONFIG_AS_ENGINE. */
+enum config_congestion {
+    CONFIG_SWIFT,
+    CONFIG_TIMELY,
+    CONFIG_WINDOW,
+    CONFIG_AS_ENGINE,
+};
+
 /* Who has the addresses, routes and neighbours of what a port leads to. */
 enum config_owner {
     CONFIG_OWNER_NOBODY, /* there are none but the configured peers */
@@ -95,6 +103,7 @@ struct config_port {
 struct config_peer {
     struct schema_place place;
     struct schema_text name, address, mac;
+    uint64_t congestion; /* enum config_congestion */
 };
 
 struct config_engine {
@@ -106,6 +115,7 @@ struct config_engine {
     struct schema_list gateways;  /* struct schema_text, at most one of each family */
     struct schema_list peers;     /* struct config_peer */
     uint64_t udp_port, vlan, dscp, window;
+    uint64_t congestion; /* enum config_congestion */
     uint64_t rto_min, rto_max, dead_after, keepalive, hello_timeout, ack_delay;
     uint64_t sessions, connections, operations, regions, flows;
 };

@@ -35,6 +35,8 @@ const char *const config_drivers[] = {"net_ring", "net_null", "ethdev", "xdp", N
 static const char *const xdp_mode_choices[] = {"auto", "native", "generic", NULL};
 static const char *const zerocopy_choices[] = {"auto", "off", "required", NULL};
 static const char *const kind_choices[] = {"pony", NULL};
+static const char *const congestion_choices[] = {"swift", "timely", "window", NULL};
+static const char *const peer_congestion_choices[] = {"swift", "timely", "window", "engine", NULL};
 static const char *const mode_choices[] = {"spin", "sleep", NULL};
 static const char *const bool_choices[] = {"false", "true", NULL};
 /* Rights of the policy, in the order of their bits, and the word for all of them. */
@@ -138,6 +140,8 @@ static const struct schema_field peer_fields[] = {
     TEXT(config_peer, address, SCHEMA_TEXT, 0, NULL, "the host's IP address"),
     TEXT(config_peer, mac, SCHEMA_TEXT, 0, "",
          "its unicast Ethernet address, where the port cannot ask for it"),
+    CHOICE(config_peer, congestion, SCHEMA_CHOICE, peer_congestion_choices, "engine",
+           "congestion control toward it; `engine`: as the engine has it"),
     END,
 };
 static const struct schema peer_schema = {peer_fields, sizeof(struct config_peer)};
@@ -164,6 +168,9 @@ static const struct schema_field engine_fields[] = {
     NUMBER(config_engine, dscp, UNITS_COUNT, 0, DSCP_MAX, "0", "put on every packet (RFC 2474)"),
     NUMBER(config_engine, window, UNITS_COUNT, WINDOW_MIN, WINDOW_MAX, "256",
            "packets that a flow may have in flight"),
+    CHOICE(config_engine, congestion, SCHEMA_CHOICE, congestion_choices, "swift",
+           "what holds a flow back before the network drops its packets: `swift`, a window, and "
+           "`timely`, a rate, by the round trip; `window`: not before it drops or marks them"),
     NUMBER(config_engine, rto_min, UNITS_DURATION, NSEC_PER_USEC, TIME_MAX, "1ms",
            "the least time after which a packet is sent again"),
     NUMBER(config_engine, rto_max, UNITS_DURATION, NSEC_PER_USEC, TIME_MAX, "200ms",

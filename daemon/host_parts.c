@@ -57,6 +57,18 @@ static bool named(const struct transport_peer *peers, uint32_t count, const char
     return false;
 }
 
+static const struct cc_ops *congestion(uint64_t choice)
+{
+    static const struct cc_ops *const all[] = {
+        [CONFIG_SWIFT] = &cc_swift,
+        [CONFIG_TIMELY] = &cc_timely,
+        [CONFIG_WINDOW] = &cc_window,
+        [CONFIG_AS_ENGINE] = NULL,
+    };
+
+    return all[choice];
+}
+
 /* A name stands for one address: the first. */
 uint32_t host_collect_peers(const struct config *config, const struct config_engine *engine,
                             struct transport_peer peers[TRANSPORT_PEERS_MAX])
@@ -71,6 +83,7 @@ uint32_t host_collect_peers(const struct config *config, const struct config_eng
             continue;
         if (listed[i].mac.text[0])
             config_mac(listed[i].mac.text, &peers[count].mac);
+        peers[count].cc = congestion(listed[i].congestion);
         count++;
     }
     for (uint32_t i = 0; joined && i < joined->addresses.count; i++) {
@@ -103,6 +116,7 @@ static void describe_engine(struct pony_config *pony, const struct config_engine
     transport->vlan = (uint16_t)engine->vlan;
     transport->dscp = (uint8_t)engine->dscp;
     transport->flows_max = (uint32_t)engine->flows;
+    transport->cc = congestion(engine->congestion);
     transport->cc_params.window_max = (uint32_t)engine->window;
     transport->rto_min_ns = engine->rto_min;
     transport->rto_max_ns = engine->rto_max;
