@@ -122,6 +122,8 @@ static void swift_acked(void *private, const struct cc_ack *ack)
         return;
     cc_base_sample(&state->base, delay, state->target_ns, ack->now);
     state->rtt_ns = delay;
+    if (cc_base_yields(&state->base, ack))
+        return;
     queue = cc_base_queue(&state->base);
     state->target_ns = state->base.base_ns + queue;
     if (state->rtt_ns >= state->target_ns)
@@ -132,6 +134,8 @@ static void swift_acked(void *private, const struct cc_ack *ack)
     } else {
         uint64_t excess = state->rtt_ns - state->target_ns;
 
+        if (!state->settled)
+            cc_base_yield(&state->base, ack->now);
         decrease(state, state->window * EXCESS_TENTHS * excess / (10 * state->rtt_ns), ack->now);
     }
 }
@@ -147,6 +151,7 @@ static void swift_timed_out(void *private, uint64_t now)
 {
     struct swift_state *state = private;
 
+    state->base.yield_ns = 0;
     if (++state->timeouts >= CC_RESETS)
         state->window = WINDOW_LEAST;
     else
@@ -158,7 +163,7 @@ static uint32_t swift_window(const void *private)
 {
     const struct swift_state *state = private;
 
-    return (state->window + CC_PACKET - 1) / CC_PACKET;
+    return state->base.yield_ns != 0 ? 1 : (state->window + CC_PACKET - 1) / CC_PACKET;
 }
 
 static uint64_t swift_gap_ns(const void *private)
@@ -166,7 +171,9 @@ static uint64_t swift_gap_ns(const void *private)
     const struct swift_state *state = private;
     uint64_t turn = state->rtt_ns < state->target_ns ? state->rtt_ns : state->target_ns;
 
-    return state->window >= PACED_BELOW ? 0 : turn * CC_PACKET / state->window;
+    if (state->window >= PACED_BELOW || state->base.yield_ns != 0)
+        return 0;
+    return turn * CC_PACKET / state->window;
 }
 
 static void swift_report(const void *private, struct cc_report *report)

@@ -92,7 +92,7 @@ static void timely_init(void *private, const struct cc_params *params, uint64_t 
 /* A packet in STEP_TURNS times what the low threshold takes. */
 static uint64_t step(const struct timely_state *state)
 {
-    uint64_t one = NSEC / (STEP_TURNS * low_ns(state));
+    uint64_t one = NSEC / (STEP_TURNS * low_ns(state)) + 1;
 
     return state->eager >= EAGER_AFTER ? EAGER_STEPS * one : one;
 }
@@ -130,6 +130,8 @@ static void take_slope(struct timely_state *state, uint64_t rtt)
 /* Was less than half of the rate used? */
 static bool idle(const struct timely_state *state, uint64_t elapsed)
 {
+    if (elapsed > CC_DELAY_MAX_NS)
+        elapsed = CC_DELAY_MAX_NS;
     return (uint64_t)state->packets * NSEC < state->rate / USED_PART * elapsed;
 }
 
@@ -210,11 +212,20 @@ static void acked_free(struct timely_state *state, const struct cc_ack *ack)
 {
     if (state->rtt_ns >= low_ns(state)) {
         leave_freedom(state, ack->flying);
+        cc_base_yield(&state->base, ack->now);
         begin_round_trip(state, ack->now);
     } else if (cc_limited(ack, state->window * CC_PACKET)) {
         state->window +=
             ack->packets < state->max - state->window ? ack->packets : state->max - state->window;
     }
+}
+
+/* It gives way, or did until now: what it saw meanwhile is of no round trip of its rate. */
+static bool gives_way(struct timely_state *state, const struct cc_ack *ack)
+{
+    bool before = state->base.yield_ns != 0;
+
+    return cc_base_yields(&state->base, ack) || before;
 }
 
 static void timely_acked(void *private, const struct cc_ack *ack)
@@ -233,6 +244,8 @@ static void timely_acked(void *private, const struct cc_ack *ack)
     if (ack->ecn) {
         if (ack->now - state->updated_ns >= state->rtt_ns)
             cut(state, LOSS_PARTS, ack->now);
+    } else if (gives_way(state, ack)) {
+        begin_round_trip(state, ack->now);
     } else if (state->rate == 0) {
         acked_free(state, ack);
     } else if (ack->now - state->updated_ns >= state->rtt_ns && state->least_ns != UINT64_MAX) {
@@ -252,6 +265,7 @@ static void timely_timed_out(void *private, uint64_t now)
     struct timely_state *state = private;
 
     cut(state, LOSS_PARTS, now);
+    state->base.yield_ns = 0;
     state->timeouts += state->timeouts < CC_RESETS;
     if (state->timeouts == CC_RESETS)
         set_rate(state, RATE_LEAST);
@@ -262,6 +276,8 @@ static uint32_t timely_window(const void *private)
     const struct timely_state *state = private;
     uint64_t window = state->window;
 
+    if (state->base.yield_ns != 0)
+        return 1;
     if (state->rate != 0)
         window = state->rate * high_ns(state) / NSEC + SPARE;
     return window < state->max ? (uint32_t)window : state->max;
@@ -271,7 +287,7 @@ static uint64_t timely_gap_ns(const void *private)
 {
     const struct timely_state *state = private;
 
-    return state->rate == 0 ? 0 : NSEC / state->rate;
+    return state->rate == 0 || state->base.yield_ns != 0 ? 0 : NSEC / state->rate;
 }
 
 static void timely_report(const void *private, struct cc_report *report)

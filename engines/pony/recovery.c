@@ -77,7 +77,7 @@ static void take_progress(struct flow *flow, const struct wire_flow *header,
     if (progress->sample_ns != 0) {
         rtt_sample(&flow->rtt, now - progress->sample_ns, delay);
         ack.rtt_ns = flow->rtt.latest_ns;
-    } else if (progress->again_ns != 0) {
+    } else if (progress->again_ns != 0 && flow->rtt.min_ns != 0) {
         /* Perhaps the answer to an earlier transmission, and so too short: no word on the time-out.
          * But a flow that only sends again would learn nothing of a queue that is gone. */
         ack.rtt_ns = rtt_without_delay(&flow->rtt, now - progress->again_ns, delay);

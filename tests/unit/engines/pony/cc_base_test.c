@@ -71,8 +71,47 @@ END_TEST
 START_TEST(what_may_queue)
 {
     ck_assert_uint_eq(cc_base_queue(&base), CC_QUEUE_MIN_NS);
-    base.base_ns = CC_QUEUE_MIN_NS;
-    ck_assert_uint_eq(cc_base_queue(&base), 2 * CC_QUEUE_MIN_NS);
+    base.base_ns = 3 * CC_QUEUE_MIN_NS;
+    ck_assert_uint_eq(cc_base_queue(&base), 3 * CC_QUEUE_MIN_NS);
+}
+END_TEST
+
+static bool yields(uint32_t flying)
+{
+    struct cc_ack ack = {.now = now, .flying = flying};
+
+    return cc_base_yields(&base, &ack);
+}
+
+START_TEST(a_flow_gives_way_until_it_is_alone)
+{
+    ck_assert(!yields(10));
+    cc_base_yield(&base, now);
+    ck_assert(yields(10));
+    ck_assert(yields(2));
+    ck_assert(!yields(1));
+    ck_assert(!yields(10));
+    /* Whatever is lost on the way, there is an end. */
+    cc_base_yield(&base, now);
+    now += 7 * AIM_NS;
+    ck_assert(yields(10));
+    now += 2 * AIM_NS;
+    ck_assert(!yields(10));
+}
+END_TEST
+
+START_TEST(a_flow_gives_way_now_and_then_if_the_queue_stands)
+{
+    samples(20000, CC_YIELD_NS); /* near enough */
+    samples(30000, CC_YIELD_NS / 2);
+    ck_assert(!yields(10));
+    samples(30000, CC_YIELD_NS);
+    ck_assert(yields(10));
+    ck_assert(!yields(1));
+    samples(30000, CC_YIELD_NS / 2);
+    ck_assert(!yields(10));
+    samples(30000, CC_YIELD_NS);
+    ck_assert(yields(10));
 }
 END_TEST
 
@@ -100,6 +139,8 @@ int main(void)
     tcase_add_test(tc, a_longer_route_is_found_out);
     tcase_add_test(tc, noise_does_not_stick);
     tcase_add_test(tc, what_may_queue);
+    tcase_add_test(tc, a_flow_gives_way_until_it_is_alone);
+    tcase_add_test(tc, a_flow_gives_way_now_and_then_if_the_queue_stands);
     tcase_add_test(tc, when_the_window_is_the_limit);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

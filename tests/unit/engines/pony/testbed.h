@@ -96,7 +96,7 @@ void bed_connect(struct bed *bed, uint32_t from);
 void bed_give(struct bed *bed, uint32_t from, uint32_t items);
 /* Runs until `done` says so or `limit_ns` have passed; returns whether it is done. */
 bool bed_run(struct bed *bed, bool (*done)(const struct bed *bed), uint64_t limit_ns);
-bool bed_both_open(const struct bed *bed); /* and the first round trips measured */
+bool bed_both_open(const struct bed *bed);    /* and the first round trips measured */
 bool bed_all_received(const struct bed *bed); /* and acknowledged */
 bool bed_never(const struct bed *bed);
 /* Judges. */
