@@ -211,6 +211,19 @@ static bool channel_pinged(const struct saddle_event *from, struct saddle_comple
     return true;
 }
 
+/* What a batch read comes inline. */
+static bool channel_items(const struct saddle_event *from, struct saddle_completion *event)
+{
+    if (from->len == 0)
+        return from->status != 0;
+    if (from->flags != SADDLE_ENTRY_INLINE || from->len > SADDLE_INLINE_BYTES ||
+        from->len % sizeof(struct saddle_item) != 0)
+        return false;
+    memcpy(event->bytes, from->payload, sizeof(event->bytes));
+    event->data = event->bytes;
+    return true;
+}
+
 /* Makes an event of a private copy of the entry: false if it is nonsense. */
 static bool channel_translate(struct saddle_channel *channel, const struct saddle_event *from,
                               struct saddle_completion *event)
@@ -231,6 +244,8 @@ static bool channel_translate(struct saddle_channel *channel, const struct saddl
     case SADDLE_EVT_DONE:
         if (from->op == SADDLE_CMD_PING)
             return channel_pinged(from, event);
+        if (from->op == SADDLE_CMD_READ_BATCH)
+            return channel_items(from, event);
         return from->op < SADDLE_CMD_COUNT &&
                (from->op != SADDLE_CMD_POST_RECV || from->len <= SADDLE_MESSAGE_MAX);
     case SADDLE_EVT_MESSAGE:

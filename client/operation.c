@@ -13,7 +13,15 @@
 /* Bytes of struct saddle_op that the first version of this header had. */
 #define OPERATION_OP_BYTES_MIN (offsetof(struct saddle_op, stream) + sizeof(uint16_t))
 
-SADDLE_STATIC_ASSERT(SADDLE_READABLE == SADDLE_RIGHT_READ && SADDLE_WRITABLE == SADDLE_RIGHT_WRITE,
+SADDLE_STATIC_ASSERT(SADDLE_BATCH_ITEMS == SADDLE_BATCH_MAX &&
+                         SADDLE_SCAN_ENTRIES == SADDLE_SCAN_ENTRIES_MAX &&
+                         sizeof(struct saddle_read_item) == sizeof(struct saddle_item),
+                     "the same for the application and the daemon");
+SADDLE_STATIC_ASSERT(sizeof(struct saddle_pointer) == 24 && sizeof(struct saddle_match) == 32,
+                     "what peers read of a table");
+SADDLE_STATIC_ASSERT(SADDLE_READABLE == SADDLE_RIGHT_READ &&
+                         SADDLE_WRITABLE == SADDLE_RIGHT_WRITE &&
+                         SADDLE_ATOMIC == SADDLE_RIGHT_ATOMIC,
                      "rights have the same bits for the application and the daemon");
 
 struct client_address {
@@ -50,6 +58,17 @@ static int operation_begin(struct saddle_channel *channel, enum saddle_command_o
     (*command)->stream = op->stream;
     (*command)->timeout_ns = op->timeout_ns;
     return 0;
+}
+
+/* What the daemon's version of the ABI has to have: 0 or -EOPNOTSUPP. */
+static int operation_since(const struct saddle_channel *channel, const char *what, uint32_t abi)
+{
+    if (channel->session->abi >= abi)
+        return 0;
+    return client_errorf(-EOPNOTSUPP,
+                         "%s: the daemon speaks version %u of the ABI, which has no such thing;"
+                         " version %u has",
+                         what, channel->session->abi, abi);
 }
 
 static int operation_length(const char *what, size_t len)
@@ -270,9 +289,14 @@ int saddle_expose(struct saddle_channel *channel, void *memory, size_t len, uint
         return error;
     if (len == 0 || len > UINT32_MAX)
         return client_errorf(-EINVAL, "a region of %zu bytes; it takes 1 to %u", len, UINT32_MAX);
-    if (rights == 0 || (rights & ~(SADDLE_READABLE | SADDLE_WRITABLE)) != 0)
-        return client_errorf(-EINVAL, "rights %#x: SADDLE_READABLE, SADDLE_WRITABLE or both",
-                             rights);
+    if (rights == 0 || (rights & ~(SADDLE_READABLE | SADDLE_WRITABLE | SADDLE_ATOMIC)) != 0)
+        return client_errorf(
+            -EINVAL, "rights %#x: a set of SADDLE_READABLE, SADDLE_WRITABLE and SADDLE_ATOMIC",
+            rights);
+    error =
+        rights & SADDLE_ATOMIC ? operation_since(channel, "SADDLE_ATOMIC", SADDLE_ABI_ONESIDED) : 0;
+    if (error)
+        return error;
     error = operation_memory(channel, command, "saddle_expose", memory, len);
     if (error)
         return error;
@@ -331,6 +355,171 @@ int saddle_write(struct saddle_channel *channel, saddle_handle connection, saddl
     return 0;
 }
 
+/* ---- By way of a table ---- */
+
+void saddle_pointer_set(struct saddle_pointer *entry, saddle_key key, uint64_t offset,
+                        uint32_t length)
+{
+    __atomic_store_n(&entry->offset, offset, __ATOMIC_RELAXED);
+    __atomic_store_n(&entry->length, length, __ATOMIC_RELAXED);
+    __atomic_store_n(&entry->reserved, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&entry->key, key, __ATOMIC_RELEASE);
+}
+
+void saddle_match_set(struct saddle_match *entry, uint64_t match, saddle_key key, uint64_t offset,
+                      uint32_t length)
+{
+    saddle_pointer_set(&entry->pointer, key, offset, length);
+    __atomic_store_n(&entry->match, match, __ATOMIC_RELEASE);
+}
+
+/* Starts a command that came with version 3 of the ABI, for a region of the peer's. */
+static int operation_remote(struct saddle_channel *channel, enum saddle_command_op code,
+                            const char *what, saddle_handle connection, saddle_key key,
+                            uint64_t offset, const struct saddle_op *op,
+                            struct saddle_command **command)
+{
+    int error = operation_begin(channel, code, op, command);
+
+    if (!error)
+        error = operation_since(channel, what, SADDLE_ABI_ONESIDED);
+    if (error)
+        return error;
+    (*command)->handle = connection;
+    (*command)->key = key;
+    (*command)->remote_offset = offset;
+    return 0;
+}
+
+/* The entry's payload. */
+static void operation_inline(struct saddle_command *command, const void *payload, size_t len)
+{
+    memcpy(command->payload, payload, len);
+    command->flags = SADDLE_ENTRY_INLINE;
+    command->len = (uint32_t)len;
+}
+
+/* A buffer for what is read. */
+static int operation_buffer(struct saddle_channel *channel, struct saddle_command *command,
+                            const char *what, const void *buffer, size_t len)
+{
+    int error = operation_length(what, len);
+
+    return error ? error : operation_memory(channel, command, what, buffer, len);
+}
+
+int saddle_read_indirect(struct saddle_channel *channel, saddle_handle connection, saddle_key table,
+                         uint64_t entry_offset, void *buffer, size_t len,
+                         const struct saddle_op *op)
+{
+    const char *what = "saddle_read_indirect";
+    struct saddle_command *command;
+    int error = operation_remote(channel, SADDLE_CMD_READ_INDIRECT, what, connection, table,
+                                 entry_offset, op, &command);
+
+    if (!error)
+        error = operation_buffer(channel, command, what, buffer, len);
+    if (error)
+        return error;
+    client_channel_publish(channel);
+    return 0;
+}
+
+int saddle_read_batch(struct saddle_channel *channel, saddle_handle connection, saddle_key table,
+                      const uint64_t *entry_offsets, uint32_t count, void *buffer, size_t stride,
+                      const struct saddle_op *op)
+{
+    const char *what = "saddle_read_batch";
+    struct saddle_command *command;
+    int error = operation_remote(channel, SADDLE_CMD_READ_BATCH, what, connection, table, stride,
+                                 op, &command);
+
+    if (error)
+        return error;
+    if (count == 0 || count > SADDLE_BATCH_MAX)
+        return client_errorf(-EINVAL, "%s: %u items; it takes 1 to %u", what, count,
+                             SADDLE_BATCH_MAX);
+    error = operation_length(what, stride);
+    if (!error)
+        error = operation_buffer(channel, command, what, buffer, count * stride);
+    if (error)
+        return error;
+    operation_inline(command, entry_offsets, count * sizeof(entry_offsets[0]));
+    client_channel_publish(channel);
+    return 0;
+}
+
+int saddle_scan_read(struct saddle_channel *channel, saddle_handle connection, saddle_key table,
+                     uint64_t offset, uint32_t entries, uint64_t match, void *buffer, size_t len,
+                     const struct saddle_op *op)
+{
+    const char *what = "saddle_scan_read";
+    const struct saddle_scan scan = {.match = match, .entries = entries, .bytes = (uint32_t)len};
+    struct saddle_command *command;
+    int error = operation_remote(channel, SADDLE_CMD_SCAN_READ, what, connection, table, offset, op,
+                                 &command);
+
+    if (error)
+        return error;
+    if (entries == 0 || entries > SADDLE_SCAN_ENTRIES_MAX)
+        return client_errorf(-EINVAL, "%s: %u entries; it takes 1 to %u", what, entries,
+                             SADDLE_SCAN_ENTRIES_MAX);
+    error = operation_buffer(channel, command, what, buffer, len);
+    if (error)
+        return error;
+    operation_inline(command, &scan, sizeof(scan));
+    client_channel_publish(channel);
+    return 0;
+}
+
+int saddle_read_items(const struct saddle_completion *event, struct saddle_read_item *items,
+                      uint32_t max)
+{
+    size_t count = event->len / sizeof(struct saddle_item);
+
+    if (event->kind != SADDLE_DONE || event->op != SADDLE_CMD_READ_BATCH || event->status != 0)
+        return client_error(-EINVAL, "saddle_read_items: this event is not the end of a batch");
+    if (count > max)
+        return client_errorf(-EINVAL,
+                             "saddle_read_items: the batch has %zu items, there is room"
+                             " for %u",
+                             count, max);
+    memcpy(items, event->data, count * sizeof(items[0]));
+    return (int)count;
+}
+
+/* ---- Atomic operations ---- */
+
+int saddle_compare_swap(struct saddle_channel *channel, saddle_handle connection, saddle_key key,
+                        uint64_t offset, uint64_t expected, uint64_t desired,
+                        const struct saddle_op *op)
+{
+    const uint64_t values[] = {expected, desired};
+    struct saddle_command *command;
+    int error = operation_remote(channel, SADDLE_CMD_COMPARE_SWAP, "saddle_compare_swap",
+                                 connection, key, offset, op, &command);
+
+    if (error)
+        return error;
+    operation_inline(command, values, sizeof(values));
+    client_channel_publish(channel);
+    return 0;
+}
+
+int saddle_fetch_add(struct saddle_channel *channel, saddle_handle connection, saddle_key key,
+                     uint64_t offset, uint64_t addend, const struct saddle_op *op)
+{
+    struct saddle_command *command;
+    int error = operation_remote(channel, SADDLE_CMD_FETCH_ADD, "saddle_fetch_add", connection, key,
+                                 offset, op, &command);
+
+    if (error)
+        return error;
+    operation_inline(command, &addend, sizeof(addend));
+    client_channel_publish(channel);
+    return 0;
+}
+
 /* ---- Pings ---- */
 
 int saddle_ping(struct saddle_channel *channel, const char *host, size_t payload,
@@ -342,11 +531,6 @@ int saddle_ping(struct saddle_channel *channel, const char *host, size_t payload
 
     if (error)
         return error;
-    if (channel->session->abi < SADDLE_ABI_PING)
-        return client_errorf(-EOPNOTSUPP,
-                             "the daemon cannot ping: it speaks version %u of the ABI, pings came "
-                             "with version %u",
-                             channel->session->abi, SADDLE_ABI_PING);
     len = operation_name("host", host);
     if (len < 0)
         return len;

@@ -11,8 +11,8 @@
  * A dead connection is kept so that its handle answers -ENOTCONN, until the application closes it
  * or its place is needed. A connection whose session is gone goes to CLOSING at once.
  *
- * CLOSE counts the answers that its sender has given (entries of DELIVERED, READ_DATA, DONE); the
- * receiver processes it when it has all of them, since packets overtake each other.
+ * CLOSE counts the answers that its sender has given (entries of DELIVERED, READ_DATA, DONE,
+ * RESULT); the receiver processes it when it has all of them, since packets overtake each other.
  *
  * The number that peers use is the handle; so what is late for a connection that is no more meets a
  * newer generation, and is dropped.

@@ -115,6 +115,8 @@ void operation_answer(struct operation *operation, int status, uint32_t len)
         event.buf = operation->buf;
     if (operation->op == SADDLE_CMD_PING)
         ping_describe(operation, &event);
+    if (onesided_has_result(operation->op))
+        onesided_describe(operation, &event);
     session_complete(session, operation->channel, &event);
 }
 

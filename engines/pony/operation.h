@@ -23,8 +23,8 @@ enum operation_state {
     OPERATION_BEGUN,   /* SEND; stream->begun, waits for DELIVERED */
     OPERATION_POSTED,  /* POST_RECV; connection->posted */
     OPERATION_FILLING, /* POST_RECV; in no list, a slot points to it */
-    OPERATION_WANTED,  /* READ, WRITE; connection->wanted, not begun */
-    OPERATION_ISSUED,  /* READ, WRITE; connection->issued */
+    OPERATION_WANTED,  /* one-sided; connection->wanted, not begun */
+    OPERATION_ISSUED,  /* one-sided; connection->issued */
     OPERATION_ASKING,  /* PING; path->asking */
     OPERATION_ASKED,   /* PING; path->asked */
 };
@@ -47,12 +47,14 @@ struct operation {
     uint64_t asked_ns;      /* when a PING's question was written */
     uint64_t buf;           /* arena offset, unless inline */
     uint64_t key;           /* region key */
-    uint64_t remote_offset; /* bytes */
+    uint64_t remote_offset; /* bytes; of a READ_BATCH, those of `len` for each item */
+    uint64_t value;         /* of a RESULT that has arrived */
     uint32_t handle;
     uint32_t len;      /* bytes; of a PING, to be echoed */
     uint32_t sent;     /* bytes */
-    uint32_t received; /* bytes, of a READ */
-    uint32_t id;       /* of a SEND: in its stream. Of READ, WRITE and PING: operation_id */
+    uint32_t received; /* bytes, of what reads */
+    uint32_t awaited;  /* of them, once the RESULT has said how many there are */
+    uint32_t id;       /* of a SEND: in its stream. Of one-sided ones and PING: operation_id */
     uint16_t number;   /* of the stream */
     uint16_t generation;
     uint8_t op;    /* enum saddle_command_op */
@@ -61,6 +63,7 @@ struct operation {
     uint8_t flags; /* SADDLE_ENTRY_INLINE */
     bool skip;     /* a SEND that was given up: the peer has to be told */
     bool called;   /* a PING that had to open its flow */
+    bool result; /* RESULT has arrived: `value`, `awaited` and, as its items, `payload` are known */
     uint8_t payload[SADDLE_INLINE_BYTES];
 };
 

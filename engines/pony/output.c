@@ -220,9 +220,11 @@ static uint32_t fill(struct flow *flow, uint8_t *bytes, uint64_t now)
     uint32_t length = 0;
 
     if (flow->wants_fill) {
+        flow->wants_fill = false;
         length = transport->ops->fill(transport->upper, flow, bytes + WIRE_FLOW_BYTES,
                                       flow_room(flow), now);
-        flow->wants_fill = length > 0;
+        /* Or it was kicked meanwhile: work went on that has brought nothing to be said yet. */
+        flow->wants_fill |= length > 0;
     }
     if (length == 0 && !flow->probe_due)
         return 0;
@@ -243,7 +245,7 @@ static enum output_result send_new(struct flow *flow, uint64_t now)
     length = fill(flow, rte_pktmbuf_mtod(packets[0], uint8_t *), now);
     if (length == 0) {
         rte_pktmbuf_free_bulk(packets, 2);
-        return OUTPUT_DONE;
+        return flow->wants_fill ? OUTPUT_MORE : OUTPUT_DONE;
     }
     rte_pktmbuf_append(packets[0], (uint16_t)length);
     encap_apply(&flow->encap,

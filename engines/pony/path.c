@@ -112,7 +112,7 @@ uint32_t path_fill(struct upper *upper, struct path *path, struct packet *packet
     full = full || !ping_fill(path, packet);
     while (!full && (node = list_first(&path->ring))) {
         struct connection *connection = LIST_OF(node, struct connection, ring);
-        uint32_t before = packet->operations;
+        uint32_t before = packet->operations + packet->scanned;
         list_remove(node);
         bool more = connection_fill(connection, packet, &full);
         /* What it said may have given it more to say, and put it back already. */
@@ -120,7 +120,7 @@ uint32_t path_fill(struct upper *upper, struct path *path, struct packet *packet
         list_remove(node);
         if (full)
             list_after(&path->ring, node);
-        else if (more && packet->operations > before)
+        else if (more && packet->operations + packet->scanned > before)
             list_push(&path->ring, node);
     }
     if (full)

@@ -213,6 +213,11 @@ static command_fn *const commands[SADDLE_CMD_COUNT] = {
     [SADDLE_CMD_READ] = onesided_command,
     [SADDLE_CMD_WRITE] = onesided_command,
     [SADDLE_CMD_PING] = ping_command,
+    [SADDLE_CMD_READ_INDIRECT] = onesided_command,
+    [SADDLE_CMD_READ_BATCH] = onesided_command,
+    [SADDLE_CMD_SCAN_READ] = onesided_command,
+    [SADDLE_CMD_COMPARE_SWAP] = onesided_command,
+    [SADDLE_CMD_FETCH_ADD] = onesided_command,
 };
 
 /* What a command takes. All others take none but a handle or a key that the session already has. */
@@ -232,7 +237,7 @@ static void deny(struct pony_session *session, uint32_t channel,
 /* Those of the session's version of the ABI are below this. */
 static uint8_t commands_end(const struct pony_session *session)
 {
-    return session->config.abi < SADDLE_ABI_PING ? SADDLE_CMD_PING : SADDLE_CMD_COUNT;
+    return session->config.abi < SADDLE_ABI_ONESIDED ? SADDLE_CMD_READ_INDIRECT : SADDLE_CMD_COUNT;
 }
 
 void session_command(struct pony_session *session, uint32_t channel,

@@ -2,7 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "engines/pony/upper.h"
 
+#include "engines/pony/atomic.h"
 #include "engines/pony/connection.h"
+#include "engines/pony/fetch.h"
 #include "engines/pony/incoming.h"
 #include "engines/pony/message.h"
 #include "engines/pony/onesided.h"
@@ -143,7 +145,7 @@ static bool admit(void *arg, struct flow *flow, const uint8_t *ops, uint32_t byt
         if (op.type == WIRE_OP_OPEN || op.type == WIRE_OP_OPENED || op.type == WIRE_OP_CLOSE ||
             op.type == WIRE_OP_ECHO)
             replies++;
-        if (op.type != WIRE_OP_READ && op.type != WIRE_OP_WRITE)
+        if (!payload_is_request(&op))
             continue;
         struct connection *connection = connection_find(upper, op.connection);
         if (!connection || !path || connection->path != path || served_find(connection, op.id))
@@ -152,6 +154,28 @@ static bool admit(void *arg, struct flow *flow, const uint8_t *ops, uint32_t byt
             return false;
     }
     return replies <= PATH_REPLIES;
+}
+
+/* One-sided operations that not every peer has. */
+static void dispatch_feature(struct connection *connection, const struct wire_op *op,
+                             const uint8_t *payload)
+{
+    if (!onesided_agreed(connection)) {
+        connection_abort(connection, -EPROTO);
+        return;
+    }
+    switch (op->type) {
+    case WIRE_OP_COMPARE_SWAP:
+    case WIRE_OP_FETCH_ADD:
+        atomic_on_request(connection, op, payload);
+        break;
+    case WIRE_OP_RESULT:
+        onesided_on_result(connection, op, payload);
+        break;
+    default:
+        fetch_on_request(connection, op, payload);
+        break;
+    }
 }
 
 /* Operations of a connection that both sides hold open. */
@@ -192,8 +216,11 @@ static void dispatch(struct connection *connection, const struct wire_op *op,
     case WIRE_OP_WRITE:
         served_on_write(connection, op, payload);
         break;
-    default:
+    case WIRE_OP_DONE:
         onesided_on_done(connection, op);
+        break;
+    default:
+        dispatch_feature(connection, op, payload);
         break;
     }
 }

@@ -6,8 +6,9 @@
  *
  * Nouns, one pair of files each: session (an attached application), service (a listener),
  * connection, stream, operation (an outstanding command), incoming (messages being received),
- * message (messages being sent), onesided (reads and writes this host asked for), served (those a
- * peer asked for), region, path (this layer's side of a flow), ping.
+ * message (messages being sent), onesided (one-sided operations this host asked for), served (those
+ * a peer asked for; fetch and atomic are kinds of them), region, path (this layer's side of a
+ * flow), ping.
  *
  * Ownership: upper_init allocates every table; sessions are control's and are borrowed between
  * attach and detach. Nothing is allocated while running. Connections hold their flow through its
@@ -73,8 +74,10 @@ struct upper_counters {
     uint64_t strays; /* operations for connections that are no more */
     uint64_t pings;  /* asked for by applications here */
     uint64_t pings_answered;
-    uint64_t commands_denied; /* for want of a right */
-    uint64_t over_quota;      /* commands, and callers from outside */
+    uint64_t commands_denied;                /* for want of a right */
+    uint64_t over_quota;                     /* commands, and callers from outside */
+    uint64_t indirect_reads, scans, atomics; /* asked for by applications here; a batch is one */
+    uint64_t indirect_reads_served, scans_served, atomics_served;
 };
 
 #define UPPER_COUNTERS (sizeof(struct upper_counters) / sizeof(uint64_t))

@@ -360,10 +360,10 @@ void upper_load_record(struct upper *upper, struct state_reader *reader, uint16_
                        uint64_t now)
 {
     static void (*const loaders[])(struct upper * upper, struct state_reader * reader) = {
-        load_engine,       load_session, load_region,          load_service,
-        load_connection,   load_stream,  upper_load_operation, upper_load_slot,
-        upper_load_served, load_reply,   upper_load_echoes,    upper_load_ping,
-        load_grant,
+        load_engine,       load_session,      load_region,          load_service,
+        load_connection,   load_stream,       upper_load_operation, upper_load_slot,
+        upper_load_served, load_reply,        upper_load_echoes,    upper_load_ping,
+        load_grant,        upper_load_result, upper_load_fetch,
     };
 
     upper->now = now;

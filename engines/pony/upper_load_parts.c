@@ -1,7 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
 /* Reading back operations, slots and served operations; see upper_state.h. */
+#include "engines/pony/fetch.h"
 #include "engines/pony/incoming.h"
+#include "engines/pony/onesided.h"
 #include "engines/pony/ping.h"
 #include "engines/pony/served.h"
 #include "engines/pony/upper_state.h"
@@ -29,7 +31,7 @@ static bool kind_fits(const struct operation *operation)
         return operation->op == SADDLE_CMD_POST_RECV;
     case OPERATION_WANTED:
     case OPERATION_ISSUED:
-        return operation->op == SADDLE_CMD_READ || operation->op == SADDLE_CMD_WRITE;
+        return onesided_fits(operation);
     default:
         return false;
     }
@@ -51,7 +53,8 @@ static bool extent_fits(const struct operation *operation)
         return false;
     if (operation->flags & SADDLE_ENTRY_INLINE)
         return operation->len <= SADDLE_INLINE_BYTES &&
-               (operation->op == SADDLE_CMD_SEND || operation->op == SADDLE_CMD_WRITE);
+               (operation->op == SADDLE_CMD_SEND || operation->op == SADDLE_CMD_WRITE ||
+                operation->op == SADDLE_CMD_COMPARE_SWAP || operation->op == SADDLE_CMD_FETCH_ADD);
     if (session)
         return session_owns(session, operation->buf, operation->len);
     return operation->state == OPERATION_BEGUN ||
@@ -186,6 +189,30 @@ void upper_load_operation(struct upper *upper, struct state_reader *reader)
         set_deadline(operation, remaining);
 }
 
+/* How a loaded operation's RESULT was: its items lie in the payload that came with the operation.
+ */
+static bool result_fits(const struct operation *operation)
+{
+    return operation->state == OPERATION_ISSUED && onesided_has_result(operation->op) &&
+           !operation->result && operation->session;
+}
+
+void upper_load_result(struct upper *upper, struct state_reader *reader)
+{
+    uint32_t index = state_get_u32(reader);
+    uint64_t value = state_get_u64(reader);
+    uint32_t awaited = state_get_u32(reader);
+
+    if (reader->error || index >= upper->operations_max ||
+        !result_fits(&upper->operations[index])) {
+        wrong(reader);
+        return;
+    }
+    upper->operations[index].result = true;
+    upper->operations[index].value = value;
+    upper->operations[index].awaited = awaited;
+}
+
 /* The posted buffer of a large message, if it can be that. */
 static bool bind_buffer(struct slot *slot, struct upper *upper, uint32_t index)
 {
@@ -269,17 +296,77 @@ void upper_load_slot(struct upper *upper, struct state_reader *reader)
         wrong(reader);
 }
 
-void upper_load_served(struct upper *upper, struct state_reader *reader)
+/* A place for an operation that is served, or NULL with the reader failed. */
+static struct served *loaded_served(struct upper *upper, struct state_reader *reader)
 {
     struct connection *connection = upper_loaded_connection(upper, reader, state_get_u32(reader));
 
     if (reader->error || !connection->session || !connection->path ||
         !served_has_room(upper, connection->path, connection, 1)) {
         wrong(reader);
-        return;
+        return NULL;
     }
     struct served *served = &upper->served[pool_take(&upper->served_pool)];
-    served_init(served, connection, 0);
+    served_init(served, connection, 0, WIRE_OP_READ);
+    return served;
+}
+
+static void load_table(struct fetch *fetch, struct state_reader *reader)
+{
+    fetch->table = state_get_u64(reader);
+    fetch->match = state_get_u64(reader);
+    fetch->entries = state_get_u32(reader);
+    fetch->looked = state_get_u32(reader);
+    fetch->most = state_get_u32(reader);
+    fetch->count = state_get_u8(reader);
+    fetch->at = state_get_u8(reader);
+    for (uint32_t i = 0; i < WIRE_ITEMS_MAX; i++) {
+        fetch->offsets[i] = state_get_u64(reader);
+        fetch->items[i].status = state_get_u32(reader);
+        fetch->items[i].length = state_get_u32(reader);
+    }
+}
+
+/* Of an atomic operation nothing is left but its answer. */
+static bool answered_fits(const struct served *served)
+{
+    if (fetch_is(served))
+        return fetch_fits(served) && served->status == 0;
+    return (served->type == WIRE_OP_COMPARE_SWAP || served->type == WIRE_OP_FETCH_ADD) &&
+           served->answer && !served->begun;
+}
+
+void upper_load_fetch(struct upper *upper, struct state_reader *reader)
+{
+    struct served *served = loaded_served(upper, reader);
+
+    if (!served)
+        return;
+    served->type = state_get_u8(reader);
+    served->id = state_get_u32(reader);
+    served->status = state_get_u16(reader);
+    served->begun = state_get_u8(reader);
+    served->answer = state_get_u8(reader);
+    served->value = state_get_u64(reader);
+    served->access.key = state_get_u64(reader);
+    served->access.offset = state_get_u64(reader);
+    served->access.length = state_get_u32(reader);
+    served->sent = state_get_u32(reader);
+    served->total = state_get_u32(reader);
+    load_table(&served->fetch, reader);
+    if (reader->error || !answered_fits(served) ||
+        (served->begun && served->sent >= served->access.length))
+        wrong(reader);
+    else
+        served_schedule(served);
+}
+
+void upper_load_served(struct upper *upper, struct state_reader *reader)
+{
+    struct served *served = loaded_served(upper, reader);
+
+    if (!served)
+        return;
     served->access.key = state_get_u64(reader);
     served->access.offset = state_get_u64(reader);
     served->access.length = state_get_u32(reader);
@@ -288,13 +375,16 @@ void upper_load_served(struct upper *upper, struct state_reader *reader)
     served->received = state_get_u32(reader);
     served->whole = state_get_u32(reader);
     served->status = state_get_u16(reader);
-    served->write = state_get_u8(reader);
+    bool write = state_get_u8(reader);
     served->known = state_get_u8(reader);
     served->begun = state_get_u8(reader);
     served->answer = state_get_u8(reader);
+    served->type = write ? WIRE_OP_WRITE : WIRE_OP_READ;
+    if (!write)
+        served->begun = true;
     if (served->sent > served->access.length)
         wrong(reader);
-    else if (served->answer || !served->write)
+    else if (served->answer || !write)
         served_schedule(served);
 }
 
@@ -328,8 +418,7 @@ static bool ping_fits(const struct operation *operation, const struct path *path
     if (operation->state != OPERATION_ASKING &&
         !(operation->state == OPERATION_ASKED && asked_fits(path)))
         return false;
-    return !session->dropped && session->config.abi >= SADDLE_ABI_PING &&
-           session->ping_count < SADDLE_PINGS_MAX &&
+    return !session->dropped && session->ping_count < SADDLE_PINGS_MAX &&
            operation->channel < session->config.channel_count &&
            operation->len <= WIRE_PACKET_MAX && (operation->id & OPERATION_INDEX_MASK) == index;
 }

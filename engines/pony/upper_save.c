@@ -188,6 +188,15 @@ static void save_operation(const struct operation *operation, struct state_write
     state_record_end(writer);
 }
 
+static void save_result(const struct operation *operation, struct state_writer *writer)
+{
+    begin(writer, UPPER_RECORD_RESULT);
+    state_put_u32(writer, (uint32_t)(operation - operation->upper->operations));
+    state_put_u64(writer, operation->value);
+    state_put_u32(writer, operation->awaited);
+    state_record_end(writer);
+}
+
 static void save_list(const struct list *operations, struct state_writer *writer)
 {
     const struct list *node;
@@ -222,6 +231,8 @@ static void save_operations(const struct upper *upper, struct state_writer *writ
         case OPERATION_FILLING:
         case OPERATION_ISSUED:
             save_operation(operation, writer);
+            if (operation->result)
+                save_result(operation, writer);
             break;
         default:
             break;
@@ -268,10 +279,42 @@ static void save_served(const struct served *served, struct state_writer *writer
     state_put_u32(writer, served->received);
     state_put_u32(writer, served->whole);
     state_put_u16(writer, served->status);
-    state_put_u8(writer, served->write);
+    state_put_u8(writer, served->type == WIRE_OP_WRITE);
     state_put_u8(writer, served->known);
     state_put_u8(writer, served->begun);
     state_put_u8(writer, served->answer);
+    state_record_end(writer);
+}
+
+static void save_fetch(const struct served *served, struct state_writer *writer)
+{
+    const struct fetch *fetch = &served->fetch;
+
+    begin(writer, UPPER_RECORD_FETCH);
+    state_put_u32(writer, connection_index(served->connection));
+    state_put_u8(writer, served->type);
+    state_put_u32(writer, served->id);
+    state_put_u16(writer, served->status);
+    state_put_u8(writer, served->begun);
+    state_put_u8(writer, served->answer);
+    state_put_u64(writer, served->value);
+    state_put_u64(writer, served->access.key);
+    state_put_u64(writer, served->access.offset);
+    state_put_u32(writer, served->access.length);
+    state_put_u32(writer, served->sent);
+    state_put_u32(writer, served->total);
+    state_put_u64(writer, fetch->table);
+    state_put_u64(writer, fetch->match);
+    state_put_u32(writer, fetch->entries);
+    state_put_u32(writer, fetch->looked);
+    state_put_u32(writer, fetch->most);
+    state_put_u8(writer, fetch->count);
+    state_put_u8(writer, fetch->at);
+    for (uint32_t i = 0; i < WIRE_ITEMS_MAX; i++) {
+        state_put_u64(writer, fetch->offsets[i]);
+        state_put_u32(writer, fetch->items[i].status);
+        state_put_u32(writer, fetch->items[i].length);
+    }
     state_record_end(writer);
 }
 
@@ -360,8 +403,12 @@ void upper_save(struct upper *upper, struct state_writer *writer)
                 save_slot(session, j, writer);
     }
     for (uint32_t i = 0; i < UPPER_SERVED; i++)
-        if (upper->served[i].connection)
+        if (!upper->served[i].connection)
+            continue;
+        else if (upper->served[i].type == WIRE_OP_READ || upper->served[i].type == WIRE_OP_WRITE)
             save_served(&upper->served[i], writer);
+        else
+            save_fetch(&upper->served[i], writer);
     for (uint32_t i = 0; i < upper->paths_max; i++)
         if (upper->paths[i].flow) {
             save_replies(&upper->paths[i], writer);

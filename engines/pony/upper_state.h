@@ -35,6 +35,8 @@ enum upper_record {
     UPPER_RECORD_ECHOES,
     UPPER_RECORD_PING,
     UPPER_RECORD_GRANT,
+    UPPER_RECORD_RESULT, /* of an operation, right behind it */
+    UPPER_RECORD_FETCH,  /* a served operation that is answered by a RESULT */
 };
 
 /* In place of an index: no such object. */
@@ -44,6 +46,8 @@ enum upper_record {
 void upper_load_operation(struct upper *upper, struct state_reader *reader);
 void upper_load_slot(struct upper *upper, struct state_reader *reader);
 void upper_load_served(struct upper *upper, struct state_reader *reader);
+void upper_load_result(struct upper *upper, struct state_reader *reader);
+void upper_load_fetch(struct upper *upper, struct state_reader *reader);
 void upper_load_echoes(struct upper *upper, struct state_reader *reader);
 void upper_load_ping(struct upper *upper, struct state_reader *reader);
 

@@ -84,13 +84,22 @@ enum wire_op_type {
     WIRE_OP_DONE = 16, /* one-sided operation `id` ended; offset: errno number, 0 for success */
     WIRE_OP_ECHO = 17, /* of no connection (0): asks for ECHOED with this `id` and length */
     WIRE_OP_ECHOED = 18,
+    WIRE_OP_READ_INDIRECT = 19, /* payload: struct wire_access of a table's entry; length: the most
+                                 * to be read of what it points to */
+    WIRE_OP_READ_BATCH = 20,    /* payload: struct wire_batch */
+    WIRE_OP_SCAN_READ = 21,     /* payload: struct wire_scan */
+    WIRE_OP_COMPARE_SWAP = 22,  /* payload: struct wire_atomic */
+    WIRE_OP_FETCH_ADD = 23,     /* payload: struct wire_atomic without `expected` */
+    WIRE_OP_RESULT = 24,        /* operation `id` of the above was carried out; offset: bytes of
+                                 * READ_DATA for it, in all; payload: struct wire_result */
     WIRE_OP_COUNT
 };
 
 /* Bits of `features` in HELLO: what both sides have may be used on the flow. */
-#define WIRE_FEATURE_ECHO   0x1u /* ECHO is answered */
-#define WIRE_FEATURES_KNOWN (WIRE_FEATURE_ECHO)
-#define WIRE_ECHOES_MAX     32u /* of one side, not answered yet, on a flow */
+#define WIRE_FEATURE_ECHO     0x1u /* ECHO is answered */
+#define WIRE_FEATURE_ONESIDED 0x2u /* indirect reads, scans and atomic operations are served */
+#define WIRE_FEATURES_KNOWN   (WIRE_FEATURE_ECHO | WIRE_FEATURE_ONESIDED)
+#define WIRE_ECHOES_MAX       32u /* of one side, not answered yet, on a flow */
 
 #define WIRE_OP_LAST        0x01u /* the last fragment: offset + length is the whole */
 #define WIRE_OP_TAGGED      0x80u /* reserved: a 10-byte request tag precedes the payload; is 0 */
@@ -121,7 +130,8 @@ struct wire_opened {
     uint32_t error; /* errno number, 0: open */
 };
 /* Payload of CLOSE. Packets overtake each other: the receiver first awaits all `answers` that the
- * sender has given (entries of DELIVERED, READ_DATA and DONE), so that it knows what was done. */
+ * sender has given (entries of DELIVERED, READ_DATA, DONE and RESULT), so that it knows what was
+ * done. */
 #define WIRE_CLOSE_BYTES 8u
 struct wire_close {
     uint32_t reason; /* errno number, 0 orderly */
@@ -140,6 +150,46 @@ struct wire_access {
     uint64_t key;
     uint64_t offset; /* into the region, of the whole operation */
     uint32_t length; /* of the whole operation */
+};
+/* Payload of READ_BATCH: fixed part, then 1 to WIRE_ITEMS_MAX offsets of entries (8 each). */
+#define WIRE_BATCH_BYTES  12u
+#define WIRE_OFFSET_BYTES 8u
+#define WIRE_ITEMS_MAX    8u
+struct wire_batch {
+    uint64_t key;    /* of the table */
+    uint32_t length; /* the most to be read by each */
+    uint64_t offsets[WIRE_ITEMS_MAX];
+};
+/* Payload of SCAN_READ. */
+#define WIRE_SCAN_BYTES   32u
+#define WIRE_SCAN_ENTRIES 1024u /* at most in one: 32 KiB, 512 cache lines */
+struct wire_scan {
+    uint64_t key;    /* of the table */
+    uint64_t offset; /* of the first entry to be looked at */
+    uint64_t match;
+    uint32_t entries;
+    uint32_t length; /* the most to be read */
+};
+/* Payload of COMPARE_SWAP; of FETCH_ADD without `expected`. Values are those of 8 bytes in the byte
+ * order of the host that serves. */
+#define WIRE_ATOMIC_BYTES 24u
+#define WIRE_SWAP_BYTES   32u
+struct wire_atomic {
+    uint64_t key;
+    uint64_t offset;
+    uint64_t operand; /* what is added, or stored */
+    uint64_t expected;
+};
+/* Payload of RESULT: fixed part, then 0 to WIRE_ITEMS_MAX items (8 each). */
+#define WIRE_RESULT_BYTES 8u
+#define WIRE_ITEM_BYTES   8u
+struct wire_item {
+    uint32_t status; /* errno number */
+    uint32_t length; /* bytes read; with EMSGSIZE: that there are */
+};
+struct wire_result {
+    uint64_t value; /* before an atomic operation; or the index that a scan found */
+    struct wire_item items[WIRE_ITEMS_MAX];
 };
 
 /* HELLO: three packets, CALL -> COOKIE -> CALL with the cookie -> WELCOME (or REFUSE). The

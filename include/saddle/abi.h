@@ -28,8 +28,8 @@
 extern "C" {
 #endif
 
-#define SADDLE_ABI_VERSION 2u          /* the version this header describes */
-#define SADDLE_ABI_OLDEST  1u          /* the oldest version the daemon still serves */
+#define SADDLE_ABI_VERSION 3u          /* the version this header describes */
+#define SADDLE_ABI_OLDEST  2u          /* the oldest version the daemon still serves */
 #define SADDLE_ABI_MAGIC   0x4c444153u /* "SADL" on a little-endian host */
 
 #define SADDLE_CACHE_LINE   64u    /* bytes; what two writers must not share */
@@ -73,13 +73,29 @@ enum saddle_command_op {
     SADDLE_CMD_REVOKE = 10,   /* key */
     SADDLE_CMD_READ = 11,     /* handle, key, remote_offset, buf, len */
     SADDLE_CMD_WRITE = 12,    /* handle, key, remote_offset, buf, len (or inline) */
-    /* Since version 2. payload: host '\0'; key: bytes to be echoed. The completion carries a struct
+    /* payload: host '\0'; key: bytes to be echoed. The completion carries a struct
      * saddle_ping_answer inline, filled as far as known if it failed. */
     SADDLE_CMD_PING = 13,
+    /* Since version 3; they and SADDLE_RIGHT_ATOMIC. Those that have a payload have it inline, and
+     * `len` counts it. */
+    SADDLE_CMD_READ_INDIRECT = 14, /* handle, key and remote_offset of an entry, buf, len */
+    /* handle, key of the table, remote_offset: bytes for each item, buf: that many for each;
+     * payload: uint64_t offsets of 1 to SADDLE_BATCH_MAX entries. The completion carries as many
+     * struct saddle_item inline. */
+    SADDLE_CMD_READ_BATCH = 15,
+    /* handle, key and remote_offset of the first entry, buf; payload: struct saddle_scan. `value`
+     * of the completion is the index of the entry that matched. */
+    SADDLE_CMD_SCAN_READ = 16,
+    /* handle, key, remote_offset; payload: uint64_t expected, desired. `value` of the completion is
+     * what was there before. */
+    SADDLE_CMD_COMPARE_SWAP = 17,
+    SADDLE_CMD_FETCH_ADD = 18, /* handle, key, remote_offset; payload: uint64_t; `value` likewise */
     SADDLE_CMD_COUNT
 };
 
-#define SADDLE_ABI_PING 2u /* the version that brought SADDLE_CMD_PING */
+#define SADDLE_ABI_ONESIDED                                                                        \
+    3u /* the version that brought SADDLE_CMD_READ_INDIRECT and the rest                           \
+        */
 
 /* Completions: what an engine tells an application. Those up to SADDLE_EVT_DONE answer a command,
  * exactly one each; the others announce something. */
@@ -96,6 +112,8 @@ enum saddle_event_type {
 /* Rights of an exposed region. */
 #define SADDLE_RIGHT_READ  0x1u
 #define SADDLE_RIGHT_WRITE 0x2u
+/* COMPARE_SWAP and FETCH_ADD, which both show and change 8 aligned bytes. */
+#define SADDLE_RIGHT_ATOMIC 0x4u
 
 /* One command. Bytes that an operation does not use are 0. */
 struct saddle_command {
@@ -127,10 +145,26 @@ struct saddle_event {
     uint64_t buf;         /* arena offset of the payload, if not inline */
     uint32_t len;         /* bytes of payload */
     uint32_t slot;        /* what to release, with SADDLE_ENTRY_SLOT */
-    uint64_t value;       /* region key, listener handle, waiting bytes */
+    uint64_t value;       /* region key, listener handle, waiting bytes, or as the command says */
     uint8_t op;           /* SADDLE_EVT_DONE: the command's op */
     uint8_t reserved[15]; /* 0 */
     uint8_t payload[SADDLE_INLINE_BYTES];
+};
+
+#define SADDLE_BATCH_MAX        8u    /* items of a READ_BATCH */
+#define SADDLE_SCAN_ENTRIES_MAX 1024u /* entries that one SCAN_READ looks at */
+
+/* Payload of SCAN_READ. */
+struct saddle_scan {
+    uint64_t match;   /* what is looked for */
+    uint32_t entries; /* from remote_offset on */
+    uint32_t bytes;   /* at `buf` */
+};
+
+/* What became of one item of a READ_BATCH. */
+struct saddle_item {
+    int32_t status;  /* 0 or negative errno */
+    uint32_t length; /* bytes read; with -EMSGSIZE: that there are */
 };
 
 #define SADDLE_PINGS_MAX 32u /* outstanding in one session; another completes with -EBUSY */
@@ -216,6 +250,8 @@ struct saddle_attach_reply {
 SADDLE_STATIC_ASSERT(sizeof(struct saddle_command) == SADDLE_ENTRY_BYTES, "two cache lines");
 SADDLE_STATIC_ASSERT(sizeof(struct saddle_event) == SADDLE_ENTRY_BYTES, "two cache lines");
 SADDLE_STATIC_ASSERT(sizeof(struct saddle_ping_answer) <= SADDLE_INLINE_BYTES, "inline");
+SADDLE_STATIC_ASSERT(SADDLE_BATCH_MAX * sizeof(struct saddle_item) <= SADDLE_INLINE_BYTES,
+                     "inline");
 SADDLE_STATIC_ASSERT(sizeof(struct saddle_queue_header) == 2 * SADDLE_CACHE_LINE, "two lines");
 
 #ifdef __cplusplus

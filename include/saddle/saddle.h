@@ -163,9 +163,11 @@ SADDLE_API int saddle_post_recv(struct saddle_channel *channel, saddle_handle co
 
 #define SADDLE_READABLE 0x1u
 #define SADDLE_WRITABLE 0x2u
+#define SADDLE_ATOMIC   0x4u /* saddle_compare_swap, saddle_fetch_add */
 
 /* Exposes arena memory to peers. DONE carries the region key. -EACCES the daemon's policy gives
- * this user no right to expose, -EDQUOT the session's quota of regions, or of bytes in them. */
+ * this user no right to expose, -EDQUOT the session's quota of regions, or of bytes in them.
+ * -EOPNOTSUPP at once: SADDLE_ATOMIC of a daemon that is older than it. */
 SADDLE_API int saddle_expose(struct saddle_channel *channel, void *memory, size_t len,
                              uint32_t rights, const struct saddle_op *op);
 /* Withdraws a region. After DONE no peer reads or writes it any more. */
@@ -181,10 +183,90 @@ SADDLE_API int saddle_write(struct saddle_channel *channel, saddle_handle connec
                             saddle_key key, uint64_t remote_offset, const void *data, size_t len,
                             const struct saddle_op *op);
 
+/* ---- One-sided operations by way of a table, and atomic ones ----
+ *
+ * They too are carried out by the peer's engine alone. -EOPNOTSUPP at once: the daemon is older
+ * than these calls; in the event: the peer's is. Other errors of the event: those of saddle_read,
+ * and -EINVAL for what is not aligned. docs/client.md says which of them are atomic toward what,
+ * and in which order things happen.
+ *
+ * A table is exposed memory (SADDLE_READABLE) that the exposing application fills with entries, in
+ * its own byte order, each at a multiple of 8 bytes. An entry points to bytes of a region that the
+ * same session exposes (SADDLE_READABLE). An entry that points elsewhere leads nobody there: what
+ * reads through it ends with -EACCES or -ERANGE. */
+
+/* An entry for saddle_read_indirect and saddle_read_batch. */
+struct saddle_pointer {
+    uint64_t key;      /* of the region; 0: the entry is empty, reading through it is -ENOENT */
+    uint64_t offset;   /* bytes into it */
+    uint32_t length;   /* bytes; may be 0 */
+    uint32_t reserved; /* 0 */
+};
+/* An entry for saddle_scan_read. */
+struct saddle_match {
+    uint64_t match; /* what is looked for */
+    struct saddle_pointer pointer;
+};
+
+/* Fill entries in an order that suits peers which read them at the same time: an empty entry is
+ * found empty or whole. An entry that was not empty may be found partly as it was; a word of it is
+ * old or new. So change one word, or let what is read say by itself whether it is meant. `match`,
+ * or `key`, is written last, with release; what was written before that to the memory it points to
+ * is seen by whoever finds it. */
+SADDLE_API void saddle_pointer_set(struct saddle_pointer *entry, saddle_key key, uint64_t offset,
+                                   uint32_t length);
+SADDLE_API void saddle_match_set(struct saddle_match *entry, uint64_t match, saddle_key key,
+                                 uint64_t offset, uint32_t length);
+
+/* Reads what the entry at `entry_offset` of the region `table` points to. DONE's `len` says how
+ * many bytes that were. -EMSGSIZE: they are more than `len`; DONE's `len` says how many, and
+ * nothing was read. -ENOENT the entry is empty. */
+SADDLE_API int saddle_read_indirect(struct saddle_channel *channel, saddle_handle connection,
+                                    saddle_key table, uint64_t entry_offset, void *buffer,
+                                    size_t len, const struct saddle_op *op);
+
+#define SADDLE_BATCH_ITEMS 8u /* at most */
+
+/* What became of one item of a batch, as of one saddle_read_indirect. */
+struct saddle_read_item {
+    int32_t status;  /* 0 or negative errno */
+    uint32_t length; /* bytes read; with -EMSGSIZE: that there are */
+};
+
+/* Reads what up to SADDLE_BATCH_ITEMS entries of a table point to: for each up to `stride` bytes,
+ * those of item i at `buffer` + i * `stride`; in all 1 byte to 64 MiB. DONE's status is 0 when the
+ * batch was carried out, whatever became of its items: see saddle_read_items. */
+SADDLE_API int saddle_read_batch(struct saddle_channel *channel, saddle_handle connection,
+                                 saddle_key table, const uint64_t *entry_offsets, uint32_t count,
+                                 void *buffer, size_t stride, const struct saddle_op *op);
+
+#define SADDLE_SCAN_ENTRIES 1024u /* at most */
+
+/* Looks at `entries` entries (struct saddle_match), from `offset` of the region `table` on, for the
+ * first one whose `match` is this, and reads what it points to. DONE's `value` is its index, from
+ * 0, and `len` the bytes read. -ENOENT none matches, or the one that does has key 0; -EMSGSIZE as
+ * for saddle_read_indirect. */
+SADDLE_API int saddle_scan_read(struct saddle_channel *channel, saddle_handle connection,
+                                saddle_key table, uint64_t offset, uint32_t entries, uint64_t match,
+                                void *buffer, size_t len, const struct saddle_op *op);
+
+/* Atomic operations on the 8 bytes at `offset` of a region with SADDLE_ATOMIC, at an address that
+ * is a multiple of 8; values are in the byte order of the peer's host there and in that of the
+ * caller's here. DONE's `value` is what was there before; saddle_compare_swap has stored `desired`
+ * if that is `expected`. Each is carried out once, or, if it fails with -EACCES, -ERANGE or
+ * -EINVAL, not at all; one that fails otherwise (-ETIMEDOUT, the connection ended) may have been or
+ * not. */
+SADDLE_API int saddle_compare_swap(struct saddle_channel *channel, saddle_handle connection,
+                                   saddle_key key, uint64_t offset, uint64_t expected,
+                                   uint64_t desired, const struct saddle_op *op);
+SADDLE_API int saddle_fetch_add(struct saddle_channel *channel, saddle_handle connection,
+                                saddle_key key, uint64_t offset, uint64_t addend,
+                                const struct saddle_op *op);
+
 /* Asks whether a host can be reached (named as for saddle_connect): its engine answers, no
  * application is needed there. `payload` bytes travel there and back, in one packet each way. DONE
  * carries what saddle_pinged takes out, filled as far as known if the ping failed.
- * -EOPNOTSUPP at once: the daemon is older than this call; in the event: the host's is.
+ * -EOPNOTSUPP the host's daemon is older than this call.
  * -EMSGSIZE `payload` is more than a packet to that host carries, -EBUSY 32 pings of this session
  * are outstanding; -ENETDOWN the link is down, -ENETUNREACH no route, or no own address of that
  * family, -EHOSTDOWN no neighbour answers for the next hop, -EHOSTUNREACH the host does not answer
@@ -211,8 +293,9 @@ struct saddle_completion {
     saddle_handle handle;
     uint32_t slot;     /* the library's */
     const void *data;  /* MESSAGE: the payload, until saddle_release; PING: see saddle_pinged */
-    size_t len;        /* bytes of payload; of POST_RECV, the message's length */
-    uint64_t value;    /* EXPOSE: the key; WAITING: bytes; INCOMING: the listener */
+    size_t len;        /* bytes of payload; of POST_RECV, the message's length; or bytes read */
+    uint64_t value;    /* EXPOSE: the key; WAITING: bytes; INCOMING: the listener; SCAN_READ: the
+                        * index; COMPARE_SWAP, FETCH_ADD: what was there before */
     uint8_t bytes[64]; /* the library's: where `data` of a message up to 64 bytes points */
 };
 
@@ -233,6 +316,10 @@ struct saddle_ping_info {
 
 /* Takes a ping's DONE apart: 0, or -EINVAL (no ping's DONE, info->size). */
 SADDLE_API int saddle_pinged(const struct saddle_completion *event, struct saddle_ping_info *info);
+/* Takes a batch's DONE apart: how many items it had, or -EINVAL (no batch's DONE, one that failed
+ * as a whole, or more than `max` items). */
+SADDLE_API int saddle_read_items(const struct saddle_completion *event,
+                                 struct saddle_read_item *items, uint32_t max);
 
 /* Makes submitted operations visible: rings the engine's doorbell if it sleeps. 0 or an error. */
 SADDLE_API int saddle_flush(struct saddle_channel *channel);
@@ -284,6 +371,29 @@ SADDLE_API int64_t saddle_recv_wait(struct saddle_channel *channel, saddle_handl
 /* Pings a host. `info` (if not NULL, its size set) is filled as far as known, on failure too. */
 SADDLE_API int saddle_ping_wait(struct saddle_channel *channel, const char *host, size_t payload,
                                 int timeout_ms, struct saddle_ping_info *info);
+/* Exposes arena memory. */
+SADDLE_API int saddle_expose_wait(struct saddle_channel *channel, void *memory, size_t len,
+                                  uint32_t rights, int timeout_ms, saddle_key *key);
+/* The operations by way of a table, and the atomic ones. `buffer` may lie anywhere. Those that read
+ * answer the bytes read; *index, *before and `items` may be NULL. */
+SADDLE_API int64_t saddle_read_indirect_wait(struct saddle_channel *channel,
+                                             saddle_handle connection, saddle_key table,
+                                             uint64_t entry_offset, void *buffer, size_t bytes,
+                                             int timeout_ms);
+SADDLE_API int saddle_read_batch_wait(struct saddle_channel *channel, saddle_handle connection,
+                                      saddle_key table, const uint64_t *entry_offsets,
+                                      uint32_t count, void *buffer, size_t stride,
+                                      struct saddle_read_item *items, int timeout_ms);
+SADDLE_API int64_t saddle_scan_read_wait(struct saddle_channel *channel, saddle_handle connection,
+                                         saddle_key table, uint64_t offset, uint32_t entries,
+                                         uint64_t match, void *buffer, size_t bytes,
+                                         uint32_t *index, int timeout_ms);
+SADDLE_API int saddle_compare_swap_wait(struct saddle_channel *channel, saddle_handle connection,
+                                        saddle_key key, uint64_t offset, uint64_t expected,
+                                        uint64_t desired, int timeout_ms, uint64_t *before);
+SADDLE_API int saddle_fetch_add_wait(struct saddle_channel *channel, saddle_handle connection,
+                                     saddle_key key, uint64_t offset, uint64_t addend,
+                                     int timeout_ms, uint64_t *before);
 SADDLE_API int saddle_close_wait(struct saddle_channel *channel, saddle_handle handle,
                                  int timeout_ms);
 

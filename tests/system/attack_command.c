@@ -169,14 +169,17 @@ static void case_version(void)
     struct saddle_attach_request request = raw_request("alpha");
     struct raw raw;
 
-    request.abi_max = SADDLE_ABI_PING - 1;
-    raw_attach_as(&raw, attack_path, &request);
-    attack_want("version", raw.reply.abi, SADDLE_ABI_PING - 1);
-    attack_want("nop", raw_nop(&raw), 0);
-    raw_command(&raw)->op = SADDLE_CMD_PING;
-    raw_publish(&raw);
-    attack_want_closed(&raw);
-    raw_leave(&raw);
+    request.abi_max = SADDLE_ABI_ONESIDED - 1;
+    for (uint8_t op = SADDLE_CMD_READ_INDIRECT; op <= SADDLE_CMD_FETCH_ADD; op++) {
+        raw_attach_as(&raw, attack_path, &request);
+        attack_want("version", raw.reply.abi, SADDLE_ABI_ONESIDED - 1);
+        attack_want("nop", raw_nop(&raw), 0);
+        attack_expose(&raw, SADDLE_RIGHT_ATOMIC, -EINVAL);
+        raw_command(&raw)->op = op;
+        raw_publish(&raw);
+        attack_want_closed(&raw);
+        raw_leave(&raw);
+    }
 }
 
 static int ping(struct raw *raw, const char *host, uint64_t payload, uint64_t timeout_ns)
@@ -275,7 +278,7 @@ static void case_regions(void)
     attack_join(&pair);
     key = attack_expose(&pair.b, SADDLE_RIGHT_READ, 0);
     attack_expose(&pair.b, 0, -EINVAL);
-    attack_expose(&pair.b, 4, -EINVAL);
+    attack_expose(&pair.b, 8, -EINVAL);
     attack_expose(&pair.b, UINT64_MAX, -EINVAL);
     attack_want("read", one_sided(&pair, SADDLE_CMD_READ, key, RAW_HEAP / 4 - 100), 0);
     attack_want("write without right", one_sided(&pair, SADDLE_CMD_WRITE, key, 0), -EACCES);

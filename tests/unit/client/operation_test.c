@@ -223,7 +223,7 @@ START_TEST(lengths_are_checked)
     assert_refused(saddle_expose(channel, memory, 0, SADDLE_READABLE, &op), "region");
     assert_refused(saddle_expose(channel, memory, 1ull << 32, SADDLE_READABLE, &op), "region");
     assert_refused(saddle_expose(channel, memory, 64, 0, &op), "rights");
-    assert_refused(saddle_expose(channel, memory, 64, 4, &op), "rights");
+    assert_refused(saddle_expose(channel, memory, 64, 8, &op), "rights");
 }
 END_TEST
 
@@ -298,12 +298,149 @@ START_TEST(pings)
 }
 END_TEST
 
-START_TEST(a_daemon_that_cannot_ping)
+START_TEST(a_daemon_without_tables)
 {
-    session->abi = SADDLE_ABI_PING - 1;
-    ck_assert_int_eq(saddle_ping(channel, "host", 0, &op), -EOPNOTSUPP);
-    ck_assert_ptr_nonnull(strstr(saddle_strerror(session), "version 1 of the ABI"));
+    const uint64_t offset = 0;
+    const int results[] = {
+        (session->abi = SADDLE_ABI_ONESIDED - 1, 0),
+        saddle_read_indirect(channel, 1, 2, 0, memory, 8, &op),
+        saddle_read_batch(channel, 1, 2, &offset, 1, memory, 8, &op),
+        saddle_scan_read(channel, 1, 2, 0, 1, 7, memory, 8, &op),
+        saddle_compare_swap(channel, 1, 2, 0, 1, 2, &op),
+        saddle_fetch_add(channel, 1, 2, 0, 1, &op),
+        saddle_expose(channel, memory, 4096, SADDLE_READABLE | SADDLE_ATOMIC, &op),
+    };
+
+    for (size_t i = 1; i < sizeof(results) / sizeof(results[0]); i++)
+        ck_assert_int_eq(results[i], -EOPNOTSUPP);
+    ck_assert_ptr_nonnull(strstr(saddle_strerror(session), "version 2 of the ABI"));
     ck_assert(!fake_take(&engine, 0, &(struct saddle_command){0}));
+}
+END_TEST
+
+START_TEST(tables)
+{
+    static const uint64_t offsets[] = {24, 48, 1ull << 40};
+    struct saddle_command command;
+    struct saddle_scan scan;
+
+    ck_assert_int_eq(saddle_read_indirect(channel, 3, 11, 24, memory + 8, 4000, &op), 0);
+    command = expect(SADDLE_CMD_READ_INDIRECT);
+    ck_assert_uint_eq(command.flags, 0);
+    ck_assert_uint_eq(command.handle, 3);
+    ck_assert_uint_eq(command.key, 11);
+    ck_assert_uint_eq(command.remote_offset, 24);
+    ck_assert_uint_eq(command.buf, offset_of(memory) + 8);
+    ck_assert_uint_eq(command.len, 4000);
+    ck_assert_int_eq(saddle_read_batch(channel, 3, 11, offsets, 3, memory, 100, &op), 0);
+    command = expect(SADDLE_CMD_READ_BATCH);
+    ck_assert_uint_eq(command.flags, SADDLE_ENTRY_INLINE);
+    ck_assert_uint_eq(command.len, sizeof(offsets));
+    ck_assert_mem_eq(command.payload, offsets, sizeof(offsets));
+    ck_assert_uint_eq(command.remote_offset, 100);
+    ck_assert_uint_eq(command.buf, offset_of(memory));
+    ck_assert_int_eq(saddle_scan_read(channel, 3, 11, 64, 1024, 77, memory, 4096, &op), 0);
+    command = expect(SADDLE_CMD_SCAN_READ);
+    ck_assert_uint_eq(command.len, sizeof(scan));
+    memcpy(&scan, command.payload, sizeof(scan));
+    ck_assert_uint_eq(scan.match, 77);
+    ck_assert_uint_eq(scan.entries, 1024);
+    ck_assert_uint_eq(scan.bytes, 4096);
+    ck_assert_uint_eq(command.remote_offset, 64);
+    ck_assert_uint_eq(command.buf, offset_of(memory));
+}
+END_TEST
+
+START_TEST(atomic_operations)
+{
+    static const uint64_t values[] = {5, UINT64_MAX};
+    struct saddle_command command;
+
+    ck_assert_int_eq(saddle_compare_swap(channel, 3, 11, 16, values[0], values[1], &op), 0);
+    command = expect(SADDLE_CMD_COMPARE_SWAP);
+    ck_assert_uint_eq(command.flags, SADDLE_ENTRY_INLINE);
+    ck_assert_uint_eq(command.len, sizeof(values));
+    ck_assert_mem_eq(command.payload, values, sizeof(values));
+    ck_assert_uint_eq(command.handle, 3);
+    ck_assert_uint_eq(command.key, 11);
+    ck_assert_uint_eq(command.remote_offset, 16);
+    ck_assert_int_eq(saddle_fetch_add(channel, 3, 11, 16, values[1], &op), 0);
+    command = expect(SADDLE_CMD_FETCH_ADD);
+    ck_assert_uint_eq(command.len, sizeof(values[1]));
+    ck_assert_mem_eq(command.payload, &values[1], sizeof(values[1]));
+    ck_assert_int_eq(saddle_expose(channel, memory, 64, SADDLE_ATOMIC, &op), 0);
+    ck_assert_uint_eq(expect(SADDLE_CMD_EXPOSE).key, SADDLE_RIGHT_ATOMIC);
+}
+END_TEST
+
+START_TEST(tables_are_checked)
+{
+    static const uint64_t offsets[SADDLE_BATCH_ITEMS + 1];
+
+    assert_refused(saddle_read_indirect(channel, 1, 2, 0, memory, 0, &op), "bytes");
+    assert_refused(saddle_read_indirect(channel, 1, 2, 0, memory + 4000, 1u << 20, &op),
+                   "saddle_alloc");
+    assert_refused(saddle_read_batch(channel, 1, 2, offsets, 0, memory, 8, &op), "items");
+    assert_refused(
+        saddle_read_batch(channel, 1, 2, offsets, SADDLE_BATCH_ITEMS + 1, memory, 8, &op), "items");
+    assert_refused(saddle_read_batch(channel, 1, 2, offsets, 8, memory, 0, &op), "bytes");
+    assert_refused(saddle_read_batch(channel, 1, 2, offsets, 8, memory, SIZE_MAX / 8 + 1, &op),
+                   "bytes");
+    assert_refused(saddle_read_batch(channel, 1, 2, offsets, 8, memory, 1u << 20, &op),
+                   "saddle_alloc");
+    assert_refused(saddle_scan_read(channel, 1, 2, 0, 0, 1, memory, 8, &op), "entries");
+    assert_refused(saddle_scan_read(channel, 1, 2, 0, 1025, 1, memory, 8, &op), "entries");
+    assert_refused(saddle_scan_read(channel, 1, 2, 0, 1, 1, memory, 1ull << 32, &op), "bytes");
+    assert_refused(saddle_expose(channel, memory, 64, 8, &op), "SADDLE_ATOMIC");
+}
+END_TEST
+
+START_TEST(entries_of_tables)
+{
+    struct saddle_match entry;
+
+    memset(&entry, 0xff, sizeof(entry));
+    saddle_match_set(&entry, 1, 2, 3, 4);
+    ck_assert_uint_eq(entry.match, 1);
+    ck_assert_uint_eq(entry.pointer.key, 2);
+    ck_assert_uint_eq(entry.pointer.offset, 3);
+    ck_assert_uint_eq(entry.pointer.length, 4);
+    ck_assert_uint_eq(entry.pointer.reserved, 0);
+    saddle_pointer_set(&entry.pointer, 0, 0, 0);
+    ck_assert_uint_eq(entry.match, 1);
+    ck_assert_uint_eq(entry.pointer.key, 0);
+}
+END_TEST
+
+START_TEST(what_a_batch_read)
+{
+    static const struct saddle_item said[] = {{0, 100}, {-EACCES, 0}, {-EMSGSIZE, 4000}};
+    struct saddle_event done = {.type = SADDLE_EVT_DONE,
+                                .flags = SADDLE_ENTRY_INLINE,
+                                .op = SADDLE_CMD_READ_BATCH,
+                                .len = sizeof(said)};
+    struct saddle_read_item items[SADDLE_BATCH_ITEMS];
+    struct saddle_completion event, copy;
+
+    memcpy(done.payload, said, sizeof(said));
+    fake_say(&engine, 0, &done);
+    ck_assert_int_eq(saddle_poll(channel, &event, 1), 1);
+    saddle_completion_copy(&copy, &event);
+    memset(&event, 0, sizeof(event));
+    ck_assert_int_eq(saddle_read_items(&copy, items, SADDLE_BATCH_ITEMS), 3);
+    ck_assert_mem_eq(items, said, sizeof(said));
+    assert_refused(saddle_read_items(&copy, items, 2), "3 items");
+    copy.status = -ETIMEDOUT;
+    assert_refused(saddle_read_items(&copy, items, 8), "end of a batch");
+    copy.status = 0;
+    copy.op = SADDLE_CMD_READ;
+    assert_refused(saddle_read_items(&copy, items, 8), "end of a batch");
+    done = (struct saddle_event){.type = SADDLE_EVT_DONE,
+                                 .op = SADDLE_CMD_READ_BATCH,
+                                 .status = -ETIMEDOUT};
+    fake_say(&engine, 0, &done);
+    ck_assert_int_eq(saddle_poll(channel, &event, 1), 1);
+    ck_assert_int_eq(event.status, -ETIMEDOUT);
 }
 END_TEST
 
@@ -378,7 +515,12 @@ int main(void)
     tcase_add_test(tcase, options_are_checked);
     tcase_add_test(tcase, channels_are_apart);
     tcase_add_test(tcase, pings);
-    tcase_add_test(tcase, a_daemon_that_cannot_ping);
+    tcase_add_test(tcase, a_daemon_without_tables);
+    tcase_add_test(tcase, tables);
+    tcase_add_test(tcase, atomic_operations);
+    tcase_add_test(tcase, tables_are_checked);
+    tcase_add_test(tcase, entries_of_tables);
+    tcase_add_test(tcase, what_a_batch_read);
     tcase_add_test(tcase, what_a_ping_found_out);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_ENV);

@@ -131,7 +131,7 @@ static void make_host(struct rig *rig, uint32_t index)
         .rig = rig,
         .host = index,
         .open = true,
-        .says = {.features = WIRE_FEATURE_ECHO,
+        .says = {.features = WIRE_FEATURES_KNOWN,
                  .mtu = RIG_MTU,
                  .udp_port = WIRE_UDP_PORT,
                  .version = WIRE_VERSION_MAX},
@@ -203,7 +203,7 @@ static bool fill_one(struct rig *rig, struct rig_host *host)
     packet->bytes = upper_flow_ops.fill(&host->upper, flow, packet->ops, RIG_ROOM, rig->now);
     ck_assert_uint_le(packet->bytes, RIG_ROOM);
     if (packet->bytes == 0)
-        return false;
+        return flow->kicked;
     packet->to = 1 - flow->host;
     rig->packet_count++;
     flow->kicked = true;

@@ -174,7 +174,7 @@ START_TEST(mistakes_are_answered)
         {{.op = SADDLE_CMD_READ, .handle = outgoing, .buf = end, .len = 8}, -EINVAL},
         {{.op = SADDLE_CMD_WRITE, .handle = outgoing, .buf = 0, .len = 8}, -EINVAL},
         {{.op = SADDLE_CMD_EXPOSE, .buf = heap, .len = 100}, -EINVAL},
-        {{.op = SADDLE_CMD_EXPOSE, .buf = heap, .len = 100, .key = 4}, -EINVAL},
+        {{.op = SADDLE_CMD_EXPOSE, .buf = heap, .len = 100, .key = 8}, -EINVAL},
         {{.op = SADDLE_CMD_EXPOSE, .buf = heap, .len = 0, .key = 1}, -EINVAL},
         {{.op = SADDLE_CMD_EXPOSE, .buf = end - 99, .len = 100, .key = 1}, -EINVAL},
         {{.op = SADDLE_CMD_EXPOSE, .buf = 0, .len = 100, .key = 1}, -EINVAL},
