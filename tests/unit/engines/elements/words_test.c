@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define BYTES  64u
-#define ROUNDS 20000u
+#define ROUNDS 200000u
 #define WORDS  64u
 
 START_TEST(every_length_and_place)

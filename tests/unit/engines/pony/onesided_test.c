@@ -6,6 +6,7 @@
 #include "tests/unit/engines/pony/rig.h"
 
 #include <check.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -456,6 +457,33 @@ START_TEST(each_is_carried_out_once)
 }
 END_TEST
 
+/* The application's own atomic operations on the same word. */
+#define OWN_ADDS 200000u
+
+static void *add_too(void *argument)
+{
+    for (uint32_t i = 0; i < OWN_ADDS; i++)
+        __atomic_fetch_add((uint64_t *)argument, 1ull << 32, __ATOMIC_RELAXED);
+    return argument;
+}
+
+START_TEST(atomic_toward_the_application)
+{
+    const uint32_t count = 400;
+    pthread_t thread;
+
+    ck_assert_int_eq(
+        pthread_create(&thread, NULL, add_too, (uint64_t *)(void *)app_heap(server, WORDS)), 0);
+    for (uint32_t i = 0; i < count; i++) {
+        add(words, 0, 1);
+        if (i % 40 == 39)
+            rig_settle(rig);
+    }
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert_uint_eq(word(0), ((uint64_t)OWN_ADDS << 32) + count);
+}
+END_TEST
+
 /* ---- Revocation ---- */
 
 START_TEST(data_revoked_in_the_middle)
@@ -755,6 +783,7 @@ static void add_tests(TCase *tcase)
     tcase_add_test(tcase, swaps_and_adds);
     tcase_add_test(tcase, atomics_that_may_not_be);
     tcase_add_test(tcase, each_is_carried_out_once);
+    tcase_add_test(tcase, atomic_toward_the_application);
     tcase_add_test(tcase, data_revoked_in_the_middle);
     tcase_add_test(tcase, table_revoked_in_the_middle);
     tcase_add_test(tcase, words_revoked_under_traffic);
