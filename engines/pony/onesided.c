@@ -220,7 +220,8 @@ static void end_with_result(struct operation *operation)
     struct saddle_item first;
 
     memcpy(&first, operation->payload, sizeof(first));
-    bool alone = items_of(operation) == 1;
+    /* The items of a batch have outcomes of their own. */
+    bool alone = items_of(operation) == 1 && operation->op != SADDLE_CMD_READ_BATCH;
     end(operation, alone ? first.status : 0);
 }
 

@@ -7,38 +7,41 @@
 #include <rte_byteorder.h>
 #include <string.h>
 
+#include <saddle/abi.h>
+
 struct shape {
     uint16_t least, most; /* bytes of payload */
     uint8_t flags;        /* that it may carry */
     bool data;
-    bool request; /* asks for one-sided work */
-    uint8_t step; /* what is beyond `least` comes in steps of so many bytes; 0: of 1 */
 };
 
 #define FRAGMENT_MOST UINT16_MAX
+#define ENTRY_BYTES   8u /* of the payloads that hold a list */
+
+SADDLE_STATIC_ASSERT(WIRE_DELIVERED_BYTES == ENTRY_BYTES && WIRE_OFFSET_BYTES == ENTRY_BYTES &&
+                         WIRE_ITEM_BYTES == ENTRY_BYTES,
+                     "the same in all of them");
 
 static const struct shape shapes[WIRE_OP_COUNT] = {
-    [WIRE_OP_OPEN] = {WIRE_OPEN_BYTES + 1, WIRE_OPEN_BYTES + PAYLOAD_SERVICE_MAX},
-    [WIRE_OP_OPENED] = {WIRE_OPENED_BYTES, WIRE_OPENED_BYTES},
-    [WIRE_OP_CLOSE] = {WIRE_CLOSE_BYTES, WIRE_CLOSE_BYTES},
-    [WIRE_OP_MESSAGE] = {1, FRAGMENT_MOST, .flags = WIRE_OP_LAST, .data = true},
-    [WIRE_OP_BULK] = {1, FRAGMENT_MOST, .flags = WIRE_OP_LAST, .data = true},
-    [WIRE_OP_DELIVERED] = {WIRE_DELIVERED_BYTES, FRAGMENT_MOST, .step = WIRE_DELIVERED_BYTES},
-    [WIRE_OP_READ] = {WIRE_ACCESS_BYTES, WIRE_ACCESS_BYTES, .request = true},
-    [WIRE_OP_READ_DATA] = {1, FRAGMENT_MOST, .flags = WIRE_OP_LAST, .data = true},
-    [WIRE_OP_WRITE] = {WIRE_ACCESS_BYTES, FRAGMENT_MOST, .flags = WIRE_OP_LAST, .data = true,
-                       .request = true},
-    [WIRE_OP_ECHO] = {0, FRAGMENT_MOST},
-    [WIRE_OP_ECHOED] = {0, FRAGMENT_MOST},
-    [WIRE_OP_READ_INDIRECT] = {WIRE_ACCESS_BYTES, WIRE_ACCESS_BYTES, .request = true},
+    [WIRE_OP_OPEN] = {WIRE_OPEN_BYTES + 1, WIRE_OPEN_BYTES + PAYLOAD_SERVICE_MAX, 0, false},
+    [WIRE_OP_OPENED] = {WIRE_OPENED_BYTES, WIRE_OPENED_BYTES, 0, false},
+    [WIRE_OP_CLOSE] = {WIRE_CLOSE_BYTES, WIRE_CLOSE_BYTES, 0, false},
+    [WIRE_OP_MESSAGE] = {1, FRAGMENT_MOST, WIRE_OP_LAST, true},
+    [WIRE_OP_BULK] = {1, FRAGMENT_MOST, WIRE_OP_LAST, true},
+    [WIRE_OP_DELIVERED] = {WIRE_DELIVERED_BYTES, FRAGMENT_MOST, 0, false},
+    [WIRE_OP_READ] = {WIRE_ACCESS_BYTES, WIRE_ACCESS_BYTES, 0, false},
+    [WIRE_OP_READ_DATA] = {1, FRAGMENT_MOST, WIRE_OP_LAST, true},
+    [WIRE_OP_WRITE] = {WIRE_ACCESS_BYTES, FRAGMENT_MOST, WIRE_OP_LAST, true},
+    [WIRE_OP_ECHO] = {0, FRAGMENT_MOST, 0, false},
+    [WIRE_OP_ECHOED] = {0, FRAGMENT_MOST, 0, false},
+    [WIRE_OP_READ_INDIRECT] = {WIRE_ACCESS_BYTES, WIRE_ACCESS_BYTES, 0, false},
     [WIRE_OP_READ_BATCH] = {WIRE_BATCH_BYTES + WIRE_OFFSET_BYTES,
-                            WIRE_BATCH_BYTES + WIRE_ITEMS_MAX *WIRE_OFFSET_BYTES, .request = true,
-                            .step = WIRE_OFFSET_BYTES},
-    [WIRE_OP_SCAN_READ] = {WIRE_SCAN_BYTES, WIRE_SCAN_BYTES, .request = true},
-    [WIRE_OP_COMPARE_SWAP] = {WIRE_SWAP_BYTES, WIRE_SWAP_BYTES, .request = true},
-    [WIRE_OP_FETCH_ADD] = {WIRE_ATOMIC_BYTES, WIRE_ATOMIC_BYTES, .request = true},
-    [WIRE_OP_RESULT] = {WIRE_RESULT_BYTES, WIRE_RESULT_BYTES + WIRE_ITEMS_MAX *WIRE_ITEM_BYTES,
-                        .step = WIRE_ITEM_BYTES},
+                            WIRE_BATCH_BYTES + WIRE_ITEMS_MAX *WIRE_OFFSET_BYTES, 0, false},
+    [WIRE_OP_SCAN_READ] = {WIRE_SCAN_BYTES, WIRE_SCAN_BYTES, 0, false},
+    [WIRE_OP_COMPARE_SWAP] = {WIRE_SWAP_BYTES, WIRE_SWAP_BYTES, 0, false},
+    [WIRE_OP_FETCH_ADD] = {WIRE_ATOMIC_BYTES, WIRE_ATOMIC_BYTES, 0, false},
+    [WIRE_OP_RESULT] = {WIRE_RESULT_BYTES, WIRE_RESULT_BYTES + WIRE_ITEMS_MAX *WIRE_ITEM_BYTES, 0,
+                        false},
 };
 
 bool payload_fits(const struct wire_op *op)
@@ -48,7 +51,10 @@ bool payload_fits(const struct wire_op *op)
     const struct shape *shape = &shapes[op->type];
     if ((op->flags & ~shape->flags) || op->length < shape->least || op->length > shape->most)
         return false;
-    return shape->step == 0 || (op->length - shape->least) % shape->step == 0;
+    if (op->type == WIRE_OP_DELIVERED || op->type == WIRE_OP_READ_BATCH ||
+        op->type == WIRE_OP_RESULT)
+        return (op->length - shape->least) % ENTRY_BYTES == 0;
+    return true;
 }
 
 bool payload_is_data(const struct wire_op *op)
@@ -58,7 +64,8 @@ bool payload_is_data(const struct wire_op *op)
 
 bool payload_is_request(const struct wire_op *op)
 {
-    return op->type < WIRE_OP_COUNT && shapes[op->type].request;
+    return op->type == WIRE_OP_READ || op->type == WIRE_OP_WRITE ||
+           (op->type >= WIRE_OP_READ_INDIRECT && op->type <= WIRE_OP_FETCH_ADD);
 }
 
 void payload_put_open(uint8_t *bytes, const struct wire_open *open)

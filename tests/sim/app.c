@@ -8,6 +8,7 @@
 #include "tests/sim/checker.h"
 #include "tests/sim/host.h"
 #include "tests/sim/inbox.h"
+#include "tests/sim/table.h"
 #include "tests/sim/work.h"
 
 #include <errno.h>
@@ -122,7 +123,9 @@ static void start(void *arg, uint64_t now)
         abort();
     TRACE(app->sim, app->host, "attach", app->index, app->life, app->plan.arena_bytes);
     app->listening = listen_on(app);
+    app->stale = true;
     app_expose(app, REGION_SLOTS * REGION_SLOT_BYTES, true);
+    app_expose_table(app);
     app_expose(app, READ_REGION, false);
     app_wake(app, 0);
 }
@@ -153,6 +156,11 @@ static void detach(struct app *app)
     app->pony = NULL;
     saddle_detach(app->session);
     app->session = NULL;
+    for (struct region *region = app->regions; region; region = region->next) {
+        const char *wrong = region->table && region->memory ? region_close(region) : NULL;
+        if (wrong)
+            sim_violation(app->sim, "app %u: its table at its end: %s", app->index, wrong);
+    }
     munmap(app->arena, app->plan.arena_bytes);
     app->arena = NULL;
     for (struct region *region = app->regions; region; region = region->next) {
@@ -232,18 +240,13 @@ bool app_submit(struct app *app, struct operation *operation, int result)
     return false;
 }
 
-bool app_expose(struct app *app, uint32_t bytes, bool writable)
+static bool expose(struct app *app, struct operation *operation, struct region *region,
+                   uint32_t rights)
 {
-    uint8_t *memory = saddle_alloc(app->session, bytes);
-    if (!memory)
-        return false;
-    struct ledger *ledger = &app->sim->checker->ledger;
-    struct operation *operation = ledger_begin(ledger, app, SADDLE_CMD_EXPOSE, NULL);
-    struct region *region = region_create(app, memory, bytes, writable, operation->tag);
+    uint8_t *memory = region->memory;
     operation->region = region;
     struct saddle_op op = app_op(operation);
-    uint32_t rights = writable ? SADDLE_WRITABLE : SADDLE_READABLE;
-    int result = saddle_expose(app_channel(app, 0), memory, bytes, rights, &op);
+    int result = saddle_expose(app_channel(app, 0), memory, region->length, rights, &op);
     if (!app_submit(app, operation, result)) {
         saddle_free(app->session, memory);
         region_destroy(region);
@@ -252,6 +255,42 @@ bool app_expose(struct app *app, uint32_t bytes, bool writable)
     region->next = app->regions;
     app->regions = region;
     return true;
+}
+
+bool app_expose(struct app *app, uint32_t bytes, bool writable)
+{
+    uint8_t *memory = saddle_alloc(app->session, bytes);
+    if (!memory)
+        return false;
+    struct ledger *ledger = &app->sim->checker->ledger;
+    struct operation *operation = ledger_begin(ledger, app, SADDLE_CMD_EXPOSE, NULL);
+    struct region *region = region_create(app, memory, bytes, writable, operation->tag);
+    return expose(app, operation, region, writable ? SADDLE_WRITABLE : SADDLE_READABLE);
+}
+
+bool app_expose_table(struct app *app)
+{
+    uint8_t *memory = saddle_alloc(app->session, TABLE_BYTES);
+    if (!memory)
+        return false;
+    struct ledger *ledger = &app->sim->checker->ledger;
+    struct operation *operation = ledger_begin(ledger, app, SADDLE_CMD_EXPOSE, NULL);
+    return expose(app, operation, region_create_table(app, memory),
+                  SADDLE_READABLE | SADDLE_ATOMIC);
+}
+
+void app_point(struct app *app)
+{
+    const struct region *newest = app->regions;
+    while (newest && !(region_is_read(newest) && newest->state == REGION_EXPOSED))
+        newest = newest->next;
+    if (!newest)
+        return;
+    for (struct region *region = app->regions; region; region = region->next)
+        if (region->table && region->memory)
+            table_point(region->memory, newest->key, newest->length);
+    app->stale = false;
+    app->fresh_at = app->sim->events.now;
 }
 
 bool app_revoke(struct app *app, struct region *region)
@@ -263,6 +302,8 @@ bool app_revoke(struct app *app, struct region *region)
     if (!app_submit(app, operation, saddle_revoke(app_channel(app, 0), region->key, &op)))
         return false;
     region->state = REGION_REVOKING;
+    if (region_is_read(region))
+        app->stale = true;
     return true;
 }
 
@@ -346,6 +387,9 @@ static void step(void *arg, uint64_t now)
     inbox_settle(app);
     if (!app->listening && !app->listener && !app->resting)
         app->listening = listen_on(app);
+    for (struct region *region = app->regions; region; region = region->next)
+        if (region->table && region->memory)
+            table_touch(region->table, region->memory);
     if (!app->sim->healed && !app->sim->failed)
         work_step(app);
     if (app->spoke) {

@@ -51,6 +51,8 @@ struct app {
     bool spoke;     /* to its engine, in this step */
     bool resting;   /* closes everything and begins nothing */
     struct region *regions;
+    bool stale;        /* its tables point to a region that is not there (yet, or any more) */
+    uint64_t fresh_at; /* since when they do not */
     struct connection_end *ends[APP_ENDS_MAX];
     uint32_t end_count;
     struct held held[APP_HELD_MAX];
@@ -94,6 +96,9 @@ struct saddle_op app_op(const struct operation *operation);
 struct saddle_channel *app_channel(struct app *app, uint32_t channel);
 /* A new region of `bytes`. False if there is no memory, or the queue is full. */
 bool app_expose(struct app *app, uint32_t bytes, bool writable);
+bool app_expose_table(struct app *app);
+/* Points its tables to the newest region to be read. */
+void app_point(struct app *app);
 bool app_revoke(struct app *app, struct region *region);
 /* Begins to close a connection. */
 void app_close(struct app *app, struct connection_end *end);

@@ -5,6 +5,7 @@
 #include "tests/sim/app.h"
 #include "tests/sim/pattern.h"
 #include "tests/sim/region.h"
+#include "tests/sim/table.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,7 +15,19 @@
 static const char *const op_names[SADDLE_CMD_COUNT] = {
     "nop",       "listen",  "connect", "accept", "reject", "close", "send",
     "post_recv", "release", "expose",  "revoke", "read",   "write", "ping",
+    "indirect",  "batch",   "scan",    "swap",   "add",
 };
+
+static bool reads_by_table(const struct operation *operation)
+{
+    return operation->op == SADDLE_CMD_READ_INDIRECT || operation->op == SADDLE_CMD_READ_BATCH ||
+           operation->op == SADDLE_CMD_SCAN_READ;
+}
+
+static bool is_atomic(const struct operation *operation)
+{
+    return operation->op == SADDLE_CMD_COMPARE_SWAP || operation->op == SADDLE_CMD_FETCH_ADD;
+}
 
 struct checker *checker_create(struct sim *sim)
 {
@@ -86,6 +99,14 @@ static bool was_cut_off(const struct checker *checker, const struct operation *o
            operation->accepted_at;
 }
 
+/* The entries of a table may have pointed to a region that is being withdrawn, or to none. */
+static bool led_astray(const struct operation *operation, int status)
+{
+    const struct app *other = operation->region->app;
+    return (status == -EACCES || status == -ENOENT) &&
+           (other->stale || other->fresh_at >= operation->accepted_at);
+}
+
 static bool error_is_right(const struct checker *checker, const struct operation *operation,
                            int status)
 {
@@ -93,10 +114,13 @@ static bool error_is_right(const struct checker *checker, const struct operation
         return true;
     if (status == -EBADMSG && checker->corrupting)
         return operation->op == SADDLE_CMD_SEND || operation->op == SADDLE_CMD_READ ||
-               operation->op == SADDLE_CMD_WRITE;
+               operation->op == SADDLE_CMD_WRITE || reads_by_table(operation);
+    if (reads_by_table(operation) && led_astray(operation, status))
+        return true;
     /* A region that is being withdrawn may be there still, or not. */
     if (status == -EACCES && operation->region && operation->region->state >= REGION_REVOKING)
-        return operation->op == SADDLE_CMD_READ || operation->op == SADDLE_CMD_WRITE;
+        return operation->op == SADDLE_CMD_READ || operation->op == SADDLE_CMD_WRITE ||
+               reads_by_table(operation) || is_atomic(operation);
     if (status == -ETIMEDOUT)
         return operation->timeout > 0 || lost_its_buffer(operation);
     if (was_cut_off(checker, operation, status))
@@ -143,6 +167,76 @@ static void check_one_sided(struct checker *checker, struct operation *operation
         checker->sim->totals.writes += operation->op == SADDLE_CMD_WRITE;
         checker->sim->totals.one_sided_bytes += operation->length;
     }
+}
+
+/* All bytes are those of one region to be read, whichever the entry named. */
+static bool is_of_one_region(const struct operation *operation, uint32_t index, const void *bytes)
+{
+    for (const struct region *region = operation->region->app->regions; region;
+         region = region->next)
+        if (region_is_read(region) &&
+            pattern_matches(region->pattern, table_offset(index), bytes, table_length(index)))
+            return true;
+    return false;
+}
+
+static void check_item(struct checker *checker, const struct operation *operation, uint32_t i,
+                       size_t stride, const struct saddle_read_item *item)
+{
+    uint32_t index = operation->entries[i];
+    int32_t must = table_outcome(index, stride);
+    if (item->status != must) {
+        if (!led_astray(operation, item->status) &&
+            !(item->status == -EACCES && operation->region->state >= REGION_REVOKING))
+            accuse(checker, operation, "an item ended as it must not", item->status);
+    } else if ((must == 0 || must == -EMSGSIZE) && item->length != table_length(index)) {
+        accuse(checker, operation, "an item has another length", item->length);
+    } else if (must == 0 &&
+               !is_of_one_region(operation, index, (uint8_t *)operation->buffer + i * stride)) {
+        accuse(checker, operation, "wrong bytes were read by an item", i);
+    }
+}
+
+static void check_by_table(struct checker *checker, struct operation *operation,
+                           const struct saddle_completion *event)
+{
+    struct saddle_read_item items[SADDLE_BATCH_ITEMS] = {
+        {.status = operation->status, .length = (uint32_t)event->len}};
+    uint32_t count = 1;
+    if (operation->op == SADDLE_CMD_READ_BATCH) {
+        count = operation->count;
+        if (operation->status == 0 &&
+            saddle_read_items(event, items, SADDLE_BATCH_ITEMS) != (int)count)
+            accuse(checker, operation, "a batch has other items than asked for", count);
+    }
+    if (operation->status && operation->status != operation->must)
+        return;
+    for (uint32_t i = 0; i < count; i++)
+        check_item(checker, operation, i, operation->length / count, &items[i]);
+    if (operation->op == SADDLE_CMD_SCAN_READ && operation->status != -ENOENT &&
+        operation->status != -ERANGE && event->value != operation->count)
+        accuse(checker, operation, "a scan found another entry", (int64_t)event->value);
+    checker->sim->totals.by_table++;
+    checker->sim->totals.one_sided_bytes += operation->length;
+}
+
+static void check_atomic(struct checker *checker, struct operation *operation,
+                         const struct saddle_completion *event)
+{
+    struct table *table = operation->region->table;
+    uint32_t word = operation->entries[0];
+    bool swapped = operation->op == SADDLE_CMD_COMPARE_SWAP && event->value == operation->values[0];
+    if (operation->status == -EACCES || operation->status == -ERANGE ||
+        operation->status == -EINVAL) {
+        table_unchanged(table, word);
+        return;
+    }
+    if (operation->status)
+        return;
+    const char *wrong = table_changed(table, word, event->value, swapped, operation->values[1]);
+    if (wrong)
+        accuse(checker, operation, wrong, (int64_t)event->value);
+    checker->sim->totals.atomics++;
 }
 
 static void check_ping(struct checker *checker, struct operation *operation,
@@ -192,6 +286,10 @@ void checker_done(struct checker *checker, struct operation *operation,
         check_send(checker, operation);
     if (operation->op == SADDLE_CMD_READ || operation->op == SADDLE_CMD_WRITE)
         check_one_sided(checker, operation);
+    if (reads_by_table(operation))
+        check_by_table(checker, operation, event);
+    if (is_atomic(operation))
+        check_atomic(checker, operation, event);
     if (operation->op == SADDLE_CMD_PING)
         check_ping(checker, operation, event);
 }

@@ -136,10 +136,12 @@ static void done_region(struct app *app, struct operation *operation,
     if (operation->op == SADDLE_CMD_EXPOSE && event->status == 0) {
         region->key = event->value;
         region->state = REGION_EXPOSED;
+        app_point(app);
         return;
     }
-    if (!region_intact(region))
-        sim_violation(app->sim, "app %u: exposed memory holds what nobody put there", app->index);
+    const char *wrong = region_close(region);
+    if (wrong)
+        sim_violation(app->sim, "app %u: exposed memory: %s", app->index, wrong);
     region->state = REGION_REVOKED;
     memset(region->memory, SCRIBBLE, region->length);
     saddle_free(app->session, region->memory);

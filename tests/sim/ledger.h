@@ -52,6 +52,9 @@ struct operation {
     struct region *region;      /* EXPOSE, REVOKE, READ, WRITE */
     uint64_t offset;            /* READ, WRITE: into the region; PING: bytes to be echoed */
     uint32_t pinged;            /* PING: the host */
+    uint32_t count;             /* READ_BATCH: items; SCAN_READ: the index it has to find */
+    uint32_t entries[SADDLE_BATCH_ITEMS]; /* of the table; the word of an atomic operation */
+    uint64_t values[2];                   /* COMPARE_SWAP: expected, desired */
 };
 
 struct ledger_stream {

@@ -165,6 +165,8 @@ static void print_totals(const struct sim_totals *totals)
            ", pings %" PRIu64 "\n",
            totals->reads, totals->writes, totals->one_sided_bytes, totals->connections,
            totals->pings);
+    printf("  reads by way of a table %" PRIu64 ", atomic operations %" PRIu64 "\n",
+           totals->by_table, totals->atomics);
     printf("  packets %" PRIu64 ": lost %" PRIu64 ", duplicated %" PRIu64 ", reordered %" PRIu64
            ", corrupted %" PRIu64 ", sent again %" PRIu64 "\n",
            totals->packets, totals->lost, totals->duplicated, totals->reordered, totals->corrupted,

@@ -55,6 +55,7 @@ struct sim_totals {
     uint64_t largest; /* messages of SADDLE_MESSAGE_MAX among them */
     uint64_t reads, writes, one_sided_bytes;
     uint64_t pings; /* answered */
+    uint64_t by_table, atomics;
     uint64_t connections;
     uint64_t faults; /* that struck, beside what links do all the time */
     uint64_t packets, lost, duplicated, reordered, corrupted;

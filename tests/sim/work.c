@@ -4,6 +4,7 @@
 
 #include "tests/sim/checker.h"
 #include "tests/sim/pattern.h"
+#include "tests/sim/table.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -28,8 +29,9 @@ enum share {
     SHARE_CLOSE = 6,
     SHARE_WRONG = 30,
     SHARE_PING = 15,
+    SHARE_TABLE = 150,
     SHARE_ALL = SHARE_SEND + SHARE_READ + SHARE_WRITE + SHARE_POST + SHARE_REGION + SHARE_CLOSE +
-                SHARE_WRONG + SHARE_PING,
+                SHARE_WRONG + SHARE_PING + SHARE_TABLE,
 };
 
 static struct operation *begin(struct app *app, uint8_t op, struct connection_end *end)
@@ -194,7 +196,7 @@ static struct region *pick_region(struct connection_end *end, bool writable)
         return NULL;
     /* The newest that was exposed, whatever has become of it since. */
     for (struct region *region = other->app->regions; region; region = region->next)
-        if ((region->shadow != NULL) == writable && region->key)
+        if ((region->shadow != NULL) == writable && !region->table && region->key)
             return region;
     return NULL;
 }
@@ -261,6 +263,118 @@ static bool write(struct app *app, struct connection_end *end)
         return true;
     region->slots[slot] = SLOT_USABLE;
     return false;
+}
+
+/* ---- Tables ---- */
+
+static struct region *pick_table(struct connection_end *end)
+{
+    struct connection_end *other = ledger_other(end);
+    if (!other || !other->app->alive || other->life != other->app->life)
+        return NULL;
+    for (struct region *region = other->app->regions; region; region = region->next)
+        if (region->table && region->key)
+            return region;
+    return NULL;
+}
+
+static struct operation *begin_remote(struct app *app, uint8_t op, struct connection_end *end,
+                                      struct region *region)
+{
+    struct operation *operation = begin(app, op, end);
+    operation->region = region;
+    operation->timeout = draw_deadline(app);
+    return operation;
+}
+
+static bool indirect(struct app *app, struct connection_end *end, struct region *region)
+{
+    struct operation *operation = begin_remote(app, SADDLE_CMD_READ_INDIRECT, end, region);
+    uint32_t index = (uint32_t)rng_below(&app->rng, TABLE_POINTERS);
+    operation->entries[0] = index;
+    if (!take_buffer(app, operation, 1 + rng_below(&app->rng, 2 * TABLE_LENGTH_MAX)))
+        return false;
+    operation->must = table_outcome(index, operation->length);
+    if (region->state == REGION_REVOKED)
+        operation->must = -EACCES;
+    struct saddle_op op = app_op(operation);
+    return app_submit(app, operation,
+                      saddle_read_indirect(app_channel(app, end->channel), end->handle, region->key,
+                                           table_pointer_at(index), operation->buffer,
+                                           operation->length, &op));
+}
+
+static bool batch(struct app *app, struct connection_end *end, struct region *region)
+{
+    struct operation *operation = begin_remote(app, SADDLE_CMD_READ_BATCH, end, region);
+    uint64_t offsets[SADDLE_BATCH_ITEMS];
+    operation->count = 1 + (uint32_t)rng_below(&app->rng, SADDLE_BATCH_ITEMS);
+    for (uint32_t i = 0; i < operation->count; i++) {
+        operation->entries[i] = (uint32_t)rng_below(&app->rng, TABLE_POINTERS);
+        offsets[i] = table_pointer_at(operation->entries[i]);
+    }
+    size_t stride = 1 + rng_below(&app->rng, 2 * TABLE_LENGTH_MAX);
+    if (!take_buffer(app, operation, operation->count * stride))
+        return false;
+    struct saddle_op op = app_op(operation);
+    return app_submit(app, operation,
+                      saddle_read_batch(app_channel(app, end->channel), end->handle, region->key,
+                                        offsets, operation->count, operation->buffer, stride, &op));
+}
+
+static bool scan(struct app *app, struct connection_end *end, struct region *region)
+{
+    struct operation *operation = begin_remote(app, SADDLE_CMD_SCAN_READ, end, region);
+    uint32_t first = (uint32_t)rng_below(&app->rng, TABLE_MATCHES);
+    uint32_t entries = 1 + (uint32_t)rng_below(&app->rng, TABLE_MATCHES - first);
+    uint32_t found = (uint32_t)rng_below(&app->rng, entries + entries / 8 + 1);
+    operation->entries[0] = (first + found) % TABLE_POINTERS;
+    operation->count = found;
+    if (!take_buffer(app, operation, 1 + rng_below(&app->rng, 2 * TABLE_LENGTH_MAX)))
+        return false;
+    /* One that lies behind the last is not found. */
+    if (found >= entries)
+        operation->entries[0] = TABLE_EMPTY;
+    operation->must = table_outcome(operation->entries[0], operation->length);
+    struct saddle_op op = app_op(operation);
+    return app_submit(app, operation,
+                      saddle_scan_read(app_channel(app, end->channel), end->handle, region->key,
+                                       table_match_at(first), entries,
+                                       table_match_value(first + found), operation->buffer,
+                                       operation->length, &op));
+}
+
+static bool change(struct app *app, struct connection_end *end, struct region *region)
+{
+    uint32_t index = (uint32_t)rng_below(&app->rng, TABLE_WORDS);
+    struct table_word *word = &region->table->words[index];
+    bool adding = index % 2 == 0;
+    if (region->state == REGION_REVOKED)
+        return false;
+    struct operation *operation =
+        begin_remote(app, adding ? SADDLE_CMD_FETCH_ADD : SADDLE_CMD_COMPARE_SWAP, end, region);
+    struct saddle_channel *channel = app_channel(app, end->channel);
+    struct saddle_op op = app_op(operation);
+    uint64_t at = table_word_at(index);
+    operation->entries[0] = index;
+    operation->values[0] = word->current;
+    operation->values[1] = operation->tag;
+    int result = adding ? saddle_fetch_add(channel, end->handle, region->key, at, 1, &op)
+                        : saddle_compare_swap(channel, end->handle, region->key, at,
+                                              operation->values[0], operation->values[1], &op);
+    if (!app_submit(app, operation, result))
+        return false;
+    word->asked++;
+    return true;
+}
+
+static bool by_table(struct app *app, struct connection_end *end)
+{
+    static bool (*const kinds[])(struct app * app, struct connection_end * end,
+                                 struct region * region) = {indirect, batch, scan, change, change};
+    struct region *region = pick_table(end);
+    uint64_t kind = rng_below(&app->rng, sizeof(kinds) / sizeof(kinds[0]));
+    return region && kinds[kind](app, end, region);
 }
 
 /* ---- Pings ---- */
@@ -334,11 +448,17 @@ static bool wrong_access(struct app *app, struct connection_end *end)
     return reading ? submit_read(app, operation, key) : submit_write(app, operation, key);
 }
 
+/* The newest of its kind is withdrawn, and there is another. */
 static bool renew_region(struct app *app)
 {
-    for (struct region *region = app->regions; region; region = region->next)
-        if (!region->shadow && region->state == REGION_EXPOSED)
-            return app_revoke(app, region) && app_expose(app, region->length, false);
+    bool table = rng_chance(&app->rng, ARENA_PPM);
+    for (struct region *region = app->regions; region; region = region->next) {
+        if (region->shadow || (region->table != NULL) != table || region->state != REGION_EXPOSED)
+            continue;
+        if (!app_revoke(app, region))
+            return false;
+        return table ? app_expose_table(app) : app_expose(app, region->length, false);
+    }
     return false;
 }
 
@@ -354,6 +474,8 @@ static bool work_one(struct app *app)
         return ping(app);
     if (!end)
         return false;
+    if (dice >= SHARE_ALL - SHARE_PING - SHARE_TABLE)
+        return by_table(app, end);
     if (dice < SHARE_SEND)
         return send(app, end);
     if ((dice -= SHARE_SEND) < SHARE_READ)

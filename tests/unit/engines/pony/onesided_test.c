@@ -268,6 +268,11 @@ START_TEST(a_batch_has_an_outcome_for_each)
         ck_assert_uint_eq(event->len, count * sizeof(wanted[0]));
         ck_assert_mem_eq(event->payload, wanted, event->len);
         assert_data(64, 5, 3000);
+        event = settled(batch(&offsets[count - 1], 1, 64, 3000));
+        ck_assert_int_eq(event->status, 0);
+        ck_assert_uint_eq(event->len, sizeof(wanted[0]));
+        ck_assert_mem_eq(event->payload, &wanted[count - 1], sizeof(wanted[0]));
+        settled(batch(offsets, count, 64, 3000));
     }
     assert_data(64 + 2 * 3000, 100, 1);
     assert_data(64 + 7 * 3000, 77, 2999);
