@@ -52,6 +52,8 @@ void entry_of_peer(void *entry, const struct view_page *page, uint32_t index, co
     message->features = to->features;
     if (from->features & WIRE_FEATURE_ECHO)
         to->features[message->n_features++] = rpc_text("echo");
+    if (from->features & WIRE_FEATURE_ONESIDED)
+        to->features[message->n_features++] = rpc_text("onesided");
     message->flows = from->flows;
     message->round_trip_ns = from->smoothed_ns;
     message->silent_ns = from->silent_ns;
@@ -181,6 +183,8 @@ void entry_of_region(void *entry, const struct view_page *page, uint32_t index, 
         to->rights[message->n_rights++] = rpc_text("read");
     if (from->rights & SADDLE_RIGHT_WRITE)
         to->rights[message->n_rights++] = rpc_text("write");
+    if (from->rights & SADDLE_RIGHT_ATOMIC)
+        to->rights[message->n_rights++] = rpc_text("atomic");
     message->reads = from->reads;
     message->writes = from->writes;
     message->bytes = from->bytes;

@@ -14,8 +14,8 @@
 #include "saddle_v1_pony.pb-c.h"
 
 #define ENTRY_TEXT_BYTES  64u
-#define ENTRY_RIGHTS      2u
-#define ENTRY_FEATURES    1u
+#define ENTRY_RIGHTS      3u
+#define ENTRY_FEATURES    2u
 #define ENTRY_ERROR_BYTES 64u
 
 struct peer_entry {

@@ -393,7 +393,7 @@ static bool put_request(const struct operation *operation, struct packet *packet
         [SADDLE_CMD_COMPARE_SWAP] = {WIRE_OP_COMPARE_SWAP, put_atomic},
         [SADDLE_CMD_FETCH_ADD] = {WIRE_OP_FETCH_ADD, put_atomic},
     };
-    uint8_t payload[WIRE_BATCH_BYTES + WIRE_ITEMS_MAX * WIRE_OFFSET_BYTES];
+    uint8_t payload[WIRE_BATCH_MOST];
     struct wire_op op = {
         .type = requests[operation->op].type,
         .connection = operation->connection->peer,

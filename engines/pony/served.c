@@ -186,7 +186,7 @@ void served_on_write(struct connection *connection, const struct wire_op *op,
 /* DONE, or RESULT of what was carried out and has one. */
 static bool put_answer(const struct served *served, struct packet *packet)
 {
-    uint8_t payload[WIRE_RESULT_BYTES + WIRE_ITEMS_MAX * WIRE_ITEM_BYTES];
+    uint8_t payload[WIRE_RESULT_MOST];
     struct wire_result result = {.value = served->value};
     uint32_t items = fetch_is(served) ? served->fetch.count : 0;
     struct wire_op op = {

@@ -155,6 +155,7 @@ struct wire_access {
 #define WIRE_BATCH_BYTES  12u
 #define WIRE_OFFSET_BYTES 8u
 #define WIRE_ITEMS_MAX    8u
+#define WIRE_BATCH_MOST   (WIRE_BATCH_BYTES + WIRE_ITEMS_MAX * WIRE_OFFSET_BYTES)
 struct wire_batch {
     uint64_t key;    /* of the table */
     uint32_t length; /* the most to be read by each */
@@ -183,6 +184,7 @@ struct wire_atomic {
 /* Payload of RESULT: fixed part, then 0 to WIRE_ITEMS_MAX items (8 each). */
 #define WIRE_RESULT_BYTES 8u
 #define WIRE_ITEM_BYTES   8u
+#define WIRE_RESULT_MOST  (WIRE_RESULT_BYTES + WIRE_ITEMS_MAX * WIRE_ITEM_BYTES)
 struct wire_item {
     uint32_t status; /* errno number */
     uint32_t length; /* bytes read; with EMSGSIZE: that there are */

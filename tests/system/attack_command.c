@@ -111,7 +111,7 @@ static const struct place {
 static void case_places(void)
 {
     static const uint8_t ops[] = {SADDLE_CMD_SEND, SADDLE_CMD_POST_RECV, SADDLE_CMD_EXPOSE,
-                                  SADDLE_CMD_READ, SADDLE_CMD_WRITE};
+                                  SADDLE_CMD_READ, SADDLE_CMD_WRITE,     SADDLE_CMD_READ_INDIRECT};
     struct attack_pair pair;
     struct saddle_event event;
 
@@ -215,12 +215,79 @@ static void case_pings(void)
     raw_leave(&raw);
 }
 
+/* Commands by way of a table, and atomic ones, that no library writes. */
+struct shape {
+    uint8_t op;
+    uint8_t flags;
+    uint32_t len;
+    uint64_t remote_offset;
+    uint64_t payload[2]; /* of SCAN_READ: what is looked for; bytes above entries */
+};
+
+#define SCAN(entries, bytes) ((uint64_t)(bytes) << 32 | (entries))
+
+static const struct shape shapes[] = {
+    {SADDLE_CMD_READ_INDIRECT, SADDLE_ENTRY_INLINE, 64, 0, {0}},
+    {SADDLE_CMD_READ_INDIRECT, 0, 0, 0, {0}},
+    {SADDLE_CMD_READ_INDIRECT, 0, SADDLE_MESSAGE_MAX + 1, 0, {0}},
+    {SADDLE_CMD_READ_INDIRECT, 0, UINT32_MAX, 0, {0}},
+    {SADDLE_CMD_READ_BATCH, 0, 64, 100, {0}},
+    {SADDLE_CMD_READ_BATCH, SADDLE_ENTRY_INLINE, 0, 100, {0}},
+    {SADDLE_CMD_READ_BATCH, SADDLE_ENTRY_INLINE, 12, 100, {0}},
+    {SADDLE_CMD_READ_BATCH, SADDLE_ENTRY_INLINE, 64, 0, {0}},
+    {SADDLE_CMD_READ_BATCH, SADDLE_ENTRY_INLINE, 64, RAW_HEAP, {0}},
+    {SADDLE_CMD_READ_BATCH, SADDLE_ENTRY_INLINE, 64, 1ull << 29, {0}}, /* wraps in 32 bits */
+    {SADDLE_CMD_READ_BATCH, SADDLE_ENTRY_INLINE, 64, (1ull << 61) + 1, {0}},
+    {SADDLE_CMD_SCAN_READ, 0, 16, 0, {1, SCAN(1, 100)}},
+    {SADDLE_CMD_SCAN_READ, SADDLE_ENTRY_INLINE, 15, 0, {1, SCAN(1, 100)}},
+    {SADDLE_CMD_SCAN_READ, SADDLE_ENTRY_INLINE, 64, 0, {1, SCAN(1, 100)}},
+    {SADDLE_CMD_SCAN_READ, SADDLE_ENTRY_INLINE, 16, 0, {1, SCAN(0, 100)}},
+    {SADDLE_CMD_SCAN_READ, SADDLE_ENTRY_INLINE, 16, 0, {1, SCAN(1025, 100)}},
+    {SADDLE_CMD_SCAN_READ, SADDLE_ENTRY_INLINE, 16, 0, {1, SCAN(UINT32_MAX, 100)}},
+    {SADDLE_CMD_SCAN_READ, SADDLE_ENTRY_INLINE, 16, 0, {1, SCAN(1, 0)}},
+    {SADDLE_CMD_SCAN_READ, SADDLE_ENTRY_INLINE, 16, 0, {1, SCAN(1, UINT32_MAX)}},
+    {SADDLE_CMD_COMPARE_SWAP, 0, 16, 0, {0}},
+    {SADDLE_CMD_COMPARE_SWAP, SADDLE_ENTRY_INLINE, 8, 0, {0}},
+    {SADDLE_CMD_COMPARE_SWAP, SADDLE_ENTRY_INLINE, 64, 0, {0}},
+    {SADDLE_CMD_FETCH_ADD, 0, 8, 0, {0}},
+    {SADDLE_CMD_FETCH_ADD, SADDLE_ENTRY_INLINE, 16, 0, {0}},
+    {SADDLE_CMD_FETCH_ADD, SADDLE_ENTRY_INLINE, 0, 0, {0}},
+};
+
+static void case_shapes(void)
+{
+    struct attack_pair pair;
+    struct saddle_event event;
+    uint64_t key;
+
+    attack_join(&pair);
+    key = attack_expose(&pair.b, SADDLE_RIGHT_READ | SADDLE_RIGHT_ATOMIC, 0);
+    for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+        struct saddle_command *command = raw_command(&pair.a);
+
+        command->op = shapes[i].op;
+        command->flags = shapes[i].flags;
+        command->handle = pair.handles[0];
+        command->key = key;
+        command->buf = pair.a.reply.heap_offset;
+        command->len = shapes[i].len;
+        command->remote_offset = shapes[i].remote_offset;
+        memcpy(command->payload, shapes[i].payload, sizeof(shapes[i].payload));
+        if (raw_call(&pair.a, &event) != -EINVAL)
+            raw_die("shape %zu: %d", i, event.status);
+    }
+    attack_want("nop", raw_nop(&pair.a), 0);
+    attack_leave(&pair);
+}
+
 /* Handles of nobody, of yesterday and of somebody else. */
 static void case_handles(void)
 {
-    static const uint8_t ops[] = {SADDLE_CMD_ACCEPT,   SADDLE_CMD_REJECT, SADDLE_CMD_CLOSE,
-                                  SADDLE_CMD_SEND,     SADDLE_CMD_READ,   SADDLE_CMD_WRITE,
-                                  SADDLE_CMD_POST_RECV};
+    static const uint8_t ops[] = {SADDLE_CMD_ACCEPT,       SADDLE_CMD_REJECT,
+                                  SADDLE_CMD_CLOSE,        SADDLE_CMD_SEND,
+                                  SADDLE_CMD_READ,         SADDLE_CMD_WRITE,
+                                  SADDLE_CMD_POST_RECV,    SADDLE_CMD_READ_INDIRECT,
+                                  SADDLE_CMD_COMPARE_SWAP, SADDLE_CMD_FETCH_ADD};
     struct attack_pair pair;
     struct raw other;
     struct saddle_event event;
@@ -334,6 +401,7 @@ const struct attack attacks_on_commands[] = {
     {"texts", case_texts},
     {"version", case_version},
     {"pings", case_pings},
+    {"shapes", case_shapes},
     {"handles", case_handles},
     {"regions", case_regions},
     {"release-twice", case_release_twice},

@@ -323,7 +323,7 @@ static uint32_t ask(enum question question)
 static void answer_falsely(uint32_t which, uint32_t id)
 {
     struct wire_result result = {.items = {answers[which].item[0], answers[which].item[1]}};
-    uint8_t payload[WIRE_RESULT_BYTES + WIRE_ITEMS_MAX * WIRE_ITEM_BYTES];
+    uint8_t payload[WIRE_RESULT_MOST];
     struct wire_op op = {.type = WIRE_OP_READ_DATA,
                          .length = (uint16_t)answers[which].data,
                          .connection = incoming,
