@@ -4,6 +4,7 @@
 
 #include "client/channel.h"
 #include "client/error.h"
+#include "mailbox/words.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -363,14 +364,14 @@ void saddle_pointer_set(struct saddle_pointer *entry, saddle_key key, uint64_t o
     __atomic_store_n(&entry->offset, offset, __ATOMIC_RELAXED);
     __atomic_store_n(&entry->length, length, __ATOMIC_RELAXED);
     __atomic_store_n(&entry->reserved, 0, __ATOMIC_RELAXED);
-    __atomic_store_n(&entry->key, key, __ATOMIC_RELEASE);
+    words_publish(&entry->key, key);
 }
 
 void saddle_match_set(struct saddle_match *entry, uint64_t match, saddle_key key, uint64_t offset,
                       uint32_t length)
 {
     saddle_pointer_set(&entry->pointer, key, offset, length);
-    __atomic_store_n(&entry->match, match, __ATOMIC_RELEASE);
+    words_publish(&entry->match, match);
 }
 
 /* Starts a command that came with version 3 of the ABI, for a region of the peer's. */

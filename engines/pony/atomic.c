@@ -2,24 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "engines/pony/atomic.h"
 
-#include "engines/elements/words.h"
 #include "engines/pony/payload.h"
 #include "engines/pony/region.h"
-
-SADDLE_STATIC_ASSERT(__atomic_always_lock_free(WORD_BYTES, 0),
-                     "an application's atomics and the engine's are the same instructions");
-
-/* The value from before. */
-static uint64_t carry_out(uint64_t *word, const struct wire_atomic *atomic, uint8_t type)
-{
-    uint64_t before = atomic->expected;
-
-    if (type == WIRE_OP_FETCH_ADD)
-        return __atomic_fetch_add(word, atomic->operand, __ATOMIC_SEQ_CST);
-    __atomic_compare_exchange_n(word, &before, atomic->operand, false, __ATOMIC_SEQ_CST,
-                                __ATOMIC_SEQ_CST);
-    return before;
-}
+#include "mailbox/words.h"
 
 void atomic_on_request(struct connection *connection, const struct wire_op *op,
                        const uint8_t *payload)
@@ -37,7 +22,9 @@ void atomic_on_request(struct connection *connection, const struct wire_op *op,
     if (!error && !words_aligned(memory))
         error = -EINVAL;
     if (!error) {
-        served->value = carry_out((uint64_t *)(void *)memory, &atomic, op->type);
+        served->value = op->type == WIRE_OP_FETCH_ADD
+                            ? words_add(memory, atomic.operand)
+                            : words_swap(memory, atomic.expected, atomic.operand);
         counter_add(&connection->upper->counters.atomics_served, 1);
         counter_add(&connection->upper->counters.served_bytes, WORD_BYTES);
         region_served(session, atomic.key, SADDLE_RIGHT_ATOMIC, WORD_BYTES, true);

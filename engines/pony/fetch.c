@@ -2,9 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "engines/pony/fetch.h"
 
-#include "engines/elements/words.h"
 #include "engines/pony/payload.h"
 #include "engines/pony/region.h"
+#include "mailbox/words.h"
 
 /* A copy of what an entry points to. */
 struct pointer {
@@ -125,12 +125,6 @@ static int table_access(const struct served *served, uint64_t offset, uint32_t b
     return 0;
 }
 
-/* The first word with acquire: an application that stores it last shows the others with it. */
-static uint64_t first_word(const uint8_t *entry)
-{
-    return __atomic_load_n((const uint64_t *)(const void *)entry, __ATOMIC_ACQUIRE);
-}
-
 /* Goes where the copy of an entry points: what is to be read is in served->access then, or the
  * entry has come to its end. */
 static void follow(struct served *served, const struct pointer *pointer)
@@ -170,7 +164,8 @@ static void look_up(struct served *served)
         end_item(served, error, 0);
         return;
     }
-    pointer.key = first_word(entry);
+    /* The key, which an application writes last, shows the rest. */
+    pointer.key = words_first(entry);
     words_load(&pointer.offset, entry + WORD_BYTES, FETCH_POINTER_BYTES - WORD_BYTES);
     follow(served, &pointer);
 }
@@ -191,7 +186,7 @@ static void scan(struct served *served, struct packet *packet)
             return;
         packet->scanned++;
         packet->data += FETCH_MATCH_BYTES;
-        if (first_word(entry) != fetch->match)
+        if (words_first(entry) != fetch->match)
             continue;
         words_load(&pointer, entry + WORD_BYTES, FETCH_POINTER_BYTES);
         served->value = fetch->looked;

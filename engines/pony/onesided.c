@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "engines/pony/onesided.h"
 
-#include "engines/elements/words.h"
 #include "engines/pony/payload.h"
+#include "mailbox/words.h"
 
 bool onesided_agreed(const struct connection *connection)
 {

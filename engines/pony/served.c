@@ -2,10 +2,10 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "engines/pony/served.h"
 
-#include "engines/elements/words.h"
 #include "engines/pony/fetch.h"
 #include "engines/pony/payload.h"
 #include "engines/pony/region.h"
+#include "mailbox/words.h"
 
 struct served *served_find(struct connection *connection, uint32_t id)
 {

@@ -246,8 +246,9 @@ START_TEST(what_tables_point_to)
     ck_assert_int_eq(saddle_read_indirect_wait(channel, CONNECTION, 1, 0, buffer, 0, 0), -EINVAL);
     ck_assert_int_eq(
         saddle_read_batch_wait(channel, CONNECTION, 1, offsets, 9, buffer, 8, items, 0), -EINVAL);
-    ck_assert_int_eq(
-        saddle_read_indirect_wait(channel, CONNECTION, 1, 0, buffer, FAKE_HEAP_BYTES + 1, 0), -ENOMEM);
+    ck_assert_int_eq(saddle_read_indirect_wait(channel, CONNECTION, 1, 0, buffer,
+                                               FAKE_HEAP_BYTES + 1, 0),
+                     -ENOMEM);
 }
 END_TEST
 

@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
-#include "engines/elements/words.h"
+#include "mailbox/words.h"
 
 #include <check.h>
 #include <pthread.h>
