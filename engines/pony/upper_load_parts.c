@@ -354,8 +354,9 @@ void upper_load_fetch(struct upper *upper, struct state_reader *reader)
     served->sent = state_get_u32(reader);
     served->total = state_get_u32(reader);
     load_table(&served->fetch, reader);
-    if (reader->error || !answered_fits(served) ||
-        (served->begun && served->sent >= served->access.length))
+    /* Of what is not being read nothing has been sent. */
+    uint32_t sent_end = served->begun ? served->access.length : 1;
+    if (reader->error || !answered_fits(served) || served->sent >= sent_end)
         wrong(reader);
     else
         served_schedule(served);
@@ -382,7 +383,8 @@ void upper_load_served(struct upper *upper, struct state_reader *reader)
     served->type = write ? WIRE_OP_WRITE : WIRE_OP_READ;
     if (!write)
         served->begun = true;
-    if (served->sent > served->access.length)
+    if (served->sent > served->access.length ||
+        (!write && !served->answer && served->sent == served->access.length))
         wrong(reader);
     else if (served->answer || !write)
         served_schedule(served);

@@ -71,6 +71,17 @@ START_TEST(ipv6_and_a_tag)
 }
 END_TEST
 
+/* A fill that has nothing to say yet, and kicks, is asked again until it has. */
+START_TEST(work_that_says_nothing_yet_goes_on)
+{
+    connect_hosts();
+    bed->hosts[0].thinks = 1000;
+    bed_give(bed, 0, 10);
+    ck_assert(bed_run(bed, bed_all_received, NSEC_PER_SEC));
+    ck_assert_uint_eq(bed->hosts[0].thinks, 0);
+}
+END_TEST
+
 START_TEST(the_wrong_tag_is_nobodys)
 {
     bed->hosts[0].config.vlan = 5;
@@ -194,6 +205,7 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, packets_fit_the_smaller_side);
     tcase_add_test(tc, ipv6_and_a_tag);
+    tcase_add_test(tc, work_that_says_nothing_yet_goes_on);
     tcase_add_test(tc, the_wrong_tag_is_nobodys);
     tcase_add_test(tc, a_full_port_delays_and_loses_nothing);
     tcase_add_test(tc, an_empty_pool_delays_and_loses_nothing);

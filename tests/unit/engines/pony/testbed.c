@@ -171,8 +171,12 @@ static uint32_t upper_fill(void *upper, struct flow *flow, uint8_t *ops, uint32_
     struct bed_host *host = upper;
     uint32_t used = 0, count = 0;
 
-    (void)flow;
     (void)now;
+    if (host->thinks > 0) {
+        host->thinks--;
+        flow_kick(flow);
+        return 0;
+    }
     while (host->next_item < host->items && count < WIRE_OPS_MAX &&
            room - used >= WIRE_OP_BYTES + host->item_bytes) {
         struct wire_op op = {.type = WIRE_OP_MESSAGE,

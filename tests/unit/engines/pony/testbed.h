@@ -52,6 +52,7 @@ struct bed_host {
     uint32_t opened, ended;
     int error;                 /* of the last end */
     bool decline;              /* admit says no */
+    uint32_t thinks;           /* fills that only work on and want to be asked again */
     uint32_t item_bytes;       /* payload of an item */
     uint32_t next_item, items; /* sent so far, to send */
     uint32_t received;         /* different ones */

@@ -1,5 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
+#include "engines/pony/payload.h"
 #include "engines/pony/wire.h"
 
 #include <check.h>
@@ -126,6 +127,54 @@ static uint32_t slow_crc32c(uint32_t crc, const uint8_t *bytes, uint32_t length)
     }
     return crc;
 }
+
+/* Payloads of the operations by way of a table, and of the atomic ones, byte for byte. */
+START_TEST(every_number_of_a_payload_has_its_place)
+{
+    static const uint8_t wanted[] = {1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0, 0, 0, 0, 9};
+    const struct wire_batch batch = {.key = 0x0102030405060708, .length = 10, .offsets = {11, 12}};
+    const struct wire_scan scan = {
+        .key = 0x0102030405060708, .offset = 9, .match = 10, .entries = 11, .length = 12};
+    const struct wire_atomic atomic = {
+        .key = 0x0102030405060708, .offset = 9, .operand = 10, .expected = 11};
+    const struct wire_result result = {.value = 0x0102030405060708, .items = {{9, 10}, {11, 12}}};
+    uint8_t bytes[WIRE_BATCH_MOST] = {0};
+    struct wire_batch batch_again;
+    struct wire_scan scan_again;
+    struct wire_atomic atomic_again;
+    struct wire_result result_again;
+
+    payload_put_batch(bytes, &batch, 2);
+    ck_assert_mem_eq(bytes, wanted, 8);
+    ck_assert_uint_eq(bytes[11], 10);
+    ck_assert_uint_eq(bytes[19], 11);
+    ck_assert_uint_eq(bytes[27], 12);
+    ck_assert_uint_eq(payload_get_batch(&batch_again, bytes, 28), 2);
+    ck_assert_uint_eq(batch_again.key, batch.key);
+    ck_assert_uint_eq(batch_again.length, batch.length);
+    ck_assert_mem_eq(batch_again.offsets, batch.offsets, 2 * sizeof(batch.offsets[0]));
+    payload_put_scan(bytes, &scan);
+    ck_assert_mem_eq(bytes, wanted, sizeof(wanted));
+    ck_assert_uint_eq(bytes[23], 10);
+    ck_assert_uint_eq(bytes[27], 11);
+    ck_assert_uint_eq(bytes[31], 12);
+    payload_get_scan(&scan_again, bytes);
+    ck_assert_mem_eq(&scan_again, &scan, sizeof(scan));
+    payload_put_atomic(bytes, &atomic, WIRE_SWAP_BYTES);
+    ck_assert_mem_eq(bytes, wanted, sizeof(wanted));
+    ck_assert_uint_eq(bytes[23], 10);
+    ck_assert_uint_eq(bytes[31], 11);
+    payload_get_atomic(&atomic_again, bytes, WIRE_SWAP_BYTES);
+    ck_assert_mem_eq(&atomic_again, &atomic, sizeof(atomic));
+    payload_put_result(bytes, &result, 2);
+    ck_assert_mem_eq(bytes, wanted, 8);
+    ck_assert_uint_eq(bytes[11], 9);
+    ck_assert_uint_eq(bytes[15], 10);
+    ck_assert_uint_eq(bytes[23], 12);
+    ck_assert_uint_eq(payload_get_result(&result_again, bytes, 24), 2);
+    ck_assert_mem_eq(result_again.items, result.items, 2 * sizeof(struct wire_item));
+}
+END_TEST
 
 START_TEST(header_crc_covers_what_the_document_says)
 {
@@ -292,6 +341,7 @@ int main(void)
     int failed;
 
     tcase_add_test(tc, every_field_has_its_place);
+    tcase_add_test(tc, every_number_of_a_payload_has_its_place);
     tcase_add_test(tc, header_crc_covers_what_the_document_says);
     tcase_add_test(tc, valid_packets_pass);
     tcase_add_test(tc, every_truncation_and_every_extension_is_refused);
