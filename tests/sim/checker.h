@@ -4,9 +4,10 @@
  * The checkers: what must be true of every run, whatever the seed and the faults.
  *
  * Exactly once: an accepted operation completes once, and with an error only for a reason that the
- * run gave it. Bytes: messages, reads and writes are what was sent. Order: each stream in its
- * order; a message is delivered once, and if its sender was told so, then really. Conservation: at
- * the end all is back.
+ * run gave it. Bytes: messages, reads and writes are what was sent; what a table points to is of
+ * one region; words hold what all atomic operations on them make together (table.h). Order: each
+ * stream in its order; a message is delivered once, and if its sender was told so, then really.
+ * Conservation: at the end all is back.
  *
  * Ownership: the simulation's. Threads: one.
  */
