@@ -4,6 +4,7 @@
 
 #include "client/channel.h"
 #include "client/error.h"
+#include "client/gather.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,6 +13,11 @@
 #define OPERATION_ADDRESS_BYTES (2u * SADDLE_NAME_BYTES) /* host and service, each with its NUL */
 /* Bytes of struct saddle_op that the first version of this header had. */
 #define OPERATION_OP_BYTES_MIN (offsetof(struct saddle_op, stream) + sizeof(uint16_t))
+/* Bytes of one that says its flags. */
+#define OPERATION_OP_BYTES_FLAGS (offsetof(struct saddle_op, flags) + sizeof(uint64_t))
+
+SADDLE_STATIC_ASSERT(offsetof(struct saddle_op, flags) >= 32,
+                     "behind what programs built without it take for the size");
 
 SADDLE_STATIC_ASSERT(SADDLE_READABLE == SADDLE_RIGHT_READ && SADDLE_WRITABLE == SADDLE_RIGHT_WRITE,
                      "rights have the same bits for the application and the daemon");
@@ -21,6 +27,30 @@ struct client_address {
     char *names; /* arena: host, NUL, service, NUL */
     size_t len;
 };
+
+/* 0, or -EOPNOTSUPP if the daemon's version of the ABI is older than this. */
+static int operation_since(const struct saddle_channel *channel, const char *what, uint32_t version)
+{
+    if (channel->session->abi >= version)
+        return 0;
+    return client_errorf(-EOPNOTSUPP,
+                         "%s: the daemon speaks version %u of the ABI, this came with version %u",
+                         what, channel->session->abi, version);
+}
+
+static int operation_flags(const struct saddle_channel *channel, enum saddle_command_op code,
+                           const struct saddle_op *op, struct saddle_command *command)
+{
+    uint64_t flags = op->size >= OPERATION_OP_BYTES_FLAGS ? op->flags : 0;
+
+    if (flags == 0)
+        return 0;
+    if (flags != SADDLE_UNORDERED || code != SADDLE_CMD_SEND)
+        return client_errorf(-EINVAL, "op->flags is %#llx; only what is sent may be %#x, unordered",
+                             (unsigned long long)flags, SADDLE_UNORDERED);
+    command->flags = SADDLE_ENTRY_UNORDERED;
+    return operation_since(channel, "unordered messages", SADDLE_ABI_MESSAGES);
+}
 
 /* Starts a command with what every operation carries: 0, or the error to return. Nothing is
  * submitted before client_channel_publish. */
@@ -49,14 +79,17 @@ static int operation_begin(struct saddle_channel *channel, enum saddle_command_o
     (*command)->tag = op->tag;
     (*command)->stream = op->stream;
     (*command)->timeout_ns = op->timeout_ns;
-    return 0;
+    return operation_flags(channel, code, op, *command);
 }
 
-static int operation_length(const char *what, size_t len)
+static int operation_length(const struct saddle_channel *channel, const char *what, size_t len)
 {
-    if (len >= 1 && len <= SADDLE_MESSAGE_MAX)
+    uint32_t most =
+        channel->session->abi < SADDLE_ABI_MESSAGES ? SADDLE_MESSAGE_MAX_2 : SADDLE_MESSAGE_MAX;
+
+    if (len >= 1 && len <= most)
         return 0;
-    return client_errorf(-EINVAL, "%s: %zu bytes; it takes 1 to %u", what, len, SADDLE_MESSAGE_MAX);
+    return client_errorf(-EINVAL, "%s: %zu bytes; it takes 1 to %u", what, len, most);
 }
 
 /* Names the piece of the heap at `memory`. */
@@ -77,7 +110,7 @@ static int operation_memory(struct saddle_channel *channel, struct saddle_comman
 static int operation_data(struct saddle_channel *channel, struct saddle_command *command,
                           const char *what, const void *data, size_t len)
 {
-    int error = operation_length(what, len);
+    int error = operation_length(channel, what, len);
 
     if (error)
         return error;
@@ -86,8 +119,64 @@ static int operation_data(struct saddle_channel *channel, struct saddle_command 
     if (!data)
         return client_errorf(-EINVAL, "%s: the data is NULL", what);
     memcpy(command->payload, data, len);
-    command->flags = SADDLE_ENTRY_INLINE;
+    command->flags |= SADDLE_ENTRY_INLINE;
     command->len = (uint32_t)len;
+    return 0;
+}
+
+/* The bytes of all segments together, each with some: 0, or -EINVAL. */
+static int operation_sum(const char *what, const struct saddle_segment *segments, uint32_t count,
+                         size_t *sum)
+{
+    *sum = 0;
+    if (count == 0 || count > SADDLE_SEGMENTS_MAX)
+        return client_errorf(-EINVAL, "%s: %u segments; it takes 1 to %u", what, count,
+                             SADDLE_SEGMENTS_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        if (segments[i].len == 0 || segments[i].len > SIZE_MAX - *sum || !segments[i].data)
+            return client_errorf(-EINVAL, "%s: segment %u has %zu bytes at %p", what, i,
+                                 segments[i].len, segments[i].data);
+        *sum += segments[i].len;
+    }
+    return 0;
+}
+
+/* As operation_data, for what lies in several places. */
+static int operation_gather(struct saddle_channel *channel, struct saddle_command *command,
+                            const char *what, const struct saddle_segment *segments, uint32_t count)
+{
+    struct saddle_gather *array;
+    size_t len, at = 0;
+    int error = operation_sum(what, segments, count, &len);
+
+    if (!error)
+        error = operation_length(channel, what, len);
+    if (!error && count > 1 && len > SADDLE_INLINE_BYTES)
+        error = operation_since(channel, what, SADDLE_ABI_MESSAGES);
+    if (error)
+        return error;
+    if (count == 1)
+        return operation_data(channel, command, what, segments[0].data, len);
+    if (len <= SADDLE_INLINE_BYTES) {
+        for (uint32_t i = 0; i < count; at += segments[i++].len)
+            memcpy(command->payload + at, segments[i].data, segments[i].len);
+        command->flags |= SADDLE_ENTRY_INLINE;
+        command->len = (uint32_t)len;
+        return 0;
+    }
+    error = client_gather_reserve(channel, &array);
+    for (uint32_t i = 0; i < count && !error; i++) {
+        error = operation_memory(channel, command, what, segments[i].data, segments[i].len);
+        array[i] = (struct saddle_gather){.offset = command->buf, .len = command->len};
+    }
+    if (!error)
+        error = operation_memory(channel, command, what, array, count * sizeof(array[0]));
+    if (error)
+        return error;
+    command->flags |= SADDLE_ENTRY_GATHER;
+    command->slot = count;
+    command->len = (uint32_t)len;
+    client_gather_keep(channel);
     return 0;
 }
 
@@ -240,6 +329,22 @@ int saddle_send(struct saddle_channel *channel, saddle_handle connection, const 
     return 0;
 }
 
+int saddle_sendv(struct saddle_channel *channel, saddle_handle connection,
+                 const struct saddle_segment *segments, uint32_t count, const struct saddle_op *op)
+{
+    struct saddle_command *command;
+    int error = operation_begin(channel, SADDLE_CMD_SEND, op, &command);
+
+    if (error)
+        return error;
+    error = operation_gather(channel, command, "saddle_sendv", segments, count);
+    if (error)
+        return error;
+    command->handle = connection;
+    client_channel_publish(channel);
+    return 0;
+}
+
 int saddle_post_recv(struct saddle_channel *channel, saddle_handle connection, void *buffer,
                      size_t len, const struct saddle_op *op)
 {
@@ -248,7 +353,7 @@ int saddle_post_recv(struct saddle_channel *channel, saddle_handle connection, v
 
     if (error)
         return error;
-    error = operation_length("saddle_post_recv", len);
+    error = operation_length(channel, "saddle_post_recv", len);
     if (!error)
         error = operation_memory(channel, command, "saddle_post_recv", buffer, len);
     if (error)
@@ -301,7 +406,7 @@ int saddle_read(struct saddle_channel *channel, saddle_handle connection, saddle
 
     if (error)
         return error;
-    error = operation_length("saddle_read", len);
+    error = operation_length(channel, "saddle_read", len);
     if (!error)
         error = operation_memory(channel, command, "saddle_read", buffer, len);
     if (error)
@@ -331,6 +436,44 @@ int saddle_write(struct saddle_channel *channel, saddle_handle connection, saddl
     return 0;
 }
 
+int saddle_writev(struct saddle_channel *channel, saddle_handle connection, saddle_key key,
+                  uint64_t remote_offset, const struct saddle_segment *segments, uint32_t count,
+                  const struct saddle_op *op)
+{
+    struct saddle_command *command;
+    int error = operation_begin(channel, SADDLE_CMD_WRITE, op, &command);
+
+    if (error)
+        return error;
+    error = operation_gather(channel, command, "saddle_writev", segments, count);
+    if (error)
+        return error;
+    command->handle = connection;
+    command->key = key;
+    command->remote_offset = remote_offset;
+    client_channel_publish(channel);
+    return 0;
+}
+
+/* ---- Cancelling ---- */
+
+int saddle_cancel(struct saddle_channel *channel, uint64_t tag, const struct saddle_op *op)
+{
+    struct saddle_command *command;
+    int error = operation_begin(channel, SADDLE_CMD_CANCEL, op, &command);
+
+    if (!error)
+        error = operation_since(channel, "saddle_cancel", SADDLE_ABI_MESSAGES);
+    if (error)
+        return error;
+    if (client_errand_tag(tag))
+        return client_errorf(-EINVAL, "the tag is %#llx; from %#llx up tags are the library's",
+                             (unsigned long long)tag, SADDLE_TAG_LIBRARY);
+    command->key = tag;
+    client_channel_publish(channel);
+    return 0;
+}
+
 /* ---- Pings ---- */
 
 int saddle_ping(struct saddle_channel *channel, const char *host, size_t payload,
@@ -342,11 +485,6 @@ int saddle_ping(struct saddle_channel *channel, const char *host, size_t payload
 
     if (error)
         return error;
-    if (channel->session->abi < SADDLE_ABI_PING)
-        return client_errorf(-EOPNOTSUPP,
-                             "the daemon cannot ping: it speaks version %u of the ABI, pings came "
-                             "with version %u",
-                             channel->session->abi, SADDLE_ABI_PING);
     len = operation_name("host", host);
     if (len < 0)
         return len;

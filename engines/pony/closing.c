@@ -27,6 +27,7 @@ static void orphan(struct connection *connection)
 
     if (!session)
         return;
+    session_credit_return(connection);
     list_remove(&connection->session_node);
     list_remove(&connection->notice);
     if (!connection->path)
@@ -125,6 +126,7 @@ void connection_bury(struct connection *connection)
 static void die(struct connection *connection, int error)
 {
     counter_add(&connection->upper->counters.connections_closed, 1);
+    session_credit_return(connection);
     connection->state = CONNECTION_DEAD;
     connection->error = error;
     connection->events |= CONNECTION_EVENT_CLOSED;
@@ -394,19 +396,19 @@ void connection_close(struct pony_session *session, uint32_t channel,
 }
 
 /* Gives up before the peer has answered: its answer will find nobody, and be closed. */
-void connection_open_expired(struct operation *operation)
+void connection_open_give_up(struct operation *operation, int status)
 {
     struct connection *connection = operation->connection;
 
     connection->opening = NULL;
-    operation_finish(operation, -ETIMEDOUT);
+    operation_finish(operation, status);
     connection_free(connection);
 }
 
-void connection_close_expired(struct operation *operation)
+void connection_close_give_up(struct operation *operation, int status)
 {
     struct connection *connection = operation->connection;
 
-    finish_closing(connection, -ETIMEDOUT);
+    finish_closing(connection, status);
     connection_disown(connection);
 }

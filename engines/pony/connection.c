@@ -77,6 +77,7 @@ static int take(struct pony_session *session, struct connection **result)
     connection_init(connection, upper, generation_next(connection->generation));
     connection->session = session;
     list_push(&session->connections, &connection->session_node);
+    session_credit_join(connection);
     share_take(&upper->connection_share, &session->connection_count);
     counter_add(&upper->counters.connections, 1);
     *result = connection;
@@ -158,7 +159,7 @@ void connection_connect(struct pony_session *session, uint32_t channel,
     connection->name = names_take(&upper->names, service, (uint32_t)strlen(service));
     connection->channel = (uint8_t)channel;
     connection->tag = command->tag;
-    connection->credits_granted = session_credit_first(session);
+    session_credit_first(connection);
     connection->opening = operation_take(session, channel, command);
     connection->opening->connection = connection;
     connection->opening->state = OPERATION_OPENING;
@@ -196,7 +197,7 @@ void connection_accept(struct pony_session *session, uint32_t channel,
     connection->state = CONNECTION_OPEN;
     connection->channel = (uint8_t)channel;
     connection->tag = command->tag;
-    connection->credits_granted = session_credit_first(session);
+    session_credit_first(connection);
     connection->say |= CONNECTION_SAY_OPENED;
     counter_add(&session->upper->counters.connections_opened, 1);
     connection_schedule(connection);

@@ -9,20 +9,48 @@ static bool is_large(const struct operation *operation)
     return operation->len > SADDLE_EAGER_MAX;
 }
 
+static bool is_unordered(const struct operation *operation)
+{
+    return operation->flags & SADDLE_ENTRY_UNORDERED;
+}
+
+static uint8_t order_flag(const struct operation *operation)
+{
+    return is_unordered(operation) ? WIRE_OP_UNORDERED : 0;
+}
+
+int message_check(const struct connection *connection, const struct saddle_command *command,
+                  struct gather **gather)
+{
+    struct pony_session *session = connection->session;
+
+    if (command->len == 0 || command->len > session_message_max(session))
+        return -EINVAL;
+    if ((command->len > WIRE_MESSAGE_BASE || (command->flags & SADDLE_ENTRY_UNORDERED)) &&
+        !path_has(connection->path, WIRE_FEATURE_MESSAGES))
+        return -EOPNOTSUPP;
+    if (command->flags & SADDLE_ENTRY_GATHER)
+        return gather_take(session, command, gather);
+    if (!(command->flags & SADDLE_ENTRY_INLINE) &&
+        !session_owns(session, command->buf, command->len))
+        return -EINVAL;
+    return 0;
+}
+
 void message_send(struct pony_session *session, uint32_t channel,
                   const struct saddle_command *command)
 {
     struct connection *connection;
     struct stream *stream = NULL;
+    struct gather *gather = NULL;
     int error = connection_of_handle(session, channel, command->handle, &connection);
 
-    if (!error && (command->len == 0 || command->len > SADDLE_MESSAGE_MAX ||
-                   command->stream >= SADDLE_STREAMS_MAX ||
-                   (!(command->flags & SADDLE_ENTRY_INLINE) &&
-                    !session_owns(session, command->buf, command->len))))
+    if (!error && command->stream >= SADDLE_STREAMS_MAX)
         error = -EINVAL;
     if (!error && !(stream = stream_get(connection, command->stream)))
         error = -ENOMEM;
+    if (!error)
+        error = message_check(connection, command, &gather);
     if (error) {
         session_answer(session, channel, command, error, 0, 0);
         return;
@@ -31,28 +59,18 @@ void message_send(struct pony_session *session, uint32_t channel,
     operation->state = OPERATION_QUEUED;
     operation->connection = connection;
     operation->stream = stream;
+    operation->gather = gather;
     list_push(&stream->queue, &operation->node);
     connection->unanswered++;
     stream_schedule(stream);
 }
 
-/* The application gets its buffer back; the peer is told, if it waits for more of the message. */
-void message_expired(struct operation *operation)
+/* Tells the peer that no more of it will come. */
+static void skip(struct operation *operation)
 {
     struct connection *connection = operation->connection;
     struct stream *stream = operation->stream;
-    bool begun = operation->state == OPERATION_BEGUN || operation->sent > 0;
 
-    if (!begun) {
-        connection->unanswered--;
-        operation_finish(operation, -ETIMEDOUT);
-        stream_schedule(stream);
-        connection_advance(connection);
-        return;
-    }
-    operation_answer(operation, -ETIMEDOUT, 0);
-    if (operation->sent == operation->len)
-        return;
     operation->skip = true;
     operation->state = OPERATION_BEGUN;
     list_move(&stream->begun, &operation->node);
@@ -61,27 +79,68 @@ void message_expired(struct operation *operation)
     connection_schedule(connection);
 }
 
-static struct operation *begun_by_id(struct stream *stream, uint32_t id)
+/* The application gets its buffer back; the peer is told, if it waits for more of the message. */
+void message_give_up(struct operation *operation, int status)
+{
+    struct connection *connection = operation->connection;
+    struct stream *stream = operation->stream;
+    bool begun = operation->state == OPERATION_BEGUN || operation->sent > 0;
+
+    if (!begun) {
+        connection->unanswered--;
+        operation_finish(operation, status);
+        stream_schedule(stream);
+        connection_advance(connection);
+        return;
+    }
+    operation_answer(operation, status, 0);
+    if (operation->sent < operation->len)
+        skip(operation);
+}
+
+static bool is_called(const struct operation *operation, uint32_t id, bool unordered)
+{
+    return operation->id == id && is_unordered(operation) == unordered;
+}
+
+/* The message that awaits its answer and is called so. */
+static struct operation *begun_by_id(struct stream *stream, uint32_t id, bool unordered)
 {
     struct list *node;
 
     LIST_EACH(node, &stream->begun)
     {
         struct operation *operation = LIST_OF(node, struct operation, node);
-        if (operation->id == id)
+        if (is_called(operation, id, unordered) && !operation->answered)
             return operation;
     }
     node = list_first(&stream->queue);
     if (!node)
         return NULL;
     struct operation *operation = LIST_OF(node, struct operation, node);
-    return operation->sent > 0 && operation->id == id ? operation : NULL;
+    return operation->sent > 0 && is_called(operation, id, unordered) ? operation : NULL;
+}
+
+/* The peer is done with it. One that is unordered and failed is past only when SKIP says so. */
+static void settle(struct operation *operation, int status)
+{
+    bool told = operation->skip && list_empty(&operation->sending);
+
+    if (status == 0 || !is_unordered(operation) || told) {
+        operation_finish(operation, status);
+        return;
+    }
+    operation->answered = true;
+    operation_answer(operation, status, 0);
+    skip(operation);
 }
 
 static bool delivered(struct connection *connection, const struct wire_delivered *entry)
 {
-    struct stream *stream = stream_find(connection, entry->stream);
-    struct operation *operation = stream ? begun_by_id(stream, entry->id) : NULL;
+    bool unordered = entry->stream & WIRE_DELIVERED_UNORDERED;
+    struct stream *stream =
+        stream_find(connection, entry->stream & (uint16_t)~WIRE_DELIVERED_UNORDERED);
+    struct operation *operation = stream ? begun_by_id(stream, entry->id, unordered) : NULL;
 
     connection->answers_taken++;
     if (!operation)
@@ -95,7 +154,7 @@ static bool delivered(struct connection *connection, const struct wire_delivered
     } else {
         counter_add(&connection->upper->counters.messages_failed, 1);
     }
-    operation_finish(operation, status_of_wire(entry->status));
+    settle(operation, status_of_wire(entry->status));
     stream_schedule(stream);
     return true;
 }
@@ -115,13 +174,21 @@ void message_on_delivered(struct connection *connection, const struct wire_op *o
     connection_advance(connection);
 }
 
+static bool was_begun(const struct stream *stream, const struct wire_op *op)
+{
+    uint32_t next = op->flags & WIRE_OP_UNORDERED ? stream->send_unordered : stream->send_next;
+
+    return (int32_t)(op->id - next) < 0;
+}
+
 void message_on_pull(struct connection *connection, const struct wire_op *op)
 {
     struct stream *stream = stream_find(connection, op->stream);
-    struct operation *operation = stream ? begun_by_id(stream, op->id) : NULL;
+    struct operation *operation =
+        stream ? begun_by_id(stream, op->id, op->flags & WIRE_OP_UNORDERED) : NULL;
 
-    /* One that was given up has been skipped: the pull crossed it. */
-    if (operation && operation->skip)
+    /* One that was given up has been skipped, or has its answer: the pull crossed it. */
+    if (operation ? operation->skip : stream && was_begun(stream, op))
         return;
     if (!operation || !is_large(operation) || operation->sent > 0) {
         connection_abort(connection, -EPROTO);
@@ -141,10 +208,12 @@ void message_on_credit(struct connection *connection, const struct wire_op *op)
     connection_schedule(connection);
 }
 
-/* The message's place in its stream, and the credit that it takes. */
+/* The message's number in its stream, and the credit that it takes. */
 static void begin(struct operation *operation)
 {
-    operation->id = operation->stream->send_next++;
+    struct stream *stream = operation->stream;
+
+    operation->id = is_unordered(operation) ? stream->send_unordered++ : stream->send_next++;
     operation->connection->credits_used++;
 }
 
@@ -160,15 +229,14 @@ static bool fill_small(struct operation *operation, struct packet *packet)
         begin(operation);
     struct wire_op op = {
         .type = WIRE_OP_MESSAGE,
-        .flags = bytes == remaining ? WIRE_OP_LAST : 0,
+        .flags = (uint8_t)(order_flag(operation) | (bytes == remaining ? WIRE_OP_LAST : 0)),
         .length = (uint16_t)bytes,
         .connection = operation->connection->peer,
         .stream = stream->number,
         .id = operation->id,
         .offset = operation->sent,
     };
-    packet_put(packet, &op, operation_bytes(operation, operation->sent));
-    packet->data += bytes;
+    operation_put(operation, packet, &op);
     operation->sent += bytes;
     if (operation->sent == operation->len) {
         operation->state = OPERATION_BEGUN;
@@ -182,9 +250,10 @@ static bool fill_offer(struct operation *operation, struct packet *packet)
     struct stream *stream = operation->stream;
     struct wire_op op = {
         .type = WIRE_OP_OFFER,
+        .flags = order_flag(operation),
         .connection = operation->connection->peer,
         .stream = stream->number,
-        .id = stream->send_next,
+        .id = is_unordered(operation) ? stream->send_unordered : stream->send_next,
         .offset = operation->len,
     };
 
@@ -249,9 +318,15 @@ static bool fill_skip(struct operation *operation, struct packet *packet)
         .id = operation->id,
     };
 
+    if (is_unordered(operation)) {
+        op.flags = WIRE_OP_UNORDERED | (is_large(operation) ? WIRE_OP_LAST : 0);
+        op.offset = operation->sent;
+    }
     if (!packet_put(packet, &op, NULL))
         return false;
     list_remove(&operation->sending);
+    if (operation->answered)
+        operation_free(operation);
     return true;
 }
 
@@ -265,15 +340,14 @@ bool message_fill_bulk(struct operation *operation, struct packet *packet)
         return false;
     struct wire_op op = {
         .type = WIRE_OP_BULK,
-        .flags = bytes == remaining ? WIRE_OP_LAST : 0,
+        .flags = (uint8_t)(order_flag(operation) | (bytes == remaining ? WIRE_OP_LAST : 0)),
         .length = (uint16_t)bytes,
         .connection = operation->connection->peer,
         .stream = operation->stream->number,
         .id = operation->id,
         .offset = operation->sent,
     };
-    packet_put(packet, &op, operation_bytes(operation, operation->sent));
-    packet->data += bytes;
+    operation_put(operation, packet, &op);
     operation->sent += bytes;
     if (operation->sent == operation->len)
         list_remove(&operation->sending);

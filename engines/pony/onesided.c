@@ -2,19 +2,20 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "engines/pony/onesided.h"
 
+#include "engines/pony/message.h"
 #include "engines/pony/payload.h"
 
 void onesided_command(struct pony_session *session, uint32_t channel,
                       const struct saddle_command *command)
 {
     struct connection *connection;
-    bool in_entry = command->flags & SADDLE_ENTRY_INLINE;
+    struct gather *gather = NULL;
     int error = connection_of_handle(session, channel, command->handle, &connection);
 
-    if (!error && (command->len == 0 || command->len > SADDLE_MESSAGE_MAX ||
-                   (in_entry && command->op == SADDLE_CMD_READ) ||
-                   (!in_entry && !session_owns(session, command->buf, command->len))))
+    if (!error && (command->flags & SADDLE_ENTRY_INLINE) && command->op == SADDLE_CMD_READ)
         error = -EINVAL;
+    if (!error)
+        error = message_check(connection, command, &gather);
     if (error) {
         session_answer(session, channel, command, error, 0, 0);
         return;
@@ -22,6 +23,7 @@ void onesided_command(struct pony_session *session, uint32_t channel,
     struct operation *operation = operation_take(session, channel, command);
     operation->state = OPERATION_WANTED;
     operation->connection = connection;
+    operation->gather = gather;
     operation->id = operation_id(operation);
     list_push(&connection->wanted, &operation->node);
     counter_add(command->op == SADDLE_CMD_READ ? &session->upper->counters.reads
@@ -44,13 +46,13 @@ static void end(struct operation *operation, int status)
 }
 
 /* A write that has begun keeps its place until the peer's answer, since the peer keeps one too. */
-void onesided_expired(struct operation *operation)
+void onesided_give_up(struct operation *operation, int status)
 {
     if (operation->state == OPERATION_WANTED || operation->op == SADDLE_CMD_READ) {
-        end(operation, -ETIMEDOUT);
+        end(operation, status);
         return;
     }
-    operation_answer(operation, -ETIMEDOUT, 0);
+    operation_answer(operation, status, 0);
     connection_schedule(operation->connection);
 }
 
@@ -64,7 +66,8 @@ void onesided_on_data(struct connection *connection, const struct wire_op *op,
         connection_advance(connection);
         return;
     }
-    if (op->offset > operation->len || op->length > operation->len - op->offset) {
+    if (op->offset > operation->len || op->length > operation->len - op->offset ||
+        op->length > operation->len - operation->received) {
         connection_abort(connection, -EPROTO);
         return;
     }
@@ -159,8 +162,8 @@ bool onesided_fill_write(struct operation *operation, struct packet *packet)
     payload_put_access(payload, &access);
     op.payload_crc = crc32c_update(CRC32C_START, payload, WIRE_ACCESS_BYTES);
     if (bytes)
-        op.payload_crc = crc32c_copy(op.payload_crc, payload + WIRE_ACCESS_BYTES,
-                                     operation_bytes(operation, operation->sent), bytes);
+        op.payload_crc = operation_copy(operation, operation->sent, payload + WIRE_ACCESS_BYTES,
+                                        bytes, op.payload_crc);
     packet_add(packet, &op);
     packet->data += bytes;
     if (operation->sent == 0)

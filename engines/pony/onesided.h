@@ -20,7 +20,7 @@ void onesided_command(struct pony_session *session, uint32_t channel,
 void onesided_on_data(struct connection *connection, const struct wire_op *op,
                       const uint8_t *payload);
 void onesided_on_done(struct connection *connection, const struct wire_op *op);
-void onesided_expired(struct operation *operation);
+void onesided_give_up(struct operation *operation, int status);
 
 /* Begins operations that wait: false if the packet is full. */
 bool onesided_fill(struct connection *connection, struct packet *packet);

@@ -49,6 +49,14 @@ int path_to(struct upper *upper, const char *host, struct address *address, stru
     return -ENOMEM;
 }
 
+bool path_has(const struct path *path, uint32_t feature)
+{
+    struct flow_report report;
+
+    flow_report(path->flow, &report);
+    return report.features & feature;
+}
+
 void path_settle(struct upper *upper, struct path *path)
 {
     struct flow *flow = path->flow;

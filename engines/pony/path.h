@@ -43,6 +43,8 @@ struct path *path_of(struct upper *upper, struct flow *flow);
 /* The path to a host, by configured name or numeric address: its flow is found or opened. 0, or why
  * there is none; *address is set once the host was resolved. */
 int path_to(struct upper *upper, const char *host, struct address *address, struct path **path);
+/* May this feature of the wire (WIRE_FEATURE_*) be used on it? */
+bool path_has(const struct path *path, uint32_t feature);
 /* Frees the path if it has no purpose any more. */
 void path_settle(struct upper *upper, struct path *path);
 /* False if the answers given are still waiting to leave, and there is no room for this one. */

@@ -126,12 +126,12 @@ static void end(struct operation *operation, int status)
     operation_finish(operation, status);
 }
 
-void ping_expired(struct operation *operation)
+void ping_give_up(struct operation *operation, int status)
 {
     struct upper *upper = operation->upper;
     struct path *path = operation->path;
 
-    end(operation, -ETIMEDOUT);
+    end(operation, status);
     path_settle(upper, path);
 }
 

@@ -26,7 +26,7 @@ void ping_command(struct pony_session *session, uint32_t channel,
 /* From the peer: a question to be answered, and the answer to one of ours. */
 void ping_on_echo(struct upper *upper, struct path *path, const struct wire_op *op);
 void ping_on_echoed(struct upper *upper, struct path *path, const struct wire_op *op);
-void ping_expired(struct operation *operation);
+void ping_give_up(struct operation *operation, int status);
 
 /* Writes the questions that wait: false if the packet is full. */
 bool ping_fill(struct path *path, struct packet *packet);

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "engines/pony/session.h"
 
+#include "engines/pony/cancel.h"
 #include "engines/pony/connection.h"
 #include "engines/pony/incoming.h"
 #include "engines/pony/message.h"
@@ -43,6 +44,7 @@ int pony_session_create(struct pony_session **result, const struct pony_session_
     }
     list_init(&session->free_slots);
     list_init(&session->thirst);
+    list_init(&session->thirst_more);
     list_init(&session->connections);
     list_init(&session->pings);
     for (uint32_t i = 0; i < config->slot_count; i++) {
@@ -53,6 +55,8 @@ int pony_session_create(struct pony_session **result, const struct pony_session_
     session->free_count = config->slot_count;
     for (uint32_t i = 0; i < config->channel_count; i++) {
         list_init(&session->channels[i].notices);
+        list_init(&session->channels[i].operations);
+        list_init(&session->channels[i].cancels);
         channel_open(&session->channels[i].channel, &config->channels[i]);
     }
     *result = session;
@@ -92,6 +96,7 @@ void session_drop(struct pony_session *session)
     connection_disown(LIST_OF(node, struct connection, session_node));
     region_drop(session);
     ping_drop(session);
+    cancel_drop(session);
     session->dropped = true;
     if (!pony_session_error(session))
         return;
@@ -146,6 +151,14 @@ void session_answer(struct pony_session *session, uint32_t channel,
         .value = value,
     };
     session_complete(session, channel, &event);
+}
+
+uint32_t session_message_max(const struct pony_session *session)
+{
+    uint32_t most =
+        session->config.abi < SADDLE_ABI_MESSAGES ? SADDLE_MESSAGE_MAX_2 : SADDLE_MESSAGE_MAX;
+
+    return session->config.heap_bytes < most ? (uint32_t)session->config.heap_bytes : most;
 }
 
 int session_text(const struct pony_session *session, const struct saddle_command *command,
@@ -213,6 +226,13 @@ static command_fn *const commands[SADDLE_CMD_COUNT] = {
     [SADDLE_CMD_READ] = onesided_command,
     [SADDLE_CMD_WRITE] = onesided_command,
     [SADDLE_CMD_PING] = ping_command,
+    [SADDLE_CMD_CANCEL] = cancel_command,
+};
+
+/* Flags that a command takes besides SADDLE_ENTRY_INLINE, since version 3. */
+static const uint8_t flags[SADDLE_CMD_COUNT] = {
+    [SADDLE_CMD_SEND] = SADDLE_ENTRY_GATHER | SADDLE_ENTRY_UNORDERED,
+    [SADDLE_CMD_WRITE] = SADDLE_ENTRY_GATHER,
 };
 
 /* What a command takes. All others take none but a handle or a key that the session already has. */
@@ -229,19 +249,31 @@ static void deny(struct pony_session *session, uint32_t channel,
     session_answer(session, channel, command, -EACCES, 0, 0);
 }
 
-/* Those of the session's version of the ABI are below this. */
-static uint8_t commands_end(const struct pony_session *session)
+/* Is it an operation of the session's version of the ABI? */
+static bool is_known(const struct pony_session *session, uint8_t op)
 {
-    return session->config.abi < SADDLE_ABI_PING ? SADDLE_CMD_PING : SADDLE_CMD_COUNT;
+    uint8_t end =
+        session->config.abi < SADDLE_ABI_MESSAGES ? SADDLE_CMD_PING + 1 : SADDLE_CMD_COUNT;
+
+    return op < end && commands[op];
+}
+
+static bool flags_fit(const struct pony_session *session, const struct saddle_command *command)
+{
+    uint8_t more = session->config.abi < SADDLE_ABI_MESSAGES ? 0 : flags[command->op];
+
+    return !(command->flags & ~(SADDLE_ENTRY_INLINE | more)) &&
+           (command->flags & (SADDLE_ENTRY_INLINE | SADDLE_ENTRY_GATHER)) !=
+               (SADDLE_ENTRY_INLINE | SADDLE_ENTRY_GATHER);
 }
 
 void session_command(struct pony_session *session, uint32_t channel,
                      const struct saddle_command *command)
 {
-    if (command->op >= commands_end(session))
+    if (!is_known(session, command->op))
         session_violate(session, -EPROTO, "unknown command");
-    else if (command->flags & ~SADDLE_ENTRY_INLINE)
-        session_violate(session, -EPROTO, "unknown flag in a command");
+    else if (!flags_fit(session, command))
+        session_violate(session, -EPROTO, "a flag in a command that it does not take");
     else if (command->reserved != 0)
         session_violate(session, -EPROTO, "reserved field of a command is not 0");
     else if ((command->flags & SADDLE_ENTRY_INLINE) && command->len > SADDLE_INLINE_BYTES)
@@ -260,6 +292,7 @@ uint32_t session_commands(struct pony_session *session)
 
     for (uint32_t i = 0; i < session->config.channel_count; i++) {
         struct channel *channel = &session->channels[i].channel;
+        total += cancel_step(session, i);
         for (uint32_t taken = 0; taken < SESSION_COMMANDS_PER_TURN; taken++) {
             if (pony_session_error(session) || !operation_available(upper, session))
                 break;
@@ -314,9 +347,10 @@ bool session_arm(struct pony_session *session)
 
     for (uint32_t i = 0; i < session->config.channel_count && idle; i++) {
         struct session_channel *side = &session->channels[i];
+        idle = list_empty(&side->cancels);
         if (!channel_arm(&side->channel)) {
             /* What cannot be taken for want of operations waits for their end, not for a turn. */
-            idle = !operation_available(session->upper, session);
+            idle = idle && !operation_available(session->upper, session);
             continue;
         }
         if (side->channel.ring_due ||

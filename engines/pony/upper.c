@@ -36,6 +36,7 @@ static int make_pools(struct upper *upper)
         {&upper->service_pool, UPPER_LISTENERS},
         {&upper->stream_pool, upper->streams_max},
         {&upper->operation_pool, upper->operations_max},
+        {&upper->gather_pool, upper->gathers_max},
         {&upper->served_pool, UPPER_SERVED},
         {&upper->region_pool, upper->regions_max},
         {&upper->path_pool, upper->paths_max},
@@ -55,11 +56,13 @@ static int make_tables(struct upper *upper)
     upper->services = calloc(UPPER_LISTENERS, sizeof(upper->services[0]));
     upper->streams = calloc(upper->streams_max, sizeof(upper->streams[0]));
     upper->operations = calloc(upper->operations_max, sizeof(upper->operations[0]));
+    upper->gathers = calloc(upper->gathers_max, sizeof(upper->gathers[0]));
     upper->served = calloc(UPPER_SERVED, sizeof(upper->served[0]));
     upper->regions = calloc(upper->regions_max, sizeof(upper->regions[0]));
     upper->paths = calloc(upper->paths_max, sizeof(upper->paths[0]));
     if (!upper->sessions || !upper->adopted || !upper->connections || !upper->services ||
-        !upper->streams || !upper->operations || !upper->served || !upper->regions || !upper->paths)
+        !upper->streams || !upper->operations || !upper->gathers || !upper->served ||
+        !upper->regions || !upper->paths)
         return -ENOMEM;
     return make_pools(upper);
 }
@@ -67,6 +70,7 @@ static int make_tables(struct upper *upper)
 int upper_init(struct upper *upper, const struct upper_limits *limits)
 {
     uint32_t spare = limits->connections / STREAM_SPARE;
+    uint32_t gathers = limits->operations / GATHER_SHARE;
 
     if (limits->sessions == 0 || limits->connections == 0 || limits->operations == 0 ||
         limits->regions == 0 || limits->flows == 0 || limits->connections > UPPER_CONNECTIONS_MAX ||
@@ -76,6 +80,7 @@ int upper_init(struct upper *upper, const struct upper_limits *limits)
     upper->sessions_max = limits->sessions;
     upper->connections_max = limits->connections;
     upper->operations_max = limits->operations;
+    upper->gathers_max = gathers > GATHER_LEAST ? gathers : GATHER_LEAST;
     upper->regions_max = limits->regions;
     upper->paths_max = limits->flows;
     upper->streams_max =
@@ -83,6 +88,7 @@ int upper_init(struct upper *upper, const struct upper_limits *limits)
     list_init(&upper->dead);
     share_init(&upper->connection_share, limits->connections, limits->sessions);
     share_init(&upper->operation_share, limits->operations, limits->sessions);
+    share_init(&upper->gather_share, upper->gathers_max, limits->sessions);
     share_init(&upper->region_share, limits->regions, limits->sessions);
     int error = make_tables(upper);
     if (error)
@@ -96,6 +102,7 @@ void upper_fini(struct upper *upper)
     pool_fini(&upper->service_pool);
     pool_fini(&upper->stream_pool);
     pool_fini(&upper->operation_pool);
+    pool_fini(&upper->gather_pool);
     pool_fini(&upper->served_pool);
     pool_fini(&upper->region_pool);
     pool_fini(&upper->path_pool);
@@ -105,6 +112,7 @@ void upper_fini(struct upper *upper)
     free(upper->services);
     free(upper->streams);
     free(upper->operations);
+    free(upper->gathers);
     free(upper->served);
     free(upper->regions);
     free(upper->paths);

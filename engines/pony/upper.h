@@ -5,7 +5,8 @@
  * it shows to the flows (struct flow_upper_ops).
  *
  * Nouns, one pair of files each: session (an attached application), service (a listener),
- * connection, stream, operation (an outstanding command), incoming (messages being received),
+ * connection, stream, operation (an outstanding command), gather (the pieces that one is made of),
+ * cancel, incoming (messages being received),
  * message (messages being sent), onesided (reads and writes this host asked for), served (those a
  * peer asked for), region, path (this layer's side of a flow), ping.
  *
@@ -55,6 +56,7 @@ struct connection;
 struct service;
 struct stream;
 struct operation;
+struct gather;
 struct served;
 struct region;
 struct path;
@@ -112,6 +114,11 @@ struct upper {
     uint32_t operations_max;
     struct pool operation_pool;
     struct share operation_share;
+
+    struct gather *gathers;
+    uint32_t gathers_max;
+    struct pool gather_pool;
+    struct share gather_share;
 
     struct served *served;
     struct pool served_pool;

@@ -266,6 +266,13 @@ static bool state_fits(const struct connection *connection)
     }
 }
 
+/* May its peer begin messages? */
+static bool may_receive(const struct connection *connection)
+{
+    return connection->state == CONNECTION_OPENING || connection->state == CONNECTION_INCOMING ||
+           connection->state == CONNECTION_OPEN;
+}
+
 static void load_counts(struct connection *connection, struct state_reader *reader)
 {
     connection->tag = state_get_u64(reader);
@@ -274,6 +281,8 @@ static void load_counts(struct connection *connection, struct state_reader *read
     connection->credits_used = state_get_u32(reader);
     connection->credits_granted = state_get_u32(reader);
     connection->credits_consumed = state_get_u32(reader);
+    if (!may_receive(connection))
+        connection->credits_granted = connection->credits_consumed;
     connection->told = state_get_u32(reader);
     connection->answers_given = state_get_u32(reader);
     connection->answers_taken = state_get_u32(reader);
@@ -318,8 +327,7 @@ static void load_connection(struct upper *upper, struct state_reader *reader)
     bind_connection(connection, reader, session, flow_number, service);
     if (!state_fits(connection))
         wrong(reader);
-    else if (thirsty && session)
-        list_push(&session->thirst, &connection->thirst);
+    connection->parched = thirsty && session;
 }
 
 static void load_stream(struct upper *upper, struct state_reader *reader)
@@ -328,6 +336,7 @@ static void load_stream(struct upper *upper, struct state_reader *reader)
     uint16_t number = state_get_u16(reader);
     uint32_t send_next = state_get_u32(reader);
     uint32_t receive_next = state_get_u32(reader);
+    uint32_t send_unordered = upper_loaded_more(reader) ? state_get_u32(reader) : 0;
 
     if (reader->error || !connection->session || stream_find(connection, number)) {
         wrong(reader);
@@ -340,6 +349,7 @@ static void load_stream(struct upper *upper, struct state_reader *reader)
     }
     stream->send_next = send_next;
     stream->receive_next = receive_next;
+    stream->send_unordered = send_unordered;
 }
 
 static void load_reply(struct upper *upper, struct state_reader *reader)
@@ -421,9 +431,14 @@ int upper_load_finish(struct upper *upper)
             continue;
         if (!whole(connection))
             return -EPROTO;
+        if (may_receive(connection))
+            session_credit_loaded(connection);
         connection_schedule(connection);
         connection_notice(connection);
         connection_bury(connection);
     }
+    for (uint32_t i = 0; i < upper->sessions_max; i++)
+        if (upper->sessions[i])
+            session_credit_quench(upper->sessions[i]);
     return 0;
 }

@@ -35,6 +35,20 @@ static bool kind_fits(const struct operation *operation)
     }
 }
 
+/* Does it send data of its application's? */
+static bool brings(const struct operation *operation)
+{
+    return operation->op == SADDLE_CMD_SEND || operation->op == SADDLE_CMD_WRITE;
+}
+
+/* Nothing is left of a message that the peer has answered, but that SKIP has to be sent. */
+static bool answer_fits(const struct operation *operation)
+{
+    return !operation->answered ||
+           (operation->state == OPERATION_BEGUN && !operation->session && operation->skip &&
+            (operation->flags & SADDLE_ENTRY_UNORDERED) && !list_empty(&operation->sending));
+}
+
 /* Memory and progress: nothing outside the application's heap, nothing past the end. */
 static bool extent_fits(const struct operation *operation)
 {
@@ -45,15 +59,14 @@ static bool extent_fits(const struct operation *operation)
         return session && name > 0 && name < sizeof(operation->payload);
     if (operation->state == OPERATION_CLOSING)
         return session != NULL;
-    if (operation->len == 0 || operation->sent > operation->len)
-        return false;
-    if (operation->op != SADDLE_CMD_POST_RECV && operation->len > SADDLE_MESSAGE_MAX)
+    if (operation->len == 0 || operation->sent > operation->len || !answer_fits(operation))
         return false;
     if (operation->flags & SADDLE_ENTRY_INLINE)
-        return operation->len <= SADDLE_INLINE_BYTES &&
-               (operation->op == SADDLE_CMD_SEND || operation->op == SADDLE_CMD_WRITE);
+        return operation->len <= SADDLE_INLINE_BYTES && !operation->gather && brings(operation);
+    if (session && (operation->flags & SADDLE_ENTRY_GATHER))
+        return operation->gather && brings(operation);
     if (session)
-        return session_owns(session, operation->buf, operation->len);
+        return !operation->gather && session_owns(session, operation->buf, operation->len);
     return operation->state == OPERATION_BEGUN ||
            (operation->state == OPERATION_ISSUED && operation->op == SADDLE_CMD_WRITE);
 }
@@ -62,14 +75,14 @@ static void enlist_message(struct operation *operation)
 {
     struct stream *stream = operation->stream;
 
-    operation->connection->unanswered++;
+    operation->connection->unanswered += !operation->answered;
     if (operation->state == OPERATION_QUEUED) {
         list_push(&stream->queue, &operation->node);
         stream_schedule(stream);
         return;
     }
     list_push(&stream->begun, &operation->node);
-    if (operation->len > SADDLE_EAGER_MAX)
+    if (operation->len > SADDLE_EAGER_MAX && !operation->answered)
         stream->offers++;
 }
 
@@ -139,6 +152,28 @@ static void get_fields(struct operation *operation, struct state_reader *reader)
         list_push(&operation->connection->sending, &operation->sending);
 }
 
+/* What came with a later version: if it says so, and of what pieces it is made. */
+static void get_more(struct operation *operation, struct state_reader *reader)
+{
+    struct saddle_gather pieces[SADDLE_SEGMENTS_MAX] = {{0}};
+
+    if (!upper_loaded_more(reader))
+        return;
+    operation->answered = state_get_u8(reader);
+    uint32_t count = state_get_u32(reader);
+    if (count > SADDLE_SEGMENTS_MAX) {
+        wrong(reader);
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        pieces[i].offset = state_get_u64(reader);
+        pieces[i].len = state_get_u32(reader);
+    }
+    if (count && (!operation->session || gather_make(operation->session, pieces, count,
+                                                     operation->len, &operation->gather)))
+        wrong(reader);
+}
+
 static void set_deadline(struct operation *operation, uint64_t remaining)
 {
     struct upper *upper = operation->upper;
@@ -172,6 +207,7 @@ void upper_load_operation(struct upper *upper, struct state_reader *reader)
         operation->stream = stream_find(connection, operation->number);
     operation->state = state;
     get_fields(operation, reader);
+    get_more(operation, reader);
     if (reader->error || operation->channel >= session->config.channel_count ||
         !kind_fits(operation) || !extent_fits(operation) || !enlist(operation)) {
         list_remove(&operation->sending);
@@ -180,10 +216,10 @@ void upper_load_operation(struct upper *upper, struct state_reader *reader)
         return;
     }
     counter_add(&upper->counters.operations, 1);
-    if (operation->session)
-        share_take(&upper->operation_share, &session->operation_count);
-    if (operation->session)
-        set_deadline(operation, remaining);
+    if (!operation->session)
+        return;
+    operation_own(operation, session);
+    set_deadline(operation, remaining);
 }
 
 /* The posted buffer of a large message, if it can be that. */
@@ -217,6 +253,8 @@ static bool slot_fits(const struct slot *slot, bool in_stream)
         return false;
     if ((by_buffer && !slot->large) || (by_slot && slot->large))
         return false;
+    if (slot->counted ? !slot->unordered || slot->state != SLOT_SKIPPED : slot->offered)
+        return false;
     return !(streamed || slot->due != SLOT_DUE_NOTHING) || slot->connection;
 }
 
@@ -232,6 +270,21 @@ static bool bind_slot(struct slot *slot, bool in_stream)
     if (slot->state == SLOT_OFFERED)
         stream->unmatched++;
     return true;
+}
+
+/* What came with a later version: on whose account it is, and of what order. */
+static void load_account(struct pony_session *session, struct slot *slot,
+                         struct state_reader *reader)
+{
+    if (!upper_loaded_more(reader))
+        return;
+    slot->owner = state_get_u32(reader);
+    slot->unordered = state_get_u8(reader);
+    slot->counted = state_get_u8(reader);
+    slot->offered = state_get_u8(reader);
+    struct connection *owner = connection_find(session->upper, slot->owner);
+    if (owner && owner->session == session)
+        owner->held++;
 }
 
 void upper_load_slot(struct upper *upper, struct state_reader *reader)
@@ -258,6 +311,7 @@ void upper_load_slot(struct upper *upper, struct state_reader *reader)
     slot->waiting = state_get_u8(reader);
     slot->told = state_get_u32(reader);
     uint32_t buffer = state_get_u32(reader);
+    load_account(session, slot, reader);
     slot->connection =
         owner == UPPER_STATE_NONE ? NULL : upper_loaded_connection(upper, reader, owner);
     slot->state = state;
@@ -364,9 +418,8 @@ void upper_load_ping(struct upper *upper, struct state_reader *reader)
         wrong(reader);
         return;
     }
-    operation->session = session;
     counter_add(&upper->counters.operations, 1);
-    share_take(&upper->operation_share, &session->operation_count);
+    operation_own(operation, session);
     ping_enlist(operation, session, path);
     set_deadline(operation, remaining);
 }

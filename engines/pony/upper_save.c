@@ -1,5 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
+#include "engines/pony/cancel.h"
 #include "engines/pony/connection.h"
 #include "engines/pony/region.h"
 #include "engines/pony/served.h"
@@ -135,7 +136,7 @@ static void save_connection(const struct connection *connection, struct state_wr
     state_put_u8(writer, connection->close_received);
     state_put_u8(writer, connection->close_wanted);
     state_put_u8(writer, connection->announced);
-    state_put_u8(writer, !list_empty(&connection->thirst));
+    state_put_u8(writer, !list_empty(&connection->thirst) || connection->parched);
     state_record_end(writer);
 }
 
@@ -146,6 +147,7 @@ static void save_stream(const struct stream *stream, struct state_writer *writer
     state_put_u16(writer, stream->number);
     state_put_u32(writer, stream->send_next);
     state_put_u32(writer, stream->receive_next);
+    state_put_u32(writer, stream->send_unordered);
     state_record_end(writer);
 }
 
@@ -157,6 +159,15 @@ static uint64_t remaining(const struct operation *operation)
     if (!wheel_timer_armed(&operation->timer))
         return 0;
     return deadline > now ? deadline - now : 1;
+}
+
+static void save_gather(const struct gather *gather, struct state_writer *writer)
+{
+    state_put_u32(writer, gather ? gather->count : 0);
+    for (uint32_t i = 0; gather && i < gather->count; i++) {
+        state_put_u64(writer, gather->pieces[i].offset);
+        state_put_u32(writer, gather->pieces[i].len);
+    }
 }
 
 static void save_operation(const struct operation *operation, struct state_writer *writer)
@@ -185,6 +196,8 @@ static void save_operation(const struct operation *operation, struct state_write
     state_put_u8(writer, operation->skip);
     state_put_u8(writer, !list_empty(&operation->sending));
     state_put_bytes(writer, operation->payload, sizeof(operation->payload));
+    state_put_u8(writer, operation->answered);
+    save_gather(operation->gather, writer);
     state_record_end(writer);
 }
 
@@ -253,6 +266,10 @@ static void save_slot(const struct pony_session *session, uint32_t index,
     state_put_u32(writer, slot->told);
     state_put_u32(writer,
                   buffer ? (uint32_t)(buffer - session->upper->operations) : UPPER_STATE_NONE);
+    state_put_u32(writer, slot->owner);
+    state_put_u8(writer, slot->unordered);
+    state_put_u8(writer, slot->counted);
+    state_put_u8(writer, slot->offered);
     state_record_end(writer);
 }
 
@@ -346,6 +363,9 @@ static void save_tables(const struct upper *upper, struct state_writer *writer)
 
 void upper_save(struct upper *upper, struct state_writer *writer)
 {
+    for (uint32_t i = 0; i < upper->sessions_max; i++)
+        if (upper->sessions[i] && !upper->sessions[i]->dropped)
+            cancel_finish(upper->sessions[i]);
     upper_notices(upper);
     save_engine(upper, writer);
     save_tables(upper, writer);

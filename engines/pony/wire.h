@@ -76,7 +76,8 @@ enum wire_op_type {
     WIRE_OP_DELIVERED = 9,  /* messages are in the receiver's memory, or failed; payload: entries */
     WIRE_OP_CREDIT = 10,    /* offset: the total of messages allowed since opening */
     WIRE_OP_STARVED = 11,   /* the sender wants credits; offset: the total it knows and has used */
-    WIRE_OP_SKIP = 12,      /* message `id`, begun, will not be completed by its sender */
+    WIRE_OP_SKIP = 12,      /* message `id`, begun, will not be completed by its sender. Of one that
+                             * is unordered, offset: its bytes that were sent; LAST: so was OFFER */
     WIRE_OP_READ = 13,      /* payload: struct wire_access */
     WIRE_OP_READ_DATA = 14, /* a fragment of the answer to READ `id`, at `offset` */
     WIRE_OP_WRITE = 15,     /* payload: struct wire_access, then data at `offset` of the whole; if
@@ -89,12 +90,16 @@ enum wire_op_type {
 
 /* Bits of `features` in HELLO: what both sides have may be used on the flow. */
 #define WIRE_FEATURE_ECHO   0x1u /* ECHO is answered */
-#define WIRE_FEATURES_KNOWN (WIRE_FEATURE_ECHO)
+/* Messages that are not ordered in their stream, and more than WIRE_MESSAGE_BASE bytes. */
+#define WIRE_FEATURE_MESSAGES 0x4u
+#define WIRE_FEATURES_KNOWN   (WIRE_FEATURE_ECHO | WIRE_FEATURE_MESSAGES)
+#define WIRE_MESSAGE_BASE     (64u << 20) /* bytes of a message or one-sided operation */
 #define WIRE_ECHOES_MAX     32u /* of one side, not answered yet, on a flow */
 
 #define WIRE_OP_LAST        0x01u /* the last fragment: offset + length is the whole */
+#define WIRE_OP_UNORDERED   0x02u /* the id is of a message that has no place in its stream */
 #define WIRE_OP_TAGGED      0x80u /* reserved: a 10-byte request tag precedes the payload; is 0 */
-#define WIRE_OP_FLAGS_KNOWN (WIRE_OP_LAST)
+#define WIRE_OP_FLAGS_KNOWN (WIRE_OP_LAST | WIRE_OP_UNORDERED)
 
 struct wire_op {
     uint8_t type; /* enum wire_op_type */
@@ -128,7 +133,8 @@ struct wire_close {
     uint32_t answers;
 };
 /* Payload of DELIVERED: entries of 8 bytes, stream (2), status as errno number (2), id (4). */
-#define WIRE_DELIVERED_BYTES 8u
+#define WIRE_DELIVERED_BYTES     8u
+#define WIRE_DELIVERED_UNORDERED 0x8000u /* in `stream`: the id is of an unordered message */
 struct wire_delivered {
     uint16_t stream;
     uint16_t status;

@@ -119,7 +119,12 @@ struct saddle_op {
     uint64_t tag;        /* the caller's, below SADDLE_TAG_LIBRARY; comes back in the completion */
     uint64_t timeout_ns; /* fail with -ETIMEDOUT after this; 0: only a dead peer ends it */
     uint16_t stream; /* messages of one stream arrive in order; streams do not wait for others */
+    uint64_t flags;  /* SADDLE_UNORDERED, of a message */
 };
+
+/* The message waits for no other of its stream, and none waits for it: it arrives as soon as it is
+ * complete. In the event's `value` it says so. */
+#define SADDLE_UNORDERED 0x1u
 
 /* All of these queue one operation and return 0 (accepted), -EAGAIN (the queue is full, or all but
  * one of its completions are for operations already outstanding: poll, then
@@ -150,11 +155,26 @@ SADDLE_API int saddle_reject(struct saddle_channel *channel, saddle_handle incom
 SADDLE_API int saddle_close(struct saddle_channel *channel, saddle_handle handle,
                             const struct saddle_op *op);
 
-/* Sends `len` bytes (1 byte to 64 MiB) as one message. Up to 64 bytes may lie anywhere and are
+/* Sends `len` bytes (1 byte to 4 GiB - 1) as one message. Up to 64 bytes may lie anywhere and are
  * copied at once; more must lie in the arena. DONE with status 0 means that the message lies in
- * the peer session's memory. */
+ * the peer session's memory. -EMSGSIZE: it is longer than the peer's heap; -EOPNOTSUPP: it is
+ * unordered, or over 64 MiB, and the peer's daemon is older than that; -ETIMEDOUT or -ECANCELED of
+ * one over 16 KiB also if the peer took its buffer back. */
 SADDLE_API int saddle_send(struct saddle_channel *channel, saddle_handle connection,
                            const void *data, size_t len, const struct saddle_op *op);
+/* A piece of what is sent. */
+struct saddle_segment {
+    const void *data;
+    size_t len; /* 1 at least */
+};
+
+/* As saddle_send, of up to 16 pieces that follow each other in the message. 64 bytes in all may lie
+ * anywhere; more must lie in the arena, and are the engine's until the completion; `segments`
+ * itself is read before the call returns. Also -ENOBUFS: too many gathered operations of this
+ * session are outstanding, and -EOPNOTSUPP at once: the daemon is older than this call. */
+SADDLE_API int saddle_sendv(struct saddle_channel *channel, saddle_handle connection,
+                            const struct saddle_segment *segments, uint32_t count,
+                            const struct saddle_op *op);
 /* Posts arena memory for one message over 16 KiB (SADDLE_WAITING announces one that finds no
  * buffer; buffers are used in the order posted, each by the next such message that fits it). DONE
  * carries the message's length and stream. Smaller messages need none. */
@@ -171,9 +191,10 @@ SADDLE_API int saddle_expose(struct saddle_channel *channel, void *memory, size_
 /* Withdraws a region. After DONE no peer reads or writes it any more. */
 SADDLE_API int saddle_revoke(struct saddle_channel *channel, saddle_key key,
                              const struct saddle_op *op);
-/* Reads or writes a peer's region, without its application: 1 byte to 64 MiB. Local memory must lie
- * in the arena (up to 64 bytes to write may lie anywhere). -EACCES: the key is unknown, revoked or
- * lacks the right; -ERANGE: outside the region. A read's buffer is undefined after an error. */
+/* Reads or writes a peer's region, without its application: 1 byte to 4 GiB - 1 (to a daemon that
+ * is older than that, 64 MiB: else -EOPNOTSUPP). Local memory must lie in the arena (up to 64 bytes
+ * to write may lie anywhere). -EACCES: the key is unknown, revoked or lacks the right; -ERANGE:
+ * outside the region. A read's buffer is undefined after an error. */
 SADDLE_API int saddle_read(struct saddle_channel *channel, saddle_handle connection, saddle_key key,
                            uint64_t remote_offset, void *buffer, size_t len,
                            const struct saddle_op *op);
@@ -181,10 +202,25 @@ SADDLE_API int saddle_write(struct saddle_channel *channel, saddle_handle connec
                             saddle_key key, uint64_t remote_offset, const void *data, size_t len,
                             const struct saddle_op *op);
 
+/* As saddle_write, of up to 16 pieces; see saddle_sendv. */
+SADDLE_API int saddle_writev(struct saddle_channel *channel, saddle_handle connection,
+                             saddle_key key, uint64_t remote_offset,
+                             const struct saddle_segment *segments, uint32_t count,
+                             const struct saddle_op *op);
+
+/* Cancels all operations of this channel that were submitted before and carry `tag`. Each still
+ * ends with its own DONE: -ECANCELED, or its outcome if that was first; its memory is then the
+ * application's. DONE of the cancellation comes after those (but for a buffer that holds its
+ * message already, and waits for earlier ones of the stream); its `value` says how many it found. A
+ * connection whose saddle_close is cancelled is closed at once, without delivering. -EOPNOTSUPP at
+ * once: the daemon is older than this call. */
+SADDLE_API int saddle_cancel(struct saddle_channel *channel, uint64_t tag,
+                             const struct saddle_op *op);
+
 /* Asks whether a host can be reached (named as for saddle_connect): its engine answers, no
  * application is needed there. `payload` bytes travel there and back, in one packet each way. DONE
  * carries what saddle_pinged takes out, filled as far as known if the ping failed.
- * -EOPNOTSUPP at once: the daemon is older than this call; in the event: the host's is.
+ * -EOPNOTSUPP: the host's daemon is older than this call.
  * -EMSGSIZE `payload` is more than a packet to that host carries, -EBUSY 32 pings of this session
  * are outstanding; -ENETDOWN the link is down, -ENETUNREACH no route, or no own address of that
  * family, -EHOSTDOWN no neighbour answers for the next hop, -EHOSTUNREACH the host does not answer
@@ -212,7 +248,8 @@ struct saddle_completion {
     uint32_t slot;     /* the library's */
     const void *data;  /* MESSAGE: the payload, until saddle_release; PING: see saddle_pinged */
     size_t len;        /* bytes of payload; of POST_RECV, the message's length */
-    uint64_t value;    /* EXPOSE: the key; WAITING: bytes; INCOMING: the listener */
+    uint64_t value;    /* EXPOSE: the key; WAITING: bytes; INCOMING: the listener; CANCEL: how many;
+                        * MESSAGE, POST_RECV: SADDLE_UNORDERED or 0 */
     uint8_t bytes[64]; /* the library's: where `data` of a message up to 64 bytes points */
 };
 

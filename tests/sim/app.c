@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/app.h"
 
+#include "client/gather.h"
 #include "client/session.h"
 #include "control/arena.h"
 #include "engines/pony/pony.h"
@@ -66,6 +67,15 @@ static void make_pony(struct app *app)
         abort();
 }
 
+/* The library keeps the arrays that it gathers from, once it has them: they are no loss. */
+static void prepare(struct app *app)
+{
+    struct saddle_gather *array;
+    for (uint32_t i = 0; i < app->channels; i++)
+        if (client_gather_reserve(app_channel(app, i), &array))
+            abort();
+}
+
 /* The largest block that the heap can give, to LARGEST_STEP. */
 static size_t find_largest(struct app *app)
 {
@@ -115,6 +125,7 @@ static void start(void *arg, uint64_t now)
     arena_format(app->arena, &app->plan);
     if (session_open(&app->session, &app->plan, app->arena, NULL))
         abort();
+    prepare(app);
     app->largest = find_largest(app);
     make_pony(app);
     host_enter(host);
@@ -205,7 +216,8 @@ struct saddle_op app_op(const struct operation *operation)
     return (struct saddle_op){.size = sizeof(struct saddle_op),
                               .tag = operation->tag,
                               .timeout_ns = operation->timeout,
-                              .stream = operation->stream};
+                              .stream = operation->stream,
+                              .flags = operation->unordered ? SADDLE_UNORDERED : 0};
 }
 
 bool app_submit(struct app *app, struct operation *operation, int result)

@@ -12,8 +12,9 @@
 #include <string.h>
 
 static const char *const op_names[SADDLE_CMD_COUNT] = {
-    "nop",       "listen",  "connect", "accept", "reject", "close", "send",
-    "post_recv", "release", "expose",  "revoke", "read",   "write", "ping",
+    "nop",    "listen", "connect",   "accept",  "reject",
+    "close",  "send",   "post_recv", "release", "expose",
+    "revoke", "read",   "write",     "ping",    [SADDLE_CMD_CANCEL] = "cancel",
 };
 
 struct checker *checker_create(struct sim *sim)
@@ -97,6 +98,8 @@ static bool error_is_right(const struct checker *checker, const struct operation
     /* A region that is being withdrawn may be there still, or not. */
     if (status == -EACCES && operation->region && operation->region->state >= REGION_REVOKING)
         return operation->op == SADDLE_CMD_READ || operation->op == SADDLE_CMD_WRITE;
+    if (status == -ECANCELED)
+        return operation->cancelled || lost_its_buffer(operation);
     if (status == -ETIMEDOUT)
         return operation->timeout > 0 || lost_its_buffer(operation);
     if (was_cut_off(checker, operation, status))
@@ -119,7 +122,9 @@ static void check_send(struct checker *checker, struct operation *operation)
     if (operation->status == 0) {
         checker->sim->totals.messages++;
         checker->sim->totals.message_bytes += operation->length;
-        checker->sim->totals.largest += operation->length == SADDLE_MESSAGE_MAX;
+        checker->sim->totals.largest += operation->length == SIM_HUGE_BYTES;
+        checker->sim->totals.unordered += operation->unordered;
+        checker->sim->totals.gathered += operation->gathered;
     }
 }
 
@@ -162,6 +167,19 @@ static void check_ping(struct checker *checker, struct operation *operation,
                (int64_t)info.round_trip_ns);
 }
 
+/* What it was to end has ended, before it. */
+static void check_cancel(struct checker *checker, struct operation *operation,
+                         const struct saddle_completion *event)
+{
+    const struct operation *target = operation->target;
+
+    if (event->status || event->value > 1)
+        accuse(checker, operation, "a cancellation of what there cannot be", event->status);
+    else if (target->state == OPERATION_ACCEPTED &&
+             (event->value == 0 || target->op != SADDLE_CMD_POST_RECV))
+        accuse(checker, target, "cancelled, and did not end", (int64_t)event->value);
+}
+
 void checker_done(struct checker *checker, struct operation *operation,
                   const struct saddle_completion *event)
 {
@@ -194,10 +212,45 @@ void checker_done(struct checker *checker, struct operation *operation,
         check_one_sided(checker, operation);
     if (operation->op == SADDLE_CMD_PING)
         check_ping(checker, operation, event);
+    if (operation->op == SADDLE_CMD_CANCEL)
+        check_cancel(checker, operation, event);
+    checker->sim->totals.cancelled += event->status == -ECANCELED && operation->cancelled;
+}
+
+/* An unordered message: any that was sent and has not come yet. */
+static struct operation *find_unordered(struct ledger_stream *sent, const void *bytes,
+                                        size_t length)
+{
+    while (sent->next < sent->count && sent->sent[sent->next]->delivered)
+        sent->next++;
+    for (uint32_t at = sent->next; at < sent->count; at++)
+        if (!sent->sent[at]->delivered && ledger_is_message(sent->sent[at], bytes, length))
+            return sent->sent[at];
+    return NULL;
+}
+
+/* An ordered one: the next that was sent, or one behind those that failed. */
+static struct operation *find_ordered(struct checker *checker, struct ledger_stream *sent,
+                                      const void *bytes, size_t length)
+{
+    uint32_t at = sent->next;
+
+    while (at < sent->count && !ledger_is_message(sent->sent[at], bytes, length))
+        at++;
+    if (at == sent->count)
+        return NULL;
+    for (uint32_t i = sent->next; i < at; i++) {
+        struct operation *skipped = sent->sent[i];
+        skipped->skipped = true;
+        if (skipped->state == OPERATION_DONE && skipped->status == 0)
+            accuse(checker, skipped, "reported as delivered, but overtaken by number", at);
+    }
+    sent->next = at + 1;
+    return sent->sent[at];
 }
 
 struct operation *checker_message(struct checker *checker, struct connection_end *end,
-                                  uint32_t stream, const void *bytes, size_t length)
+                                  uint32_t stream, bool unordered, const void *bytes, size_t length)
 {
     struct connection_end *other = ledger_other(end);
     TRACE(checker->sim, end->app->host, "message", end->handle, stream, length);
@@ -211,11 +264,10 @@ struct operation *checker_message(struct checker *checker, struct connection_end
                       end->app->index, length);
         return NULL;
     }
-    struct ledger_stream *sent = &other->streams[stream];
-    uint32_t at = sent->next;
-    while (at < sent->count && !ledger_is_message(sent->sent[at], bytes, length))
-        at++;
-    if (at == sent->count) {
+    struct ledger_stream *sent = ledger_line(other, stream, unordered);
+    struct operation *operation = unordered ? find_unordered(sent, bytes, length)
+                                            : find_ordered(checker, sent, bytes, length);
+    if (!operation) {
         sim_violation(checker->sim,
                       "app %u, connection %llu, stream %u: %zu bytes that are no message after"
                       " number %u",
@@ -223,17 +275,9 @@ struct operation *checker_message(struct checker *checker, struct connection_end
                       sent->next);
         return NULL;
     }
-    for (uint32_t i = sent->next; i < at; i++) {
-        struct operation *skipped = sent->sent[i];
-        skipped->skipped = true;
-        if (skipped->state == OPERATION_DONE && skipped->status == 0)
-            accuse(checker, skipped, "reported as delivered, but overtaken by number", at);
-    }
-    struct operation *operation = sent->sent[at];
     operation->delivered = true;
     if (operation->state == OPERATION_DONE && operation->status == -EBADMSG)
         accuse(checker, operation, "delivered after it was reported as damaged", 0);
-    sent->next = at + 1;
     return operation;
 }
 

@@ -30,7 +30,8 @@ void checker_done(struct checker *checker, struct operation *operation,
 /* Bytes of a message reached the application at `end`. Returns the operation that sent them, or
  * NULL after a violation. */
 struct operation *checker_message(struct checker *checker, struct connection_end *end,
-                                  uint32_t stream, const void *bytes, size_t length);
+                                  uint32_t stream, bool unordered, const void *bytes,
+                                  size_t length);
 /* The two hosts are apart for longer than a peer is waited for: what they have to do with each
  * other may fail from now on. */
 void checker_apart(struct checker *checker, uint32_t a, uint32_t b);

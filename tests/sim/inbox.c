@@ -57,12 +57,14 @@ static bool bind_end(struct app *app, struct connection_end *end, const void *by
     return true;
 }
 
-static struct operation *take_message(struct app *app, struct connection_end *end, uint32_t stream,
-                                      const void *bytes, size_t length)
+static struct operation *take_message(struct app *app, struct connection_end *end,
+                                      const struct saddle_completion *event, const void *bytes)
 {
+    size_t length = event->len;
     if (!end->connection && !bind_end(app, end, bytes, length))
         return NULL;
-    struct operation *sender = checker_message(checker_of(app), end, stream, bytes, length);
+    struct operation *sender = checker_message(checker_of(app), end, event->stream,
+                                               event->value & SADDLE_UNORDERED, bytes, length);
     if (end->state == END_OPEN) {
         end->state = END_READY;
         end->hello_due = end->side == 1;
@@ -78,7 +80,7 @@ static void on_message(struct app *app, uint32_t channel, const struct saddle_co
                       event->handle);
         return;
     }
-    struct operation *sender = take_message(app, end, event->stream, event->data, event->len);
+    struct operation *sender = take_message(app, end, event, event->data);
     if (sender && app->held_count < APP_HELD_MAX && rng_chance(&app->rng, HOLD_PPM)) {
         struct held *held = &app->held[app->held_count++];
         saddle_completion_copy(&held->event, event);
@@ -170,7 +172,7 @@ static void on_done(struct app *app, const struct saddle_completion *event)
         return;
     if (operation->op == SADDLE_CMD_POST_RECV) {
         if (event->status == 0)
-            take_message(app, operation->end, event->stream, operation->buffer, event->len);
+            take_message(app, operation->end, event, operation->buffer);
         free_buffer(app, operation);
         return;
     }

@@ -159,8 +159,11 @@ static void print_totals(const struct sim_totals *totals)
     printf("  operations %" PRIu64 " (%" PRIu64 " succeeded, %" PRIu64
            " failed with a reason, %" PRIu64 " dropped with their application)\n",
            totals->accepted, totals->succeeded, totals->failed, totals->dropped);
-    printf("  messages %" PRIu64 " (%" PRIu64 " bytes, %" PRIu64 " of them of 64 MiB)\n",
-           totals->messages, totals->message_bytes, totals->largest);
+    printf("  messages %" PRIu64 " (%" PRIu64 " bytes, %" PRIu64
+           " of them of %u bytes; unordered %" PRIu64 ", gathered %" PRIu64
+           "), operations cancelled %" PRIu64 "\n",
+           totals->messages, totals->message_bytes, totals->largest, SIM_HUGE_BYTES,
+           totals->unordered, totals->gathered, totals->cancelled);
     printf("  reads %" PRIu64 ", writes %" PRIu64 " (%" PRIu64 " bytes), connections %" PRIu64
            ", pings %" PRIu64 "\n",
            totals->reads, totals->writes, totals->one_sided_bytes, totals->connections,

@@ -24,6 +24,9 @@
 #define SIM_HOSTS_MAX 16u
 #define SIM_NOBODY    UINT32_MAX /* host of events that concern none */
 
+/* Bytes of the largest message: more than those had that travelled before there were features. */
+#define SIM_HUGE_BYTES ((80u << 20) + 1)
+
 #define USEC 1000ull
 #define MSEC (1000 * USEC)
 #define SEC  (1000 * MSEC)
@@ -52,7 +55,9 @@ struct sim_totals {
     uint64_t failed;  /* with a reason */
     uint64_t dropped; /* with the application that asked */
     uint64_t messages, message_bytes;
-    uint64_t largest; /* messages of SADDLE_MESSAGE_MAX among them */
+    uint64_t largest; /* messages of SIM_HUGE_BYTES among them */
+    uint64_t unordered, gathered;
+    uint64_t cancelled; /* operations that ended so */
     uint64_t reads, writes, one_sided_bytes;
     uint64_t pings; /* answered */
     uint64_t connections;
@@ -79,7 +84,7 @@ struct sim {
     uint16_t mtu;             /* bytes of an IP packet, on all links */
     uint64_t heap_bytes;      /* of each application */
     uint32_t large_max;       /* bytes of the largest messages */
-    uint32_t huge_left;       /* messages of SADDLE_MESSAGE_MAX still to be sent */
+    uint32_t huge_left;       /* messages of SIM_HUGE_BYTES still to be sent */
     uint32_t host_count;
     struct host *hosts[SIM_HOSTS_MAX];
     struct link *links[SIM_HOSTS_MAX][SIM_HOSTS_MAX]; /* from, to */

@@ -15,8 +15,13 @@
 #define ARENA_PPM     500000u /* of short messages that lie in the arena all the same */
 #define PRIVATE_BYTES 65536u  /* of the largest read */
 #define EAGER_SMALL   1400u
-#define PING_MAX      400u /* fits into every packet */
-#define NAME_BYTES    32u  /* a host's name */
+#define PING_MAX      400u    /* fits into every packet */
+#define NAME_BYTES    32u     /* a host's name */
+#define UNORDERED_PPM 200000u /* of messages */
+/* Bytes of the least unordered one: enough to tell it from all others. */
+#define UNORDERED_LEAST 16u
+#define GATHER_PPM      300000u /* of what lies in the arena and is sent or written */
+#define CANCEL_LOOKS    64u     /* operations among which one is looked for */
 
 /* One in so many, of what is done: summed up in work_one. */
 enum share {
@@ -28,8 +33,9 @@ enum share {
     SHARE_CLOSE = 6,
     SHARE_WRONG = 30,
     SHARE_PING = 15,
+    SHARE_CANCEL = 15,
     SHARE_ALL = SHARE_SEND + SHARE_READ + SHARE_WRITE + SHARE_POST + SHARE_REGION + SHARE_CLOSE +
-                SHARE_WRONG + SHARE_PING,
+                SHARE_WRONG + SHARE_PING + SHARE_CANCEL,
 };
 
 static struct operation *begin(struct app *app, uint8_t op, struct connection_end *end)
@@ -140,9 +146,29 @@ static size_t draw_size(struct app *app)
         return SADDLE_EAGER_MAX - 2 + rng_below(rng, app->sim->large_max / 8);
     if (app->sim->huge_left > 0 && app->lent == 0) {
         app->sim->huge_left--;
-        return SADDLE_MESSAGE_MAX;
+        return SIM_HUGE_BYTES;
     }
     return 1 + rng_below(rng, app->sim->large_max);
+}
+
+/* Cuts a buffer into pieces: 0 if it is better left whole. */
+static uint32_t cut(struct app *app, struct operation *operation,
+                    struct saddle_segment pieces[SADDLE_SEGMENTS_MAX])
+{
+    const uint8_t *from = operation->buffer;
+    size_t left = operation->length;
+    uint32_t count = 2 + (uint32_t)rng_below(&app->rng, SADDLE_SEGMENTS_MAX - 1);
+
+    if (!from || left < count || !rng_chance(&app->rng, GATHER_PPM))
+        return 0;
+    for (uint32_t i = 0; i < count; i++) {
+        size_t part = i == count - 1 ? left : 1 + rng_below(&app->rng, left - (count - i - 1));
+        pieces[i] = (struct saddle_segment){from, part};
+        from += part;
+        left -= part;
+    }
+    operation->gathered = true;
+    return count;
 }
 
 static bool send(struct app *app, struct connection_end *end)
@@ -151,6 +177,7 @@ static bool send(struct app *app, struct connection_end *end)
     struct operation *operation = begin(app, SADDLE_CMD_SEND, end);
     operation->stream = (uint16_t)rng_below(&app->rng, LEDGER_STREAMS);
     operation->length = length;
+    operation->unordered = length >= UNORDERED_LEAST && rng_chance(&app->rng, UNORDERED_PPM);
     if (length <= SADDLE_EAGER_MAX)
         operation->timeout = draw_deadline(app);
     uint8_t small[SADDLE_INLINE_BYTES];
@@ -162,7 +189,11 @@ static bool send(struct app *app, struct connection_end *end)
     }
     ledger_message(operation, bytes);
     struct saddle_op op = app_op(operation);
-    int result = saddle_send(app_channel(app, end->channel), end->handle, bytes, length, &op);
+    struct saddle_segment pieces[SADDLE_SEGMENTS_MAX];
+    uint32_t count = cut(app, operation, pieces);
+    struct saddle_channel *channel = app_channel(app, end->channel);
+    int result = count ? saddle_sendv(channel, end->handle, pieces, count, &op)
+                       : saddle_send(channel, end->handle, bytes, length, &op);
     if (!app_submit(app, operation, result))
         return false;
     ledger_sent(operation);
@@ -228,10 +259,17 @@ static bool read(struct app *app, struct connection_end *end)
 static bool submit_write(struct app *app, struct operation *operation, saddle_key key)
 {
     struct connection_end *end = operation->end;
+    struct saddle_channel *channel = app_channel(app, end->channel);
     struct saddle_op op = app_op(operation);
+    struct saddle_segment pieces[SADDLE_SEGMENTS_MAX];
+    uint32_t count = cut(app, operation, pieces);
+    if (count)
+        return app_submit(app, operation,
+                          saddle_writev(channel, end->handle, key, operation->offset, pieces, count,
+                                        &op));
     return app_submit(app, operation,
-                      saddle_write(app_channel(app, end->channel), end->handle, key,
-                                   operation->offset, operation->buffer, operation->length, &op));
+                      saddle_write(channel, end->handle, key, operation->offset, operation->buffer,
+                                   operation->length, &op));
 }
 
 static bool write(struct app *app, struct connection_end *end)
@@ -282,9 +320,67 @@ static bool ping(struct app *app)
     char name[NAME_BYTES];
     name_host(app, host, name);
     struct saddle_op op = app_op(operation);
-    uint32_t channel = (uint32_t)rng_below(&app->rng, app->channels);
+    operation->channel = (uint32_t)rng_below(&app->rng, app->channels);
     return app_submit(app, operation,
-                      saddle_ping(app_channel(app, channel), name, operation->offset, &op));
+                      saddle_ping(app_channel(app, operation->channel), name, operation->offset,
+                                  &op));
+}
+
+/* ---- Cancelling ---- */
+
+/* May this one be cancelled, without an end to the story that others tell? A hello is needed; a
+ * buffer may be what a message waits for, unless it would be taken back anyway; and for a large
+ * message the other side may have posted a buffer, which would lie there. */
+static bool may_cancel(const struct app *app, const struct operation *operation)
+{
+    if (operation->app != app || operation->life != app->life ||
+        operation->state != OPERATION_ACCEPTED || operation->hello || operation->cancelled)
+        return false;
+    switch (operation->op) {
+    case SADDLE_CMD_SEND:
+        return operation->length <= SADDLE_EAGER_MAX;
+    case SADDLE_CMD_POST_RECV:
+        return operation->timeout > 0;
+    case SADDLE_CMD_CONNECT:
+    case SADDLE_CMD_CLOSE:
+        return operation->end != NULL;
+    case SADDLE_CMD_READ:
+    case SADDLE_CMD_WRITE:
+    case SADDLE_CMD_PING:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static struct operation *pick_target(struct app *app)
+{
+    const struct ledger *ledger = &app->sim->checker->ledger;
+    uint32_t skip = (uint32_t)rng_below(&app->rng, CANCEL_LOOKS / 4);
+    for (uint32_t i = skip; i < CANCEL_LOOKS && i < ledger->operation_count; i++) {
+        struct operation *operation = ledger->operations[ledger->operation_count - 1 - i];
+        if (may_cancel(app, operation))
+            return operation;
+    }
+    return NULL;
+}
+
+static bool cancel(struct app *app)
+{
+    struct operation *target = pick_target(app);
+    if (!target)
+        return false;
+    struct operation *operation = begin(app, SADDLE_CMD_CANCEL, NULL);
+    operation->target = target;
+    struct saddle_op op = app_op(operation);
+    if (!app_submit(app, operation,
+                    saddle_cancel(app_channel(app, target->channel), target->tag, &op)))
+        return false;
+    target->cancelled = true;
+    /* What it was to deliver first may be lost. */
+    if (target->op == SADDLE_CMD_CLOSE && target->end->connection)
+        target->end->connection->trouble |= TROUBLE_KILL;
+    return true;
 }
 
 /* ---- Wrong things ---- */
@@ -349,7 +445,10 @@ static bool work_one(struct app *app)
         return true;
     struct connection_end *end = pick_end(app);
     uint64_t dice = rng_below(&app->rng, SHARE_ALL);
-    if (dice >= SHARE_ALL - SHARE_PING)
+    if (dice < SHARE_CANCEL)
+        return cancel(app);
+    dice -= SHARE_CANCEL;
+    if (dice >= SHARE_ALL - SHARE_CANCEL - SHARE_PING)
         return ping(app);
     if (!end)
         return false;

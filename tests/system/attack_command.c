@@ -169,11 +169,11 @@ static void case_version(void)
     struct saddle_attach_request request = raw_request("alpha");
     struct raw raw;
 
-    request.abi_max = SADDLE_ABI_PING - 1;
+    request.abi_max = SADDLE_ABI_MESSAGES - 1;
     raw_attach_as(&raw, attack_path, &request);
-    attack_want("version", raw.reply.abi, SADDLE_ABI_PING - 1);
+    attack_want("version", raw.reply.abi, SADDLE_ABI_MESSAGES - 1);
     attack_want("nop", raw_nop(&raw), 0);
-    raw_command(&raw)->op = SADDLE_CMD_PING;
+    raw_command(&raw)->op = SADDLE_CMD_CANCEL;
     raw_publish(&raw);
     attack_want_closed(&raw);
     raw_leave(&raw);
@@ -210,6 +210,63 @@ static void case_pings(void)
     }
     attack_want("ping after all", ping(&raw, "10.77.0.2", 1000, 0), 0);
     raw_leave(&raw);
+}
+
+/* Pieces that lie anywhere, and a list of them that does. */
+static void case_pieces(void)
+{
+    struct attack_pair pair;
+    struct saddle_event event;
+
+    attack_join(&pair);
+    struct saddle_gather *array =
+        (struct saddle_gather *)(void *)(pair.a.arena + pair.a.reply.heap_offset);
+    for (size_t i = 0; i < 2 * sizeof(places) / sizeof(places[0]); i++) {
+        const struct place *place = &places[i / 2];
+        struct saddle_command *command = raw_command(&pair.a);
+        uint64_t at = place->buf + (place->in_heap ? pair.a.reply.heap_offset : 0);
+        bool list = i % 2;
+
+        array[0] = (struct saddle_gather){.offset = pair.a.reply.heap_offset, .len = 1};
+        array[1] = (struct saddle_gather){.offset = at, .len = place->len};
+        command->op = i % 3 ? SADDLE_CMD_SEND : SADDLE_CMD_WRITE;
+        command->flags = SADDLE_ENTRY_GATHER;
+        command->handle = pair.handles[0];
+        command->buf = list ? at : pair.a.reply.heap_offset;
+        command->slot = list ? place->len : 2;
+        command->len = place->len + 1;
+        if (raw_call(&pair.a, &event) != -EINVAL)
+            raw_die("piece %zu: %d", i, event.status);
+    }
+    attack_want("nop", raw_nop(&pair.a), 0);
+    attack_leave(&pair);
+}
+
+/* Of nothing, again and again, among operations that stay. */
+static void case_cancels(void)
+{
+    struct attack_pair pair;
+    struct saddle_command *command;
+    struct saddle_event event;
+
+    attack_join(&pair);
+    for (uint32_t i = 0; i < RAW_ENTRIES / 2; i++) {
+        command = raw_command(&pair.a);
+        command->op = SADDLE_CMD_POST_RECV;
+        command->handle = pair.handles[0];
+        command->buf = pair.a.reply.heap_offset;
+        command->len = ATTACK_LARGE;
+        command->tag = 1;
+        raw_publish(&pair.a);
+    }
+    for (uint64_t i = 0; i < ATTACK_STORM; i++) {
+        command = raw_command(&pair.a);
+        command->op = SADDLE_CMD_CANCEL;
+        command->key = i + UINT32_MAX;
+        attack_want("cancel of nothing", raw_call(&pair.a, &event), 0);
+        attack_want("found", (int)event.value, 0);
+    }
+    attack_leave(&pair);
 }
 
 /* Handles of nobody, of yesterday and of somebody else. */
@@ -331,6 +388,8 @@ const struct attack attacks_on_commands[] = {
     {"texts", case_texts},
     {"version", case_version},
     {"pings", case_pings},
+    {"pieces", case_pieces},
+    {"cancels", case_cancels},
     {"handles", case_handles},
     {"regions", case_regions},
     {"release-twice", case_release_twice},

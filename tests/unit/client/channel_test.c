@@ -442,7 +442,7 @@ static const struct saddle_event nonsense[] = {
     {.type = 255},
     {.type = SADDLE_EVT_DONE, .op = SADDLE_CMD_COUNT},
     {.type = SADDLE_EVT_DONE, .op = SADDLE_CMD_SEND, .status = 1},
-    {.type = SADDLE_EVT_DONE, .op = SADDLE_CMD_POST_RECV, .len = SADDLE_MESSAGE_MAX + 1},
+    {.type = SADDLE_EVT_DONE, .op = SADDLE_CMD_POST_RECV, .len = SADDLE_MESSAGE_MAX},
     {.type = SADDLE_EVT_DONE, .op = SADDLE_CMD_PING, .len = sizeof(struct saddle_ping_answer)},
     {.type = SADDLE_EVT_DONE, .op = SADDLE_CMD_PING, .flags = SADDLE_ENTRY_INLINE, .len = 64},
     {.type = SADDLE_EVT_WAITING, .value = 0},

@@ -91,13 +91,17 @@ static const struct wire_op lies[] = {
     {.type = WIRE_OP_MESSAGE, .length = SADDLE_EAGER_MAX + 1},
     {.type = WIRE_OP_OFFER, .offset = 0},
     {.type = WIRE_OP_OFFER, .offset = SADDLE_EAGER_MAX},
-    {.type = WIRE_OP_OFFER, .offset = SADDLE_MESSAGE_MAX + 1},
-    {.type = WIRE_OP_OFFER, .offset = UINT32_MAX},
+    {.type = WIRE_OP_OFFER, .offset = SADDLE_EAGER_MAX, .flags = WIRE_OP_UNORDERED},
+    {.type = WIRE_OP_OFFER, .offset = 20000, .flags = WIRE_OP_LAST},
     {.type = WIRE_OP_OFFER, .offset = 20000, .length = 1},
     {.type = WIRE_OP_PULL, .id = 0},
     {.type = WIRE_OP_PULL, .id = 0, .stream = 9},
     {.type = WIRE_OP_BULK, .length = 10},
     {.type = WIRE_OP_BULK, .length = 10, .stream = UINT16_MAX},
+    {.type = WIRE_OP_BULK, .length = 10, .flags = WIRE_OP_UNORDERED},
+    {.type = WIRE_OP_PULL, .flags = WIRE_OP_UNORDERED},
+    {.type = WIRE_OP_SKIP, .flags = WIRE_OP_UNORDERED, .stream = SADDLE_STREAMS_MAX},
+    {.type = WIRE_OP_READ, .length = WIRE_ACCESS_BYTES, .flags = WIRE_OP_UNORDERED},
     {.type = WIRE_OP_DELIVERED, .length = 8},
     {.type = WIRE_OP_DELIVERED, .length = 9},
     {.type = WIRE_OP_DELIVERED, .length = 0},
@@ -292,7 +296,7 @@ START_TEST(storm)
         };
         struct wire_op op = {
             .type = (uint8_t)rng_below(&rng, WIRE_OP_COUNT + 1),
-            .flags = (uint8_t)rng_below(&rng, 2),
+            .flags = (uint8_t)rng_below(&rng, 4),
             .length = (uint16_t)rng_below(&rng, 64),
             .connection = rng_below(&rng, 8) ? incoming + (uint32_t)rng_below(&rng, 3) * 0x10000
                                              : (uint32_t)rng_below(&rng, 128),

@@ -352,19 +352,6 @@ START_TEST(an_answer_that_fits_no_more)
 }
 END_TEST
 
-START_TEST(a_session_of_the_first_version)
-{
-    client->config.abi = 1;
-    upper_detach(&rig->hosts[1].upper, client->session);
-    app_renew(client);
-    ck_assert_int_eq(upper_attach(&rig->hosts[1].upper, client->session), 0);
-    ping(client, 8, 0, 1);
-    rig_settle(rig);
-    ck_assert_int_eq(pony_session_error(client->session), -EPROTO);
-    check_released();
-}
-END_TEST
-
 START_TEST(saved_and_loaded)
 {
     struct saddle_ping_answer answer;
@@ -493,7 +480,6 @@ int main(void)
     tcase_add_test(tests, questions_without_the_feature_or_too_large);
     tcase_add_test(tests, too_many_questions_are_not_taken);
     tcase_add_test(tests, an_answer_that_fits_no_more);
-    tcase_add_test(tests, a_session_of_the_first_version);
     tcase_add_test(tests, saved_and_loaded);
     tcase_add_loop_test(tests, saved_state_that_lies, 0, LIE_COUNT);
     suite_add_tcase(suite, tests);

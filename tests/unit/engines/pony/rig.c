@@ -131,7 +131,7 @@ static void make_host(struct rig *rig, uint32_t index)
         .rig = rig,
         .host = index,
         .open = true,
-        .says = {.features = WIRE_FEATURE_ECHO,
+        .says = {.features = WIRE_FEATURES_KNOWN,
                  .mtu = RIG_MTU,
                  .udp_port = WIRE_UDP_PORT,
                  .version = WIRE_VERSION_MAX},
@@ -173,20 +173,22 @@ struct app *rig_attach(struct rig *rig, uint32_t host, uint32_t slots)
 {
     struct app *app = app_create(100 + rig->app_count, host, slots);
 
-    ck_assert_uint_lt(rig->app_count, RIG_APPS);
-    ck_assert_int_eq(upper_attach(&rig->hosts[host].upper, app->session), 0);
-    rig->apps[rig->app_count++] = app;
+    rig_join(rig, app);
     return app;
+}
+
+void rig_join(struct rig *rig, struct app *app)
+{
+    ck_assert_uint_lt(rig->app_count, RIG_APPS);
+    ck_assert_int_eq(upper_attach(&rig->hosts[app->host].upper, app->session), 0);
+    rig->apps[rig->app_count++] = app;
 }
 
 void rig_detach(struct rig *rig, struct app *app)
 {
     upper_detach(&rig->hosts[app->host].upper, app->session);
     /* Whatever the engine would still touch is gone. */
-    pony_session_destroy(app->session);
-    free(app->arena);
-    app->arena = NULL;
-    app->session = NULL;
+    app_leave(app);
 }
 
 /* ---- Steps ---- */
@@ -363,7 +365,8 @@ void rig_pair(struct rig *rig, struct app *server, struct app *client, uint32_t 
 
 static void check_session(const struct pony_session *session)
 {
-    uint32_t free = 0, promised = 0, connections = 0;
+    uint32_t free = 0, promised = 0, connections = 0, receivers = 0, holders = 0, held = 0;
+    uint32_t lent = 0;
     const struct list *node;
 
     for (uint32_t i = 0; i < session->config.slot_count; i++)
@@ -373,8 +376,23 @@ static void check_session(const struct pony_session *session)
     {
         const struct connection *connection = LIST_OF(node, struct connection, session_node);
         connections++;
-        promised += connection->credits_granted - connection->credits_consumed;
+        uint32_t unused = connection->credits_granted - connection->credits_consumed;
+        promised += unused;
+        receivers += connection->receives;
+        holders += connection->receives && unused + connection->held > 0;
+        held += connection->receives ? connection->held : 0;
+        ck_assert(connection->receives == (connection->state == CONNECTION_OPENING ||
+                                           connection->state == CONNECTION_INCOMING ||
+                                           connection->state == CONNECTION_OPEN));
     }
+    for (uint32_t i = 0; i < session->config.slot_count; i++) {
+        const struct slot *slot = &session->slots[i];
+        const struct connection *owner = connection_find(session->upper, slot->owner);
+        lent += slot->state != SLOT_FREE && owner && owner->session == session && owner->receives;
+    }
+    ck_assert_uint_eq(receivers, session->receivers);
+    ck_assert_uint_eq(holders, session->holders);
+    ck_assert_uint_eq(held, lent);
     ck_assert_uint_eq(connections, session->connection_count);
     ck_assert_uint_eq(promised, session->promised);
     ck_assert_uint_le(promised, free);
@@ -383,7 +401,10 @@ static void check_session(const struct pony_session *session)
 void rig_check_host(struct rig *rig, uint32_t index)
 {
     const struct upper *upper = &rig->hosts[index].upper;
-    uint32_t connections = 0, operations = 0, streams = 0, served = 0;
+    uint32_t connections = 0, operations = 0, streams = 0, served = 0, gathers = 0;
+    for (uint32_t j = 0; j < upper->gathers_max; j++)
+        gathers += upper->gathers[j].count > 0;
+    ck_assert_uint_eq(gathers + upper->gather_pool.free, upper->gathers_max);
     for (uint32_t j = 0; j < upper->connections_max; j++)
         connections += upper->connections[j].state != CONNECTION_FREE;
     for (uint32_t j = 0; j < upper->operations_max; j++)

@@ -63,6 +63,8 @@ struct rig {
 struct rig *rig_create(uint64_t seed, uint32_t slots);
 void rig_destroy(struct rig *rig);
 struct app *rig_attach(struct rig *rig, uint32_t host, uint32_t slots);
+/* The same with an application that is there already. */
+void rig_join(struct rig *rig, struct app *app);
 void rig_detach(struct rig *rig, struct app *app);
 
 /* One step of everything: commands, timers, packets one way or the other. False if nothing moved.
