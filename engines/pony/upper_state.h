@@ -9,8 +9,8 @@
  * says in which it is, and where order matters the records are in order. What follows from other
  * objects (counts, shares) is computed again.
  *
- * Fields that a later version added are the last of their record: one of an older engine ends before
- * them, and they are 0 (upper_loaded_more). CANCELs are not saved: they are finished before.
+ * Fields that a later version added are the last of their record: one of an older engine ends
+ * before them, and they are 0 (upper_loaded_more). CANCELs are not saved: they are finished before.
  *
  * Deadlines are saved as the time that remains, since clocks differ between machines.
  *

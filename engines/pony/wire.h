@@ -89,12 +89,12 @@ enum wire_op_type {
 };
 
 /* Bits of `features` in HELLO: what both sides have may be used on the flow. */
-#define WIRE_FEATURE_ECHO   0x1u /* ECHO is answered */
+#define WIRE_FEATURE_ECHO 0x1u /* ECHO is answered */
 /* Messages that are not ordered in their stream, and more than WIRE_MESSAGE_BASE bytes. */
 #define WIRE_FEATURE_MESSAGES 0x4u
 #define WIRE_FEATURES_KNOWN   (WIRE_FEATURE_ECHO | WIRE_FEATURE_MESSAGES)
 #define WIRE_MESSAGE_BASE     (64u << 20) /* bytes of a message or one-sided operation */
-#define WIRE_ECHOES_MAX     32u /* of one side, not answered yet, on a flow */
+#define WIRE_ECHOES_MAX       32u         /* of one side, not answered yet, on a flow */
 
 #define WIRE_OP_LAST        0x01u /* the last fragment: offset + length is the whole */
 #define WIRE_OP_UNORDERED   0x02u /* the id is of a message that has no place in its stream */

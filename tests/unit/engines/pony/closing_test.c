@@ -7,6 +7,7 @@
 
 #include <check.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define SMALL    20000u  /* bytes: over the eager size, waits for a buffer */
 #define LARGE    300000u /* bytes */
@@ -104,6 +105,50 @@ START_TEST(both_close_with_offers_that_wait)
 }
 END_TEST
 
+/* It waits for the answer to a message that nobody takes. */
+START_TEST(a_close_whose_deadline_passes)
+{
+    struct saddle_command close = {.op = SADDLE_CMD_CLOSE, .tag = 50, .timeout_ns = 1000000};
+    uint32_t at = 0;
+
+    start(1);
+    close.handle = outgoing;
+    app_send(client, outgoing, 0, 0, LARGE, 10);
+    ck_assert(app_submit(client, &close));
+    rig_settle(rig);
+    rig_advance(rig, 2 * close.timeout_ns);
+    rig_settle(rig);
+    ck_assert_int_eq(app_done(client, 50)->status, -ETIMEDOUT);
+    ck_assert_int_eq(app_done(client, 10)->status, -ECONNRESET);
+    ck_assert_int_eq(app_event(server, &at, SADDLE_EVT_CLOSED, 3)->status, -ECONNRESET);
+    ck_assert_uint_eq(rig->hosts[1].upper.counters.connections, 0);
+    end();
+}
+END_TEST
+
+/* What the engine answers by itself has its outcome before any deadline. */
+START_TEST(deadlines_of_what_does_not_wait)
+{
+    static const uint8_t ops[] = {SADDLE_CMD_NOP, SADDLE_CMD_LISTEN, SADDLE_CMD_EXPOSE,
+                                  SADDLE_CMD_CANCEL};
+
+    start(1);
+    for (uint32_t i = 0; i < sizeof(ops); i++) {
+        struct saddle_command command = {
+            .op = ops[i], .key = SADDLE_RIGHT_READ, .tag = 60 + i, .timeout_ns = 1, .len = 4};
+        if (ops[i] == SADDLE_CMD_LISTEN) {
+            command.flags = SADDLE_ENTRY_INLINE;
+            memcpy(command.payload, "abc", 4);
+        }
+        command.buf = client->config.heap_offset;
+        ck_assert(app_submit(client, &command));
+        rig_settle(rig);
+        ck_assert_int_eq(app_done(client, 60 + i)->status, 0);
+    }
+    end();
+}
+END_TEST
+
 /* Steps until the client's CLOSE has arrived before all of its answers; false if it never does. */
 static bool close_is_put_off(void)
 {
@@ -157,6 +202,8 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, buffers_go_to_messages_in_the_order_told);
     tcase_add_loop_test(tcase, both_close_with_offers_that_wait, 0, SEEDS);
+    tcase_add_test(tcase, a_close_whose_deadline_passes);
+    tcase_add_test(tcase, deadlines_of_what_does_not_wait);
     tcase_add_test(tcase, a_close_put_off_is_answered_by_a_side_that_leaves);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);

@@ -207,6 +207,38 @@ START_TEST(deadlines_go_on)
 }
 END_TEST
 
+/* Messages that are unordered, complete and not, and gathered ones that wait. */
+static void add_kinds(struct app *server, struct app *client, uint32_t incoming, uint32_t outgoing)
+{
+    struct saddle_command command = {.op = SADDLE_CMD_SEND,
+                                     .handle = outgoing,
+                                     .flags = SADDLE_ENTRY_UNORDERED};
+    struct saddle_gather *pieces = (struct saddle_gather *)(void *)app_heap(server, READ_AREA);
+
+    for (uint32_t i = 0; i < 8; i++) {
+        command.buf = client->config.heap_offset;
+        command.len = i % 2 ? LARGE : 9000;
+        command.stream = (uint16_t)(i % 3);
+        command.tag = 500 + i;
+        command.timeout_ns = i % 4 == 3 ? 1 : 0;
+        ck_assert(app_submit(client, &command));
+    }
+    for (uint32_t i = 0; i < SADDLE_SEGMENTS_MAX; i++)
+        pieces[i] = (struct saddle_gather){.offset = server->config.heap_offset, .len = 3000};
+    for (uint32_t i = 1; i < 4; i++) {
+        command = (struct saddle_command){
+            .op = SADDLE_CMD_SEND,
+            .handle = incoming,
+            .flags = SADDLE_ENTRY_GATHER | (i % 2 ? SADDLE_ENTRY_UNORDERED : 0),
+            .buf = server->config.heap_offset + READ_AREA,
+            .slot = 5 * i,
+            .len = 15000 * i,
+            .tag = 600 + i,
+        };
+        ck_assert(app_submit(server, &command));
+    }
+}
+
 /* A state in the middle of much, as bytes. */
 static struct rig *busy(struct state_writer *writer)
 {
@@ -220,6 +252,7 @@ static struct rig *busy(struct state_writer *writer)
         post(server, incoming, i);
     for (uint32_t i = 0; i < 24; i++)
         submit(client, outgoing, key, i);
+    add_kinds(server, client, incoming, outgoing);
     for (uint32_t i = 0; i < 6; i++)
         rig_step(rig);
     state_writer_init(writer);
