@@ -266,17 +266,63 @@ static bool fill_offer(struct operation *operation, struct packet *packet)
     return true;
 }
 
-/* May the first message of the stream be begun or continued? If not, puts the stream aside. */
+/* Has the stream as many ordered messages begun behind one that waits for a buffer as it may? */
+static bool is_far_ahead(const struct stream *stream)
+{
+    const struct list *node;
+
+    if (stream->offers == 0)
+        return false;
+    LIST_EACH(node, &stream->begun)
+    {
+        const struct operation *operation = LIST_OF(node, struct operation, node);
+        if (is_large(operation) && !is_unordered(operation) && !operation->answered)
+            return stream->send_next - operation->id > STREAM_BEHIND_MAX;
+    }
+    return false;
+}
+
+static bool is_held_back(const struct stream *stream, const struct operation *operation)
+{
+    if (is_large(operation))
+        return stream->offers >= STREAM_OFFERS_MAX;
+    return !is_unordered(operation) && is_far_ahead(stream);
+}
+
+/* The message of the stream that is to be begun or continued: the first, but unordered ones may
+ * overtake those that are held back. NULL if there is none. */
+static struct operation *next_of(struct stream *stream)
+{
+    struct list *node = list_first(&stream->queue);
+    struct operation *operation = LIST_OF(node, struct operation, node);
+
+    if (operation->sent > 0 || !is_held_back(stream, operation))
+        return operation;
+    for (uint32_t looks = 0; looks < STREAM_LOOKS; looks++) {
+        node = node->next;
+        if (node == &stream->queue)
+            return NULL;
+        operation = LIST_OF(node, struct operation, node);
+        if (!is_unordered(operation) || is_held_back(stream, operation))
+            continue;
+        list_remove(node);
+        list_after(&stream->queue, node);
+        return operation;
+    }
+    return NULL;
+}
+
+/* May this message be begun, or continued? If not, puts the stream aside. */
 static bool may_begin(struct stream *stream, const struct operation *operation)
 {
     struct connection *connection = stream->connection;
 
-    if (operation->sent > 0)
-        return true;
-    if (is_large(operation) && stream->offers >= STREAM_OFFERS_MAX) {
+    if (!operation) {
         list_remove(&stream->ready);
         return false;
     }
+    if (operation->sent > 0)
+        return true;
     if (connection->credits_used == connection->credits_allowed) {
         if (list_empty(&connection->thirsty))
             connection->say |= CONNECTION_SAY_STARVED;
@@ -292,7 +338,7 @@ bool message_fill(struct connection *connection, struct packet *packet, bool *fu
 
     while ((node = list_first(&connection->active))) {
         struct stream *stream = LIST_OF(node, struct stream, ready);
-        struct operation *operation = LIST_OF(list_first(&stream->queue), struct operation, node);
+        struct operation *operation = next_of(stream);
         if (!may_begin(stream, operation))
             continue;
         if (!(is_large(operation) ? fill_offer(operation, packet)

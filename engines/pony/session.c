@@ -288,11 +288,11 @@ uint32_t session_commands(struct pony_session *session)
 {
     struct upper *upper = session->upper;
     struct saddle_command command;
-    uint32_t total = 0;
+    uint32_t total = 0, looks = 0;
 
     for (uint32_t i = 0; i < session->config.channel_count; i++) {
         struct channel *channel = &session->channels[i].channel;
-        total += cancel_step(session, i);
+        looks += cancel_step(session, i);
         for (uint32_t taken = 0; taken < SESSION_COMMANDS_PER_TURN; taken++) {
             if (pony_session_error(session) || !operation_available(upper, session))
                 break;
@@ -306,8 +306,8 @@ uint32_t session_commands(struct pony_session *session)
         }
     }
     counter_add(&upper->counters.commands, total);
-    clock_charge(upper->clock, total * UPPER_COST_COMMAND_NS);
-    return total;
+    clock_charge(upper->clock, (total + looks) * UPPER_COST_COMMAND_NS);
+    return total + looks;
 }
 
 void session_notices(struct pony_session *session)

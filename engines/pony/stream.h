@@ -15,6 +15,11 @@
 #define STREAM_OFFERS_MAX                                                                          \
     4u /* large messages begun and not answered: enough to hide a round trip */
 
+/* Ordered messages begun behind a large one that waits for a buffer: enough to hide a round trip.
+ * More would only take the connection's credits from other streams. */
+#define STREAM_BEHIND_MAX 8u
+#define STREAM_LOOKS      16u /* queued messages among which one is looked for that may go first */
+
 struct stream {
     struct list node;     /* the connection's */
     struct list ready;    /* connection->active or ->thirsty, while messages wait to be begun */

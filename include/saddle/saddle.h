@@ -171,7 +171,8 @@ struct saddle_segment {
 /* As saddle_send, of up to 16 pieces that follow each other in the message. 64 bytes in all may lie
  * anywhere; more must lie in the arena, and are the engine's until the completion; `segments`
  * itself is read before the call returns. Also -ENOBUFS: too many gathered operations of this
- * session are outstanding, and -EOPNOTSUPP at once: the daemon is older than this call. */
+ * session are outstanding; and at once -EOPNOTSUPP: the daemon is older than this call, and
+ * -ENOMEM: the heap has no room for the lists of pieces that the library keeps in it. */
 SADDLE_API int saddle_sendv(struct saddle_channel *channel, saddle_handle connection,
                             const struct saddle_segment *segments, uint32_t count,
                             const struct saddle_op *op);

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
 /* A receiver that does not read stalls its own connections, and nobody else. */
-#include "engines/pony/connection.h"
+#include "engines/pony/stream.h"
 #include "tests/unit/engines/pony/rig.h"
 
 #include <check.h>
@@ -133,6 +133,50 @@ START_TEST(large_messages_that_get_no_buffers)
 }
 END_TEST
 
+/* Nor another stream of the connection that waits for a buffer: what is ordered behind the message
+ * that waits takes no credits but a few; and what is unordered overtakes it. */
+START_TEST(a_stream_that_waits_for_a_buffer)
+{
+    app_send(client, outgoing, 1, 0, 50000, 1000);
+    for (uint32_t i = 0; i < APP_SLOTS; i++) {
+        app_send(client, outgoing, 1, 0, LENGTH, 1001 + i);
+        rig_settle(rig);
+    }
+    ck_assert_uint_le(held(incoming), STREAM_BEHIND_MAX + CREDIT_BATCH);
+    const struct saddle_command unordered = {
+        .op = SADDLE_CMD_SEND,
+        .flags = SADDLE_ENTRY_UNORDERED,
+        .handle = outgoing,
+        .stream = 1,
+        .buf = client->config.heap_offset,
+        .len = 777,
+        .tag = 900,
+    };
+    others_go_on();
+    /* It is found among the first few that are queued. */
+    for (uint32_t i = 0; i < APP_SLOTS - STREAM_BEHIND_MAX; i++) {
+        const struct saddle_command cancel = {.op = SADDLE_CMD_CANCEL,
+                                              .key = 1000 + APP_SLOTS - i,
+                                              .tag = 5000 + i};
+        ck_assert(app_submit(client, &cancel));
+    }
+    ck_assert(app_submit(client, &unordered));
+    rig_settle(rig);
+    ck_assert_int_eq(app_done(client, 900)->status, 0);
+    const struct saddle_command post = {
+        .op = SADDLE_CMD_POST_RECV,
+        .handle = incoming,
+        .buf = server->config.heap_offset,
+        .len = 50000,
+        .tag = 901,
+    };
+    ck_assert(app_submit(server, &post));
+    rig_settle(rig);
+    ck_assert_int_eq(app_done(client, 1000)->status, 0);
+    ck_assert_int_eq(app_done(client, 1001)->status, 0);
+}
+END_TEST
+
 /* The other channel's thread does not look at its completions. */
 START_TEST(a_channel_that_nobody_reads)
 {
@@ -188,6 +232,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_loop_test(tcase, messages_that_nobody_releases, 0, UNREAD);
     tcase_add_test(tcase, large_messages_that_get_no_buffers);
+    tcase_add_test(tcase, a_stream_that_waits_for_a_buffer);
     tcase_add_test(tcase, a_channel_that_nobody_reads);
     tcase_add_test(tcase, one_that_comes_late);
     tcase_add_test(tcase, saved_and_loaded);
