@@ -38,6 +38,14 @@ static int gather_open(struct saddle_channel *channel)
     return 0;
 }
 
+/* May the engine still read the array of the command at this position? Not if that lies further
+ * back than the queue reaches, nor once a later command was taken. */
+static bool gather_busy(const struct queue_producer *commands, uint32_t position)
+{
+    return commands->position - position <= commands->queue.attrs.capacity + 1 &&
+           (int32_t)(commands->consumed - position) < 2;
+}
+
 int client_gather_reserve(struct saddle_channel *channel, struct saddle_gather **array)
 {
     struct client_gathers *gathers = channel->gathers;
@@ -54,7 +62,7 @@ int client_gather_reserve(struct saddle_channel *channel, struct saddle_gather *
     if (gathers->used >= gathers->count) {
         if (queue_room(&channel->commands) < 0)
             return session_break(channel->session, &session_fault_protocol);
-        if ((int32_t)(channel->commands.consumed - gathers->positions[index]) < 2)
+        if (gather_busy(&channel->commands, gathers->positions[index]))
             return client_error(-EAGAIN, "too many gathered operations are in the queue: poll, "
                                          "then try again");
     }
