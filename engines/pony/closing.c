@@ -34,6 +34,11 @@ static void orphan(struct connection *connection)
     share_give(&connection->upper->connection_share, &session->connection_count);
     connection->session = NULL;
     connection->events = 0;
+    if (list_empty(&connection->ring))
+        return;
+    /* What is left to say is not said in the session's turn any more. */
+    list_remove(&connection->ring);
+    path_schedule(connection);
 }
 
 static void free_streams(struct connection *connection)

@@ -279,8 +279,7 @@ void connection_schedule(struct connection *connection)
 
     if (!connection->path || mute || !list_empty(&connection->ring))
         return;
-    list_push(&connection->path->ring, &connection->ring);
-    flow_kick(connection->path->flow);
+    path_schedule(connection);
 }
 
 void connection_notice(struct connection *connection)

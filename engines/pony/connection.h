@@ -52,7 +52,7 @@ enum connection_state {
 
 struct connection {
     struct list path_node; /* the path's; or, dead and without a path, upper->dead's */
-    struct list ring;      /* the path's, while it has something to say */
+    struct list ring;      /* its session's turn on the path, while it has something to say */
     struct list session_node;
     struct list notice; /* its channel's, while it has events */
     struct list thirst; /* its session's, while the peer wants credits */

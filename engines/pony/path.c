@@ -52,14 +52,56 @@ int path_to(struct upper *upper, const char *host, struct address *address, stru
 void path_settle(struct upper *upper, struct path *path)
 {
     struct flow *flow = path->flow;
+    struct list *node;
 
     if (path->busy || !list_empty(&path->connections) || path->reply_count > 0 ||
         !list_empty(&path->asking) || path->echoes > 0)
         return;
+    while ((node = list_first(&path->ring))) /* turns that came to nothing */
+        list_remove(node);
     path->flow = NULL;
     pool_give(&upper->path_pool, (uint32_t)(path - upper->paths));
     flow_set_context(flow, NULL);
     flow_release(flow);
+}
+
+/* The turn that a connection has a part in: its session's, or that of all whose session is gone. */
+static struct path_turn *turn_of(const struct connection *connection)
+{
+    const struct upper *upper = connection->upper;
+    const struct pony_session *session = connection->session;
+    size_t row = (size_t)(connection->path - upper->paths) * (upper->sessions_max + 1);
+    struct path_turn *turn = &upper->turns[row + (session ? session->index : upper->sessions_max)];
+
+    if (!turn->node.next) {
+        list_init(&turn->node);
+        list_init(&turn->connections);
+    }
+    return turn;
+}
+
+/* What a session writes at a time: a packet. */
+static int32_t quantum(const struct path *path)
+{
+    return (int32_t)flow_room(path->flow);
+}
+
+/* A turn that was over begins anew, behind all others. */
+static struct path_turn *turn_begin(const struct connection *connection)
+{
+    struct path_turn *turn = turn_of(connection);
+
+    if (list_empty(&turn->node)) {
+        turn->left = quantum(connection->path);
+        list_push(&connection->path->ring, &turn->node);
+    }
+    return turn;
+}
+
+void path_schedule(struct connection *connection)
+{
+    list_push(&turn_begin(connection)->connections, &connection->ring);
+    flow_kick(connection->path->flow);
 }
 
 bool path_reply(struct path *path, uint8_t type, uint32_t number, uint32_t value)
@@ -95,6 +137,35 @@ static bool put_reply(struct packet *packet, const struct path_reply *reply)
     return packet_put(packet, &op, payload);
 }
 
+/* Has the next connection of a session say something. False if the packet is full. */
+static bool fill_turn(struct path *path, struct path_turn *turn, struct packet *packet)
+{
+    struct list *node = list_first(&turn->connections);
+    uint32_t operations = packet->operations, used = packet->used;
+    bool full = false;
+
+    if (!node) {
+        list_remove(&turn->node);
+        return true;
+    }
+    struct connection *connection = LIST_OF(node, struct connection, ring);
+    list_remove(node);
+    bool more = connection_fill(connection, packet, &full);
+    /* What it said may have given it more to say, and put it back already. */
+    more = more || !list_empty(node);
+    list_remove(node);
+    if (full)
+        list_after(&turn_begin(connection)->connections, node);
+    else if (more && packet->operations > operations)
+        list_push(&turn_begin(connection)->connections, node);
+    turn->left -= (int32_t)(packet->used - used);
+    if (turn->left <= 0) {
+        turn->left += quantum(path);
+        list_move(&path->ring, &turn->node);
+    }
+    return !full;
+}
+
 uint32_t path_fill(struct upper *upper, struct path *path, struct packet *packet)
 {
     bool full = false;
@@ -110,19 +181,8 @@ uint32_t path_fill(struct upper *upper, struct path *path, struct packet *packet
         path->reply_count--;
     }
     full = full || !ping_fill(path, packet);
-    while (!full && (node = list_first(&path->ring))) {
-        struct connection *connection = LIST_OF(node, struct connection, ring);
-        uint32_t before = packet->operations;
-        list_remove(node);
-        bool more = connection_fill(connection, packet, &full);
-        /* What it said may have given it more to say, and put it back already. */
-        more = more || !list_empty(node);
-        list_remove(node);
-        if (full)
-            list_after(&path->ring, node);
-        else if (more && packet->operations > before)
-            list_push(&path->ring, node);
-    }
+    while (!full && (node = list_first(&path->ring)))
+        full = !fill_turn(path, LIST_OF(node, struct path_turn, node), packet);
     if (full)
         flow_kick(path->flow);
     path->busy = false;

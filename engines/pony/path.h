@@ -5,6 +5,10 @@
  * them have something to say, and the pings; and it gives short answers to peers about connections
  * that do not exist here, and to their pings.
  *
+ * Sessions take turns in saying something, and the connections of each take turns within these: so
+ * a flow is shared by sessions, in equal parts of what they write, however many connections each
+ * has (deficit round robin: Shreedhar and Varghese, SIGCOMM'95).
+ *
  * Ownership: a path lives while it has connections, pings or answers to give, and holds a reference
  * to its flow as long. Threads: the engine's.
  */
@@ -24,10 +28,17 @@ struct path_reply {
     uint32_t value;  /* errno number; of ECHOED, bytes of payload */
 };
 
+/* One session on one path. */
+struct path_turn {
+    struct list node;        /* the path's ring; all 0: never used */
+    struct list connections; /* those with something to say, in turn */
+    int32_t left;            /* bytes to write before it is the next session's turn */
+};
+
 struct path {
     struct flow *flow; /* NULL: free */
     struct list connections;
-    struct list ring;   /* connections with something to say, in turn */
+    struct list ring;   /* turns of sessions whose connections have something to say */
     struct list asking; /* pings whose question was not written yet, in order */
     struct list asked;  /* pings that wait for the answer */
     uint32_t echoes;    /* questions not answered yet, also those that nobody waits for any more */
@@ -45,6 +56,8 @@ struct path *path_of(struct upper *upper, struct flow *flow);
 int path_to(struct upper *upper, const char *host, struct address *address, struct path **path);
 /* Frees the path if it has no purpose any more. */
 void path_settle(struct upper *upper, struct path *path);
+/* This connection of the path has something to say. */
+void path_schedule(struct connection *connection);
 /* False if the answers given are still waiting to leave, and there is no room for this one. */
 bool path_reply(struct path *path, uint8_t type, uint32_t number, uint32_t value);
 uint32_t path_fill(struct upper *upper, struct path *path, struct packet *packet);

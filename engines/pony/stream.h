@@ -24,8 +24,8 @@ struct stream {
     struct connection *connection; /* NULL: free */
     uint32_t send_next;            /* id of the next message to begin */
     uint32_t receive_next;         /* id of the next message to announce */
-    uint32_t offers;               /* ours, begun and not answered */
-    uint32_t unmatched;            /* the peer's, without a buffer */
+    uint32_t unmatched;            /* the peer's large messages without a buffer */
+    uint16_t offers;               /* our large messages, begun and not answered */
     uint16_t number;
 };
 

@@ -12,19 +12,20 @@
 #include "engines/pony/served.h"
 #include "engines/pony/service.h"
 #include "engines/pony/stream.h"
+#include "engines/pony/table.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 #define KIB 1024u
 
-/* An idle connection with one stream, and its share of what is sized by connections. */
+/* What an idle connection with one stream that has carried messages makes resident; the two indices
+ * are its places in the pools. Tables are larger, but only what is used of them counts. */
 #define CONNECTION_BYTES_MAX 512u
-#define STREAM_SPARE         4u /* one spare stream to so many connections */
-SADDLE_STATIC_ASSERT(sizeof(struct connection) + sizeof(uint32_t) +
-                             (sizeof(struct stream) + sizeof(uint32_t)) * (STREAM_SPARE + 1) /
-                                 STREAM_SPARE <=
+SADDLE_STATIC_ASSERT(sizeof(struct connection) + sizeof(struct stream) + 2 * sizeof(uint32_t) <=
                          CONNECTION_BYTES_MAX,
                      "20,000 connections fit in 10 MB");
+
+#define STREAM_SPARE 4u /* one spare stream to so many connections */
 
 static int make_pools(struct upper *upper)
 {
@@ -49,18 +50,29 @@ static int make_pools(struct upper *upper)
 
 static int make_tables(struct upper *upper)
 {
-    upper->sessions = calloc(upper->sessions_max, sizeof(upper->sessions[0]));
-    upper->adopted = calloc(upper->sessions_max, sizeof(upper->adopted[0]));
-    upper->connections = calloc(upper->connections_max, sizeof(upper->connections[0]));
-    upper->services = calloc(UPPER_LISTENERS, sizeof(upper->services[0]));
-    upper->streams = calloc(upper->streams_max, sizeof(upper->streams[0]));
-    upper->operations = calloc(upper->operations_max, sizeof(upper->operations[0]));
-    upper->served = calloc(UPPER_SERVED, sizeof(upper->served[0]));
-    upper->regions = calloc(upper->regions_max, sizeof(upper->regions[0]));
-    upper->paths = calloc(upper->paths_max, sizeof(upper->paths[0]));
-    if (!upper->sessions || !upper->adopted || !upper->connections || !upper->services ||
-        !upper->streams || !upper->operations || !upper->served || !upper->regions || !upper->paths)
-        return -ENOMEM;
+    const struct {
+        void *place; /* of a pointer */
+        uint32_t count;
+        size_t size;
+    } tables[] = {
+        {&upper->sessions, upper->sessions_max, sizeof(upper->sessions[0])},
+        {&upper->adopted, upper->sessions_max, sizeof(upper->adopted[0])},
+        {&upper->connections, upper->connections_max, sizeof(upper->connections[0])},
+        {&upper->services, UPPER_LISTENERS, sizeof(upper->services[0])},
+        {&upper->streams, upper->streams_max, sizeof(upper->streams[0])},
+        {&upper->operations, upper->operations_max, sizeof(upper->operations[0])},
+        {&upper->served, UPPER_SERVED, sizeof(upper->served[0])},
+        {&upper->regions, upper->regions_max, sizeof(upper->regions[0])},
+        {&upper->paths, upper->paths_max, sizeof(upper->paths[0])},
+        {&upper->turns, upper->paths_max * (upper->sessions_max + 1), sizeof(upper->turns[0])},
+    };
+
+    for (uint32_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+        void *table = table_create(tables[i].count, tables[i].size);
+        if (!table)
+            return -ENOMEM;
+        memcpy(tables[i].place, &table, sizeof(table));
+    }
     return make_pools(upper);
 }
 
@@ -99,15 +111,16 @@ void upper_fini(struct upper *upper)
     pool_fini(&upper->served_pool);
     pool_fini(&upper->region_pool);
     pool_fini(&upper->path_pool);
-    free(upper->sessions);
-    free(upper->adopted);
-    free(upper->connections);
-    free(upper->services);
-    free(upper->streams);
-    free(upper->operations);
-    free(upper->served);
-    free(upper->regions);
-    free(upper->paths);
+    table_destroy(upper->sessions);
+    table_destroy(upper->adopted);
+    table_destroy(upper->connections);
+    table_destroy(upper->services);
+    table_destroy(upper->streams);
+    table_destroy(upper->operations);
+    table_destroy(upper->served);
+    table_destroy(upper->regions);
+    table_destroy(upper->paths);
+    table_destroy(upper->turns);
 }
 
 static uint32_t fill(void *arg, struct flow *flow, uint8_t *ops, uint32_t room, uint64_t now)

@@ -58,6 +58,7 @@ struct operation;
 struct served;
 struct region;
 struct path;
+struct path_turn;
 
 /* Written by the engine's thread alone; see counter_add. */
 struct upper_counters {
@@ -123,6 +124,7 @@ struct upper {
 
     struct path *paths;
     uint32_t paths_max;
+    struct path_turn *turns; /* of each path: one per session, and one for connections without */
     struct pool path_pool;
 
     struct upper_counters counters;

@@ -52,7 +52,8 @@ struct path *upper_loaded_path(struct upper *upper, struct state_reader *reader,
     return path;
 }
 
-/* Generations of a table, each at `stride` bytes from the last. */
+/* Generations of a table, each at `stride` bytes from the last. Those of entries that were never
+ * taken are 0, and these are left untouched (table.h). */
 static void load_generations(struct state_reader *reader, uint16_t *first, size_t stride,
                              uint32_t entries)
 {
@@ -60,8 +61,11 @@ static void load_generations(struct state_reader *reader, uint16_t *first, size_
 
     if (count > entries)
         wrong(reader);
-    for (uint32_t i = 0; i < count && !reader->error; i++)
-        *(uint16_t *)(void *)((char *)first + i * stride) = state_get_u16(reader);
+    for (uint32_t i = 0; i < count && !reader->error; i++) {
+        uint16_t generation = state_get_u16(reader);
+        if (generation)
+            *(uint16_t *)(void *)((char *)first + i * stride) = generation;
+    }
 }
 
 static void load_engine(struct upper *upper, struct state_reader *reader)
@@ -371,24 +375,51 @@ void upper_load_record(struct upper *upper, struct state_reader *reader, uint16_
         loaders[type - UPPER_RECORD_FIRST](upper, reader);
 }
 
+static bool connection_taken(const struct upper *upper, uint32_t index)
+{
+    return upper->connections[index].state != CONNECTION_FREE;
+}
+
+static bool service_taken(const struct upper *upper, uint32_t index)
+{
+    return upper->services[index].session != NULL;
+}
+
+static bool operation_taken(const struct upper *upper, uint32_t index)
+{
+    return upper->operations[index].state != OPERATION_FREE;
+}
+
+static bool region_taken(const struct upper *upper, uint32_t index)
+{
+    return upper->regions[index].session != NULL;
+}
+
+/* Gives a pool what of its table is free: `first` and `stride` as in load_generations. */
+static void free_of(struct upper *upper, struct pool *pool, const uint16_t *first, size_t stride,
+                    bool (*taken)(const struct upper *upper, uint32_t index))
+{
+    uint32_t used = pool->size;
+
+    while (used > 0 && !taken(upper, used - 1) &&
+           *(const uint16_t *)(const void *)((const char *)first + (used - 1) * stride) == 0)
+        used--;
+    pool_reset(pool, used);
+    for (uint32_t i = 0; i < used; i++)
+        if (!taken(upper, i))
+            pool_give(pool, i);
+}
+
 static void free_rest(struct upper *upper)
 {
-    pool_clear(&upper->connection_pool);
-    for (uint32_t i = 0; i < upper->connections_max; i++)
-        if (upper->connections[i].state == CONNECTION_FREE)
-            pool_give(&upper->connection_pool, i);
-    pool_clear(&upper->service_pool);
-    for (uint32_t i = 0; i < UPPER_LISTENERS; i++)
-        if (!upper->services[i].session)
-            pool_give(&upper->service_pool, i);
-    pool_clear(&upper->operation_pool);
-    for (uint32_t i = 0; i < upper->operations_max; i++)
-        if (upper->operations[i].state == OPERATION_FREE)
-            pool_give(&upper->operation_pool, i);
-    pool_clear(&upper->region_pool);
-    for (uint32_t i = 0; i < upper->regions_max; i++)
-        if (!upper->regions[i].session)
-            pool_give(&upper->region_pool, i);
+    free_of(upper, &upper->connection_pool, &upper->connections[0].generation,
+            sizeof(upper->connections[0]), connection_taken);
+    free_of(upper, &upper->service_pool, &upper->services[0].generation,
+            sizeof(upper->services[0]), service_taken);
+    free_of(upper, &upper->operation_pool, &upper->operations[0].generation,
+            sizeof(upper->operations[0]), operation_taken);
+    free_of(upper, &upper->region_pool, &upper->regions[0].generation, sizeof(upper->regions[0]),
+            region_taken);
 }
 
 /* What a connection must have that other records bring: among others, a message for each buffer
