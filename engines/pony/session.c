@@ -252,43 +252,69 @@ void session_command(struct pony_session *session, uint32_t channel,
         commands[command->op](session, channel, command);
 }
 
+/* Takes and runs up to `most` commands of a channel; returns how many. */
+static uint32_t channel_commands(struct pony_session *session, uint32_t index, uint32_t most)
+{
+    struct channel *channel = &session->channels[index].channel;
+    struct saddle_command command;
+    uint32_t taken = 0;
+
+    while (taken < most) {
+        if (pony_session_error(session) || !operation_available(session->upper, session))
+            break;
+        int result = channel_take(channel, &command);
+        if (result < 0)
+            session_violate(session, -EPROTO, "a queue's sequence word or position is absurd");
+        if (result <= 0)
+            break;
+        taken++;
+        session_command(session, index, &command);
+    }
+    return taken;
+}
+
 uint32_t session_commands(struct pony_session *session)
 {
+    uint32_t count = session->config.channel_count, first = session->command_turn;
     struct upper *upper = session->upper;
-    struct saddle_command command;
     uint32_t total = 0;
 
-    for (uint32_t i = 0; i < session->config.channel_count; i++) {
-        struct channel *channel = &session->channels[i].channel;
-        for (uint32_t taken = 0; taken < SESSION_COMMANDS_PER_TURN; taken++) {
-            if (pony_session_error(session) || !operation_available(upper, session))
-                break;
-            int result = channel_take(channel, &command);
-            if (result < 0)
-                session_violate(session, -EPROTO, "a queue's sequence word or position is absurd");
-            if (result <= 0)
-                break;
-            total++;
-            session_command(session, i, &command);
-        }
+    for (uint32_t i = 0; i < count && total < SESSION_COMMANDS_PER_TURN; i++) {
+        uint32_t index = (first + i) % count;
+        total += channel_commands(session, index, SESSION_COMMANDS_PER_TURN - total);
+        session->command_turn = (index + 1) % count;
     }
     counter_add(&upper->counters.commands, total);
     clock_charge(upper->clock, total * UPPER_COST_COMMAND_NS);
     return total;
 }
 
+/* Announces events of up to `most` connections of a channel; returns how many it looked at. */
+static uint32_t channel_notices(struct pony_session *session, uint32_t index, uint32_t most)
+{
+    struct list *notices = &session->channels[index].notices;
+    uint32_t looked = 0;
+
+    while (looked < most) {
+        struct list *node = list_first(notices);
+        if (!node || pony_session_error(session))
+            break;
+        looked++;
+        if (!connection_announce(LIST_OF(node, struct connection, notice)))
+            break;
+    }
+    return looked;
+}
+
 void session_notices(struct pony_session *session)
 {
-    for (uint32_t i = 0; i < session->config.channel_count; i++) {
-        struct list *notices = &session->channels[i].notices;
-        for (uint32_t looked = 0; looked < SESSION_NOTICES_PER_TURN; looked++) {
-            struct list *node = list_first(notices);
-            if (!node || pony_session_error(session))
-                break;
-            struct connection *connection = LIST_OF(node, struct connection, notice);
-            if (!connection_announce(connection))
-                break;
-        }
+    uint32_t count = session->config.channel_count, first = session->notice_turn;
+    uint32_t looked = 0;
+
+    for (uint32_t i = 0; i < count && looked < SESSION_NOTICES_PER_TURN; i++) {
+        uint32_t index = (first + i) % count;
+        looked += channel_notices(session, index, SESSION_NOTICES_PER_TURN - looked);
+        session->notice_turn = (index + 1) % count;
     }
 }
 

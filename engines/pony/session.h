@@ -34,8 +34,8 @@
 
 #include <stdatomic.h>
 
-#define SESSION_COMMANDS_PER_TURN 16u /* of one channel, before the next gets its turn */
-#define SESSION_NOTICES_PER_TURN  64u /* connections of one channel whose events are looked at */
+#define SESSION_COMMANDS_PER_TURN 16u /* of all channels, before the next session's turn */
+#define SESSION_NOTICES_PER_TURN  64u /* connections of all channels whose events are looked at */
 #define SESSION_SLOTS_RESERVED    8u  /* one in this many is kept for thirsty peers */
 #define CREDIT_BATCH              16u /* unused credits that a busy connection holds at most */
 
@@ -96,13 +96,14 @@ struct pony_session {
     uint32_t ping_count;
     uint32_t connection_count, operation_count, region_count; /* shares of the tables */
     uint32_t listener_count;
-    uint64_t exposed;   /* bytes in its regions */
-    uint32_t ring_turn; /* channel rung last */
+    uint64_t exposed;                   /* bytes in its regions */
+    uint32_t ring_turn;                 /* channel rung last */
+    uint32_t command_turn, notice_turn; /* channels that are looked at first */
     uint64_t rings;
     struct session_channel channels[SADDLE_CHANNELS_MAX];
 };
 
-/* Takes and runs commands, a bounded number per channel; returns how many. */
+/* Takes and runs commands, a bounded number, of its channels in turn; returns how many. */
 uint32_t session_commands(struct pony_session *session);
 /* Runs one command, already taken from `channel`. */
 void session_command(struct pony_session *session, uint32_t channel,

@@ -3,7 +3,8 @@
 /*
  * Memory of tables that are as large as a limit allows and mostly empty: zeroed, and resident only
  * where it was written to, by small pages. So an engine may have room for 60,000 connections and
- * pay for those that it has.
+ * pay for those that it has. Who writes past the end of a table is stopped there, by a page that
+ * may not be touched.
  *
  * Ownership: the caller's. Threads: any; not for an engine's `run`.
  */
@@ -14,6 +15,7 @@
 
 /* `count` entries of `size` bytes, or NULL. */
 void *table_create(size_t count, size_t size);
-void table_destroy(void *table);
+/* As it was created; NULL is fine. */
+void table_destroy(void *table, size_t count, size_t size);
 
 #endif

@@ -48,13 +48,17 @@ static int make_pools(struct upper *upper)
     return 0;
 }
 
-static int make_tables(struct upper *upper)
+#define UPPER_TABLES 10u
+
+/* A pointer of struct upper to a table, and how large that is. */
+struct upper_table {
+    void *place;
+    size_t count, size;
+};
+
+static void list_tables(struct upper *upper, struct upper_table tables[UPPER_TABLES])
 {
-    const struct {
-        void *place; /* of a pointer */
-        uint32_t count;
-        size_t size;
-    } tables[] = {
+    const struct upper_table list[UPPER_TABLES] = {
         {&upper->sessions, upper->sessions_max, sizeof(upper->sessions[0])},
         {&upper->adopted, upper->sessions_max, sizeof(upper->adopted[0])},
         {&upper->connections, upper->connections_max, sizeof(upper->connections[0])},
@@ -64,10 +68,19 @@ static int make_tables(struct upper *upper)
         {&upper->served, UPPER_SERVED, sizeof(upper->served[0])},
         {&upper->regions, upper->regions_max, sizeof(upper->regions[0])},
         {&upper->paths, upper->paths_max, sizeof(upper->paths[0])},
-        {&upper->turns, upper->paths_max * (upper->sessions_max + 1), sizeof(upper->turns[0])},
+        {&upper->turns, (size_t)upper->paths_max * (upper->sessions_max + 1),
+         sizeof(upper->turns[0])},
     };
 
-    for (uint32_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+    memcpy(tables, list, sizeof(list));
+}
+
+static int make_tables(struct upper *upper)
+{
+    struct upper_table tables[UPPER_TABLES];
+
+    list_tables(upper, tables);
+    for (uint32_t i = 0; i < UPPER_TABLES; i++) {
         void *table = table_create(tables[i].count, tables[i].size);
         if (!table)
             return -ENOMEM;
@@ -104,6 +117,8 @@ int upper_init(struct upper *upper, const struct upper_limits *limits)
 
 void upper_fini(struct upper *upper)
 {
+    struct upper_table tables[UPPER_TABLES];
+
     pool_fini(&upper->connection_pool);
     pool_fini(&upper->service_pool);
     pool_fini(&upper->stream_pool);
@@ -111,16 +126,12 @@ void upper_fini(struct upper *upper)
     pool_fini(&upper->served_pool);
     pool_fini(&upper->region_pool);
     pool_fini(&upper->path_pool);
-    table_destroy(upper->sessions);
-    table_destroy(upper->adopted);
-    table_destroy(upper->connections);
-    table_destroy(upper->services);
-    table_destroy(upper->streams);
-    table_destroy(upper->operations);
-    table_destroy(upper->served);
-    table_destroy(upper->regions);
-    table_destroy(upper->paths);
-    table_destroy(upper->turns);
+    list_tables(upper, tables);
+    for (uint32_t i = 0; i < UPPER_TABLES; i++) {
+        void *table;
+        memcpy(&table, tables[i].place, sizeof(table));
+        table_destroy(table, tables[i].count, tables[i].size);
+    }
 }
 
 static uint32_t fill(void *arg, struct flow *flow, uint8_t *ops, uint32_t room, uint64_t now)

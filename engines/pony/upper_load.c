@@ -414,8 +414,8 @@ static void free_rest(struct upper *upper)
 {
     free_of(upper, &upper->connection_pool, &upper->connections[0].generation,
             sizeof(upper->connections[0]), connection_taken);
-    free_of(upper, &upper->service_pool, &upper->services[0].generation,
-            sizeof(upper->services[0]), service_taken);
+    free_of(upper, &upper->service_pool, &upper->services[0].generation, sizeof(upper->services[0]),
+            service_taken);
     free_of(upper, &upper->operation_pool, &upper->operations[0].generation,
             sizeof(upper->operations[0]), operation_taken);
     free_of(upper, &upper->region_pool, &upper->regions[0].generation, sizeof(upper->regions[0]),

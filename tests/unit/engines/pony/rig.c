@@ -116,8 +116,11 @@ static uint64_t rig_now(void *arg)
 static void make_host(struct rig *rig, uint32_t index)
 {
     struct rig_host *host = &rig->hosts[index];
-    const struct upper_limits limits = {
-        .sessions = 4, .connections = 64, .operations = 512, .regions = 32, .flows = 4};
+    const struct upper_limits limits = {.sessions = 4,
+                                        .connections = rig->connections_max,
+                                        .operations = 512,
+                                        .regions = 32,
+                                        .flows = 4};
 
     memset(&host->upper, 0, sizeof(host->upper));
     wheel_init(&host->wheel, rig->now);
@@ -140,10 +143,16 @@ static void make_host(struct rig *rig, uint32_t index)
 
 struct rig *rig_create(uint64_t seed, uint32_t slots)
 {
+    return rig_create_wide(seed, slots, RIG_CONNECTIONS);
+}
+
+struct rig *rig_create_wide(uint64_t seed, uint32_t slots, uint32_t connections)
+{
     struct rig *rig = calloc(1, sizeof(*rig));
 
     ck_assert_ptr_nonnull(rig);
     rig->now = START_NS;
+    rig->connections_max = connections;
     rig->clock = (struct clock){.now = rig_now, .arg = rig};
     rig->packets = malloc(RIG_PACKETS * sizeof(rig->packets[0]));
     ck_assert_ptr_nonnull(rig->packets);
