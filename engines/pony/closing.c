@@ -106,7 +106,7 @@ void connection_free(struct connection *connection)
         end_traffic(connection, false, -ECONNRESET);
         forget_answers(connection);
         if (connection->service)
-            connection->service->waiting--;
+            service_remove(connection);
     }
     orphan(connection);
     connection_leave(connection);
@@ -124,6 +124,7 @@ void connection_bury(struct connection *connection)
         return;
     free_streams(connection);
     list_push(&connection->upper->dead, &connection->path_node);
+    list_move(&connection->session->dead, &connection->session_node);
 }
 
 /* It is over, and the application is told in its turn. */
@@ -165,8 +166,7 @@ static void close_alone(struct connection *connection, int error)
 
 void connection_refuse(struct connection *connection, int error)
 {
-    connection->service->waiting--;
-    connection->service = NULL;
+    service_remove(connection);
     orphan(connection);
     connection->state = CONNECTION_REFUSING;
     connection->error = error;
@@ -349,10 +349,8 @@ void connection_lost(struct connection *connection, int error)
         connection->opening = NULL;
         operation_finish(opening, error);
     }
-    if (connection->state == CONNECTION_INCOMING) {
-        connection->service->waiting--;
-        connection->service = NULL;
-    }
+    if (connection->state == CONNECTION_INCOMING)
+        service_remove(connection);
     bool open = connection->state == CONNECTION_OPEN;
     if (open) {
         end_traffic(connection, true, error);

@@ -33,19 +33,15 @@ void connection_init(struct connection *connection, struct upper *upper, uint16_
     connection->number = (uint32_t)generation << HANDLE_INDEX_BITS | index;
 }
 
-/* Frees the oldest dead connection, of this session if the session's share is used up. */
+/* Frees the oldest dead connection of this session, or of all. */
 static void reclaim(struct pony_session *session, bool own)
 {
-    struct list *node;
+    struct list *node = list_first(own ? &session->dead : &session->upper->dead);
 
-    LIST_EACH(node, &session->upper->dead)
-    {
-        struct connection *connection = LIST_OF(node, struct connection, path_node);
-        if (own && connection->session != session)
-            continue;
-        connection_free(connection);
+    if (!node)
         return;
-    }
+    connection_free(own ? LIST_OF(node, struct connection, session_node)
+                        : LIST_OF(node, struct connection, path_node));
 }
 
 static bool within_quota(const struct pony_session *session)
@@ -191,8 +187,7 @@ void connection_accept(struct pony_session *session, uint32_t channel,
     session_answer(session, channel, command, error, 0, 0);
     if (error)
         return;
-    connection->service->waiting--;
-    connection->service = NULL;
+    service_remove(connection);
     connection->state = CONNECTION_OPEN;
     connection->channel = (uint8_t)channel;
     connection->tag = command->tag;
@@ -228,12 +223,11 @@ void connection_on_open(struct upper *upper, struct path *path, const struct wir
     payload_get_open(&open, payload);
     join(connection, path);
     connection->state = CONNECTION_INCOMING;
-    connection->service = service;
+    service_add(service, connection);
     connection->name = names_take(&upper->names, name, op->length - WIRE_OPEN_BYTES);
     connection->channel = service->channel;
     connection->peer = op->connection;
     connection->credits_allowed = open.credits;
-    service->waiting++;
     connection->events |= CONNECTION_EVENT_INCOMING;
     connection_notice(connection);
 }

@@ -51,11 +51,11 @@ enum connection_state {
 #define CONNECTION_EVENT_CLOSED   0x02u
 
 struct connection {
-    struct list path_node; /* the path's; or, dead and without a path, upper->dead's */
-    struct list ring;      /* its session's turn on the path, while it has something to say */
-    struct list session_node;
-    struct list notice; /* its channel's, while it has events */
-    struct list thirst; /* its session's, while the peer wants credits */
+    struct list path_node;    /* the path's; or, dead and without a path, upper->dead's */
+    struct list ring;         /* its session's turn on the path, while it has something to say */
+    struct list session_node; /* its session's connections, or its dead ones */
+    struct list notice;       /* its channel's, while it has events */
+    struct list thirst; /* its session's, while the peer wants credits; INCOMING: its service's */
     struct list streams;
     struct list active;  /* streams with messages that may be begun */
     struct list thirsty; /* streams that wait for credits */

@@ -149,6 +149,12 @@ static bool fill_turn(struct path *path, struct path_turn *turn, struct packet *
         return true;
     }
     struct connection *connection = LIST_OF(node, struct connection, ring);
+    if (connection->session && connection->session->dropped) {
+        /* Before its memory is looked at. What is left to say is said in another turn. */
+        connection_disown(connection);
+        list_move(&path->ring, &turn->node);
+        return true;
+    }
     list_remove(node);
     bool more = connection_fill(connection, packet, &full);
     /* What it said may have given it more to say, and put it back already. */

@@ -276,8 +276,7 @@ int pony_mailbox_attach(void *engine, void *session)
 
 int pony_mailbox_detach(void *engine, void *session)
 {
-    upper_detach(&((struct pony *)engine)->upper, session);
-    return 0;
+    return upper_detach(&((struct pony *)engine)->upper, session);
 }
 
 int pony_mailbox_view(void *engine, void *argument)

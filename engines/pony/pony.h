@@ -79,8 +79,9 @@ int pony_session_error(const struct pony_session *session);
 
 /* Mailbox work: context is the engine, argument the session. 0, or -ENOSPC (sessions_max). */
 int pony_mailbox_attach(void *engine, void *session);
-/* Mailbox work: afterwards the engine holds no pointer into the session or its arena. Its
- * connections are closed toward their peers, its regions revoked. Always 0. */
+/* Mailbox work: the session's connections are closed toward their peers, its regions revoked. 0:
+ * the engine holds no pointer into the session or its arena any more; -EAGAIN: some connections are
+ * left, so that no piece of work is long: once more. */
 int pony_mailbox_detach(void *engine, void *session);
 
 /* Before engine->ops->load: the sessions that the saved state refers to, by id. Control's thread,

@@ -72,22 +72,33 @@ void service_listen(struct pony_session *session, uint32_t channel,
     service->tag = command->tag;
     service->channel = (uint8_t)channel;
     service->waiting = 0;
+    list_init(&service->callers);
     session->listener_count++;
     memcpy(service->name, name, sizeof(name));
     service->hash = service_hash(name, command->len - 1);
     session_answer(session, channel, command, 0, service->number, 0);
 }
 
+void service_add(struct service *service, struct connection *connection)
+{
+    connection->service = service;
+    list_push(&service->callers, &connection->thirst);
+    service->waiting++;
+}
+
+void service_remove(struct connection *connection)
+{
+    connection->service->waiting--;
+    list_remove(&connection->thirst);
+    connection->service = NULL;
+}
+
 void service_free(struct upper *upper, struct service *service)
 {
-    struct list *node, *after;
+    struct list *node;
 
-    LIST_EACH_SAFE(node, after, &service->session->connections)
-    {
-        struct connection *connection = LIST_OF(node, struct connection, session_node);
-        if (connection->state == CONNECTION_INCOMING && connection->service == service)
-            connection_refuse(connection, -ECONNREFUSED);
-    }
+    while ((node = list_first(&service->callers)))
+        connection_refuse(LIST_OF(node, struct connection, thirst), -ECONNREFUSED);
     service->session->listener_count--;
     service->session = NULL;
     pool_give(&upper->service_pool, (uint32_t)(service - upper->services));

@@ -44,6 +44,7 @@ int pony_session_create(struct pony_session **result, const struct pony_session_
     list_init(&session->free_slots);
     list_init(&session->thirst);
     list_init(&session->connections);
+    list_init(&session->dead);
     list_init(&session->pings);
     for (uint32_t i = 0; i < config->slot_count; i++) {
         list_init(&session->slots[i].answer);
@@ -82,14 +83,27 @@ void session_violate(struct pony_session *session, int error, const char *reason
     counter_add(&session->upper->counters.violations, 1);
 }
 
+static struct list *first_left(struct pony_session *session)
+{
+    struct list *node = list_first(&session->connections);
+
+    return node ? node : list_first(&session->dead);
+}
+
+bool session_finish(struct pony_session *session)
+{
+    struct list *node;
+
+    for (uint32_t i = 0; i < SESSION_ENDS_PER_TURN && (node = first_left(session)); i++)
+        connection_disown(LIST_OF(node, struct connection, session_node));
+    return !first_left(session);
+}
+
 void session_drop(struct pony_session *session)
 {
     struct upper *upper = session->upper;
-    struct list *node, *after;
 
     service_drop(session);
-    LIST_EACH_SAFE(node, after, &session->connections)
-    connection_disown(LIST_OF(node, struct connection, session_node));
     region_drop(session);
     ping_drop(session);
     session->dropped = true;
@@ -109,7 +123,7 @@ void session_drop(struct pony_session *session)
 void session_complete(struct pony_session *session, uint32_t channel,
                       const struct saddle_event *event)
 {
-    if (pony_session_error(session))
+    if (pony_session_error(session) || session->dropped)
         return;
     counter_add(&session->upper->counters.events, 1);
     if (channel_complete(&session->channels[channel].channel, event))
@@ -119,7 +133,7 @@ void session_complete(struct pony_session *session, uint32_t channel,
 bool session_announce(struct pony_session *session, uint32_t channel,
                       const struct saddle_event *event)
 {
-    if (pony_session_error(session))
+    if (pony_session_error(session) || session->dropped)
         return false;
     int error = channel_announce(&session->channels[channel].channel, event);
     if (error == -EAGAIN)
@@ -336,9 +350,9 @@ void session_ring(struct pony_session *session)
 
 bool session_arm(struct pony_session *session)
 {
-    bool idle = true;
+    bool idle = !session->dropped || !first_left(session);
 
-    for (uint32_t i = 0; i < session->config.channel_count && idle; i++) {
+    for (uint32_t i = 0; i < session->config.channel_count && idle && !session->dropped; i++) {
         struct session_channel *side = &session->channels[i];
         if (!channel_arm(&side->channel)) {
             /* What cannot be taken for want of operations waits for their end, not for a turn. */

@@ -36,6 +36,7 @@
 
 #define SESSION_COMMANDS_PER_TURN 16u /* of all channels, before the next session's turn */
 #define SESSION_NOTICES_PER_TURN  64u /* connections of all channels whose events are looked at */
+#define SESSION_ENDS_PER_TURN     64u /* connections of a dropped one that are ended */
 #define SESSION_SLOTS_RESERVED    8u  /* one in this many is kept for thirsty peers */
 #define CREDIT_BATCH              16u /* unused credits that a busy connection holds at most */
 
@@ -85,13 +86,14 @@ struct pony_session {
     uint32_t index;
     _Atomic int32_t error; /* 0 while served */
     const char *reason;
-    bool dropped; /* its memory is not touched any more */
+    bool dropped; /* its memory is not touched any more; what connections it has end in turn */
     struct slot *slots;
     struct list free_slots;
     uint32_t free_count;
     uint32_t promised;  /* credits granted and not used */
     struct list thirst; /* connections whose peers have no credits and want some */
     struct list connections;
+    struct list dead; /* those of them that are over, and nobody has to be told: oldest first */
     struct list pings;
     uint32_t ping_count;
     uint32_t connection_count, operation_count, region_count; /* shares of the tables */
@@ -118,9 +120,11 @@ void session_disarm(struct pony_session *session);
 
 /* Marks the session as broken; it is dropped at the end of the current step. `reason` is static. */
 void session_violate(struct pony_session *session, int error, const char *reason);
-/* Closes its connections toward their peers, and forgets all that it had in the engine. If it broke
- * a rule, tells it so in its arena. */
+/* Forgets all that it had in the engine but its connections. If it broke a rule, tells it so in its
+ * arena. */
 void session_drop(struct pony_session *session);
+/* Closes some connections of a dropped one toward their peers: true if it has none left. */
+bool session_finish(struct pony_session *session);
 
 /* May a session that has `count` of something have another, by this quota of its grant? */
 static inline bool session_quota_allows(uint32_t count, uint32_t quota)

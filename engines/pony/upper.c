@@ -246,7 +246,7 @@ static void deliver_one(struct upper *upper, struct path *path, const struct wir
         ping_on_echoed(upper, path, op);
     else if (connection && op->type == WIRE_OP_CLOSED)
         connection_on_closed(connection);
-    else if (connection && connection->session &&
+    else if (connection && connection->session && !connection->session->dropped &&
              (connection->state == CONNECTION_OPEN || connection->state == CONNECTION_OPENING))
         dispatch(connection, op, payload);
     else
@@ -337,10 +337,12 @@ void upper_notices(struct upper *upper)
             session_notices(upper->sessions[i]);
     for (uint32_t i = 0; i < upper->sessions_end; i++) {
         struct pony_session *session = upper->sessions[i];
-        if (!session || session->dropped)
+        if (!session)
             continue;
-        if (upper->violated && pony_session_error(session))
+        if (upper->violated && !session->dropped && pony_session_error(session))
             session_drop(session);
+        if (session->dropped)
+            session_finish(session);
         else
             session_ring(session);
     }
@@ -352,7 +354,7 @@ bool upper_arm(struct upper *upper)
     bool idle = !upper->violated;
 
     for (uint32_t i = 0; i < upper->sessions_end && idle; i++)
-        if (upper->sessions[i] && !upper->sessions[i]->dropped)
+        if (upper->sessions[i])
             idle = session_arm(upper->sessions[i]);
     if (!idle)
         upper_disarm(upper);
@@ -389,15 +391,18 @@ int upper_attach(struct upper *upper, struct pony_session *session)
     return -ENOSPC;
 }
 
-void upper_detach(struct upper *upper, struct pony_session *session)
+int upper_detach(struct upper *upper, struct pony_session *session)
 {
     if (session->upper != upper)
-        return;
+        return 0;
     if (!session->dropped)
         session_drop(session);
+    if (!session_finish(session))
+        return -EAGAIN;
     upper_place(upper, session->index, NULL);
     session->upper = NULL;
     counter_sub(&upper->counters.sessions, 1);
+    return 0;
 }
 
 int upper_adopt(struct upper *upper, struct pony_session *session)

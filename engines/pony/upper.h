@@ -156,7 +156,7 @@ void upper_disarm(struct upper *upper);
 void upper_place(struct upper *upper, uint32_t index, struct pony_session *session);
 /* See pony.h. */
 int upper_attach(struct upper *upper, struct pony_session *session);
-void upper_detach(struct upper *upper, struct pony_session *session);
+int upper_detach(struct upper *upper, struct pony_session *session);
 int upper_adopt(struct upper *upper, struct pony_session *session);
 
 /* All of this layer's state; the transport's is saved by the engine, before. Sessions that broke a

@@ -216,6 +216,7 @@ static void load_service(struct upper *upper, struct state_reader *reader)
     service->number =
         (uint32_t)service->generation << HANDLE_INDEX_BITS | (HANDLE_LISTENERS + index);
     service->hash = service_hash(name, length);
+    list_init(&service->callers);
     memcpy(service->name, name, sizeof(name));
     session->listener_count++;
 }
@@ -238,12 +239,12 @@ static void bind_connection(struct connection *connection, struct state_reader *
             list_push(&connection->path->connections, &connection->path_node);
     }
     if (connection->state == CONNECTION_INCOMING) {
-        connection->service = service_by_handle(upper, service);
-        if (!connection->service || connection->service->session != session) {
+        struct service *listener = service_by_handle(upper, service);
+        if (!listener || listener->session != session) {
             wrong(reader);
             return;
         }
-        connection->service->waiting++;
+        service_add(listener, connection);
         connection->name = names_take(&upper->names, connection->service->name,
                                       (uint32_t)strlen(connection->service->name));
     }
@@ -322,7 +323,7 @@ static void load_connection(struct upper *upper, struct state_reader *reader)
     bind_connection(connection, reader, session, flow_number, service);
     if (!state_fits(connection))
         wrong(reader);
-    else if (thirsty && session)
+    else if (thirsty && session && state != CONNECTION_INCOMING)
         list_push(&session->thirst, &connection->thirst);
 }
 

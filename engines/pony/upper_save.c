@@ -135,7 +135,7 @@ static void save_connection(const struct connection *connection, struct state_wr
     state_put_u8(writer, connection->close_received);
     state_put_u8(writer, connection->close_wanted);
     state_put_u8(writer, connection->announced);
-    state_put_u8(writer, !list_empty(&connection->thirst));
+    state_put_u8(writer, !service && !list_empty(&connection->thirst));
     state_record_end(writer);
 }
 
@@ -344,9 +344,25 @@ static void save_tables(const struct upper *upper, struct state_writer *writer)
             save_connection(&upper->connections[i], writer);
 }
 
-void upper_save(struct upper *upper, struct state_writer *writer)
+/* What ends piece by piece ends now: sessions that broke a rule have no connections in what is
+ * saved, and those that leave are not in it. */
+static void finish_sessions(struct upper *upper)
 {
     upper_notices(upper);
+    for (uint32_t i = 0; i < upper->sessions_end; i++) {
+        struct pony_session *session = upper->sessions[i];
+        if (!session || !session->dropped)
+            continue;
+        while (!session_finish(session))
+            continue;
+        if (!pony_session_error(session))
+            upper_detach(upper, session);
+    }
+}
+
+void upper_save(struct upper *upper, struct state_writer *writer)
+{
+    finish_sessions(upper);
     save_engine(upper, writer);
     save_tables(upper, writer);
     for (uint32_t i = 0; i < upper->connections_max; i++)

@@ -148,7 +148,8 @@ static void detach(struct app *app)
 {
     struct host *host = host_of(app);
     host_enter(host);
-    pony_mailbox_detach(host->engine, app->pony);
+    while (pony_mailbox_detach(host->engine, app->pony) == -EAGAIN)
+        continue;
     pony_session_destroy(app->pony);
     app->pony = NULL;
     saddle_detach(app->session);

@@ -190,7 +190,8 @@ struct app *rig_attach(struct rig *rig, uint32_t host, uint32_t slots)
 
 void rig_detach(struct rig *rig, struct app *app)
 {
-    upper_detach(&rig->hosts[app->host].upper, app->session);
+    while (upper_detach(&rig->hosts[app->host].upper, app->session) == -EAGAIN)
+        continue;
     /* Whatever the engine would still touch is gone. */
     pony_session_destroy(app->session);
     free(app->arena);
@@ -374,6 +375,13 @@ static void check_session(const struct pony_session *session)
 {
     uint32_t free = 0, promised = 0, connections = 0;
     const struct list *node;
+
+    LIST_EACH(node, &session->dead)
+    {
+        const struct connection *connection = LIST_OF(node, struct connection, session_node);
+        ck_assert_uint_eq(connection->state, CONNECTION_DEAD);
+        connections++;
+    }
 
     for (uint32_t i = 0; i < session->config.slot_count; i++)
         free += session->slots[i].state == SLOT_FREE;

@@ -14,7 +14,7 @@
 #include "tests/unit/engines/pony/app.h"
 
 #define RIG_HOSTS       2u
-#define RIG_APPS        4u
+#define RIG_APPS        5u
 #define RIG_CONNECTIONS 64u /* of each host, unless a test wants more */
 #ifndef RIG_PACKETS
 #define RIG_PACKETS 4096u /* on their way at most */
