@@ -400,9 +400,10 @@ bool connection_fill(struct connection *connection, struct packet *packet, bool 
     bool open = connection->state == CONNECTION_OPEN;
     bool speaks = open || connection->state == CONNECTION_CLOSING;
 
-    uint8_t first = connection->state == CONNECTION_OPENING
-                        ? CONNECTION_SAY_OPEN
-                        : (uint8_t) ~(CONNECTION_SAY_CLOSE | CONNECTION_SAY_CLOSED);
+    uint8_t first =
+        connection->state == CONNECTION_OPENING
+            ? CONNECTION_SAY_OPEN
+            : (uint8_t) ~(CONNECTION_SAY_CLOSE | CONNECTION_SAY_CLOSED | CONNECTION_SAY_UNWANTED);
 
     *full = !say(connection, packet, first) || (speaks && !incoming_fill(connection, packet)) ||
             (open && !served_fill_answers(connection, packet)) ||
@@ -418,6 +419,8 @@ bool connection_fill(struct connection *connection, struct packet *packet, bool 
     fill_data(connection, packet, full);
     if (!*full && (connection->say & CONNECTION_SAY_STARVED))
         *full = !say(connection, packet, CONNECTION_SAY_STARVED);
+    if (!*full && (connection->say & CONNECTION_SAY_UNWANTED))
+        *full = !message_fill_unwanted(connection, packet);
     return *full || !list_empty(&connection->active) || !list_empty(&connection->sending) ||
            !list_empty(&connection->serving) || connection->say != 0 ||
            !list_empty(&connection->answers);

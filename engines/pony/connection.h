@@ -39,12 +39,13 @@ enum connection_state {
 };
 
 /* Control operations that are to be sent. */
-#define CONNECTION_SAY_OPEN    0x01u
-#define CONNECTION_SAY_OPENED  0x02u
-#define CONNECTION_SAY_CREDIT  0x04u
-#define CONNECTION_SAY_STARVED 0x08u
-#define CONNECTION_SAY_CLOSE   0x10u
-#define CONNECTION_SAY_CLOSED  0x20u
+#define CONNECTION_SAY_OPEN     0x01u
+#define CONNECTION_SAY_OPENED   0x02u
+#define CONNECTION_SAY_CREDIT   0x04u
+#define CONNECTION_SAY_STARVED  0x08u
+#define CONNECTION_SAY_CLOSE    0x10u
+#define CONNECTION_SAY_CLOSED   0x20u
+#define CONNECTION_SAY_UNWANTED 0x40u /* SKIP, for a credit that nobody needs */
 
 /* Events that are to be announced. */
 #define CONNECTION_EVENT_INCOMING 0x01u

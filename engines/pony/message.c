@@ -36,6 +36,15 @@ void message_send(struct pony_session *session, uint32_t channel,
     stream_schedule(stream);
 }
 
+/* A single credit comes from what is kept for those that ask. If whoever asked has given its
+ * message up, the credit is used up all the same: see message_fill_unwanted. */
+static void check_wanted(struct connection *connection)
+{
+    if (list_empty(&connection->active) && !list_empty(&connection->streams) &&
+        connection->credits_allowed - connection->credits_used == 1)
+        connection->say |= CONNECTION_SAY_UNWANTED;
+}
+
 /* The application gets its buffer back; the peer is told, if it waits for more of the message. */
 void message_expired(struct operation *operation)
 {
@@ -47,6 +56,8 @@ void message_expired(struct operation *operation)
         connection->unanswered--;
         operation_finish(operation, -ETIMEDOUT);
         stream_schedule(stream);
+        check_wanted(connection);
+        connection_schedule(connection);
         connection_advance(connection);
         return;
     }
@@ -84,6 +95,10 @@ static bool delivered(struct connection *connection, const struct wire_delivered
     struct operation *operation = stream ? begun_by_id(stream, entry->id) : NULL;
 
     connection->answers_taken++;
+    /* Skipped for nobody: see message_fill_unwanted. */
+    if (!operation && stream && entry->status == ECANCELED &&
+        (int32_t)(entry->id - stream->send_next) < 0)
+        return true;
     if (!operation)
         return false;
     if (is_large(operation))
@@ -138,7 +153,34 @@ void message_on_credit(struct connection *connection, const struct wire_op *op)
     connection->credits_allowed = op->offset;
     connection->say &= (uint8_t)~CONNECTION_SAY_STARVED;
     list_splice(&connection->active, &connection->thirsty);
+    check_wanted(connection);
     connection_schedule(connection);
+}
+
+bool message_fill_unwanted(struct connection *connection, struct packet *packet)
+{
+    struct list *node = list_first(&connection->streams);
+    /* Not if somebody has use for it by now, or has used it. */
+    bool unwanted = node && list_empty(&connection->active) &&
+                    connection->credits_used != connection->credits_allowed;
+
+    if (!unwanted) {
+        connection->say &= (uint8_t)~CONNECTION_SAY_UNWANTED;
+        return true;
+    }
+    struct stream *stream = LIST_OF(node, struct stream, node);
+    struct wire_op op = {
+        .type = WIRE_OP_SKIP,
+        .connection = connection->peer,
+        .stream = stream->number,
+        .id = stream->send_next,
+    };
+    if (!packet_put(packet, &op, NULL))
+        return false;
+    stream->send_next++;
+    connection->credits_used++;
+    connection->say &= (uint8_t)~CONNECTION_SAY_UNWANTED;
+    return true;
 }
 
 /* The message's place in its stream, and the credit that it takes. */

@@ -27,6 +27,9 @@ void message_expired(struct operation *operation);
 
 /* Begins or continues one message. False if none could, or the packet is full (*full). */
 bool message_fill(struct connection *connection, struct packet *packet, bool *full);
+/* Uses up a credit that was asked for and that nobody needs any more, by a message that is skipped:
+ * while it is held here, another connection waits for it. False if the packet is full. */
+bool message_fill_unwanted(struct connection *connection, struct packet *packet);
 /* Writes one fragment of a large message that the peer pulled. False if the packet is full. */
 bool message_fill_bulk(struct operation *operation, struct packet *packet);
 

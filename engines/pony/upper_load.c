@@ -12,7 +12,8 @@
 
 #define SAY_KNOWN                                                                                  \
     (CONNECTION_SAY_OPEN | CONNECTION_SAY_OPENED | CONNECTION_SAY_CREDIT |                         \
-     CONNECTION_SAY_STARVED | CONNECTION_SAY_CLOSE | CONNECTION_SAY_CLOSED)
+     CONNECTION_SAY_STARVED | CONNECTION_SAY_CLOSE | CONNECTION_SAY_CLOSED |                       \
+     CONNECTION_SAY_UNWANTED)
 
 static void wrong(struct state_reader *reader)
 {

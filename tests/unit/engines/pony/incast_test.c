@@ -17,6 +17,8 @@
 #define ROUNDS   25u   /* messages of each, in all */
 #define TAG_CALL 100u
 #define TAG_SEND 1000u
+#define TIMEOUT  1000000u /* ns */
+#define RELOADS  8
 
 static struct rig *rig;
 static struct app *server, *client;
@@ -134,6 +136,43 @@ START_TEST(beside_those_that_are_idle)
 }
 END_TEST
 
+/* Nor who asked for credits and then gave its message up; loaded anew after some steps, or never.
+ */
+START_TEST(beside_those_that_give_up)
+{
+    server->keep = true;
+    for (uint32_t i = 0; i < CALLERS - 1; i++) {
+        const struct saddle_command command = {.op = SADDLE_CMD_SEND,
+                                               .handle = outgoing[i],
+                                               .buf = client->config.heap_offset,
+                                               .len = MESSAGE,
+                                               .tag = TAG_SEND,
+                                               .timeout_ns = TIMEOUT};
+        ck_assert(app_submit(client, &command));
+    }
+    rig_settle(rig);
+    rig_advance(rig, 2 * TIMEOUT);
+    rig_settle(rig);
+    /* All slots are lent; most messages were given up. */
+    ck_assert_uint_eq(server->session->free_count, 0);
+    server->keep = false;
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        const struct saddle_command release = {.op = SADDLE_CMD_RELEASE, .slot = i};
+        ck_assert(app_submit(server, &release));
+    }
+    for (int i = 0; i < _i; i++)
+        rig_step(rig);
+    if (_i > 0)
+        rig_reload(rig, 0);
+    rig_settle(rig);
+    seen_by_client = client->event_count;
+    send_one(CALLERS - 1);
+    rig_settle(rig);
+    look(1);
+    ck_assert_uint_eq(got[CALLERS - 1], 1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("incast");
@@ -143,6 +182,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, all_at_one_pace);
     tcase_add_test(tcase, beside_those_that_are_idle);
+    tcase_add_loop_test(tcase, beside_those_that_give_up, 0, RELOADS);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
