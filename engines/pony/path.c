@@ -26,6 +26,8 @@ struct path *path_of(struct upper *upper, struct flow *flow)
     path->echoes = 0;
     path->served = 0;
     path->busy = false;
+    path->error = 0;
+    list_init(&path->ending);
     path->reply_first = 0;
     path->reply_count = 0;
     flow_set_context(flow, path);
@@ -102,6 +104,48 @@ void path_schedule(struct connection *connection)
 {
     list_push(&turn_begin(connection)->connections, &connection->ring);
     flow_kick(connection->path->flow);
+}
+
+/* Connections of a path whose flow is over. */
+static void lose_some(struct upper *upper, struct path *path)
+{
+    struct list *node;
+
+    path->busy = true;
+    for (uint32_t i = 0; i < PATH_ENDS_PER_TURN && (node = list_first(&path->connections)); i++)
+        connection_lost(LIST_OF(node, struct connection, path_node), path->error);
+    path->busy = false;
+    if (!list_empty(&path->connections))
+        return;
+    list_remove(&path->ending);
+    path_settle(upper, path);
+}
+
+void path_end(struct upper *upper, struct path *path, int error)
+{
+    path->error = error;
+    list_push(&upper->ending, &path->ending);
+    path->busy = true;
+    ping_lost(path, error);
+    path->busy = false;
+    path->reply_count = 0;
+    lose_some(upper, path);
+}
+
+void path_end_some(struct upper *upper)
+{
+    struct list *node = list_first(&upper->ending);
+
+    if (node)
+        lose_some(upper, LIST_OF(node, struct path, ending));
+}
+
+void path_end_all(struct upper *upper)
+{
+    struct list *node;
+
+    while ((node = list_first(&upper->ending)))
+        lose_some(upper, LIST_OF(node, struct path, ending));
 }
 
 bool path_reply(struct path *path, uint8_t type, uint32_t number, uint32_t value)

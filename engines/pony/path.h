@@ -18,8 +18,9 @@
 #include "engines/pony/packet.h"
 #include "engines/pony/upper.h"
 
-#define PATH_REPLIES      64u /* a packet cannot ask for more: WIRE_OPS_MAX */
-#define PATH_SERVED_SHARE 4u  /* one peer may occupy this fraction of the table of served ones */
+#define PATH_REPLIES       64u /* a packet cannot ask for more: WIRE_OPS_MAX */
+#define PATH_ENDS_PER_TURN 64u /* connections of a path that has lost its flow which are ended */
+#define PATH_SERVED_SHARE  4u  /* one peer may occupy this fraction of the table of served ones */
 
 /* An answer that needs no connection. */
 struct path_reply {
@@ -44,6 +45,8 @@ struct path {
     uint32_t echoes;    /* questions not answered yet, also those that nobody waits for any more */
     uint32_t served;    /* one-sided operations of this peer in progress */
     bool busy;          /* in use further up the stack: not to be freed */
+    int error;          /* why its flow is over; 0: it is not */
+    struct list ending; /* upper->ending, while connections are left that have to be told */
     uint32_t reply_first, reply_count;
     struct path_reply replies[PATH_REPLIES];
 };
@@ -54,6 +57,11 @@ struct path *path_of(struct upper *upper, struct flow *flow);
 /* The path to a host, by configured name or numeric address: its flow is found or opened. 0, or why
  * there is none; *address is set once the host was resolved. */
 int path_to(struct upper *upper, const char *host, struct address *address, struct path **path);
+/* Its flow is over: ends its pings, and its connections piece by piece. */
+void path_end(struct upper *upper, struct path *path, int error);
+/* Goes on with those that have not ended yet: some, or all. */
+void path_end_some(struct upper *upper);
+void path_end_all(struct upper *upper);
 /* Frees the path if it has no purpose any more. */
 void path_settle(struct upper *upper, struct path *path);
 /* This connection of the path has something to say. */

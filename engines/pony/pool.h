@@ -16,7 +16,7 @@
 
 #define POOL_NONE UINT32_MAX
 /* With 12 bits of generation, what is taken four million times has had a name of its own each time;
- * and the largest entry here makes half a megabyte of so many. */
+ * and of the largest entry here so many take less than a megabyte. */
 #define POOL_REST 1024u
 
 struct pool {

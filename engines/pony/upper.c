@@ -106,6 +106,7 @@ int upper_init(struct upper *upper, const struct upper_limits *limits)
     upper->streams_max =
         limits->connections + (spare > UPPER_STREAMS_SPARE ? spare : UPPER_STREAMS_SPARE);
     list_init(&upper->dead);
+    list_init(&upper->ending);
     share_init(&upper->connection_share, limits->connections, limits->sessions);
     share_init(&upper->operation_share, limits->operations, limits->sessions);
     share_init(&upper->region_share, limits->regions, limits->sessions);
@@ -291,18 +292,10 @@ static void ended(void *arg, struct flow *flow, int error, uint64_t now)
 {
     struct upper *upper = arg;
     struct path *path = flow_context(flow);
-    struct list *node;
 
     upper->now = now;
-    if (!path)
-        return;
-    path->busy = true;
-    while ((node = list_first(&path->connections)))
-        connection_lost(LIST_OF(node, struct connection, path_node), error);
-    ping_lost(path, error);
-    path->busy = false;
-    path->reply_count = 0;
-    path_settle(upper, path);
+    if (path)
+        path_end(upper, path, error);
 }
 
 const struct flow_upper_ops upper_flow_ops = {
@@ -332,6 +325,7 @@ uint32_t upper_commands(struct upper *upper, uint64_t now)
 
 void upper_notices(struct upper *upper)
 {
+    path_end_some(upper);
     for (uint32_t i = 0; i < upper->sessions_end; i++)
         if (upper->sessions[i] && !upper->sessions[i]->dropped)
             session_notices(upper->sessions[i]);
@@ -351,7 +345,7 @@ void upper_notices(struct upper *upper)
 
 bool upper_arm(struct upper *upper)
 {
-    bool idle = !upper->violated;
+    bool idle = !upper->violated && list_empty(&upper->ending);
 
     for (uint32_t i = 0; i < upper->sessions_end && idle; i++)
         if (upper->sessions[i])

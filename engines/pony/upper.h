@@ -124,6 +124,7 @@ struct upper {
 
     struct path *paths;
     uint32_t paths_max;
+    struct list ending;      /* paths whose flow is over, with connections left */
     struct path_turn *turns; /* of each path: one per session, and one for connections without */
     struct pool path_pool;
 
@@ -146,7 +147,8 @@ extern const struct flow_upper_ops upper_flow_ops;
 
 /* Takes commands of all sessions, a bounded number of each; returns how many. */
 uint32_t upper_commands(struct upper *upper, uint64_t now);
-/* Announces what waits for applications, drops sessions that broke a rule, rings doorbells. */
+/* Goes on with what ends piece by piece, announces what waits for applications, drops sessions that
+ * broke a rule, rings doorbells. */
 void upper_notices(struct upper *upper);
 /* Arms all channels: true if nothing waits anywhere. On false all are disarmed again. */
 bool upper_arm(struct upper *upper);

@@ -344,10 +344,11 @@ static void save_tables(const struct upper *upper, struct state_writer *writer)
             save_connection(&upper->connections[i], writer);
 }
 
-/* What ends piece by piece ends now: sessions that broke a rule have no connections in what is
- * saved, and those that leave are not in it. */
-static void finish_sessions(struct upper *upper)
+/* What ends piece by piece ends now: no connection has a flow that is over, sessions that broke a
+ * rule have no connections in what is saved, and those that leave are not in it. */
+static void finish_pieces(struct upper *upper)
 {
+    path_end_all(upper);
     upper_notices(upper);
     for (uint32_t i = 0; i < upper->sessions_end; i++) {
         struct pony_session *session = upper->sessions[i];
@@ -362,7 +363,7 @@ static void finish_sessions(struct upper *upper)
 
 void upper_save(struct upper *upper, struct state_writer *writer)
 {
-    finish_sessions(upper);
+    finish_pieces(upper);
     save_engine(upper, writer);
     save_tables(upper, writer);
     for (uint32_t i = 0; i < upper->connections_max; i++)

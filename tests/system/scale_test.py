@@ -115,7 +115,6 @@ def running():
         daemon = harness.Daemon(SADDLED, path, folder)
         many = Thousands(folder.socket, CONNECTIONS)
         yield Plane(daemon, control), many
-        many.end()
         daemon.check_descriptors(daemon.quiet_descriptors, "the last session")
         daemon.stop()
     finally:
@@ -140,6 +139,12 @@ def test_twenty_thousand():
             plane.check_counts(1)
             many.do("one 1")
         bytes_of_one = (resident[1] - resident[0]) * 1024 / (len(ENGINES) * CONNECTIONS)
+        # Whoever leaves without a word leaves nothing.
+        many.do("open")
+        many.end()
+        harness.await_true(
+            lambda: all(plane.counters(engine)["connections"] == 0 for engine in ENGINES),
+            "all connections are gone")
         print(f"{bytes_of_one:.0f} bytes for one end of an idle connection; resident: {resident}")
         if harness.has_shadow(SADDLED):
             return

@@ -192,6 +192,46 @@ START_TEST(dead_ones_make_room)
 }
 END_TEST
 
+/* The flow ends: told of it piece by piece, each once; meanwhile the engine may be replaced. */
+START_TEST(a_lost_host)
+{
+    struct upper *upper = &rig->hosts[0].upper;
+    uint32_t left = CALLERS - PATH_ENDS_PER_TURN, at = 0;
+
+    rig_settle(rig);
+    app_send(client, outgoing[CALLERS - 1], 0, 0, 100000, TAG_OTHER);
+    ck_assert_uint_gt(upper_commands(upper, rig->now), 0);
+    rig->packet_count = 0;
+    upper_flow_ops.ended(upper, &rig->hosts[0].flow, -ETIMEDOUT, rig->now);
+    upper_flow_ops.ended(&rig->hosts[1].upper, &rig->hosts[1].flow, -ETIMEDOUT, rig->now);
+    if (_i == 1)
+        rig_reload(rig, 0);
+    upper = &rig->hosts[0].upper;
+    while (_i == 0 && left > 0) {
+        ck_assert_ptr_nonnull(rig->hosts[0].flow.context);
+        ck_assert(!upper_arm(upper));
+        uint32_t some = left < PATH_ENDS_PER_TURN ? left : PATH_ENDS_PER_TURN;
+        upper_notices(upper);
+        left -= some;
+    }
+    ck_assert_ptr_null(rig->hosts[0].flow.context);
+    ck_assert_uint_eq(rig->hosts[0].flow.references, 0);
+    rig_settle(rig);
+    for (uint32_t i = 0; i < CALLERS; i++) {
+        at = 0;
+        const struct saddle_event *event = app_event(client, &at, SADDLE_EVT_CLOSED, TAG_CALL + i);
+        ck_assert_ptr_nonnull(event);
+        ck_assert_int_eq(event->status, -ETIMEDOUT);
+        ck_assert_ptr_null(app_event(client, &at, SADDLE_EVT_CLOSED, TAG_CALL + i));
+    }
+    ck_assert_int_eq(app_done(client, TAG_OTHER)->status, -ETIMEDOUT);
+    rig_detach(rig, client);
+    rig_detach(rig, server);
+    server = rig_attach(rig, 1, SLOTS);
+    app_listen(server, "parting", 1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("parting");
@@ -204,6 +244,7 @@ int main(void)
     tcase_add_test(tcase, saved_between_the_pieces);
     tcase_add_test(tcase, closed_for_a_lie);
     tcase_add_test(tcase, dead_ones_make_room);
+    tcase_add_loop_test(tcase, a_lost_host, 0, 2);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
