@@ -3,6 +3,7 @@
 /* Opening, finding, and saying; the way out is in closing.c. */
 #include "engines/pony/connection.h"
 
+#include "engines/pony/directory.h"
 #include "engines/pony/incoming.h"
 #include "engines/pony/message.h"
 #include "engines/pony/onesided.h"
@@ -213,6 +214,25 @@ void connection_reject(struct pony_session *session, uint32_t channel,
     session_answer(session, channel, command, error, 0, 0);
 }
 
+/* Nobody here serves the caller: the engine of this host that does is named to it, if it can be. */
+static void turn_away(struct upper *upper, struct path *path, const struct wire_op *op,
+                      const char *name)
+{
+    struct flow_report flow;
+    uint16_t port = 0;
+
+    flow_report(path->flow, &flow);
+    if (upper->directory && (flow.features & WIRE_FEATURE_SIBLINGS))
+        port = directory_find(upper->directory, upper->directory_row, name,
+                              op->length - WIRE_OPEN_BYTES);
+    if (port == 0) {
+        path_reply(path, WIRE_OP_OPENED, op->connection, ECONNREFUSED);
+        return;
+    }
+    counter_add(&upper->counters.callers_sent_on, 1);
+    path_reply(path, WIRE_OP_ELSEWHERE, op->connection, port);
+}
+
 void connection_on_open(struct upper *upper, struct path *path, const struct wire_op *op,
                         const uint8_t *payload)
 {
@@ -221,7 +241,11 @@ void connection_on_open(struct upper *upper, struct path *path, const struct wir
     struct connection *connection;
     struct wire_open open;
 
-    if (!service || service->waiting >= SERVICE_BACKLOG || take(service->session, &connection)) {
+    if (!service) {
+        turn_away(upper, path, op, name);
+        return;
+    }
+    if (service->waiting >= SERVICE_BACKLOG || take(service->session, &connection)) {
         path_reply(path, WIRE_OP_OPENED, op->connection, ECONNREFUSED);
         return;
     }
@@ -269,6 +293,54 @@ void connection_on_opened(struct upper *upper, struct path *path, const struct w
     connection_notice(connection);
     connection_schedule(connection);
     connection_advance(connection);
+}
+
+/* The path to another engine of the host to which `path` leads. */
+static int path_beside(struct upper *upper, const struct path *path, uint32_t udp_port,
+                       struct path **result)
+{
+    struct flow *flow;
+    int error;
+
+    /* Whoever was sent on already is sent on no further. */
+    if (!flow_is_first(path->flow) || udp_port > UINT16_MAX)
+        return -ECONNREFUSED;
+    error = transport_flow_to(upper->transport, flow_peer(path->flow), (uint16_t)udp_port,
+                              upper->now, &flow);
+    if (error)
+        return error == -EINVAL ? -ECONNREFUSED : error;
+    *result = path_of(upper, flow);
+    if (*result)
+        return 0;
+    flow_release(flow);
+    return -ENOMEM;
+}
+
+void connection_on_elsewhere(struct upper *upper, struct path *path, const struct wire_op *op)
+{
+    struct connection *connection = connection_find(upper, op->connection);
+    struct path *beside;
+    int error;
+
+    if (!connection || connection->path != path || connection->state != CONNECTION_OPENING) {
+        counter_add(&upper->counters.strays, 1);
+        return;
+    }
+    error = path_beside(upper, path, op->offset, &beside);
+    if (!error && beside == path)
+        error = -ECONNREFUSED;
+    if (error) {
+        operation_finish(connection->opening, error);
+        connection->opening = NULL;
+        connection_free(connection);
+        return;
+    }
+    list_remove(&connection->ring);
+    list_remove(&connection->path_node);
+    join(connection, beside);
+    connection->say = CONNECTION_SAY_OPEN;
+    counter_add(&upper->counters.calls_sent_on, 1);
+    connection_schedule(connection);
 }
 
 void connection_schedule(struct connection *connection)

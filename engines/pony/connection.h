@@ -113,6 +113,7 @@ void connection_on_open(struct upper *upper, struct path *path, const struct wir
                         const uint8_t *payload);
 void connection_on_opened(struct upper *upper, struct path *path, const struct wire_op *op,
                           const uint8_t *payload);
+void connection_on_elsewhere(struct upper *upper, struct path *path, const struct wire_op *op);
 void connection_on_close(struct upper *upper, struct path *path, const struct wire_op *op,
                          const uint8_t *payload);
 void connection_on_closed(struct connection *connection);

@@ -76,7 +76,7 @@ int flow_init_path(struct flow *flow, uint16_t source_port)
         .src = flow->local,
         .dst = flow->peer->node.address,
         .src_port = source_port,
-        .dst_port = transport->config.udp_port,
+        .dst_port = flow->peer_port,
         .vlan = transport->config.vlan,
         .dscp = transport->config.dscp,
         .ecn = ECN_CAPABLE,
@@ -86,7 +86,7 @@ int flow_init_path(struct flow *flow, uint16_t source_port)
     memcpy(flow->out.source, flow->local.bytes, sizeof(flow->out.source));
     memcpy(flow->out.destination, flow->peer->node.address.bytes, sizeof(flow->out.destination));
     flow->out.source_port = source_port;
-    flow->out.destination_port = transport->config.udp_port;
+    flow->out.destination_port = flow->peer_port;
     return encap_build(&flow->encap, &config);
 }
 
@@ -176,6 +176,11 @@ uint32_t flow_id(const struct flow *flow)
     return flow->id;
 }
 
+bool flow_is_first(const struct flow *flow)
+{
+    return flow->peer_port == flow->transport->config.call_port;
+}
+
 bool flow_is_open(const struct flow *flow)
 {
     return flow->state == FLOW_OPEN;
@@ -197,7 +202,7 @@ void flow_report(const struct flow *flow, struct flow_report *report)
         .resent = flow->resent,
         .features = flow->features,
         .mtu = flow->mtu,
-        .udp_port = flow->transport->config.udp_port,
+        .udp_port = flow->peer_port,
         .version = flow->version,
     };
 }

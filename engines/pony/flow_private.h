@@ -5,7 +5,7 @@
  *
  *   transport.c        creation, the receive and send loops
  *   peer.c             peers by address and name, and the way to each
- *   mapper.c           flows by token, number and pair of addresses
+ *   mapper.c           flows by token, number, and the addresses and ports of both ends
  *   flow.c             a flow's life: opening, references, keeping alive, ending
  *   hello.c            the exchange that opens a flow
  *   input.c            a packet of a flow: acknowledgement, duplicates, delivery
@@ -76,7 +76,7 @@ struct peer {
     char name[sizeof(((struct transport_peer *)0)->name)];
     int ended_error;         /* of the flow that ended last; 0: none yet */
     uint64_t ended_ns;       /* when it did */
-    LIST_HEAD(, flow) flows; /* not ended; one per pair of addresses */
+    LIST_HEAD(, flow) flows; /* not ended; one per local address and engine of the peer */
 };
 
 /* What operators see and nothing else needs. It begins anew with a load. */
@@ -109,6 +109,7 @@ struct flow {
     bool tail_probed; /* since the last progress */
 
     struct address local;
+    uint16_t peer_port;        /* where the peer's engine receives */
     uint16_t source_port;      /* entropy for the network's load balancing */
     uint16_t mtu;              /* bytes of the IP packet, on the present way */
     uint16_t agreed_mtu;       /* what both sides can receive */
@@ -226,10 +227,22 @@ int mapper_init(struct transport *transport);
 void mapper_fini(struct transport *transport);
 bool mapper_is_local(const struct transport *transport, const struct address *address);
 struct flow *mapper_by_token(const struct transport *transport, uint64_t token);
-struct flow *mapper_by_pair(const struct peer *peer, const struct address *local);
-/* A fresh flow between two addresses, entered everywhere but for its token; NULL if there is no
- * place. `id` may be FLOW_ID_ANY. */
-struct flow *mapper_add(struct transport *transport, struct peer *peer, const struct address *local,
+/* The two ends of a flow but for our UDP port, of which an engine has one. */
+struct pair {
+    const struct address *local;
+    uint16_t peer_port;
+};
+struct flow *mapper_by_pair(const struct peer *peer, const struct pair *pair);
+/* The flow for which we are calling with this nonce. */
+struct flow *mapper_by_nonce(const struct peer *peer, const struct address *local, uint64_t nonce);
+/* The open flow whose packets to the peer carry this token. */
+struct flow *mapper_by_peer_token(const struct peer *peer, const struct address *local,
+                                  uint64_t token);
+/* Whether an engine of a host may receive at this port. */
+bool mapper_port_fits(const struct transport *transport, uint16_t udp_port);
+/* A fresh flow between two ends, entered everywhere but for its token; NULL if there is no place.
+ * `id` may be FLOW_ID_ANY. */
+struct flow *mapper_add(struct transport *transport, struct peer *peer, const struct pair *pair,
                         uint32_t id);
 /* Enters the flow under flow->token; false if that token is taken. */
 bool mapper_set_token(struct flow *flow);
@@ -286,8 +299,9 @@ void output_single(struct transport *transport, const struct encap *encap, const
 /* Is there room for one more packet? */
 bool output_has_room(struct transport *transport, uint64_t now);
 void output_flush(struct transport *transport, uint64_t now);
-/* The addresses and the encapsulation of an answer to a received packet. 0 or a negative errno. */
+/* The addresses and the encapsulation of an answer to a received packet, to this UDP port of its
+ * sender. 0 or a negative errno. */
 int output_answer_path(const struct transport *transport, const struct packet_meta *meta,
-                       struct wire_addresses *addresses, struct encap *encap);
+                       uint16_t udp_port, struct wire_addresses *addresses, struct encap *encap);
 
 #endif

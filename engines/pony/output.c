@@ -76,7 +76,7 @@ void output_single(struct transport *transport, const struct encap *encap, const
 }
 
 int output_answer_path(const struct transport *transport, const struct packet_meta *meta,
-                       struct wire_addresses *addresses, struct encap *encap)
+                       uint16_t udp_port, struct wire_addresses *addresses, struct encap *encap)
 {
     const struct peer *peer = peer_find(transport, &meta->src);
     struct encap_config config = {
@@ -84,7 +84,7 @@ int output_answer_path(const struct transport *transport, const struct packet_me
         .src = meta->dst,
         .dst = meta->src,
         .src_port = transport->config.udp_port,
-        .dst_port = transport->config.udp_port,
+        .dst_port = udp_port,
         .vlan = transport->config.vlan,
         .dscp = transport->config.dscp,
     };

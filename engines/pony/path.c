@@ -87,6 +87,8 @@ static bool put_reply(struct packet *packet, const struct path_reply *reply)
         const struct wire_opened opened = {.error = reply->value};
         payload_put_opened(payload, &opened);
         op.length = WIRE_OPENED_BYTES;
+    } else if (reply->type == WIRE_OP_ELSEWHERE) {
+        op.offset = reply->value;
     } else if (reply->type == WIRE_OP_CLOSE) {
         const struct wire_close close = {.reason = reply->value};
         payload_put_close(payload, &close);

@@ -19,9 +19,9 @@
 
 /* An answer that needs no connection. */
 struct path_reply {
-    uint8_t type;    /* WIRE_OP_OPENED (refused), WIRE_OP_CLOSE, WIRE_OP_CLOSED, WIRE_OP_ECHOED */
+    uint8_t type;    /* WIRE_OP_OPENED (refused), _CLOSE, _CLOSED, _ECHOED or _ELSEWHERE */
     uint32_t number; /* the peer's, of the connection; of ECHOED, the id */
-    uint32_t value;  /* errno number; of ECHOED, bytes of payload */
+    uint32_t value;  /* errno number; of ECHOED, bytes of payload; of ELSEWHERE, UDP port */
 };
 
 struct path {

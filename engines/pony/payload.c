@@ -29,9 +29,14 @@ static const struct shape shapes[WIRE_OP_COUNT] = {
     [WIRE_OP_ECHOED] = {0, FRAGMENT_MOST, 0, false},
 };
 
+static bool known(uint8_t type)
+{
+    return (type >= WIRE_OP_OPEN && type <= WIRE_OP_ECHOED) || type == WIRE_OP_ELSEWHERE;
+}
+
 bool payload_fits(const struct wire_op *op)
 {
-    if (op->type == 0 || op->type >= WIRE_OP_COUNT || op->reserved != 0)
+    if (!known(op->type) || op->reserved != 0)
         return false;
     const struct shape *shape = &shapes[op->type];
     if ((op->flags & ~shape->flags) || op->length < shape->least || op->length > shape->most)

@@ -142,6 +142,8 @@ static uint32_t stats(const struct engine *engine, struct engine_stat *list, uin
         {"violations", &upper->violations},
         {"commands_denied", &upper->commands_denied},
         {"over_quota", &upper->over_quota},
+        {"callers_sent_on", &upper->callers_sent_on},
+        {"calls_sent_on", &upper->calls_sent_on},
         {"peer_violations", &upper->peer_violations},
         {"connections_opened", &upper->connections_opened},
         {"connections_closed", &upper->connections_closed},
@@ -238,6 +240,8 @@ static int make_layers(struct pony *pony, const struct pony_config *config)
     pony->upper.rng = &pony->rng;
     pony->upper.wheel = &pony->wheel;
     pony->upper.control_fd = config->control_fd;
+    pony->upper.directory = config->directory;
+    pony->upper.directory_row = config->directory_row;
     return 0;
 }
 

@@ -15,6 +15,7 @@
 #ifndef ENGINES_PONY_PONY_H
 #define ENGINES_PONY_PONY_H
 
+#include "engines/pony/directory.h"
 #include "engines/pony/transport.h"
 #include "mailbox/channel.h"
 #include "sched/engine.h"
@@ -23,11 +24,13 @@
 
 struct pony_config {
     struct transport_config transport;
-    uint32_t sessions_max;    /* 0: 64 */
-    uint32_t connections_max; /* 0: 1024 */
-    uint32_t operations_max;  /* outstanding, all sessions; 0: 16384 */
-    uint32_t regions_max;     /* 0: 256 */
-    int control_fd;           /* eventfd rung when the engine closes a session; -1: none */
+    uint32_t sessions_max;       /* 0: 64 */
+    uint32_t connections_max;    /* 0: 1024 */
+    uint32_t operations_max;     /* outstanding, all sessions; 0: 16384 */
+    uint32_t regions_max;        /* 0: 256 */
+    int control_fd;              /* eventfd rung when the engine closes a session; -1: none */
+    struct directory *directory; /* of the host's engines, lent; NULL: this is the only one */
+    uint32_t directory_row;      /* its own */
 };
 
 /* Makes an engine. `seed` is RNG_SEED_BYTES of randomness. */

@@ -3,6 +3,7 @@
 #include "engines/pony/service.h"
 
 #include "engines/pony/connection.h"
+#include "engines/pony/directory.h"
 
 #include <string.h>
 
@@ -60,6 +61,12 @@ void service_listen(struct pony_session *session, uint32_t channel,
     uint32_t index = error ? POOL_NONE : pool_take(&upper->service_pool);
     if (!error && index == POOL_NONE)
         error = -ENOSPC;
+    if (!error && upper->directory) {
+        error =
+            directory_enter(upper->directory, upper->directory_row, index, name, command->len - 1);
+        if (error)
+            pool_give(&upper->service_pool, index);
+    }
     if (error) {
         session_answer(session, channel, command, error, 0, 0);
         return;
@@ -90,6 +97,9 @@ void service_free(struct upper *upper, struct service *service)
     }
     service->session->listener_count--;
     service->session = NULL;
+    if (upper->directory)
+        directory_leave(upper->directory, upper->directory_row,
+                        (uint32_t)(service - upper->services));
     pool_give(&upper->service_pool, (uint32_t)(service - upper->services));
 }
 

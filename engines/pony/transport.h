@@ -37,8 +37,9 @@ struct transport_config {
     uint32_t address_count;
     const struct transport_peer *peers; /* copied */
     uint32_t peer_count;
-    struct resolver *resolver; /* lent; NULL: configured peers alone, each with its mac */
-    uint16_t udp_port;
+    struct resolver *resolver;  /* lent; NULL: configured peers alone, each with its mac */
+    uint16_t udp_port;          /* to receive at */
+    uint16_t call_port;         /* where hosts are called, and engines follow; 0: udp_port */
     uint16_t vlan;              /* 0: untagged */
     uint8_t dscp;               /* 0 to 63 */
     uint32_t flows_max;         /* 0: 256 */
@@ -90,6 +91,9 @@ bool transport_pending(const struct transport *transport);
  * way at present, though a flow is open. */
 int transport_flow(struct transport *transport, const struct address *peer, uint64_t now,
                    struct flow **flow);
+/* The same to one of the host's engines, by its UDP port; -EINVAL if no engine can have that. */
+int transport_flow_to(struct transport *transport, const struct address *peer, uint16_t udp_port,
+                      uint64_t now, struct flow **flow);
 /* The flow with this number, or NULL: for references restored from saved state. */
 struct flow *transport_flow_by_id(struct transport *transport, uint32_t id);
 /* Finds a host by configured name or numeric address: 0 or -ENOENT. */

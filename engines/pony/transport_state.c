@@ -16,7 +16,7 @@
 
 #define RECORD_TRANSPORT 0x0100u
 #define RECORD_FLOW      0x0101u
-#define RECORD_VERSION   3u
+#define RECORD_VERSION   4u
 #define RECORD_HISTORY   2u /* since which version a flow has features and counts */
 #define RECORD_WAY       3u /* since which version it has the way to the peer */
 
@@ -25,6 +25,7 @@
 #define FLAG_HELLO    0x04u /* an answer to the peer's call is due */
 #define FLAG_PROBE    0x08u
 #define FLAG_OPEN     0x10u /* else HELLO is under way */
+#define FLAG_PORT     0x20u /* the peer's UDP port follows; else it is the configured one */
 
 static uint64_t age(uint64_t now, uint64_t then)
 {
@@ -83,12 +84,15 @@ static void save_identity(const struct flow *flow, struct state_writer *writer, 
 {
     uint8_t flags = (flow->answered ? FLAG_ANSWERED : 0) | (flow->ecn_pending ? FLAG_ECN : 0) |
                     (flow->hello_due ? FLAG_HELLO : 0) | (flow->probe_due ? FLAG_PROBE : 0) |
-                    (flow->state == FLOW_OPEN ? FLAG_OPEN : 0);
+                    (flow->state == FLOW_OPEN ? FLAG_OPEN : 0) |
+                    (flow_is_first(flow) ? 0 : FLAG_PORT);
 
     state_put_u32(writer, flow->id);
     state_put_bytes(writer, flow->local.bytes, sizeof(flow->local.bytes));
     state_put_bytes(writer, flow->peer->node.address.bytes, sizeof(flow->peer->node.address.bytes));
     state_put_u8(writer, flags);
+    if (flags & FLAG_PORT)
+        state_put_u16(writer, flow->peer_port);
     state_put_u8(writer, flow->version);
     state_put_u16(writer, flow->source_port);
     state_put_u16(writer, flow->mtu);
@@ -210,19 +214,20 @@ static void get_bits(struct state_reader *reader, struct ring_bits *bits, uint32
 }
 
 /* A place for a flow that is described next; NULL if it cannot be one of ours. */
-static struct flow *place_flow(struct transport *transport, const struct address *local,
+static struct flow *place_flow(struct transport *transport, const struct pair *pair,
                                const struct address *remote, uint32_t id)
 {
     struct flow *flow = NULL;
     struct peer *peer;
 
-    if (!mapper_is_local(transport, local) || id == FLOW_ID_ANY)
+    if (!mapper_is_local(transport, pair->local) || id == FLOW_ID_ANY ||
+        !mapper_port_fits(transport, pair->peer_port))
         return NULL;
     peer = address_is_host(remote) ? peer_take(transport, remote) : NULL;
     if (!peer)
         return NULL;
-    if (!mapper_by_pair(peer, local))
-        flow = mapper_add(transport, peer, local, id);
+    if (!mapper_by_pair(peer, pair))
+        flow = mapper_add(transport, peer, pair, id);
     peer_release(peer);
     return flow;
 }
@@ -232,18 +237,21 @@ static struct flow *load_identity(struct transport *transport, struct state_read
 {
     uint32_t id = state_get_u32(reader);
     struct address local, remote;
+    struct pair pair = {&local, transport->config.call_port};
     struct flow *flow;
     uint8_t flags;
     uint16_t source_port;
 
     get_address(reader, &local);
     get_address(reader, &remote);
+    flags = state_get_u8(reader);
+    if (flags & FLAG_PORT)
+        pair.peer_port = state_get_u16(reader);
     if (reader->error != 0)
         return NULL;
-    flow = place_flow(transport, &local, &remote, id);
+    flow = place_flow(transport, &pair, &remote, id);
     if (!flow)
         return NULL;
-    flags = state_get_u8(reader);
     flow->answered = flags & FLAG_ANSWERED;
     flow->ecn_pending = flags & FLAG_ECN;
     flow->hello_due = flags & FLAG_HELLO;

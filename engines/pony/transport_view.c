@@ -136,7 +136,7 @@ static void view_flow(const struct flow *flow, struct view_flow *to)
         .address = flow->peer->node.address,
         .id = flow->id,
         .local_port = flow->source_port,
-        .udp_port = transport->config.udp_port,
+        .udp_port = flow->peer_port,
         .mtu = flow->mtu,
         .state = state_of(flow),
         .version = flow->version,

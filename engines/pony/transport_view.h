@@ -64,8 +64,8 @@ struct view_flow {
     struct address local, address;
     char peer[sizeof(((struct transport_peer *)0)->name)];
     uint32_t id;
-    uint16_t local_port; /* entropy for the network; packets to us go to `udp_port` as well */
-    uint16_t udp_port;
+    uint16_t local_port; /* entropy for the network; packets to us go to our own UDP port */
+    uint16_t udp_port;   /* of the peer */
     uint16_t mtu;
     enum view_flow_state state;
     uint8_t version;

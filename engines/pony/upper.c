@@ -214,6 +214,8 @@ static void deliver_one(struct upper *upper, struct path *path, const struct wir
         connection_on_open(upper, path, op, payload);
     else if (op->type == WIRE_OP_OPENED)
         connection_on_opened(upper, path, op, payload);
+    else if (op->type == WIRE_OP_ELSEWHERE)
+        connection_on_elsewhere(upper, path, op);
     else if (op->type == WIRE_OP_CLOSE)
         connection_on_close(upper, path, op, payload);
     else if (op->type == WIRE_OP_ECHO)

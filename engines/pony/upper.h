@@ -58,6 +58,7 @@ struct operation;
 struct served;
 struct region;
 struct path;
+struct directory;
 
 /* Written by the engine's thread alone; see counter_add. */
 struct upper_counters {
@@ -75,6 +76,8 @@ struct upper_counters {
     uint64_t pings_answered;
     uint64_t commands_denied; /* for want of a right */
     uint64_t over_quota;      /* commands, and callers from outside */
+    uint64_t callers_sent_on; /* to another engine of this host, which has the service */
+    uint64_t calls_sent_on;   /* likewise, by another host */
 };
 
 #define UPPER_COUNTERS (sizeof(struct upper_counters) / sizeof(uint64_t))
@@ -128,6 +131,9 @@ struct upper {
     struct upper_counters counters;
 
     struct names names; /* of services that connections are for */
+
+    struct directory *directory; /* of the host's engines, lent; NULL: it has one */
+    uint32_t directory_row;
 };
 
 struct upper_limits {

@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
 #include "engines/pony/connection.h"
+#include "engines/pony/directory.h"
 #include "engines/pony/payload.h"
 #include "engines/pony/region.h"
 #include "engines/pony/served.h"
@@ -201,7 +202,9 @@ static void load_service(struct upper *upper, struct state_reader *reader)
     char name[SADDLE_NAME_BYTES];
 
     if (!load_name(reader, name, &length) || index >= UPPER_LISTENERS ||
-        upper->services[index].session || channel >= session->config.channel_count) {
+        upper->services[index].session || channel >= session->config.channel_count ||
+        (upper->directory &&
+         directory_enter(upper->directory, upper->directory_row, index, name, length) != 0)) {
         wrong(reader);
         return;
     }
@@ -350,7 +353,8 @@ static void load_reply(struct upper *upper, struct state_reader *reader)
     uint32_t value = state_get_u32(reader);
     struct path *path = upper_loaded_path(upper, reader, flow);
     bool known = type == WIRE_OP_OPENED || type == WIRE_OP_CLOSE || type == WIRE_OP_CLOSED ||
-                 (type == WIRE_OP_ECHOED && value <= WIRE_PACKET_MAX);
+                 (type == WIRE_OP_ECHOED && value <= WIRE_PACKET_MAX) ||
+                 (type == WIRE_OP_ELSEWHERE && value <= UINT16_MAX);
 
     if (!path || !known || !path_reply(path, type, number, value))
         wrong(reader);

@@ -77,6 +77,7 @@ void wire_hello_encode(const struct wire_hello *hello, uint8_t bytes[WIRE_HELLO_
     put16(bytes + 10, hello->mtu);
     put32(bytes + 12, hello->features);
     put32(bytes + 16, hello->seq);
+    put16(bytes + 20, hello->udp_port);
     put64(bytes + 24, hello->token);
     put64(bytes + 32, hello->nonce);
     put64(bytes + 40, hello->cookie);
@@ -92,6 +93,7 @@ void wire_hello_decode(struct wire_hello *hello, const uint8_t bytes[WIRE_HELLO_
     hello->mtu = get16(bytes + 10);
     hello->features = get32(bytes + 12);
     hello->seq = get32(bytes + 16);
+    hello->udp_port = get16(bytes + 20);
     hello->token = get64(bytes + 24);
     hello->nonce = get64(bytes + 32);
     hello->cookie = get64(bytes + 40);

@@ -28,6 +28,7 @@
 #define WIRE_VERSION_MIN 1u
 #define WIRE_VERSION_MAX 1u
 #define WIRE_UDP_PORT    50707u /* default: a dynamic port (RFC 6335), which no NIC claims */
+#define WIRE_UDP_PORTS   64u    /* of one host's engines: from the configured one on */
 
 #define WIRE_FLOW_BYTES    24u
 #define WIRE_OP_BYTES      24u
@@ -84,13 +85,17 @@ enum wire_op_type {
     WIRE_OP_DONE = 16, /* one-sided operation `id` ended; offset: errno number, 0 for success */
     WIRE_OP_ECHO = 17, /* of no connection (0): asks for ECHOED with this `id` and length */
     WIRE_OP_ECHOED = 18,
+    /* Other features' lie between. */
+    WIRE_OP_ELSEWHERE =
+        28, /* answer to OPEN: the engine of this host at UDP port `offset` has it */
     WIRE_OP_COUNT
 };
 
 /* Bits of `features` in HELLO: what both sides have may be used on the flow. */
-#define WIRE_FEATURE_ECHO   0x1u /* ECHO is answered */
-#define WIRE_FEATURES_KNOWN (WIRE_FEATURE_ECHO)
-#define WIRE_ECHOES_MAX     32u /* of one side, not answered yet, on a flow */
+#define WIRE_FEATURE_ECHO     0x1u /* ECHO is answered */
+#define WIRE_FEATURE_SIBLINGS 0x8u /* ELSEWHERE is understood */
+#define WIRE_FEATURES_KNOWN   (WIRE_FEATURE_ECHO | WIRE_FEATURE_SIBLINGS)
+#define WIRE_ECHOES_MAX       32u /* of one side, not answered yet, on a flow */
 
 #define WIRE_OP_LAST        0x01u /* the last fragment: offset + length is the whole */
 #define WIRE_OP_TAGGED      0x80u /* reserved: a 10-byte request tag precedes the payload; is 0 */
@@ -160,6 +165,7 @@ struct wire_hello {
     uint16_t mtu;      /* largest IP packet the sender can receive */
     uint32_t features; /* CALL: offered; WELCOME: those of them that both sides have */
     uint32_t seq;      /* first packet number the sender will use */
+    uint16_t udp_port; /* CALL, WELCOME: where the sender receives; 0: at the configured port */
     uint64_t token;    /* the sender's: what it wants to see in packets to it */
     uint64_t nonce;    /* the caller's, echoed by every answer */
     uint64_t cookie;   /* the answerer's proof of address */

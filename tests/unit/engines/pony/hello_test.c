@@ -111,10 +111,10 @@ START_TEST(features_are_what_both_sides_have)
     struct wire_hello hello;
 
     connect_hosts();
-    ck_assert_uint_eq(bed->hosts[0].flow->features, WIRE_FEATURE_ECHO);
-    ck_assert_uint_eq(bed->hosts[1].flow->features, WIRE_FEATURE_ECHO);
+    ck_assert_uint_eq(bed->hosts[0].flow->features, WIRE_FEATURES_KNOWN);
+    ck_assert_uint_eq(bed->hosts[1].flow->features, WIRE_FEATURES_KNOWN);
     ck_assert_uint_eq(last[WIRE_HELLO_CALL].features, WIRE_FEATURES_KNOWN);
-    ck_assert_uint_eq(last[WIRE_HELLO_WELCOME].features, WIRE_FEATURE_ECHO);
+    ck_assert_uint_eq(last[WIRE_HELLO_WELCOME].features, WIRE_FEATURES_KNOWN);
     /* Callers that have none of them, and some that nobody knows. */
     bed_destroy(bed);
     setup();

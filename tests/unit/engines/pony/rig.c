@@ -41,6 +41,12 @@ const struct address *flow_peer(const struct flow *flow)
     return &flow->peer;
 }
 
+bool flow_is_first(const struct flow *flow)
+{
+    (void)flow;
+    return true;
+}
+
 uint32_t flow_id(const struct flow *flow)
 {
     (void)flow;
@@ -92,6 +98,18 @@ int transport_flow(struct transport *transport, const struct address *peer, uint
     *flow = &host_of(transport)->flow;
     (*flow)->references++;
     return 0;
+}
+
+/* There is no other engine. */
+int transport_flow_to(struct transport *transport, const struct address *peer, uint16_t udp_port,
+                      uint64_t now, struct flow **flow)
+{
+    (void)transport;
+    (void)peer;
+    (void)udp_port;
+    (void)now;
+    *flow = NULL;
+    return -EINVAL;
 }
 
 struct flow *transport_flow_by_id(struct transport *transport, uint32_t id)

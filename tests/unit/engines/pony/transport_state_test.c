@@ -81,7 +81,7 @@ START_TEST(what_is_saved_comes_back)
     flow_report(flow, &after);
     ck_assert_uint_eq(after.sent, before.sent);
     ck_assert_uint_eq(after.resent, before.resent);
-    ck_assert_uint_eq(after.features, WIRE_FEATURE_ECHO);
+    ck_assert_uint_eq(after.features, WIRE_FEATURES_KNOWN);
     ck_assert_uint_eq(after.mtu, before.mtu);
     ck_assert_uint_eq(bed->hosts[0].transport->epoch, epoch);
     ck_assert_uint_eq(flow->tx.una, tx.una);
