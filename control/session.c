@@ -268,6 +268,11 @@ const struct engine *session_engine(const struct session *session)
     return session->owner.engine;
 }
 
+bool session_exclusive(const struct session *session)
+{
+    return session->owner.exclusive;
+}
+
 uint32_t session_uid(const struct session *session)
 {
     return session->owner.uid;
