@@ -120,8 +120,10 @@ void message_on_pull(struct connection *connection, const struct wire_op *op)
     struct stream *stream = stream_find(connection, op->stream);
     struct operation *operation = stream ? begun_by_id(stream, op->id) : NULL;
 
-    /* One that was given up has been skipped: the pull crossed it. */
-    if (operation && operation->skip)
+    /* One that was given up has been skipped: the pull crossed it. One that is answered already
+     * was given up by the other side: the answer has overtaken the pull. */
+    if ((operation && operation->skip) ||
+        (!operation && stream && (int32_t)(op->id - stream->send_next) < 0))
         return;
     if (!operation || !is_large(operation) || operation->sent > 0) {
         connection_abort(connection, -EPROTO);

@@ -42,7 +42,7 @@ const char *const fault_names[FAULT_KINDS] = {
     "partition", "oneway", "stall",     "kill",    "reload",
 };
 
-/* A pair of hosts that is apart, or a host that is slow. */
+/* A pair of hosts that is apart, as their addresses are, or a host that is slow. */
 struct affliction {
     struct fault *fault;
     uint32_t from, to;
@@ -190,12 +190,24 @@ static uint64_t draw_cut(struct fault *fault)
     return 1 + rng_below(rng, rng_chance(rng, CUT_LONG_PPM) ? CUT_LONG_NS : CUT_NS);
 }
 
+/* All that have the one address, from all that have the other. */
+static void cut(struct fault *fault, uint32_t from, uint32_t to, uint64_t lasts)
+{
+    uint32_t siblings = fault->sim->siblings;
+    from -= from % siblings;
+    to -= to % siblings;
+    for (uint32_t i = 0; i < siblings * siblings; i++)
+        cut_link(fault, from + i / siblings, to + i % siblings, lasts);
+}
+
 static void strike_kind(struct fault *fault, uint32_t kind)
 {
     struct sim *sim = fault->sim;
     struct rng *rng = &fault->rng;
     uint32_t host = (uint32_t)rng_below(rng, sim->host_count);
-    uint32_t other = (host + 1 + (uint32_t)rng_below(rng, sim->host_count - 1)) % sim->host_count;
+    uint32_t addresses = sim->host_count / sim->siblings;
+    uint32_t other =
+        (host + sim->siblings * (1 + (uint32_t)rng_below(rng, addresses - 1))) % sim->host_count;
     uint64_t lasts = draw_cut(fault);
     sim->totals.faults++;
     switch (kind) {
@@ -203,11 +215,11 @@ static void strike_kind(struct fault *fault, uint32_t kind)
         begin_spike(fault, host);
         break;
     case FAULT_PARTITION:
-        cut_link(fault, other, host, lasts);
-        cut_link(fault, host, other, lasts);
+        cut(fault, other, host, lasts);
+        cut(fault, host, other, lasts);
         break;
     case FAULT_ONEWAY:
-        cut_link(fault, host, other, lasts);
+        cut(fault, host, other, lasts);
         break;
     case FAULT_STALL:
         TRACE(sim, host, "stall", 0, 0, 0);

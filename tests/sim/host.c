@@ -52,8 +52,10 @@ void host_address(uint32_t index, bool v6, struct address *address)
 static struct engine *make_engine(struct host *host)
 {
     static struct transport_peer peers[FAMILIES * SIM_HOSTS_MAX];
+    const struct sim *sim = host->sim;
+    uint32_t address = sim_address(sim, host->index), row = host->index % sim->siblings;
     uint32_t peer_count = 0;
-    for (uint32_t i = 0; i < host->sim->host_count; i++)
+    for (uint32_t i = 0; i < sim->host_count / sim->siblings; i++)
         for (uint32_t v6 = 0; v6 < FAMILIES; v6++) {
             struct transport_peer *peer = &peers[peer_count++];
             memset(peer, 0, sizeof(*peer));
@@ -65,11 +67,14 @@ static struct engine *make_engine(struct host *host)
         .transport = {.address_count = FAMILIES,
                       .peers = peers,
                       .peer_count = peer_count,
-                      .udp_port = WIRE_UDP_PORT},
+                      .udp_port = (uint16_t)(WIRE_UDP_PORT + row),
+                      .call_port = WIRE_UDP_PORT},
         .control_fd = -1,
+        .directory = sim->directories[address],
+        .directory_row = row,
     };
     for (uint32_t v6 = 0; v6 < FAMILIES; v6++)
-        host_address(host->index, v6, &config.transport.addresses[v6]);
+        host_address(address, v6, &config.transport.addresses[v6]);
     uint8_t seed[RNG_SEED_BYTES];
     for (uint32_t i = 0; i < RNG_SEED_BYTES; i++)
         seed[i] = (uint8_t)rng_u64(&host->rng);
@@ -88,7 +93,7 @@ struct host *host_create(struct sim *sim, uint32_t index)
     rng_init_u64(&host->rng, sim->options.seed, SIM_STREAM_HOSTS + index);
     alarm_init(&host->alarm);
     snprintf(host->name, sizeof(host->name), "host%u", index);
-    sim_port_init(&host->port, host, index);
+    sim_port_init(&host->port, host, sim_address(sim, index));
     host->engine = make_engine(host);
     host_wake(host);
     return host;
@@ -109,6 +114,7 @@ void host_destroy(struct host *host)
     if (!host)
         return;
     host->sim->totals.retransmissions += host_stat(host, "retransmissions");
+    host->sim->totals.sent_on += host_stat(host, "calls_sent_on");
     host->engine->ops->destroy(host->engine);
     sim_port_fini(&host->port);
     free(host);

@@ -50,7 +50,7 @@ void host_charge(struct host *host, uint32_t cost_ns);
 /* One of the engine's counters, 0 if it has none of that name. */
 uint64_t host_stat(const struct host *host, const char *name);
 
-/* Numeric address of host `index`, of either family. */
+/* The numeric address with that number, of either family. */
 void host_address(uint32_t index, bool v6, struct address *address);
 
 #endif

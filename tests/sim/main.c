@@ -29,8 +29,9 @@ struct arguments {
 };
 
 static const char usage[] =
-    "usage: saddle-sim [--seed S | --seeds A..B] [--hosts N] [--ops N] [--faults LIST]\n"
-    "                  [--loss PERCENT] [--replay] [--expect-violation] [--verbose]\n"
+    "usage: saddle-sim [--seed S | --seeds A..B] [--hosts N] [--engines N] [--ops N]\n"
+    "                  [--faults LIST] [--loss PERCENT] [--replay] [--expect-violation] "
+    "[--verbose]\n"
     "faults: all, or some of";
 
 static void complain(const char *option, const char *value)
@@ -75,6 +76,9 @@ static void take(struct arguments *arguments, int option, const char *value)
     case 'h':
         options->hosts = (uint32_t)number("--hosts", value, 2, SIM_HOSTS_MAX);
         break;
+    case 'e':
+        options->engines = (uint32_t)number("--engines", value, 1, SIM_HOSTS_MAX);
+        break;
     case 'o':
         options->operations = (uint32_t)number("--ops", value, 1, 1u << 24);
         break;
@@ -106,11 +110,17 @@ static void take(struct arguments *arguments, int option, const char *value)
 static void parse(struct arguments *arguments, int argc, char **argv)
 {
     static const struct option table[] = {
-        {"seed", required_argument, NULL, 's'},   {"seeds", required_argument, NULL, 'S'},
-        {"hosts", required_argument, NULL, 'h'},  {"ops", required_argument, NULL, 'o'},
-        {"faults", required_argument, NULL, 'f'}, {"loss", required_argument, NULL, 'l'},
-        {"replay", no_argument, NULL, 'r'},       {"expect-violation", no_argument, NULL, 'x'},
-        {"verbose", no_argument, NULL, 'v'},      {NULL, 0, NULL, 0},
+        {"seed", required_argument, NULL, 's'},
+        {"seeds", required_argument, NULL, 'S'},
+        {"hosts", required_argument, NULL, 'h'},
+        {"ops", required_argument, NULL, 'o'},
+        {"engines", required_argument, NULL, 'e'},
+        {"faults", required_argument, NULL, 'f'},
+        {"loss", required_argument, NULL, 'l'},
+        {"replay", no_argument, NULL, 'r'},
+        {"expect-violation", no_argument, NULL, 'x'},
+        {"verbose", no_argument, NULL, 'v'},
+        {NULL, 0, NULL, 0},
     };
     *arguments = (struct arguments){
         .first = 1,
@@ -162,9 +172,9 @@ static void print_totals(const struct sim_totals *totals)
     printf("  messages %" PRIu64 " (%" PRIu64 " bytes, %" PRIu64 " of them of 64 MiB)\n",
            totals->messages, totals->message_bytes, totals->largest);
     printf("  reads %" PRIu64 ", writes %" PRIu64 " (%" PRIu64 " bytes), connections %" PRIu64
-           ", pings %" PRIu64 "\n",
+           " (%" PRIu64 " calls led on), pings %" PRIu64 "\n",
            totals->reads, totals->writes, totals->one_sided_bytes, totals->connections,
-           totals->pings);
+           totals->sent_on, totals->pings);
     printf("  packets %" PRIu64 ": lost %" PRIu64 ", duplicated %" PRIu64 ", reordered %" PRIu64
            ", corrupted %" PRIu64 ", sent again %" PRIu64 "\n",
            totals->packets, totals->lost, totals->duplicated, totals->reordered, totals->corrupted,

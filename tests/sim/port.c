@@ -2,10 +2,15 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/port.h"
 
+#include "engines/elements/encap.h"
+#include "engines/pony/wire.h"
 #include "tests/sim/host.h"
 #include "tests/sim/link.h"
 
+#include <rte_ip.h>
+#include <rte_udp.h>
 #include <stdio.h>
+#include <string.h>
 
 #define WIRE_PS_PER_BYTE 80u        /* 100 Gbit/s */
 #define WIRE_QUEUE_NS    (4 * USEC) /* of packets that the transmitter takes ahead */
@@ -32,17 +37,35 @@ static uint16_t tx_room(struct port *port)
     return self->wire_free < now + WIRE_QUEUE_NS ? PORT_BURST : 0;
 }
 
-/* The host that a frame is for, or SIM_NOBODY. */
+/* The first host with the address that a frame is for, or SIM_NOBODY. */
 static uint32_t destination(const struct sim *sim, const struct rte_mbuf *packet)
 {
     const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(packet, const struct rte_ether_hdr *);
-    for (uint32_t i = 0; i < sim->host_count; i++) {
+    for (uint32_t i = 0; i < sim->host_count; i += sim->siblings) {
         struct rte_ether_addr mac;
-        sim_port_mac(&mac, i);
+        sim_port_mac(&mac, sim_address(sim, i));
         if (rte_is_same_ether_addr(&mac, &ether->dst_addr))
             return i;
     }
     return SIM_NOBODY;
+}
+
+/* Which of the hosts with an address takes a frame: by its UDP port, all of them a RESET. As a fan
+ * does (engines/steer/fan.h); an engine makes frames without VLAN tags here. */
+static bool takes(const struct rte_mbuf *packet, uint32_t sibling)
+{
+    uint8_t bytes[ENCAP_BYTES_MAX + 1];
+    uint32_t length = RTE_MIN(rte_pktmbuf_pkt_len(packet), (uint32_t)sizeof(bytes));
+    const uint8_t *frame = rte_pktmbuf_read(packet, 0, length, bytes);
+    const struct rte_ether_hdr *ether = (const struct rte_ether_hdr *)frame;
+    bool v4 = ether->ether_type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4);
+    const uint8_t *udp =
+        frame + sizeof(*ether) + (v4 ? sizeof(struct rte_ipv4_hdr) : sizeof(struct rte_ipv6_hdr));
+    struct rte_udp_hdr header;
+    memcpy(&header, udp, sizeof(header));
+    uint32_t port = rte_be_to_cpu_16(header.dst_port);
+    return port == WIRE_UDP_PORT + sibling ||
+           (port == WIRE_UDP_PORT && (udp[sizeof(header)] & 0x0f) == WIRE_RESET);
 }
 
 static void transmit(struct sim_port *self, struct rte_mbuf *packet)
@@ -57,12 +80,15 @@ static void transmit(struct sim_port *self, struct rte_mbuf *packet)
     if (self->wire_free < now)
         self->wire_free = now;
     self->wire_free += (uint64_t)(bytes + WIRE_FRAMING) * WIRE_PS_PER_BYTE / 1000;
-    struct rte_mbuf *copy =
-        to == SIM_NOBODY ? NULL : rte_pktmbuf_copy(packet, sim->pool, 0, UINT32_MAX);
+    for (uint32_t i = 0; to != SIM_NOBODY && i < sim->siblings; i++) {
+        struct rte_mbuf *copy = sim->siblings == 1 || takes(packet, i)
+                                    ? rte_pktmbuf_copy(packet, sim->pool, 0, UINT32_MAX)
+                                    : NULL;
+        /* Without memory the wire loses it. */
+        if (copy)
+            link_send(sim->links[self->host->index][to + i], copy, self->wire_free);
+    }
     rte_pktmbuf_free(packet);
-    /* Without memory the wire loses it. */
-    if (copy)
-        link_send(sim->links[self->host->index][to], copy, self->wire_free);
 }
 
 static uint16_t tx_burst(struct port *port, struct rte_mbuf **packets, uint16_t count, uint64_t now)

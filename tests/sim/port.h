@@ -34,7 +34,7 @@ void sim_port_fini(struct sim_port *port);
 /* A packet arrives: true if it is an interrupt. */
 bool sim_port_receive(struct sim_port *port, struct rte_mbuf *packet);
 bool sim_port_empty(const struct sim_port *port);
-/* The link-layer address of a host's port. */
+/* The link-layer address of a host's port, by the number of its address. */
 void sim_port_mac(struct rte_ether_addr *mac, uint32_t index);
 
 #endif

@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/sim.h"
 
+#include "engines/pony/directory.h"
+#include "engines/pony/wire.h"
 #include "tests/sim/app.h"
 #include "tests/sim/checker.h"
 #include "tests/sim/fault.h"
@@ -16,6 +18,7 @@
 #define HOSTS_LEAST     3u
 #define HOSTS_SPREAD    3u /* 3 to 5 */
 #define APPS_PER_HOST   2u /* at most */
+#define SIBLINGS_EVERY  4u /* one run of so many has hosts with two engines */
 #define HEAP_BYTES      (8ull << 20)
 #define LARGE_MAX       (768u << 10) /* bytes of a large message in an ordinary run */
 #define HUGE_PPM        30000u       /* of runs: with one message of the largest size */
@@ -58,6 +61,12 @@ static void plan(struct sim *sim)
     sim->host_count = HOSTS_LEAST + (uint32_t)rng_below(rng, HOSTS_SPREAD);
     if (sim->options.hosts)
         sim->host_count = sim->options.hosts;
+    sim->siblings = sim->options.seed % SIBLINGS_EVERY == SIBLINGS_EVERY - 1 ? 2 : 1;
+    if (sim->options.engines)
+        sim->siblings = sim->options.engines;
+    if (sim->host_count * sim->siblings > SIM_HOSTS_MAX)
+        sim->siblings = 1;
+    sim->host_count *= sim->siblings;
     uint32_t faults = fault_draw(rng);
     if (!sim->options.faults)
         sim->options.faults = faults;
@@ -69,8 +78,20 @@ static void plan(struct sim *sim)
     sim->apps = sim_zalloc(sim->host_count * APPS_PER_HOST * sizeof(sim->apps[0]));
 }
 
+static void make_directories(struct sim *sim)
+{
+    static const uint8_t key[DIRECTORY_KEY_BYTES];
+    uint16_t ports[SIM_HOSTS_MAX];
+    for (uint32_t i = 0; i < sim->siblings; i++)
+        ports[i] = (uint16_t)(WIRE_UDP_PORT + i);
+    for (uint32_t i = 0; sim->siblings > 1 && i < sim->host_count; i += sim->siblings)
+        if (directory_create(&sim->directories[sim_address(sim, i)], ports, sim->siblings, key))
+            abort();
+}
+
 static void build(struct sim *sim)
 {
+    make_directories(sim);
     sim->checker = checker_create(sim);
     sim->fault = fault_create(sim);
     for (uint32_t i = 0; i < sim->host_count; i++)
@@ -185,6 +206,8 @@ static void tear_down(struct sim *sim)
     sim->totals.virtual_ns = sim->events.now;
     for (uint32_t i = 0; i < sim->host_count; i++)
         host_destroy(sim->hosts[i]);
+    for (uint32_t i = 0; i < SIM_HOSTS_MAX; i++)
+        directory_destroy(sim->directories[i]);
     for (uint32_t from = 0; from < sim->host_count; from++)
         for (uint32_t to = 0; to < sim->host_count; to++)
             link_destroy(sim->links[from][to]);

@@ -40,6 +40,7 @@ enum sim_stream {
 struct sim_options {
     uint64_t seed;
     uint32_t hosts;      /* 0: by seed, 3 to 5 */
+    uint32_t engines;    /* of each; 0: by seed, one or two */
     uint32_t operations; /* in all */
     uint32_t faults;     /* set of 1 << enum fault_kind; 0: by seed */
     uint32_t loss_ppm;   /* highest loss of a link */
@@ -56,7 +57,8 @@ struct sim_totals {
     uint64_t reads, writes, one_sided_bytes;
     uint64_t pings; /* answered */
     uint64_t connections;
-    uint64_t faults; /* that struck, beside what links do all the time */
+    uint64_t sent_on; /* calls led to another engine of the host */
+    uint64_t faults;  /* that struck, beside what links do all the time */
     uint64_t packets, lost, duplicated, reordered, corrupted;
     uint64_t retransmissions;
     uint64_t reloads, kills;
@@ -65,6 +67,7 @@ struct sim_totals {
 
 struct app;
 struct checker;
+struct directory;
 struct fault;
 struct host;
 struct link;
@@ -80,7 +83,9 @@ struct sim {
     uint64_t heap_bytes;      /* of each application */
     uint32_t large_max;       /* bytes of the largest messages */
     uint32_t huge_left;       /* messages of SADDLE_MESSAGE_MAX still to be sent */
-    uint32_t host_count;
+    /* Engines, each a host to the rest of the simulation; so many in a row have one address. */
+    uint32_t host_count, siblings;
+    struct directory *directories[SIM_HOSTS_MAX]; /* of each address; NULL if it has one engine */
     struct host *hosts[SIM_HOSTS_MAX];
     struct link *links[SIM_HOSTS_MAX][SIM_HOSTS_MAX]; /* from, to */
     uint32_t app_count;
@@ -97,6 +102,12 @@ struct sim {
  * trace hash and what went on are in *trace and *totals. */
 bool sim_run(const struct sim_options *options, struct rte_mempool *pool, struct trace *trace,
              struct sim_totals *totals);
+
+/* Which address a host has. */
+static inline uint32_t sim_address(const struct sim *sim, uint32_t host)
+{
+    return host / sim->siblings;
+}
 
 /* A checker's verdict: prints it, with seed and time, and ends the run. */
 void sim_violation(struct sim *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));

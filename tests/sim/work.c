@@ -61,7 +61,13 @@ static void name_host(struct app *app, uint32_t host, char name[NAME_BYTES])
     static const char *const forms[] = {"host%u", "host%u-v6", "10.0.0.%u", "fd00::%x"};
     uint32_t form = (uint32_t)rng_below(&app->rng, 4);
     /* Numeric addresses count from 1. */
-    snprintf(name, NAME_BYTES, forms[form], host + (form >= 2));
+    snprintf(name, NAME_BYTES, forms[form], sim_address(app->sim, host) + (form >= 2));
+}
+
+/* Nobody calls his own address. */
+static bool is_home(const struct app *app, uint32_t host)
+{
+    return sim_address(app->sim, host) == sim_address(app->sim, app->host);
 }
 
 /* ---- Connections ---- */
@@ -71,7 +77,7 @@ static bool call(struct app *app)
     struct sim *sim = app->sim;
     uint32_t other = (uint32_t)rng_below(&app->rng, sim->app_count);
     struct app *callee = sim->apps[other];
-    if (callee->host == app->host || app->end_count >= APP_ENDS_MAX / 2)
+    if (is_home(app, callee->host) || app->end_count >= APP_ENDS_MAX / 2)
         return false;
     struct ledger *ledger = &sim->checker->ledger;
     struct connection_end *end = ledger_end(ledger, app, 0);
@@ -268,7 +274,7 @@ static bool ping(struct app *app)
 {
     struct sim *sim = app->sim;
     uint32_t host = (uint32_t)rng_below(&app->rng, sim->host_count);
-    if (host == app->host || app->pings == SADDLE_PINGS_MAX)
+    if (is_home(app, host) || app->pings == SADDLE_PINGS_MAX)
         return false;
     struct operation *operation = begin(app, SADDLE_CMD_PING, NULL);
     operation->pinged = host;
@@ -293,7 +299,7 @@ static bool wrong_call(struct app *app)
 {
     struct sim *sim = app->sim;
     uint32_t host = (uint32_t)rng_below(&app->rng, sim->host_count);
-    if (host == app->host || app->end_count >= APP_ENDS_MAX / 2)
+    if (is_home(app, host) || app->end_count >= APP_ENDS_MAX / 2)
         return false;
     struct ledger *ledger = &sim->checker->ledger;
     struct connection_end *end = ledger_end(ledger, app, 0);
@@ -301,7 +307,7 @@ static bool wrong_call(struct app *app)
     struct operation *operation = begin(app, SADDLE_CMD_CONNECT, end);
     char name[32];
     bool nowhere = rng_chance(&app->rng, ARENA_PPM);
-    snprintf(name, sizeof(name), nowhere ? "10.9.9.%u" : "host%u", host);
+    snprintf(name, sizeof(name), nowhere ? "10.9.9.%u" : "host%u", sim_address(sim, host));
     operation->must = nowhere ? -EHOSTUNREACH : -ECONNREFUSED;
     struct saddle_op op = app_op(operation);
     if (!app_submit(app, operation, saddle_connect(app_channel(app, 0), name, "nobody", &op)))
