@@ -45,9 +45,10 @@ static bool take_buffer(struct app *app, struct operation *operation, size_t byt
     operation->length = bytes;
     if (app->lent + bytes <= app->heap_bytes / HEAP_SHARE)
         operation->buffer = saddle_alloc(app->session, bytes);
-    if (!operation->buffer)
-        ledger_cancel(&app->sim->checker->ledger, operation);
-    return operation->buffer != NULL;
+    if (operation->buffer)
+        return true;
+    ledger_cancel(&app->sim->checker->ledger, operation);
+    return false;
 }
 
 static uint64_t draw_deadline(struct app *app)
