@@ -146,6 +146,48 @@ START_TEST(no_port_is_the_configured_one)
 }
 END_TEST
 
+static uint64_t cookie; /* the last that was given */
+
+static struct bed_fate see_cookies(struct bed *of, uint32_t from, const struct wire_flow *header,
+                                   const uint8_t *payload, uint32_t bytes)
+{
+    struct wire_hello hello;
+
+    if (header->type == WIRE_HELLO && bytes >= WIRE_HELLO_BYTES) {
+        wire_hello_decode(&hello, payload);
+        if (hello.kind == WIRE_HELLO_COOKIE)
+            cookie = hello.cookie;
+    }
+    return bed_perfect(of, from, header, payload, bytes);
+}
+
+/* Whoever has shown that it receives at one port has not shown it for others. */
+START_TEST(a_cookie_is_for_one_port)
+{
+    struct wire_hello hello = {.kind = WIRE_HELLO_CALL,
+                               .version_min = 1,
+                               .version_max = 1,
+                               .mtu = BED_MTU,
+                               .token = 7,
+                               .nonce = 8,
+                               .udp_port = SECOND};
+
+    bed->judge = see_cookies;
+    bed_inject_hello(bed, 1, 0, &hello);
+    bed_run(bed, bed_never, NSEC_PER_MSEC);
+    ck_assert_uint_ne(cookie, 0);
+    hello.cookie = cookie;
+    hello.udp_port = SECOND + 1;
+    bed_inject_hello(bed, 1, 0, &hello);
+    bed_run(bed, bed_never, NSEC_PER_MSEC);
+    ck_assert_uint_eq(flows_of(&bed->hosts[1]), 0);
+    hello.udp_port = SECOND;
+    bed_inject_hello(bed, 1, 0, &hello);
+    bed_run(bed, bed_never, NSEC_PER_MSEC);
+    ck_assert_uint_eq(flows_of(&bed->hosts[1]), 1);
+}
+END_TEST
+
 START_TEST(a_reload_keeps_the_port)
 {
     uint32_t host = (uint32_t)_i;
@@ -200,6 +242,7 @@ int main(void)
     tcase_add_test(tc, engines_of_a_peer_have_flows_of_their_own);
     tcase_add_loop_test(tc, ports_out_of_range_open_nothing, 0, 5);
     tcase_add_test(tc, no_port_is_the_configured_one);
+    tcase_add_test(tc, a_cookie_is_for_one_port);
     tcase_add_loop_test(tc, a_reload_keeps_the_port, 0, 2);
     tcase_add_test(tc, a_restarted_peer_is_found_out);
     tcase_add_loop_test(tc, a_port_below_the_first_is_refused, 0, 2);
