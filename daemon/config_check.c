@@ -188,8 +188,9 @@ static int check_taken(const struct config *config, struct schema_source *source
 {
     for (uint32_t i = 0; i < config->engines.count; i++) {
         const struct config_engine *engine = config_engine(config, i);
-        bool mate =
-            config_steer_on(config, port->name.text) && !strcmp(engine->port.text, port->name.text);
+        bool own = text >= ADDRESSES(engine) && text < ADDRESSES(engine) + engine->addresses.count;
+        bool mate = !own && config_steer_on(config, port->name.text) &&
+                    !strcmp(engine->port.text, port->name.text);
 
         for (uint32_t j = 0; j < engine->addresses.count; j++) {
             struct config_subnet other;

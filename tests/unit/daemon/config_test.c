@@ -247,6 +247,9 @@ static const struct wrong {
     {SHARED "  - {name: z, port: a, addresses: [10.0.0.1], udp_port: 50709}\n"
             "  - {name: w, port: a, addresses: [10.0.0.1], udp_port: 50709}\n",
      "f:9:5: engine \"w\": udp_port is that of \"z\" too"},
+    {PORTS "engines: [{name: x, port: a, addresses: [fd00::1, 'fd00:0::1']},\n"
+           "  {name: s, kind: steer, port: a}]",
+     "f:4:51: addresses: fd00:0::1 is already used by engine \"x\""},
     {SHARED "  - {name: z, port: a, addresses: [10.0.0.3], udp_port: 50708}\n",
      "f:8:5: engine \"z\": addresses, gateways and vlan are those of the host, as engine \"x\" has "
      "them"},
