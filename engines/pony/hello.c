@@ -101,7 +101,7 @@ void hello_due_packet(const struct flow *flow, uint8_t bytes[WIRE_HELLO_BYTES])
         .seq = flow->first_seq,
         .token = flow->token,
         .nonce = flow->nonce,
-        .cookie = flow->cookie,
+        .cookie = open ? 0 : flow->cookie,
         .epoch = flow->transport->epoch,
     };
 

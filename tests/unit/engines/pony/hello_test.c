@@ -340,6 +340,8 @@ START_TEST(both_call_at_once_and_share_one_flow)
         ck_assert_uint_eq(bed->hosts[i].ended, 0);
         ck_assert_uint_eq(flows(i), 1);
     }
+    /* It says nothing of the cookie that its sender was given as a caller. */
+    ck_assert_uint_eq(last[WIRE_HELLO_WELCOME].cookie, 0);
     ck_assert_uint_eq(bed->hosts[0].flow->peer_token, bed->hosts[1].flow->token);
     bed_give(bed, 0, 1000);
     bed_give(bed, 1, 1000);
