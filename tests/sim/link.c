@@ -3,6 +3,7 @@
 #include "tests/sim/link.h"
 
 #include "tests/sim/host.h"
+#include "tests/sim/pcap.h"
 
 #include <stdlib.h>
 
@@ -82,6 +83,7 @@ static void schedule(struct link *link)
 void link_send(struct link *link, struct rte_mbuf *packet, uint64_t now)
 {
     TRACE(link->sim, link->from, "send", link->to, rte_pktmbuf_pkt_len(packet), now);
+    pcap_add(link->sim->options.pcap, packet, now);
     if (link->cut) {
         link->cut_lost++;
         rte_pktmbuf_free(packet);

@@ -4,8 +4,10 @@
  * saddle-sim: runs the simulation for one seed or for many.
  */
 #include "tests/sim/fault.h"
+#include "tests/sim/pcap.h"
 #include "tests/sim/sim.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <rte_eal.h>
@@ -26,11 +28,14 @@ struct arguments {
     uint64_t first, last;
     bool replay; /* each seed twice */
     bool broken; /* every seed has to fail */
+    /* Path of a file that gets what hosts send; NULL: nobody wants it. */
+    const char *pcap;
 };
 
 static const char usage[] =
     "usage: saddle-sim [--seed S | --seeds A..B] [--hosts N] [--ops N] [--faults LIST]\n"
     "                  [--loss PERCENT] [--replay] [--expect-violation] [--verbose]\n"
+    "                  [--pcap FILE]\n"
     "faults: all, or some of";
 
 static void complain(const char *option, const char *value)
@@ -98,6 +103,9 @@ static void take(struct arguments *arguments, int option, const char *value)
     case 'v':
         options->verbose = true;
         break;
+    case 'p':
+        arguments->pcap = value;
+        break;
     default:
         complain("option", "?");
     }
@@ -106,11 +114,17 @@ static void take(struct arguments *arguments, int option, const char *value)
 static void parse(struct arguments *arguments, int argc, char **argv)
 {
     static const struct option table[] = {
-        {"seed", required_argument, NULL, 's'},   {"seeds", required_argument, NULL, 'S'},
-        {"hosts", required_argument, NULL, 'h'},  {"ops", required_argument, NULL, 'o'},
-        {"faults", required_argument, NULL, 'f'}, {"loss", required_argument, NULL, 'l'},
-        {"replay", no_argument, NULL, 'r'},       {"expect-violation", no_argument, NULL, 'x'},
-        {"verbose", no_argument, NULL, 'v'},      {NULL, 0, NULL, 0},
+        {"seed", required_argument, NULL, 's'},
+        {"seeds", required_argument, NULL, 'S'},
+        {"hosts", required_argument, NULL, 'h'},
+        {"ops", required_argument, NULL, 'o'},
+        {"faults", required_argument, NULL, 'f'},
+        {"loss", required_argument, NULL, 'l'},
+        {"replay", no_argument, NULL, 'r'},
+        {"expect-violation", no_argument, NULL, 'x'},
+        {"verbose", no_argument, NULL, 'v'},
+        {"pcap", required_argument, NULL, 'p'},
+        {NULL, 0, NULL, 0},
     };
     *arguments = (struct arguments){
         .first = 1,
@@ -186,7 +200,9 @@ static bool run_seed(struct arguments *arguments, struct rte_mempool *pool, stru
            trace.events, good ? "" : " FAILED, commit ", good ? "" : sim_commit);
     if (arguments->replay) {
         struct trace again;
-        sim_run(&arguments->options, pool, &again, &totals);
+        struct sim_options options = arguments->options;
+        options.pcap = NULL;
+        sim_run(&options, pool, &again, &totals);
         if (again.hash != trace.hash) {
             printf("seed %" PRIu64 ": second hash %016" PRIx64 ": DIFFERS, commit %s\n", seed,
                    again.hash, sim_commit);
@@ -197,10 +213,31 @@ static bool run_seed(struct arguments *arguments, struct rte_mempool *pool, stru
     return good != arguments->broken;
 }
 
+static void start_pcap(struct arguments *arguments)
+{
+    if (!arguments->pcap)
+        return;
+    arguments->options.pcap = pcap_open(arguments->pcap);
+    if (!arguments->options.pcap) {
+        fprintf(stderr, "saddle-sim: %s: %s\n", arguments->pcap, strerror(errno));
+        exit(1);
+    }
+}
+
+/* True if all of it was written. */
+static bool end_pcap(struct arguments *arguments)
+{
+    int error = pcap_close(arguments->options.pcap);
+    if (error)
+        fprintf(stderr, "saddle-sim: %s: %s\n", arguments->pcap, strerror(-error));
+    return error == 0;
+}
+
 int main(int argc, char **argv)
 {
     struct arguments arguments;
     parse(&arguments, argc, argv);
+    start_pcap(&arguments);
     struct rte_mempool *pool = start_dpdk();
     struct sim_totals sum = {0};
     uint64_t wrong = 0;
@@ -212,6 +249,7 @@ int main(int argc, char **argv)
     printf("%" PRIu64 " of %" PRIu64 " seeds %s\n", count - wrong, count,
            arguments.broken ? "were caught" : "clean");
     print_totals(&sum);
+    wrong += !end_pcap(&arguments);
     rte_mempool_free(pool);
     rte_eal_cleanup();
     return wrong ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -37,12 +37,15 @@ enum sim_stream {
     SIM_STREAM_APPS = 3000,
 };
 
+struct pcap;
+
 struct sim_options {
     uint64_t seed;
     uint32_t hosts;      /* 0: by seed, 3 to 5 */
     uint32_t operations; /* in all */
     uint32_t faults;     /* set of 1 << enum fault_kind; 0: by seed */
     uint32_t loss_ppm;   /* highest loss of a link */
+    struct pcap *pcap;   /* gets what is sent; NULL: nobody wants it */
     bool verbose;
 };
 

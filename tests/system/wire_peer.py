@@ -64,6 +64,7 @@ class Peer:
         self.epoch = self._number64()
         self.regions = {}          # key: bytearray that may be read and written
         self.services = {}         # name: credits to grant
+        self.last_sent = b""
         self.hellos = []           # that arrived, newest last
         self.resets = []           # tokens of RESETs that arrived
         self.echoes = 0            # ECN_ECHO seen
@@ -119,6 +120,7 @@ class Peer:
         return wire.seal(packet, self.route())
 
     def emit(self, sealed):
+        self.last_sent = sealed
         self.outbox.sendto(sealed, (self.other, self.port))
 
     def emit_raw(self, sealed, wrong_checksum=0):

@@ -8,21 +8,24 @@ applications, in both directions; then it says wrong things.
 
 Needs root.
 
-usage: wire_peer_test.py SADDLED WIRE_PEER_APP KIND
+usage: wire_peer_test.py SADDLED WIRE_PEER_APP DISSECTOR KIND
 """
 import contextlib
 import dataclasses
 import pathlib
+import signal
 import subprocess
 import sys
 
 import harness
 import hosts
 import netns
+import tshark
 import wire_peer
 import wire_peer_format as wire
 
-SADDLED, APP, KIND = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3]
+SADDLED, APP, DISSECTOR = (pathlib.Path(word) for word in sys.argv[1:4])
+KIND = sys.argv[4]
 ECONNREFUSED, ERANGE, EACCES, EBADMSG, EPROTO = 111, 34, 13, 74, 71
 EAGER_MAX = 16384
 UNKNOWN_ID = 7
@@ -123,6 +126,22 @@ def bed(checksums=True):
             host.remove()
 
 
+@contextlib.contextmanager
+def captured(space, path):
+    """What tcpdump sees of a host's interface, packet by packet, in a file."""
+    process = space.start("tcpdump", "-n", "-U", "--immediate-mode", "-Z", "root", "-i", "eth0",
+                          "-w", path, stderr=subprocess.PIPE)
+    try:
+        process.stderr.readline()  # its first words say that it has begun
+        yield
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=harness.PATIENCE_S)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
 def text_of(count):
     return "".join(chr(ord("a") + at % 26) for at in range(count))
 
@@ -191,6 +210,32 @@ def opened_by_the_daemon():
             calls(made)
 
 
+def wireshark_shows_all_of_it():
+    """tcpdump looks on as both families speak; the dissector finds nothing wrong."""
+    with bed() as made:
+        file = made.host.folder.path / "capture.pcap"
+        with captured(made.pair.right, file):
+            for family in range(2):
+                made.use(family, seed=20 + family)
+                calls(made)
+                is_called(made)
+            # In order, so that what came before it is in the file.
+            harness.await_true(lambda: made.peer.last_sent in file.read_bytes(),
+                               "the last packet is captured")
+        seen = tshark.dissect(DISSECTOR, file, "-Y", "udp")
+        for one in seen:
+            harness.expect_equal((one.protocol, one.findings), ("Saddle", []), f"{one}")
+            harness.expect_equal(one.columns["saddle.header_crc.status"], ["good"], f"{one}")
+            harness.expect_equal(set(one.columns["saddle.op.payload_crc.status"]) - {"good"}, set(),
+                                 f"{one}")
+        types = {number for one in seen for number in one.numbers("saddle.type")}
+        operations = {number for one in seen for number in one.numbers("saddle.op.type")}
+        harness.expect(types >= {wire.DATA, wire.ACK, wire.HELLO}, f"types {types}")
+        harness.expect(operations >= {wire.OPEN, wire.OPENED, wire.CLOSE, wire.CLOSED, wire.MESSAGE,
+                                      wire.DELIVERED, wire.READ, wire.READ_DATA, wire.WRITE,
+                                      wire.DONE, wire.ECHO, wire.ECHOED}, f"{operations}")
+
+
 def without_udp_checksums():
     with bed(checksums=False) as made:
         for family in range(2):
@@ -232,7 +277,7 @@ def lost_packets_are_asked_for():
         peer.send(wire.Operation(wire.ECHO, 0, b"first", id=1))
         peer.until(lambda: not peer.unacknowledged, "acknowledgement of all")
         lost = peer.next_out
-        peer.unacknowledged[lost] = [tuple(pieces[:1]), float("inf")]  # never sent, for now
+        peer.unacknowledged[lost] = [tuple(pieces[:1]), float("inf")]  # not sent yet
         peer.next_out = (lost + 1) % (1 << 32)
         for piece in pieces[1:]:
             peer.send(piece)
@@ -508,8 +553,8 @@ BROKEN = {
 
 netns.require()
 harness.main([
-    both_ways, opened_by_the_daemon, without_udp_checksums, answers_are_counted,
-    lost_packets_are_asked_for, duplicates_are_counted_and_delivered_once,
+    both_ways, opened_by_the_daemon, without_udp_checksums, wireshark_shows_all_of_it,
+    answers_are_counted, lost_packets_are_asked_for, duplicates_are_counted_and_delivered_once,
     unacknowledged_is_sent_again, checksums_of_udp, congestion_is_echoed, wrong_cookies,
     no_common_version, replayed_calls_harm_no_flow, a_peer_that_started_again,
     unknown_tokens_are_reset, damaged_headers_are_ignored, lies_are_dropped,
