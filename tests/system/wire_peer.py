@@ -19,7 +19,7 @@ import harness
 import wire_peer_format as wire
 
 RESEND_S = 0.1      # what is not acknowledged by then is sent again
-CALL_AGAIN_S = 0.05
+CALL_AGAIN_S = 0.05  # likewise a CALL
 RECEIVED_MAX = 65536
 EAGER_PIECE = 1000  # bytes of a message to one packet
 SO_NO_CHECK = 11    # asm-generic/socket.h
@@ -92,7 +92,7 @@ class Peer:
         self.early = set()
         self.duplicates = 0
         self.unacknowledged = {}        # number: [operations, time of sending]
-        self.resent = 0
+        self.resent = 0                 # packets: what the daemon may rightly call duplicates
         self.connections = {}
         self.accepted = []
         self.echoed = {}
