@@ -25,8 +25,11 @@ COLUMNS = ("frame.number", "_ws.col.Protocol", "_ws.col.Info", "saddle.type", "s
            "saddle.header_crc.status", "saddle.hello.kind", "saddle.hello.call",
            "saddle.hello.nonce", "saddle.hello.mtu", "saddle.op.type", "saddle.op.connection",
            "saddle.op.id", "saddle.op.offset", "saddle.op.length", "saddle.op.stream",
-           "saddle.op.payload_crc.status", "_ws.expert.message", "_ws.expert.severity",
-           "_ws.lua.error", "_ws.lua.text")
+           "saddle.op.payload_crc.status", "saddle.op.credits", "saddle.op.service",
+           "saddle.op.own", "saddle.op.error", "saddle.op.answers", "saddle.op.entry.stream",
+           "saddle.op.entry.status", "saddle.op.entry.id", "saddle.op.key",
+           "saddle.op.access_offset", "saddle.op.access_length", "_ws.expert.message",
+           "_ws.expert.severity", "_ws.lua.error", "_ws.lua.text")
 
 
 def read(path):
@@ -89,6 +92,9 @@ class Seen:
     """What tshark says of one packet: each column a list of strings."""
     columns: dict
 
+    def numbers(self, name):
+        return [int(text, 0) for text in self.columns[name]]
+
     @property
     def protocol(self):
         return self.columns["_ws.col.Protocol"][0]
@@ -108,9 +114,6 @@ class Seen:
     def remarks(self):
         """All of it."""
         return self.columns["_ws.expert.message"]
-
-    def numbers(self, name):
-        return [int(text, 0) for text in self.columns[name]]
 
 
 def dissect(dissector, path, *options):

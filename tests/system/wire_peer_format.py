@@ -16,6 +16,9 @@ ECN_ECHO = 0x01
 (OPEN, OPENED, CLOSE, CLOSED, MESSAGE, OFFER, PULL, BULK, DELIVERED, CREDIT, STARVED, SKIP, READ,
  READ_DATA, WRITE, DONE, ECHO, ECHOED) = range(1, 19)
 LAST = 0x01
+# By type, the flags that an operation may have.
+OPERATIONS = {kind: LAST if kind in (MESSAGE, BULK, READ_DATA, WRITE) else 0
+              for kind in range(OPEN, ECHOED + 1)}
 
 FEATURE_ECHO = 0x1
 
@@ -168,7 +171,7 @@ def _must(condition, what):
         raise Malformed(what)
 
 
-def _operations(body):
+def _operations(made, body):
     at, found = 0, []
     while at < len(body):
         _must(at + OPERATION.size <= len(body), "an operation's header is cut")
@@ -179,12 +182,29 @@ def _operations(body):
         operation = Operation(kind, connection, body[at:at + length], flags, stream, number,
                               offset, reserved, crc)
         at += length
-        _must(OPEN <= kind <= ECHOED and not flags & ~LAST and reserved == 0 and stream < 64,
-              f"{operation}")
+        _must(kind in OPERATIONS and not flags & ~OPERATIONS[kind] and reserved == 0
+              and stream < 64, f"{operation}")
         _must(crc == operation.right_crc(), f"payload_crc of {operation}")
         found.append(operation)
     _must(1 <= len(found) <= 64, f"{len(found)} operations")
-    return tuple(found)
+    made.operations = tuple(found)
+
+
+def _bitmap(made, body):
+    _must(len(body) == BITMAP_BYTES and not body[-1] & 0x80, f"bitmap {body.hex()}")
+    made.bitmap = body
+
+
+def _nothing(made, body):
+    _must(not body, f"{made}")
+
+
+def _reset(made, body):
+    _must(not body and (made.seq, made.ack) == (0, 0), f"{made}")
+
+
+# By version and type: what takes that apart which follows a flow header.
+BODIES = {(1, DATA): _operations, (1, ACK): _bitmap, (1, PROBE): _nothing, (1, RESET): _reset}
 
 
 def _parse_hello(packet):
@@ -212,14 +232,6 @@ def parse(packet, route):
     _, flags, delay, _, token, seq, ack = FLOW_HEADER.unpack_from(packet)
     version, kind = packet[0] >> 4, packet[0] & 0x0f
     made = Packet(kind, token, seq, ack, flags, delay)
-    body = packet[FIXED:]
-    _must(version == VERSION and not flags & ~ECN_ECHO, f"{made}")
-    if kind == DATA:
-        made.operations = _operations(body)
-    elif kind == ACK:
-        _must(len(body) == BITMAP_BYTES and not body[-1] & 0x80, f"bitmap {body.hex()}")
-        made.bitmap = body
-    else:
-        _must(kind in (PROBE, RESET) and not body, f"{made}")
-        _must(kind != RESET or (seq, ack) == (0, 0), f"{made}")
+    _must((version, kind) in BODIES and not flags & ~ECN_ECHO, f"version {version}, {made}")
+    BODIES[version, kind](made, packet[FIXED:])
     return made

@@ -11,6 +11,7 @@ import itertools
 import pathlib
 import random
 import shutil
+import struct
 import sys
 import tempfile
 
@@ -30,11 +31,19 @@ LONG, SOME_BITS = 200, 7  # bytes; one bit of so many
 UNKNOWN_OPERATION, UNKNOWN_TYPE, UNKNOWN_VERSION = 99, 15, 15
 
 SHAPES = {  # a payload of each operation
-    wire.OPEN: b"\0\0\0\5name", wire.OPENED: bytes(12), wire.CLOSE: bytes(8),
-    wire.MESSAGE: b"text", wire.BULK: b"bulk", wire.DELIVERED: bytes(24), wire.READ: bytes(20),
-    wire.READ_DATA: b"data", wire.WRITE: bytes(20) + b"written", wire.ECHO: b"echo",
-    wire.ECHOED: b"echo",
+    wire.OPEN: b"\0\0\0\5name", wire.OPENED: bytes(range(12)), wire.CLOSE: bytes(range(8)),
+    wire.MESSAGE: b"text", wire.BULK: b"bulk", wire.DELIVERED: bytes(range(24)),
+    wire.READ: bytes(range(20)), wire.READ_DATA: b"data", wire.WRITE: bytes(range(27)),
+    wire.ECHO: b"echo", wire.ECHOED: b"echo",
 }
+LAYOUTS = {  # how a payload begins, or what it repeats, and the names of the fields
+    wire.OPEN: ("!I", "credits"), wire.OPENED: ("!III", "own", "credits", "error"),
+    wire.CLOSE: ("!II", "error", "answers"),
+    wire.DELIVERED: ("!HHI", "entry.stream", "entry.status", "entry.id"),
+    wire.READ: ("!QQI", "key", "access_offset", "access_length"),
+    wire.WRITE: ("!QQI", "key", "access_offset", "access_length"),
+}
+REPEATED = {wire.DELIVERED}
 
 
 def dissect(frames, *options):
@@ -53,7 +62,7 @@ def packets():
     yield wire.Packet(wire.RESET, 4)
     yield wire.Packet(wire.ACK, 4, 2, 0xfffffffe, bitmap=b"\x8d" + bytes(31))
     operations = [wire.Operation(kind, 100 + kind, SHAPES.get(kind, b""), id=kind, offset=kind)
-                  for kind in range(wire.OPEN, wire.ECHOED + 1)]
+                  for kind in wire.OPERATIONS]
     for operation in operations:
         yield wire.Packet(wire.DATA, 4, 13, 14, operations=(operation,))
     yield wire.Packet(wire.DATA, 4, 13, 14, wire.ECN_ECHO, 15, tuple(operations))
@@ -62,6 +71,19 @@ def packets():
 def sealed():
     for route, packet in itertools.product(ROUTES, packets()):
         yield wire.seal(packet, route), route
+
+
+def payload_fields(operations):
+    """What is in the payloads, by name."""
+    found = {name: [] for _, *names in LAYOUTS.values() for name in names}
+    for operation in operations:
+        layout, *names = LAYOUTS.get(operation.type, ("",))
+        size = struct.calcsize(layout)
+        stop = len(operation.payload) if operation.type in REPEATED else size
+        for at in range(0, stop, size or 1):
+            for name, value in zip(names, struct.unpack_from(layout, operation.payload, at)):
+                found[name].append(value)
+    return found
 
 
 def good(seen, frame):
@@ -83,6 +105,11 @@ def good(seen, frame):
     for name in ("type", "connection", "id", "offset", "stream"):
         harness.expect_equal(seen.numbers(f"saddle.op.{name}"),
                              [getattr(operation, name) for operation in packet.operations], where)
+    for name, values in payload_fields(packet.operations).items():
+        harness.expect_equal(seen.numbers(f"saddle.op.{name}"), values, where)
+    harness.expect_equal(columns["saddle.op.service"],
+                         [operation.payload[4:].decode() for operation in packet.operations
+                          if operation.type == wire.OPEN], where)
     harness.expect_equal(columns["saddle.op.payload_crc.status"],
                          ["good"] * len(packet.operations), where)
     return packet

@@ -138,11 +138,11 @@ field("op.data", ProtoField.bytes, "Data")
 
 -- ---- Operations ----
 
--- Payloads: fields in their order, each with its size. `again`: as often as it fits.
+-- Payloads: fields in their order, each with its size; then those of `again`, as often as they fit.
 local OPEN = {{"op.credits", 4}, {"op.service", REST, "text"}}
 local OPENED = {{"op.own", 4}, {"op.credits", 4}, {"op.error", 4}}
 local CLOSE = {{"op.error", 4}, {"op.answers", 4}}
-local ENTRIES = {{"op.entry.stream", 2}, {"op.entry.status", 2}, {"op.entry.id", 4}, again = 8}
+local ENTRIES = {again = {{"op.entry.stream", 2}, {"op.entry.status", 2}, {"op.entry.id", 4}}}
 local ACCESS = {{"op.key", 8}, {"op.access_offset", 8}, {"op.access_length", 4}}
 local WRITTEN = {{"op.key", 8}, {"op.access_offset", 8}, {"op.access_length", 4}, {"op.data", REST}}
 local BYTES = {{"op.data", REST}}
@@ -339,25 +339,32 @@ local function add_crc(tree, name, range, right)
   return bad
 end
 
--- The fields of a layout: each has a name, a size and, where needed, an adder. Returns false if
--- they do not fit.
+-- The fields of a layout: each has a name, a size and, where needed, an adder. Returns where they
+-- end, or nil: they do not fit.
+local function add_fields(tree, layout, tvb, offset, stop)
+  for _, part in ipairs(layout) do
+    local bytes = part[2] == REST and stop - offset or part[2]
+    if offset + bytes > stop then
+      return nil
+    end
+    if part[3] and bytes > 0 then
+      ADDERS[part[3]](tree, part[1], tvb(offset, bytes))
+    elseif bytes > 0 then
+      tree:add(fields[part[1]], tvb(offset, bytes))
+    end
+    offset = offset + bytes
+  end
+  return offset
+end
+
+-- A whole payload. False if it has another form.
 local function add_layout(tree, layout, tvb, offset, length)
   local stop = offset + length
-  repeat
-    for _, part in ipairs(layout) do
-      local bytes = part[2] == REST and stop - offset or part[2]
-      if offset + bytes > stop then
-        return false
-      end
-      if part[3] and bytes > 0 then
-        ADDERS[part[3]](tree, part[1], tvb(offset, bytes))
-      elseif bytes > 0 then
-        tree:add(fields[part[1]], tvb(offset, bytes))
-      end
-      offset = offset + bytes
-    end
-  until not layout.again or stop - offset < layout.again
-  return offset == stop
+  local at = add_fields(tree, layout, tvb, offset, stop)
+  while at and at < stop and layout.again do
+    at = add_fields(tree, layout.again, tvb, at, stop)
+  end
+  return at == stop
 end
 
 -- Which of them have arrived: "5-7, 9".
@@ -494,7 +501,8 @@ local function add_operations(tree, tvb, length)
 end
 
 -- The bytes of a bitmap by version of the wire, least and most.
-local BITMAP_BYTES = {[1] = {32, 32}}
+local BITMAP_MOST = 32
+local BITMAP_BYTES = {[1] = {BITMAP_MOST, BITMAP_MOST}}
 
 local function add_bitmap(tree, tvb, length)
   local held = math.min(length, tvb:len()) - FLOW_BYTES
@@ -508,7 +516,7 @@ local function add_bitmap(tree, tvb, length)
   local text = arrived(tvb, FLOW_BYTES, held, tvb(20, 4):uint())
   tree:add(fields["bitmap"], tvb(FLOW_BYTES, held))
   tree:add(fields["arrived"], tvb(FLOW_BYTES, held), text):set_generated()
-  if tvb(FLOW_BYTES + held - 1, 1):uint() >= 0x80 and length <= tvb:len() then
+  if held == BITMAP_MOST and tvb(FLOW_BYTES + held - 1, 1):uint() >= 0x80 then
     find(tree, "rule", "The last bit is set")
   end
   return text
