@@ -3,6 +3,7 @@
 #include "client/channel.h"
 
 #include "client/error.h"
+#include "client/gather.h"
 #include "client/operation.h"
 #include "mailbox/doorbell.h"
 
@@ -76,6 +77,7 @@ void client_channel_close(struct saddle_channel *channel, bool descriptors)
     client_errands_close(channel);
     client_stash_close(&channel->stash);
     client_addresses_close(channel);
+    client_gather_close(channel);
     free(channel->held);
     free(channel->owed);
 }
@@ -211,6 +213,27 @@ static bool channel_pinged(const struct saddle_event *from, struct saddle_comple
     return true;
 }
 
+/* What a batch read comes inline. */
+static bool channel_items(const struct saddle_event *from, struct saddle_completion *event)
+{
+    if (from->len == 0)
+        return from->status != 0;
+    if (from->flags != SADDLE_ENTRY_INLINE || from->len > SADDLE_INLINE_BYTES ||
+        from->len % sizeof(struct saddle_item) != 0)
+        return false;
+    memcpy(event->bytes, from->payload, sizeof(event->bytes));
+    event->data = event->bytes;
+    return true;
+}
+
+/* What is said of a message, wherever it lies: false if it cannot be. */
+static bool channel_received(const struct saddle_channel *channel, const struct saddle_event *from,
+                             struct saddle_completion *event)
+{
+    event->value = from->flags & SADDLE_ENTRY_UNORDERED ? SADDLE_UNORDERED : 0;
+    return from->len <= channel->session->arena_bytes;
+}
+
 /* Makes an event of a private copy of the entry: false if it is nonsense. */
 static bool channel_translate(struct saddle_channel *channel, const struct saddle_event *from,
                               struct saddle_completion *event)
@@ -231,10 +254,13 @@ static bool channel_translate(struct saddle_channel *channel, const struct saddl
     case SADDLE_EVT_DONE:
         if (from->op == SADDLE_CMD_PING)
             return channel_pinged(from, event);
+        if (from->op == SADDLE_CMD_READ_BATCH)
+            return channel_items(from, event);
         return from->op < SADDLE_CMD_COUNT &&
-               (from->op != SADDLE_CMD_POST_RECV || from->len <= SADDLE_MESSAGE_MAX);
+               (from->op != SADDLE_CMD_POST_RECV || channel_received(channel, from, event));
     case SADDLE_EVT_MESSAGE:
-        return from->len > 0 && channel_payload(channel, from, event);
+        return from->len > 0 && channel_received(channel, from, event) &&
+               channel_payload(channel, from, event);
     case SADDLE_EVT_WAITING:
         return from->value > 0 && from->value <= SADDLE_MESSAGE_MAX;
     case SADDLE_EVT_INCOMING:

@@ -27,6 +27,7 @@
 #define CHANNEL_SLOT_HEAP (UINT32_MAX - 1u) /* a message whose memory goes to saddle_free */
 
 struct client_address; /* see operation.h */
+struct client_gathers; /* see gather.h */
 
 struct saddle_channel {
     alignas(SADDLE_CACHE_LINE) struct saddle_session *session;
@@ -44,6 +45,7 @@ struct saddle_channel {
     struct client_stash stash;
     struct client_errands errands;
     struct client_address *addresses;
+    struct client_gathers *gathers; /* NULL until the first gathered message */
 };
 
 /* True if the queues of `layout` lie in an arena of `bytes`, aligned. */

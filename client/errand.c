@@ -95,6 +95,10 @@ bool client_errand_settle(struct saddle_channel *channel, struct saddle_completi
             errand->stray = event->handle;
             client_errands_tidy(channel);
             return false;
+        case SADDLE_CMD_EXPOSE:
+            errand->bared = event->value;
+            client_errands_tidy(channel);
+            return false;
         case SADDLE_CMD_POST_RECV:
             shown = event->len <= errand->bytes;
             if (shown)
@@ -118,11 +122,12 @@ void client_errands_tidy(struct saddle_channel *channel)
         struct client_errand *next = errand->next;
         struct saddle_command *command;
 
-        if (errand->stray) {
+        if (errand->stray || errand->bared) {
             if (client_channel_reserve(channel, &command) != 0)
                 return;
-            command->op = SADDLE_CMD_CLOSE;
+            command->op = errand->stray ? SADDLE_CMD_CLOSE : SADDLE_CMD_REVOKE;
             command->handle = errand->stray;
+            command->key = errand->bared;
             command->tag = errand->tag;
             client_channel_publish(channel);
             /* Its completion finds no errand any more and is dropped. */

@@ -22,6 +22,7 @@ struct client_errand {
     void *buffer;        /* arena memory the engine uses meanwhile, or NULL */
     size_t bytes;        /* of it */
     saddle_handle stray; /* a handle that has to be closed, or 0 */
+    saddle_key bared;    /* a region that has to be revoked, or 0 */
     bool left;           /* nobody waits for it any more */
 };
 
@@ -48,7 +49,8 @@ static inline bool client_errand_tag(uint64_t tag)
 bool client_errand_waited(const struct saddle_channel *channel, uint64_t tag);
 /* Looks at the completion of an errand: true if somebody is to see it, as it then is. */
 bool client_errand_settle(struct saddle_channel *channel, struct saddle_completion *event);
-/* Closes the handles that errands left behind, as far as the queue has room. */
+/* Closes the handles, and revokes the regions, that errands left behind, as far as the queue has
+ * room. */
 void client_errands_tidy(struct saddle_channel *channel);
 
 #endif

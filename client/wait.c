@@ -17,8 +17,12 @@ struct wait_request {
     const char *host;
     const char *service;
     void *data;
-    size_t len;
+    size_t len; /* of what has a stride, that */
     int timeout_ms;
+    saddle_key key; /* or the table's */
+    uint64_t offset;
+    const uint64_t *values; /* offsets of a batch; what is compared, stored or added */
+    uint32_t count;         /* of offsets, or entries; or rights */
 };
 
 static bool wait_match_done(const struct saddle_completion *event, const void *context)
@@ -79,6 +83,30 @@ static int wait_event(struct saddle_channel *channel, client_match_fn *match, co
     }
 }
 
+/* What concerns a region of the peer's. */
+static int wait_submit_remote(struct saddle_channel *channel, const struct wait_request *request,
+                              const struct saddle_op *op)
+{
+    switch (request->code) {
+    case SADDLE_CMD_READ_INDIRECT:
+        return saddle_read_indirect(channel, request->handle, request->key, request->offset,
+                                    request->data, request->len, op);
+    case SADDLE_CMD_READ_BATCH:
+        return saddle_read_batch(channel, request->handle, request->key, request->values,
+                                 request->count, request->data, request->len, op);
+    case SADDLE_CMD_SCAN_READ:
+        return saddle_scan_read(channel, request->handle, request->key, request->offset,
+                                request->count, request->values[0], request->data, request->len,
+                                op);
+    case SADDLE_CMD_COMPARE_SWAP:
+        return saddle_compare_swap(channel, request->handle, request->key, request->offset,
+                                   request->values[0], request->values[1], op);
+    default:
+        return saddle_fetch_add(channel, request->handle, request->key, request->offset,
+                                request->values[0], op);
+    }
+}
+
 static int wait_submit(struct saddle_channel *channel, const struct wait_request *request,
                        const struct saddle_op *op)
 {
@@ -95,8 +123,12 @@ static int wait_submit(struct saddle_channel *channel, const struct wait_request
         return saddle_post_recv(channel, request->handle, request->data, request->len, op);
     case SADDLE_CMD_PING:
         return saddle_ping(channel, request->host, request->len, op);
-    default:
+    case SADDLE_CMD_EXPOSE:
+        return saddle_expose(channel, request->data, request->len, request->count, op);
+    case SADDLE_CMD_CLOSE:
         return saddle_close(channel, request->handle, op);
+    default:
+        return wait_submit_remote(channel, request, op);
     }
 }
 
@@ -163,20 +195,21 @@ static const char *wait_reason(enum saddle_command_op code, int error)
         return "the daemon's policy gives this user no right to listen";
     if (error == -EACCES && code == SADDLE_CMD_CONNECT)
         return "the daemon's policy gives this user no right to connect";
+    if (error == -EACCES && code == SADDLE_CMD_EXPOSE)
+        return "the daemon's policy gives this user no right to expose";
     return strerrordesc_np(-error);
 }
 
 /* wait_run for requests whose errand carries nothing: ends it, and says in words what failed. */
 static int wait_simple(struct saddle_channel *channel, const struct wait_request *request,
-                       const char *what, saddle_handle *handle)
+                       const char *what, struct saddle_completion *done)
 {
-    struct saddle_completion done;
     struct client_errand *errand = client_errand_start(channel);
     int error;
 
     if (!errand)
         return -ENOMEM;
-    error = wait_run(channel, request, &errand, &done);
+    error = wait_run(channel, request, &errand, done);
     if (!errand)
         return error;
     client_errand_end(channel, errand);
@@ -184,9 +217,19 @@ static int wait_simple(struct saddle_channel *channel, const struct wait_request
         return client_errorf(error, "%s%s%s%s%s: %s", what, request->service ? " " : "",
                              request->service ? request->service : "", request->host ? " of " : "",
                              request->host ? request->host : "", wait_reason(request->code, error));
-    if (handle)
-        *handle = done.handle;
     return 0;
+}
+
+/* wait_simple for what gets a handle. */
+static int wait_handle(struct saddle_channel *channel, const struct wait_request *request,
+                       const char *what, saddle_handle *handle)
+{
+    struct saddle_completion done;
+    int error = wait_simple(channel, request, what, &done);
+
+    if (!error)
+        *handle = done.handle;
+    return error;
 }
 
 int saddle_listen_wait(struct saddle_channel *channel, const char *service, int timeout_ms,
@@ -197,7 +240,7 @@ int saddle_listen_wait(struct saddle_channel *channel, const char *service, int 
                                          .timeout_ms = timeout_ms};
 
     *listener = 0;
-    return wait_simple(channel, &request, "listening for", listener);
+    return wait_handle(channel, &request, "listening for", listener);
 }
 
 int saddle_connect_wait(struct saddle_channel *channel, const char *host, const char *service,
@@ -207,7 +250,7 @@ int saddle_connect_wait(struct saddle_channel *channel, const char *host, const 
         .code = SADDLE_CMD_CONNECT, .host = host, .service = service, .timeout_ms = timeout_ms};
 
     *connection = 0;
-    return wait_simple(channel, &request, "connecting to", connection);
+    return wait_handle(channel, &request, "connecting to", connection);
 }
 
 int saddle_accept_wait(struct saddle_channel *channel, saddle_handle listener, int timeout_ms,
@@ -227,7 +270,7 @@ int saddle_accept_wait(struct saddle_channel *channel, saddle_handle listener, i
     if (event.kind == SADDLE_CLOSED)
         return client_error(event.status ? event.status : -ENOTCONN, "the listener was closed");
     request.handle = event.handle;
-    return wait_simple(channel, &request, "accepting", connection);
+    return wait_handle(channel, &request, "accepting", connection);
 }
 
 int saddle_close_wait(struct saddle_channel *channel, saddle_handle handle, int timeout_ms)
@@ -236,7 +279,7 @@ int saddle_close_wait(struct saddle_channel *channel, saddle_handle handle, int 
                                          .handle = handle,
                                          .timeout_ms = timeout_ms};
     struct saddle_completion event;
-    int error = wait_simple(channel, &request, "closing", NULL);
+    int error = wait_simple(channel, &request, "closing", &event);
 
     if (error)
         return error;
@@ -298,6 +341,166 @@ int saddle_ping_wait(struct saddle_channel *channel, const char *host, size_t pa
     if (error)
         return error;
     return status ? client_errorf(status, "ping of %s: %s", host, strerrordesc_np(-status)) : 0;
+}
+
+/* ---- One-sided operations ---- */
+
+int saddle_expose_wait(struct saddle_channel *channel, void *memory, size_t len, uint32_t rights,
+                       int timeout_ms, saddle_key *key)
+{
+    const struct wait_request request = {.code = SADDLE_CMD_EXPOSE,
+                                         .data = memory,
+                                         .len = len,
+                                         .count = rights,
+                                         .timeout_ms = timeout_ms};
+    struct saddle_completion done;
+    int error;
+
+    *key = 0;
+    error = wait_simple(channel, &request, "exposing", &done);
+    if (!error)
+        *key = done.value;
+    return error;
+}
+
+/* Runs a request that reads `bytes` into `buffer`, by way of the heap. An error leaves both *done
+ * and the buffer alone. */
+static int wait_read(struct saddle_channel *channel, struct wait_request *request, const char *what,
+                     void *buffer, size_t bytes, struct saddle_completion *done)
+{
+    struct client_errand *errand;
+    int error = session_check(channel->session);
+
+    if (error)
+        return error;
+    if (bytes == 0 || bytes > SADDLE_MESSAGE_MAX)
+        return client_errorf(-EINVAL, "%s: %zu bytes; it takes 1 to %u", what, bytes,
+                             SADDLE_MESSAGE_MAX);
+    errand = client_errand_start(channel);
+    if (!errand)
+        return -ENOMEM;
+    errand->buffer = saddle_alloc(channel->session, bytes);
+    if (!errand->buffer) {
+        client_errand_end(channel, errand);
+        return -ENOMEM;
+    }
+    errand->bytes = bytes;
+    request->data = errand->buffer;
+    error = wait_run(channel, request, &errand, done);
+    if (!errand)
+        return error;
+    if (error == -EMSGSIZE)
+        client_errorf(error, "%s: %zu bytes for a buffer of %zu", what, done->len, bytes);
+    else if (error)
+        client_errorf(error, "%s: %s", what, strerrordesc_np(-error));
+    else if (request->code != SADDLE_CMD_READ_BATCH && done->len > bytes)
+        error = session_break(channel->session, &session_fault_protocol);
+    else
+        memcpy(buffer, errand->buffer, request->code == SADDLE_CMD_READ_BATCH ? bytes : done->len);
+    client_errand_end(channel, errand);
+    return error;
+}
+
+int64_t saddle_read_indirect_wait(struct saddle_channel *channel, saddle_handle connection,
+                                  saddle_key table, uint64_t entry_offset, void *buffer,
+                                  size_t bytes, int timeout_ms)
+{
+    struct wait_request request = {.code = SADDLE_CMD_READ_INDIRECT,
+                                   .handle = connection,
+                                   .key = table,
+                                   .offset = entry_offset,
+                                   .len = bytes,
+                                   .timeout_ms = timeout_ms};
+    struct saddle_completion done;
+    int error = wait_read(channel, &request, "indirect read", buffer, bytes, &done);
+
+    return error ? error : (int64_t)done.len;
+}
+
+int saddle_read_batch_wait(struct saddle_channel *channel, saddle_handle connection,
+                           saddle_key table, const uint64_t *entry_offsets, uint32_t count,
+                           void *buffer, size_t stride, struct saddle_read_item *items,
+                           int timeout_ms)
+{
+    struct wait_request request = {.code = SADDLE_CMD_READ_BATCH,
+                                   .handle = connection,
+                                   .key = table,
+                                   .values = entry_offsets,
+                                   .count = count,
+                                   .len = stride,
+                                   .timeout_ms = timeout_ms};
+    struct saddle_completion done;
+    int error;
+
+    if (count == 0 || count > SADDLE_BATCH_MAX || stride > SADDLE_MESSAGE_MAX)
+        return client_errorf(-EINVAL, "batch of %u items of %zu bytes", count, stride);
+    error = wait_read(channel, &request, "batched read", buffer, count * stride, &done);
+    if (error || !items)
+        return error;
+    return saddle_read_items(&done, items, count) == (int)count
+               ? 0
+               : session_break(channel->session, &session_fault_protocol);
+}
+
+int64_t saddle_scan_read_wait(struct saddle_channel *channel, saddle_handle connection,
+                              saddle_key table, uint64_t offset, uint32_t entries, uint64_t match,
+                              void *buffer, size_t bytes, uint32_t *index, int timeout_ms)
+{
+    struct wait_request request = {.code = SADDLE_CMD_SCAN_READ,
+                                   .handle = connection,
+                                   .key = table,
+                                   .offset = offset,
+                                   .values = &match,
+                                   .count = entries,
+                                   .len = bytes,
+                                   .timeout_ms = timeout_ms};
+    struct saddle_completion done;
+    int error = wait_read(channel, &request, "scan", buffer, bytes, &done);
+
+    if (error)
+        return error;
+    if (index)
+        *index = (uint32_t)done.value;
+    return (int64_t)done.len;
+}
+
+static int wait_atomic(struct saddle_channel *channel, const struct wait_request *request,
+                       const char *what, uint64_t *before)
+{
+    struct saddle_completion done;
+    int error = wait_simple(channel, request, what, &done);
+
+    if (!error && before)
+        *before = done.value;
+    return error;
+}
+
+int saddle_compare_swap_wait(struct saddle_channel *channel, saddle_handle connection,
+                             saddle_key key, uint64_t offset, uint64_t expected, uint64_t desired,
+                             int timeout_ms, uint64_t *before)
+{
+    const uint64_t values[] = {expected, desired};
+    const struct wait_request request = {.code = SADDLE_CMD_COMPARE_SWAP,
+                                         .handle = connection,
+                                         .key = key,
+                                         .offset = offset,
+                                         .values = values,
+                                         .timeout_ms = timeout_ms};
+
+    return wait_atomic(channel, &request, "compare and swap", before);
+}
+
+int saddle_fetch_add_wait(struct saddle_channel *channel, saddle_handle connection, saddle_key key,
+                          uint64_t offset, uint64_t addend, int timeout_ms, uint64_t *before)
+{
+    const struct wait_request request = {.code = SADDLE_CMD_FETCH_ADD,
+                                         .handle = connection,
+                                         .key = key,
+                                         .offset = offset,
+                                         .values = &addend,
+                                         .timeout_ms = timeout_ms};
+
+    return wait_atomic(channel, &request, "fetch and add", before);
 }
 
 /* ---- Receiving ---- */

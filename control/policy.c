@@ -69,6 +69,15 @@ bool policy_names(const struct policy *policy, const struct policy_peer *peer)
     return named;
 }
 
+bool policy_exclusive(const struct policy *policy, const struct policy_peer *peer)
+{
+    bool exclusive = false;
+
+    for (uint32_t i = 0; i < policy->rule_count; i++)
+        exclusive |= policy->rules[i].exclusive && policy_rule_names(&policy->rules[i], peer);
+    return exclusive;
+}
+
 uint32_t policy_rights(const struct policy *policy, const struct policy_peer *peer)
 {
     uint32_t rights = policy_trusts(policy, peer) ? POLICY_ALL : 0;

@@ -42,6 +42,7 @@ struct policy_rule {
     enum policy_who who;
     uint32_t id;    /* uid or gid */
     uint32_t allow; /* rights */
+    bool exclusive; /* sessions have engines of their own */
 };
 
 struct policy {
@@ -71,6 +72,8 @@ bool policy_trusts(const struct policy *policy, const struct policy_peer *peer);
 bool policy_rule_names(const struct policy_rule *rule, const struct policy_peer *peer);
 /* Whether it needs no rule, or one names it, whatever that grants. */
 bool policy_names(const struct policy *policy, const struct policy_peer *peer);
+/* Whether a rule that names it wants an engine for each of its sessions. */
+bool policy_exclusive(const struct policy *policy, const struct policy_peer *peer);
 /* All that it may. */
 uint32_t policy_rights(const struct policy *policy, const struct policy_peer *peer);
 

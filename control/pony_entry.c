@@ -39,6 +39,15 @@ void entry_of_peer(void *entry, const struct view_page *page, uint32_t index, co
         [VIEW_FLOW_OPEN] = SADDLE__V1__PEER__HELLO__HELLO_OPEN,
         [VIEW_FLOW_ENDED] = SADDLE__V1__PEER__HELLO__HELLO_NONE,
     };
+    static const struct {
+        uint32_t bit;
+        const char *name;
+    } features[ENTRY_FEATURES] = {
+        {WIRE_FEATURE_ECHO, "echo"},
+        {WIRE_FEATURE_ONESIDED, "onesided"},
+        {WIRE_FEATURE_MESSAGES, "messages"},
+        {WIRE_FEATURE_SIBLINGS, "siblings"},
+    };
     const struct view_peer *from = &page->peers[index];
     struct peer_entry *to = entry;
     Saddle__V1__Peer *message = &to->message;
@@ -50,8 +59,9 @@ void entry_of_peer(void *entry, const struct view_page *page, uint32_t index, co
     message->hello = hellos[from->state];
     message->version = from->version;
     message->features = to->features;
-    if (from->features & WIRE_FEATURE_ECHO)
-        to->features[message->n_features++] = rpc_text("echo");
+    for (uint32_t i = 0; i < ENTRY_FEATURES; i++)
+        if (from->features & features[i].bit)
+            to->features[message->n_features++] = rpc_text(features[i].name);
     message->flows = from->flows;
     message->round_trip_ns = from->smoothed_ns;
     message->silent_ns = from->silent_ns;
@@ -74,6 +84,9 @@ static void fill_flow_numbers(Saddle__V1__Flow *message, const struct view_flow 
     message->round_trip_min_ns = from->min_ns;
     message->rto_ns = from->rto_ns;
     message->window = from->window;
+    message->base_ns = from->base_ns;
+    message->target_ns = from->target_ns;
+    message->pacing_ns = from->gap_ns;
     message->in_flight = from->in_flight;
     message->lost = from->lost;
     message->packets_sent = from->sent;
@@ -112,6 +125,7 @@ void entry_of_flow(void *entry, const struct view_page *page, uint32_t index, co
     message->answered = from->answered;
     message->version = from->version;
     message->mtu = from->mtu;
+    message->congestion = plain(to->congestion, from->congestion ? from->congestion : "");
     message->error = reason(to->error, from->error);
     fill_flow_numbers(message, from);
 }
@@ -181,6 +195,8 @@ void entry_of_region(void *entry, const struct view_page *page, uint32_t index, 
         to->rights[message->n_rights++] = rpc_text("read");
     if (from->rights & SADDLE_RIGHT_WRITE)
         to->rights[message->n_rights++] = rpc_text("write");
+    if (from->rights & SADDLE_RIGHT_ATOMIC)
+        to->rights[message->n_rights++] = rpc_text("atomic");
     message->reads = from->reads;
     message->writes = from->writes;
     message->bytes = from->bytes;

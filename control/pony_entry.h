@@ -14,8 +14,8 @@
 #include "saddle_v1_pony.pb-c.h"
 
 #define ENTRY_TEXT_BYTES  64u
-#define ENTRY_RIGHTS      2u
-#define ENTRY_FEATURES    1u
+#define ENTRY_RIGHTS      3u
+#define ENTRY_FEATURES    4u
 #define ENTRY_ERROR_BYTES 64u
 
 struct peer_entry {
@@ -28,6 +28,7 @@ struct peer_entry {
 struct flow_entry {
     Saddle__V1__Flow message;
     char peer[ENTRY_TEXT_BYTES], local[ADDRESS_TEXT_BYTES], address[ADDRESS_TEXT_BYTES];
+    char congestion[ENTRY_TEXT_BYTES];
     char error[ENTRY_ERROR_BYTES];
 };
 

@@ -5,6 +5,7 @@
 #include "control/arena.h"
 #include "control/attach.h"
 #include "control/log.h"
+#include "control/placement.h"
 #include "control/session.h"
 
 #include <errno.h>
@@ -48,6 +49,7 @@ struct client {
     uint32_t uid;
     pid_t pid;
     uint32_t rights;     /* by policy, when it connected */
+    bool exclusive;      /* likewise: its session is to have an engine of its own */
     uint64_t deadline;   /* of the handshake */
     uint32_t generation; /* an event of an earlier use of this slot is stale */
     struct session *session;
@@ -71,6 +73,7 @@ struct server {
     int spare_fd; /* given up for a moment to refuse a connection when descriptors run out */
     struct engine *const *engines;
     uint32_t engine_count;
+    const uint16_t *hosts;
     uint64_t sessions_made;
     uint64_t now; /* of this wake-up */
     bool stopping;
@@ -212,15 +215,6 @@ static int check_quota(const struct server *server, const struct client *client,
     return 0;
 }
 
-static struct engine *find_engine(const struct server *server, const char *name)
-{
-    for (uint32_t i = 0; i < server->engine_count; i++) {
-        if (!*name || !strcmp(server->engines[i]->name, name))
-            return server->engines[i];
-    }
-    return NULL;
-}
-
 /* The request as a session, or a refusal in *reply. */
 static int attach(struct server *server, struct client *client,
                   const struct saddle_attach_request *request, struct saddle_attach_reply *reply)
@@ -228,6 +222,7 @@ static int attach(struct server *server, struct client *client,
     const struct server_config *config = &server->config;
     struct session_owner owner = {
         .uid = client->uid,
+        .exclusive = client->exclusive,
         .grant = {.rights = session_rights(client->rights),
                   .connections = config->connections_per_session,
                   .listeners = config->listeners_per_session,
@@ -235,6 +230,7 @@ static int attach(struct server *server, struct client *client,
                   .exposed = config->exposed_per_session},
     };
     char rights[POLICY_TEXT_BYTES];
+    struct placement placement;
     uint64_t slots_offset;
     int error;
 
@@ -247,9 +243,11 @@ static int attach(struct server *server, struct client *client,
         error = check_quota(server, client, reply);
     if (error)
         return error;
-    owner.engine = find_engine(server, request->engine);
-    if (!owner.engine)
-        return attach_refuse(reply, -ENODEV, "attach: there is no engine \"%s\"", request->engine);
+    placement_init(&placement, server->engines, server->engine_count, server->hosts);
+    server_sessions(server, placement_add, &placement);
+    error = placement_choose(&placement, request->engine, &owner, reply);
+    if (error)
+        return error;
     owner.id = ++server->sessions_made;
     return session_create(&client->session, &owner, request, reply, slots_offset);
 }
@@ -293,7 +291,7 @@ static void client_request(struct server *server, struct client *client)
     if (error)
         client_detach(server, client, "gone before the reply");
     else
-        tell_attached(server, client, find_engine(server, request.engine)->name);
+        tell_attached(server, client, session_engine(client->session)->name);
 }
 
 /* An attached application has nothing more to say here: it hangs up, or breaks the rule. */
@@ -368,6 +366,7 @@ static void welcome(struct server *server, int fd)
     client->uid = peer.uid;
     client->pid = peer.pid;
     client->rights = policy_rights(&server->config.policy, &peer);
+    client->exclusive = policy_exclusive(&server->config.policy, &peer);
     client->deadline = server->now + server->config.handshake_timeout_ns;
     if (watch(server, fd, (uint32_t)(client - server->clients), client->generation))
         client_free(client);
@@ -566,16 +565,18 @@ void server_set_engines(struct server *server, struct engine *const *engines, ui
     server->engine_count = engine_count;
 }
 
+void server_set_hosts(struct server *server, const uint16_t *hosts)
+{
+    server->hosts = hosts;
+}
+
 void server_set_policy(struct server *server, const struct server_config *config)
 {
-    server->config.policy = config->policy;
-    server->config.sessions_per_uid = config->sessions_per_uid;
-    server->config.memory_per_uid = config->memory_per_uid;
-    server->config.handshake_timeout_ns = config->handshake_timeout_ns;
-    server->config.connections_per_session = config->connections_per_session;
-    server->config.listeners_per_session = config->listeners_per_session;
-    server->config.regions_per_session = config->regions_per_session;
-    server->config.exposed_per_session = config->exposed_per_session;
+    const struct server_config before = server->config;
+
+    server->config = *config;
+    server->config.path = before.path;
+    server->config.mode = before.mode;
 }
 
 void server_set_reload(struct server *server, void (*reload)(void *context), void *context)

@@ -67,6 +67,9 @@ int server_run(struct server *server, struct engine *const *engines, uint32_t en
 /* From now on these are the engines; no session is on one that is gone. The array is borrowed. */
 void server_set_engines(struct server *server, struct engine *const *engines,
                         uint32_t engine_count);
+/* Of each engine, the place in that array of the one that stands for its host (placement.h); NULL:
+ * each is a host of its own. The array is borrowed. */
+void server_set_hosts(struct server *server, const uint16_t *hosts);
 /* From now on applications attach by this policy and these limits; whoever is attached stays, and
  * path and mode stay as they are. The rules are borrowed. */
 void server_set_policy(struct server *server, const struct server_config *config);

@@ -224,12 +224,14 @@ int session_destroy(struct session *session)
         return 0;
     if (session->attached) {
         struct engine *engine = session->owner.engine;
-        int result;
-        int error = mailbox_call(&engine->mailbox, pony_mailbox_detach, session->pony,
-                                 SESSION_MAILBOX_NS, &result);
+        int result = -EAGAIN;
 
-        if (error)
-            return error;
+        while (result == -EAGAIN) {
+            int error = mailbox_call(&engine->mailbox, pony_mailbox_detach, session->pony,
+                                     SESSION_MAILBOX_NS, &result);
+            if (error)
+                return error;
+        }
         session->attached = false;
     }
     dismantle(session);
@@ -238,8 +240,8 @@ int session_destroy(struct session *session)
 
 void session_destroy_stopped(struct session *session)
 {
-    if (session->attached)
-        pony_mailbox_detach(session->owner.engine, session->pony);
+    while (session->attached)
+        session->attached = pony_mailbox_detach(session->owner.engine, session->pony) == -EAGAIN;
     dismantle(session);
 }
 
@@ -266,6 +268,11 @@ uint64_t session_id(const struct session *session)
 const struct engine *session_engine(const struct session *session)
 {
     return session->owner.engine;
+}
+
+bool session_exclusive(const struct session *session)
+{
+    return session->owner.exclusive;
 }
 
 uint32_t session_uid(const struct session *session)

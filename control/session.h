@@ -28,6 +28,7 @@ struct session_owner {
     uint64_t id; /* never reused */
     uint32_t uid;
     struct engine *engine;
+    bool exclusive;          /* nobody else is to have a session there */
     struct pony_grant grant; /* what the engine is to let it do and have */
 };
 
@@ -70,6 +71,7 @@ void session_view(const struct session *session, struct session_view *view);
 
 uint64_t session_id(const struct session *session);
 const struct engine *session_engine(const struct session *session);
+bool session_exclusive(const struct session *session);
 uint32_t session_uid(const struct session *session);
 uint64_t session_bytes(const struct session *session);
 

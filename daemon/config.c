@@ -51,13 +51,63 @@ const struct config_engine *config_find_engine(const struct config *config, cons
     return NULL;
 }
 
-const struct config_engine *config_engine_on(const struct config *config, const char *port)
+static bool is_on(const struct config_engine *engine, enum config_kind kind, const char *port)
+{
+    return engine->kind == kind && !strcmp(engine->port.text, port);
+}
+
+static const struct config_engine *find_on(const struct config *config, enum config_kind kind,
+                                           const char *port)
 {
     for (uint32_t i = 0; i < config->engines.count; i++) {
-        if (!strcmp(config_engine(config, i)->port.text, port))
+        if (is_on(config_engine(config, i), kind, port))
             return config_engine(config, i);
     }
     return NULL;
+}
+
+const struct config_engine *config_engine_on(const struct config *config, const char *port)
+{
+    return find_on(config, CONFIG_PONY, port);
+}
+
+const struct config_engine *config_steer_on(const struct config *config, const char *port)
+{
+    return find_on(config, CONFIG_STEER, port);
+}
+
+uint32_t config_mates(const struct config *config, const char *port,
+                      const struct config_engine *mates[CONFIG_MATES_MAX])
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < config->engines.count && count < CONFIG_MATES_MAX; i++) {
+        if (is_on(config_engine(config, i), CONFIG_PONY, port))
+            mates[count++] = config_engine(config, i);
+    }
+    return count;
+}
+
+const struct config_engine *config_in_place(const struct config *config,
+                                            const struct config_engine *engine)
+{
+    bool shared = config_steer_on(config, engine->port.text);
+
+    for (uint32_t i = 0; i < config->engines.count; i++) {
+        const struct config_engine *other = config_engine(config, i);
+
+        if (is_on(other, (enum config_kind)engine->kind, engine->port.text) &&
+            (!shared || other->udp_port == engine->udp_port))
+            return other;
+    }
+    return NULL;
+}
+
+const char *config_host_name(const struct config *config, const char *port)
+{
+    const struct config_engine *steer = config_steer_on(config, port);
+
+    return steer ? steer->name.text : config_engine_on(config, port)->name.text;
 }
 
 const char *config_driver_name(uint64_t driver)

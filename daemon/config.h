@@ -23,6 +23,7 @@
 #define CONFIG_ENGINES_MAX 64u          /* GROUP_ENGINES_MAX */
 #define CONFIG_PORTS_MAX   64u
 #define CONFIG_GROUPS_MAX  16u
+#define CONFIG_MATES_MAX   16u   /* engines on one port: FAN_MEMBERS_MAX, DIRECTORY_ENGINES_MAX */
 #define CONFIG_CALLERS_MAX 16u   /* of each role, by uid and gid, and by names in certificates */
 #define CONFIG_MTU_MIN     1280u /* bytes: what IPv6 needs (RFC 8200 section 5) */
 #define CONFIG_MTU_MAX     9000u /* bytes: the usual jumbo frame */
@@ -41,6 +42,11 @@ enum config_driver {
     CONFIG_XDP,
 };
 
+enum config_kind {
+    CONFIG_PONY,
+    CONFIG_STEER,
+};
+
 /* As in the kernel's words; the values are those of daemon/xdp_program.h. */
 enum config_xdp_mode {
     CONFIG_XDP_AUTO,
@@ -54,11 +60,25 @@ enum config_zerocopy {
     CONFIG_ZEROCOPY_REQUIRED,
 };
 
+/* Congestion control; of a peer also CONFIG_AS_ENGINE. */
+enum config_congestion {
+    CONFIG_SWIFT,
+    CONFIG_TIMELY,
+    CONFIG_WINDOW,
+    CONFIG_AS_ENGINE,
+};
+
 /* Who has the addresses, routes and neighbours of what a port leads to. */
 enum config_owner {
     CONFIG_OWNER_NOBODY, /* there are none but the configured peers */
     CONFIG_OWNER_KERNEL, /* the interface beneath the port is the kernel's */
     CONFIG_OWNER_SADDLE,
+};
+
+/* Whether a session shares its engine with others. */
+enum config_engines {
+    CONFIG_SHARED,
+    CONFIG_EXCLUSIVE,
 };
 
 enum config_mode {
@@ -95,17 +115,20 @@ struct config_port {
 struct config_peer {
     struct schema_place place;
     struct schema_text name, address, mac;
+    uint64_t congestion; /* enum config_congestion */
 };
 
 struct config_engine {
     struct schema_place place;
     struct schema_text name;
-    uint64_t kind;
+    uint64_t kind; /* enum config_kind */
     struct schema_text port;
     struct schema_list addresses; /* struct schema_text, as config_subnet reads it */
     struct schema_list gateways;  /* struct schema_text, at most one of each family */
     struct schema_list peers;     /* struct config_peer */
     uint64_t udp_port, vlan, dscp, window;
+    uint64_t wire_min, wire_max;
+    uint64_t congestion; /* enum config_congestion */
     uint64_t rto_min, rto_max, dead_after, keepalive, hello_timeout, ack_delay;
     uint64_t sessions, connections, operations, regions, flows;
 };
@@ -126,6 +149,7 @@ struct config_rule {
     uint64_t uid, gid; /* or SCHEMA_UNSET */
     uint64_t any;      /* 1: everybody */
     uint64_t allow;    /* a bit for each word; see config_rights */
+    uint64_t engines;  /* enum config_engines */
 };
 
 /* Who may call: exactly one of them is given. */
@@ -232,7 +256,19 @@ const struct config_port *config_find_port(const struct config *config, const ch
 const struct config_engine *config_find_engine(const struct config *config, const char *name);
 /* How many addresses an engine looks for at a time, at most: its peers, a flow each, one more. */
 uint32_t config_hops_max(const struct config_engine *engine);
-/* The engine whose port has this name, or NULL. */
+/* The engine whose port has this name, or NULL; of several that share it, the first. */
 const struct config_engine *config_engine_on(const struct config *config, const char *port);
+/* The engine that shares the port out among others, or NULL: it belongs to one. */
+const struct config_engine *config_steer_on(const struct config *config, const char *port);
+/* All engines on a port but the one that shares it out, in order; returns how many, all of which
+ * are at `mates`. */
+uint32_t config_mates(const struct config *config, const char *port,
+                      const struct config_engine *mates[CONFIG_MATES_MAX]);
+/* The engine of `config` that has the place of this one: its port, and of one that is shared its
+ * UDP port. Or NULL. */
+const struct config_engine *config_in_place(const struct config *config,
+                                            const struct config_engine *engine);
+/* By which applications and other hosts know the host on a port that an engine has. */
+const char *config_host_name(const struct config *config, const char *port);
 
 #endif

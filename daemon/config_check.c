@@ -4,6 +4,7 @@
 
 #include "daemon/endpoint.h"
 #include "engines/pony/transport.h"
+#include "engines/pony/wire.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -179,19 +180,25 @@ static int check_port(const struct config *config, struct schema_source *source,
     return error ? error : check_interface(config, source, port);
 }
 
-/* Whether an engine that stands before this text in the file has the address too. */
+/* Whether an engine of another host that stands before this text in the file has the address too.
+ */
 static int check_taken(const struct config *config, struct schema_source *source,
-                       const struct schema_text *text, const struct address *address)
+                       const struct config_port *port, const struct schema_text *text,
+                       const struct address *address)
 {
     for (uint32_t i = 0; i < config->engines.count; i++) {
         const struct config_engine *engine = config_engine(config, i);
+        const uint32_t count = engine->addresses.count;
+        bool own = count > 0 && text >= ADDRESSES(engine) && text < ADDRESSES(engine) + count;
+        bool mate = !own && config_steer_on(config, port->name.text) &&
+                    !strcmp(engine->port.text, port->name.text);
 
-        for (uint32_t j = 0; j < engine->addresses.count; j++) {
+        for (uint32_t j = 0; j < count; j++) {
             struct config_subnet other;
 
             if (&ADDRESSES(engine)[j] == text)
                 return 0;
-            if (!config_subnet(ADDRESSES(engine)[j].text, &other) &&
+            if (!mate && !config_subnet(ADDRESSES(engine)[j].text, &other) &&
                 address_equal(address, &other.address))
                 return schema_fail(source, text->place,
                                    "addresses: %s is already used by engine \"%s\"", text->text,
@@ -212,7 +219,7 @@ static int check_address(const struct config *config, struct schema_source *sour
         return schema_fail(source, text->place,
                            "addresses: %s needs the length of its network's prefix (%s/%u)",
                            text->text, text->text, address_is_v4(&subnet.address) ? 24 : 64);
-    return check_taken(config, source, text, &subnet.address);
+    return check_taken(config, source, port, text, &subnet.address);
 }
 
 /* Whether one of the engine's networks has the address in it. */
@@ -267,15 +274,23 @@ static int check_gateways(struct schema_source *source, const struct config_port
     return error;
 }
 
-static int check_peer(struct schema_source *source, const struct config_port *port,
-                      const struct config_peer *peer)
+/* Whether whoever has the port can ask where others are. */
+static bool can_ask(const struct config *config, const struct config_port *port)
+{
+    /* What asks on a link that Saddle owns works for one engine. */
+    return config_owner(port) == CONFIG_OWNER_KERNEL ||
+           (config_owner(port) == CONFIG_OWNER_SADDLE && !config_steer_on(config, port->name.text));
+}
+
+static int check_peer(const struct config *config, struct schema_source *source,
+                      const struct config_port *port, const struct config_peer *peer)
 {
     struct address address;
 
     if (address_parse(&address, peer->address.text))
         return schema_fail(source, peer->address.place, "address: \"%s\" is no IP address",
                            peer->address.text);
-    if (!peer->mac.text[0] && config_owner(port) == CONFIG_OWNER_NOBODY)
+    if (!peer->mac.text[0] && !can_ask(config, port))
         return schema_fail(source, peer->place,
                            "peer \"%s\": the key \"mac\" is missing: port \"%s\" (%s) cannot "
                            "ask for it",
@@ -302,17 +317,84 @@ static int check_peer_addresses(struct schema_source *source, const struct confi
     return 0;
 }
 
-static int check_peers(struct schema_source *source, const struct config_port *port,
-                       const struct config_engine *engine)
+static int check_peers(const struct config *config, struct schema_source *source,
+                       const struct config_port *port, const struct config_engine *engine)
 {
     int error = 0;
 
     for (uint32_t i = 0; i < engine->peers.count && !error; i++)
-        error = check_peer(source, port, &PEERS(engine)[i]);
+        error = check_peer(config, source, port, &PEERS(engine)[i]);
     if (!error)
         error = check_unique(source, &engine->peers, sizeof(struct config_peer),
                              offsetof(struct config_peer, name));
     return error ? error : check_peer_addresses(source, engine);
+}
+
+/* ---- Engines that share a port ---- */
+
+static bool same_texts(const struct schema_list *a, const struct schema_list *b)
+{
+    const struct schema_text *first = a->items, *second = b->items;
+
+    for (uint32_t i = 0; i < a->count && a->count == b->count; i++) {
+        if (strcmp(first[i].text, second[i].text) != 0)
+            return false;
+    }
+    return a->count == b->count;
+}
+
+static int check_steer(const struct config *config, struct schema_source *source,
+                       const struct config_engine *steer)
+{
+    const struct config_engine *other = config_steer_on(config, steer->port.text);
+
+    if (other != steer)
+        return schema_fail(source, steer->port.place,
+                           "port: \"%s\" is shared out by \"%s\" already", steer->port.text,
+                           other->name.text);
+    if (steer->addresses.count || steer->gateways.count || steer->peers.count)
+        return schema_fail(source, steer->place,
+                           "engine \"%s\": a steer has no addresses, gateways and peers: those of "
+                           "the engines on its port count",
+                           steer->name.text);
+    if (!config_engine_on(config, steer->port.text))
+        return schema_fail(source, steer->place,
+                           "engine \"%s\": there is no other engine on port \"%s\"",
+                           steer->name.text, steer->port.text);
+    return 0;
+}
+
+/* An engine that is not the first on its port. */
+static int check_mate(const struct config *config, struct schema_source *source,
+                      const struct config_engine *engine)
+{
+    const struct config_engine *mates[CONFIG_MATES_MAX];
+    uint32_t count = config_mates(config, engine->port.text, mates);
+    const struct config_engine *first = mates[0];
+
+    if (!config_steer_on(config, engine->port.text))
+        return schema_fail(source, engine->port.place,
+                           "port: \"%s\" already belongs to engine \"%s\"", engine->port.text,
+                           first->name.text);
+    if (engine > mates[count - 1])
+        return schema_fail(source, engine->port.place, "port: \"%s\" is for %u engines at most",
+                           engine->port.text, CONFIG_MATES_MAX);
+    if (engine->udp_port <= first->udp_port || engine->udp_port - first->udp_port >= WIRE_UDP_PORTS)
+        return schema_fail(source, engine->place,
+                           "engine \"%s\": udp_port is not one of the %u that follow %u, that of "
+                           "engine \"%s\"",
+                           engine->name.text, WIRE_UDP_PORTS - 1, (uint32_t)first->udp_port,
+                           first->name.text);
+    if (config_in_place(config, engine) != engine)
+        return schema_fail(source, engine->place, "engine \"%s\": udp_port is that of \"%s\" too",
+                           engine->name.text, config_in_place(config, engine)->name.text);
+    if (!same_texts(&engine->addresses, &first->addresses) ||
+        !same_texts(&engine->gateways, &first->gateways) || engine->vlan != first->vlan)
+        return schema_fail(source, engine->place,
+                           "engine \"%s\": addresses, gateways and vlan are those of the host, as "
+                           "engine \"%s\" has them",
+                           engine->name.text, first->name.text);
+    return 0;
 }
 
 static int check_engine(const struct config *config, struct schema_source *source,
@@ -324,12 +406,17 @@ static int check_engine(const struct config *config, struct schema_source *sourc
     if (!port)
         return schema_fail(source, engine->port.place, "port: there is no port \"%s\"",
                            engine->port.text);
+    if (engine->kind == CONFIG_STEER)
+        return check_steer(config, source, engine);
     if (config_engine_on(config, engine->port.text) != engine)
-        return schema_fail(source, engine->port.place,
-                           "port: \"%s\" already belongs to engine \"%s\"", engine->port.text,
-                           config_engine_on(config, engine->port.text)->name.text);
+        error = check_mate(config, source, engine);
+    if (error)
+        return error;
     if (engine->addresses.count == 0)
         return schema_fail(source, engine->place, "engine \"%s\": the key \"addresses\" is missing",
+                           engine->name.text);
+    if (engine->wire_max < engine->wire_min)
+        return schema_fail(source, engine->place, "engine \"%s\": wire_max is below wire_min",
                            engine->name.text);
     if (engine->rto_max < engine->rto_min)
         return schema_fail(source, engine->place, "engine \"%s\": rto_max is below rto_min",
@@ -338,7 +425,7 @@ static int check_engine(const struct config *config, struct schema_source *sourc
         error = check_address(config, source, port, &ADDRESSES(engine)[i]);
     if (!error)
         error = check_gateways(source, port, engine);
-    return error ? error : check_peers(source, port, engine);
+    return error ? error : check_peers(config, source, port, engine);
 }
 
 static int check_group(const struct config *config, struct schema_source *source,

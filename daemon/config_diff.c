@@ -43,9 +43,12 @@ static bool same_addresses(const struct schema_list *a, const struct schema_list
 bool config_port_fits(const struct config *opened, const struct config_engine *engine)
 {
     const struct config_port *port = config_find_port(opened, engine->port.text);
-    const struct config_engine *first = config_engine_on(opened, engine->port.text);
+    const struct config_engine *first = config_in_place(opened, engine);
+    bool shared = config_steer_on(opened, engine->port.text);
 
-    if (!port)
+    if (!port || engine->kind == CONFIG_STEER || (shared && !first))
+        return false;
+    if (shared && !same_addresses(&first->addresses, &engine->addresses))
         return false;
     switch (config_owner(port)) {
     case CONFIG_OWNER_NOBODY:
@@ -67,6 +70,15 @@ static bool is_fixed(const char *key)
     return false;
 }
 
+/* Whether the daemon started with this engine as one of several on a port: which those are is
+ * settled then. */
+static bool is_shared(const struct config *opened, const char *name)
+{
+    const struct config_engine *engine = config_find_engine(opened, name);
+
+    return engine && config_steer_on(opened, engine->port.text);
+}
+
 static enum config_effect effect_of(const struct diff *diff, const struct schema_change *change)
 {
     const struct config_engine *engine;
@@ -76,6 +88,8 @@ static enum config_effect effect_of(const struct diff *diff, const struct schema
     if (strcmp(change->key, "engines") != 0 || !change->item)
         return CONFIG_AT_ONCE;
     engine = config_find_engine(diff->wanted, change->item);
+    if (!engine && is_shared(diff->opened, change->item))
+        return CONFIG_RESTART;
     return engine && !config_port_fits(diff->opened, engine) ? CONFIG_RESTART : CONFIG_ENGINE;
 }
 

@@ -43,7 +43,8 @@ void config_changes_free(struct config_changes *changes);
 
 /* Whether an engine can be made on its port as that was opened. The kernel's interfaces were
  * claimed for the addresses and the UDP port of the engine that the daemon started with; on a link
- * that Saddle owns, that engine is known to all. */
+ * that Saddle owns, that engine is known to all; and engines that share a port have their places on
+ * it. */
 bool config_port_fits(const struct config *opened, const struct config_engine *engine);
 
 /* Whether two engines, or two groups without their engines, are configured alike. */

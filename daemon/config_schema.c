@@ -34,8 +34,11 @@ static const char *const hugepages_choices[] = {"auto", "off", "required", NULL}
 const char *const config_drivers[] = {"net_ring", "net_null", "ethdev", "xdp", NULL};
 static const char *const xdp_mode_choices[] = {"auto", "native", "generic", NULL};
 static const char *const zerocopy_choices[] = {"auto", "off", "required", NULL};
-static const char *const kind_choices[] = {"pony", NULL};
+static const char *const kind_choices[] = {"pony", "steer", NULL};
+static const char *const congestion_choices[] = {"swift", "timely", "window", NULL};
+static const char *const peer_congestion_choices[] = {"swift", "timely", "window", "engine", NULL};
 static const char *const mode_choices[] = {"spin", "sleep", NULL};
+static const char *const engines_choices[] = {"shared", "exclusive", NULL};
 static const char *const bool_choices[] = {"false", "true", NULL};
 /* Rights of the policy, in the order of their bits, and the word for all of them. */
 static const char *const allow_choices[] = {"attach", "listen", "connect", "expose", "all", NULL};
@@ -138,17 +141,21 @@ static const struct schema_field peer_fields[] = {
     TEXT(config_peer, address, SCHEMA_TEXT, 0, NULL, "the host's IP address"),
     TEXT(config_peer, mac, SCHEMA_TEXT, 0, "",
          "its unicast Ethernet address, where the port cannot ask for it"),
+    CHOICE(config_peer, congestion, SCHEMA_CHOICE, peer_congestion_choices, "engine",
+           "congestion control toward it; `engine`: as the engine has it"),
     END,
 };
 static const struct schema peer_schema = {peer_fields, sizeof(struct config_peer)};
 
 static const struct schema_field engine_fields[] = {
     TEXT(config_engine, name, SCHEMA_NAME, NAME_LENGTH_MAX, NULL,
-         "the host's name, for applications and peers"),
+         "the host's name, for applications and peers; of engines that share a port, that is the "
+         "name of the `steer`"),
     CHOICE(config_engine, kind, SCHEMA_CHOICE, kind_choices, "pony",
-           "the transport; so far the only one"),
+           "`pony`: the transport; `steer`: shares its port out among the other engines that name "
+           "it, which together are one host"),
     TEXT(config_engine, port, SCHEMA_NAME, ETHDEV_NAME_MAX, NULL,
-         "the name of its port; each port belongs to one engine"),
+         "the name of its port; each port belongs to one engine, but for those of a `steer`"),
     NESTED(config_engine, addresses, SCHEMA_TEXTS, TRANSPORT_ADDRESSES_MAX, NULL,
            "IP addresses, of either family, with or without the length of the prefix "
            "(`10.0.0.1/24`)",
@@ -158,12 +165,20 @@ static const struct schema_field engine_fields[] = {
     NESTED(config_engine, peers, SCHEMA_MAPPINGS, TRANSPORT_PEERS_MAX, &peer_schema,
            "hosts that have a name, besides the engine at the other end of a wire"),
     NUMBER(config_engine, udp_port, UNITS_COUNT, 1, UINT16_MAX, "50707",
-           "to receive at, the same on all hosts"),
+           "to receive at, the same on all hosts; of engines that share a port, the first has that "
+           "one, and the others one each of the 63 that follow"),
     NUMBER(config_engine, vlan, UNITS_COUNT, 0, VLAN_MAX, "0",
            "put on every packet, and taken from every one; 0 is untagged"),
     NUMBER(config_engine, dscp, UNITS_COUNT, 0, DSCP_MAX, "0", "put on every packet (RFC 2474)"),
+    NUMBER(config_engine, wire_min, UNITS_COUNT, WIRE_VERSION_MIN, WIRE_VERSION_MAX, "1",
+           "the oldest version of the wire that is spoken with other hosts"),
+    NUMBER(config_engine, wire_max, UNITS_COUNT, WIRE_VERSION_MIN, WIRE_VERSION_MAX, "2",
+           "the newest one, not below `wire_min`: two hosts use the highest that both speak"),
     NUMBER(config_engine, window, UNITS_COUNT, WINDOW_MIN, WINDOW_MAX, "256",
            "packets that a flow may have in flight"),
+    CHOICE(config_engine, congestion, SCHEMA_CHOICE, congestion_choices, "swift",
+           "what holds a flow back before the network drops its packets: `swift`, a window, and "
+           "`timely`, a rate, by the round trip; `window`: not before it drops or marks them"),
     NUMBER(config_engine, rto_min, UNITS_DURATION, NSEC_PER_USEC, TIME_MAX, "1ms",
            "the least time after which a packet is sent again"),
     NUMBER(config_engine, rto_max, UNITS_DURATION, NSEC_PER_USEC, TIME_MAX, "200ms",
@@ -218,6 +233,10 @@ static const struct schema_field rule_fields[] = {
         "is of no use; `listen`, to offer services; `connect`, to call them; `expose`, to let "
         "connected peers read and write memory; `all`. Each word grants what it says and nothing "
         "else"),
+    CHOICE(
+        config_rule, engines, SCHEMA_CHOICE, engines_choices, "shared",
+        "`exclusive`: each session has an engine to itself, and is refused if all have sessions; "
+        "`shared`: sessions are spread over a host's engines, but for those"),
     END,
 };
 static const struct schema rule_schema = {rule_fields, sizeof(struct config_rule)};

@@ -37,6 +37,17 @@ int host_create(struct host **host, const struct config *config, struct server *
     return 0;
 }
 
+void host_tell_hosts(struct host *host, const struct config *config)
+{
+    for (uint32_t i = 0; i < config->engines.count; i++) {
+        const struct config_engine *engine = config_engine(config, i);
+        const struct config_engine *steer = config_steer_on(config, engine->port.text);
+
+        host->hosts[i] = (uint16_t)((steer ? steer : engine) - config_engine(config, 0));
+    }
+    server_set_hosts(host->server, host->hosts);
+}
+
 int host_start(struct host *host, const struct reason *reason)
 {
     struct host_layout *layout = &host->running;
@@ -51,6 +62,7 @@ int host_start(struct host *host, const struct reason *reason)
         error = host_make_group(layout, i, reason);
     for (uint32_t i = 0; i < config->engines.count && !error; i++)
         error = host_join_group(layout, i, reason);
+    host_tell_hosts(host, config);
     return error;
 }
 
@@ -97,6 +109,14 @@ static struct plant_neighbours describe_neighbours(const struct host *host, uint
     return (struct plant_neighbours){NULL, NULL, false};
 }
 
+/* The engine that receives from an engine's port and sends to it. */
+static const char *owner_name(const struct config *config, const struct config_engine *engine)
+{
+    const struct config_engine *steer = config_steer_on(config, engine->port.text);
+
+    return (steer ? steer : engine)->name.text;
+}
+
 static void describe_ports(const struct host *host, struct plant *plant)
 {
     static const char *const owners[] = {
@@ -116,7 +136,7 @@ static void describe_ports(const struct host *host, struct plant *plant)
             .driver = config_driver_name(port->driver),
             .interface = port->interface.text,
             .owner = owners[config_owner(port)],
-            .engine = engine ? engine->name.text : "",
+            .engine = engine ? owner_name(config, engine) : "",
             .neighbours = describe_neighbours(host, i, engine),
         };
     }

@@ -134,7 +134,7 @@ static bool follows(const struct apply *apply, uint32_t index)
 {
     const struct config *config = apply->host->running.config;
     const struct config_engine *before =
-        config_engine_on(config, config_engine(apply->next.config, index)->port.text);
+        config_in_place(config, config_engine(apply->next.config, index));
 
     return before && apply->to[before - config_engine(config, 0)] == NOWHERE;
 }
@@ -264,7 +264,7 @@ static void keep_off(struct apply *apply, uint32_t index)
 {
     struct host_layout *running = &apply->host->running;
     const struct config_engine *before =
-        config_engine_on(running->config, config_engine(apply->next.config, index)->port.text);
+        config_in_place(running->config, config_engine(apply->next.config, index));
     uint32_t at = before ? (uint32_t)(before - config_engine(running->config, 0)) : NOWHERE;
 
     if (at == NOWHERE || !apply->out[at])
@@ -340,6 +340,7 @@ static void commit(struct apply *apply)
     for (uint32_t i = 0; i < wanted->engines.count; i++)
         host->list[i] = apply->next.engines[i].engine;
     server_set_engines(host->server, host->list, wanted->engines.count);
+    host_tell_hosts(host, wanted);
     for (uint32_t i = 0; i < running->config->engines.count; i++) {
         if (apply->to[i] == NOWHERE)
             host_end_engine(host, &running->engines[i]);

@@ -4,6 +4,7 @@
 #include "daemon/eal.h"
 #include "daemon/host_private.h"
 #include "engines/pony/pony.h"
+#include "engines/steer/steer.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -57,6 +58,18 @@ static bool named(const struct transport_peer *peers, uint32_t count, const char
     return false;
 }
 
+static const struct cc_ops *congestion(uint64_t choice)
+{
+    static const struct cc_ops *const all[] = {
+        [CONFIG_SWIFT] = &cc_swift,
+        [CONFIG_TIMELY] = &cc_timely,
+        [CONFIG_WINDOW] = &cc_window,
+        [CONFIG_AS_ENGINE] = NULL,
+    };
+
+    return all[choice];
+}
+
 /* A name stands for one address: the first. */
 uint32_t host_collect_peers(const struct config *config, const struct config_engine *engine,
                             struct transport_peer peers[TRANSPORT_PEERS_MAX])
@@ -66,16 +79,21 @@ uint32_t host_collect_peers(const struct config *config, const struct config_eng
     const struct config_engine *joined = config_engine_on(config, port->peer.text);
     uint32_t count = 0;
 
+    if (engine->kind == CONFIG_STEER)
+        return 0;
+
     for (uint32_t i = 0; i < engine->peers.count; i++) {
         if (add_peer(&peers[count], listed[i].name.text, listed[i].address.text))
             continue;
         if (listed[i].mac.text[0])
             config_mac(listed[i].mac.text, &peers[count].mac);
+        peers[count].cc = congestion(listed[i].congestion);
         count++;
     }
     for (uint32_t i = 0; joined && i < joined->addresses.count; i++) {
         const struct schema_text *addresses = joined->addresses.items;
-        const char *name = named(peers, count, joined->name.text) ? "" : joined->name.text;
+        const char *host = config_host_name(config, joined->port.text);
+        const char *name = named(peers, count, host) ? "" : host;
 
         if (count == TRANSPORT_PEERS_MAX)
             break;
@@ -102,7 +120,10 @@ static void describe_engine(struct pony_config *pony, const struct config_engine
     transport->udp_port = (uint16_t)engine->udp_port;
     transport->vlan = (uint16_t)engine->vlan;
     transport->dscp = (uint8_t)engine->dscp;
+    transport->wire_min = (uint8_t)engine->wire_min;
+    transport->wire_max = (uint8_t)engine->wire_max;
     transport->flows_max = (uint32_t)engine->flows;
+    transport->cc = congestion(engine->congestion);
     transport->cc_params.window_max = (uint32_t)engine->window;
     transport->rto_min_ns = engine->rto_min;
     transport->rto_max_ns = engine->rto_max;
@@ -175,6 +196,9 @@ static int make_resolver(const struct making *making, struct transport_config *t
 
     if (config_owner(making->port) == CONFIG_OWNER_KERNEL)
         return ask_kernel(making, transport);
+    /* The link's works on the thread of whoever has the port, for one engine. */
+    if (ports_share(making->host->ports, port))
+        return 0;
     transport->resolver = ports_resolver(making->host->ports, port);
     return 0;
 }
@@ -195,7 +219,9 @@ static int make_pony(const struct making *making, const struct pony_config *pony
 {
     const char *name = making->engine->name.text;
     uint32_t index = ports_index(making->host->opened, making->port->name.text);
-    struct port *port = ports_get(making->host->ports, index);
+    const struct share *share = ports_share(making->host->ports, index);
+    struct port *port = share ? share_port(share, (uint16_t)making->engine->udp_port)
+                              : ports_get(making->host->ports, index);
     uint8_t seed[RNG_SEED_BYTES];
     int error = -EIO;
 
@@ -204,6 +230,16 @@ static int make_pony(const struct making *making, const struct pony_config *pony
     explicit_bzero(seed, sizeof(seed));
     if (!error)
         error = serve_engine(making);
+    return error ? host_fail(making->reason, error, "engine %s", name) : 0;
+}
+
+static int make_steer(const struct making *making)
+{
+    uint32_t index = ports_index(making->host->opened, making->port->name.text);
+    const struct share *share = ports_share(making->host->ports, index);
+    const char *name = making->engine->name.text;
+    int error = steer_create(&making->made->engine, name, share_fan(share), &clock_machine);
+
     return error ? host_fail(making->reason, error, "engine %s", name) : 0;
 }
 
@@ -236,15 +272,21 @@ int host_make_engine(const struct host *host, struct host_layout *layout, uint32
         .reason = reason,
     };
     struct pony_config pony = {.control_fd = server_control_fd(host->server)};
+    const struct share *share;
     int error;
 
     memset(making.made, 0, sizeof(*making.made));
+    if (engine->kind == CONFIG_STEER)
+        return make_steer(&making);
     error = keep_peers(&making);
     if (error)
         return error;
     describe_engine(&pony, engine);
     pony.transport.peers = making.made->peers;
     pony.transport.peer_count = making.made->peer_count;
+    share = ports_share(host->ports, ports_index(host->opened, engine->port.text));
+    if (share)
+        share_describe(share, (uint16_t)engine->udp_port, &pony);
     error = make_resolver(&making, &pony.transport);
     return error ? error : make_pony(&making, &pony);
 }

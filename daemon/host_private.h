@@ -37,6 +37,7 @@ struct host {
     struct server *server;
     struct host_layout running;
     struct engine *list[CONFIG_ENGINES_MAX]; /* of the running ones */
+    uint16_t hosts[CONFIG_ENGINES_MAX];      /* of each, as server_set_hosts has it */
 };
 
 /* Makes the engine at `index`, in no group yet. 0, or a negative errno with one line in `reason`;
@@ -49,6 +50,8 @@ void host_end_engine(const struct host *host, struct host_engine *engine);
 int host_make_group(struct host_layout *layout, uint32_t index, const struct reason *reason);
 /* Adds the engine at `index` to its group of the layout. */
 int host_join_group(struct host_layout *layout, uint32_t index, const struct reason *reason);
+/* Tells the server which engines are one host. */
+void host_tell_hosts(struct host *host, const struct config *config);
 /* The position of the group that has the engine at `index`. */
 uint32_t host_group_index(const struct config *config, uint32_t index);
 

@@ -25,6 +25,7 @@
 
 #define DEVICE_BYTES 48u
 #define LINE_BYTES   384u /* of a part's reason, before the port's name is put in front */
+#define CLAIMS_MAX   (TRANSPORT_ADDRESSES_MAX * CONFIG_MATES_MAX) /* of one port */
 
 static_assert((int)CONFIG_XDP_NATIVE == (int)XDP_MODE_NATIVE &&
                   (int)CONFIG_XDP_GENERIC == (int)XDP_MODE_GENERIC &&
@@ -39,6 +40,7 @@ struct ports {
     struct port *port[CONFIG_PORTS_MAX];
     struct reserve *reserve[CONFIG_PORTS_MAX];   /* where the kernel owns the interface */
     struct resolver *resolver[CONFIG_PORTS_MAX]; /* the port's, where Saddle owns the link */
+    struct share *share[CONFIG_PORTS_MAX];       /* where several engines have it */
     const struct reason *reason;
 };
 
@@ -163,14 +165,13 @@ static int make_ethdev(struct ports *ports, uint32_t index)
     return 0;
 }
 
-/* What the engine on a port receives: its addresses, at its UDP port. */
-static uint32_t collect_claims(const struct config_engine *engine,
-                               struct claim claims[TRANSPORT_ADDRESSES_MAX])
+/* What an engine receives: its addresses, at its UDP port. */
+static uint32_t claims_of(const struct config_engine *engine, struct claim *claims)
 {
-    const struct schema_text *addresses = engine ? engine->addresses.items : NULL;
+    const struct schema_text *addresses = engine->addresses.items;
     uint32_t count = 0;
 
-    for (uint32_t i = 0; engine && i < engine->addresses.count; i++) {
+    for (uint32_t i = 0; i < engine->addresses.count; i++) {
         struct config_subnet subnet;
 
         if (config_subnet(addresses[i].text, &subnet))
@@ -184,20 +185,32 @@ static uint32_t collect_claims(const struct config_engine *engine,
     return count;
 }
 
+/* What the engines on a port receive. */
+static uint32_t collect_claims(const struct config *config, const struct config_port *port,
+                               struct claim claims[CLAIMS_MAX])
+{
+    const struct config_engine *mates[CONFIG_MATES_MAX];
+    uint32_t engines = config_mates(config, port->name.text, mates), count = 0;
+
+    for (uint32_t i = 0; i < engines; i++)
+        count += claims_of(mates[i], claims + count);
+    return count;
+}
+
 /* Nobody else may have the UDP ports of an engine, and the kernel must not answer for it. */
 static int make_reserve(struct ports *ports, uint32_t index)
 {
     const struct config_port *port = config_port(ports->config, index);
-    const struct config_engine *engine = config_engine_on(ports->config, port->name.text);
-    struct claim claims[TRANSPORT_ADDRESSES_MAX];
+    struct claim claims[CLAIMS_MAX];
     char line[LINE_BYTES];
     const struct reason reason = {line, sizeof(line)};
     int error;
 
     if (config_owner(port) != CONFIG_OWNER_KERNEL)
         return 0;
-    error = reserve_create(&ports->reserve[index], claims, collect_claims(engine, claims),
-                           port->interface.text, &reason);
+    error =
+        reserve_create(&ports->reserve[index], claims, collect_claims(ports->config, port, claims),
+                       port->interface.text, &reason);
     return error ? reason_set(ports->reason, error, "port %s: %s", port->name.text, line) : 0;
 }
 
@@ -205,7 +218,7 @@ static int make_xdp(struct ports *ports, uint32_t index)
 {
     const struct config_port *port = config_port(ports->config, index);
     const struct config_engine *engine = config_engine_on(ports->config, port->name.text);
-    struct claim claims[TRANSPORT_ADDRESSES_MAX];
+    struct claim claims[CLAIMS_MAX];
     struct port_xdp_config config = {
         .name = port->name.text,
         .interface = port->interface.text,
@@ -214,7 +227,7 @@ static int make_xdp(struct ports *ports, uint32_t index)
         .mode = (enum xdp_mode)port->xdp_mode,
         .zerocopy = (enum xdp_zerocopy)port->zerocopy,
         .claims = claims,
-        .claim_count = collect_claims(engine, claims),
+        .claim_count = collect_claims(ports->config, port, claims),
         .vlan = engine ? (uint16_t)engine->vlan : 0,
     };
     char line[LINE_BYTES];
@@ -304,6 +317,15 @@ static int make_link(struct ports *ports, uint32_t index)
     return 0;
 }
 
+static int make_share(struct ports *ports, uint32_t index)
+{
+    const char *name = config_port(ports->config, index)->name.text;
+
+    if (!config_steer_on(ports->config, name))
+        return 0;
+    return share_create(&ports->share[index], ports->config, name, ports->port[index]);
+}
+
 static int make_port(struct ports *ports, uint32_t index)
 {
     const struct config_port *port = config_port(ports->config, index);
@@ -348,6 +370,10 @@ static int make_all(struct ports *ports)
         if (error)
             return reason_set(ports->reason, error, "port %s: its link: %s",
                               config_port(config, i)->name.text, strerror(-error));
+        error = make_share(ports, i);
+        if (error)
+            return reason_set(ports->reason, error, "port %s: sharing it out: %s",
+                              config_port(config, i)->name.text, strerror(-error));
     }
     return 0;
 }
@@ -390,6 +416,11 @@ struct port *ports_get(const struct ports *ports, uint32_t index)
     return ports->port[index];
 }
 
+const struct share *ports_share(const struct ports *ports, uint32_t index)
+{
+    return ports->share[index];
+}
+
 struct resolver *ports_resolver(const struct ports *ports, uint32_t index)
 {
     return ports->resolver[index];
@@ -400,6 +431,7 @@ void ports_destroy(struct ports *ports)
     if (!ports)
         return;
     for (uint32_t i = 0; i < CONFIG_PORTS_MAX; i++) {
+        share_destroy(ports->share[i]);
         if (ports->port[i])
             ports->port[i]->ops->destroy(ports->port[i]);
         reserve_destroy(ports->reserve[i]);

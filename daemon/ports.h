@@ -11,6 +11,7 @@
 
 #include "daemon/config.h"
 #include "daemon/reason.h"
+#include "daemon/share.h"
 #include "engines/port.h"
 #include "engines/resolver.h"
 
@@ -27,6 +28,8 @@ int ports_check(const struct config *config, const struct reason *reason);
 int ports_create(struct ports **ports, const struct config *config, const struct reason *reason);
 /* By position in the configuration. */
 struct port *ports_get(const struct ports *ports, uint32_t index);
+/* Where several engines share it, what they have in common; else NULL. */
+const struct share *ports_share(const struct ports *ports, uint32_t index);
 /* What finds others on the port's link, where Saddle owns it; lives as long as the port. Else NULL.
  */
 struct resolver *ports_resolver(const struct ports *ports, uint32_t index);

@@ -18,11 +18,12 @@ int rules_create(struct policy_rule **rules, struct server_config *server,
         uint32_t allow = config_rights(&given[i]);
 
         if (given[i].any)
-            made[i] = (struct policy_rule){POLICY_ANY, 0, allow};
+            made[i] = (struct policy_rule){POLICY_ANY, 0, allow, false};
         else if (given[i].uid != SCHEMA_UNSET)
-            made[i] = (struct policy_rule){POLICY_UID, (uint32_t)given[i].uid, allow};
+            made[i] = (struct policy_rule){POLICY_UID, (uint32_t)given[i].uid, allow, false};
         else
-            made[i] = (struct policy_rule){POLICY_GID, (uint32_t)given[i].gid, allow};
+            made[i] = (struct policy_rule){POLICY_GID, (uint32_t)given[i].gid, allow, false};
+        made[i].exclusive = given[i].engines == CONFIG_EXCLUSIVE;
     }
     *server = (struct server_config){
         .path = config->socket.path.text,

@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-#define WINDOW_INITIAL 10u /* packets (RFC 6928) */
-
 struct window_state {
     uint32_t window;
     uint32_t threshold; /* below it, slow start */
@@ -36,7 +34,7 @@ static void window_init(void *private, const struct cc_params *params, uint64_t 
     state->min = params->window_min;
     state->max = params->window_max;
     state->threshold = params->window_max;
-    state->window = bounded(state, WINDOW_INITIAL);
+    state->window = bounded(state, CC_INITIAL);
     state->echoed_ns = now;
 }
 
@@ -94,6 +92,12 @@ static uint64_t window_gap_ns(const void *private)
     return 0;
 }
 
+static void window_report(const void *private, struct cc_report *report)
+{
+    (void)private;
+    *report = (struct cc_report){0};
+}
+
 const struct cc_ops cc_window = {
     .name = "window",
     .init = window_init,
@@ -102,4 +106,5 @@ const struct cc_ops cc_window = {
     .timed_out = window_timed_out,
     .window = window_window,
     .gap_ns = window_gap_ns,
+    .report = window_report,
 };

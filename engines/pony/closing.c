@@ -27,6 +27,7 @@ static void orphan(struct connection *connection)
 
     if (!session)
         return;
+    session_credit_return(connection);
     list_remove(&connection->session_node);
     list_remove(&connection->notice);
     if (!connection->path)
@@ -34,6 +35,11 @@ static void orphan(struct connection *connection)
     share_give(&connection->upper->connection_share, &session->connection_count);
     connection->session = NULL;
     connection->events = 0;
+    if (list_empty(&connection->ring))
+        return;
+    /* What is left to say is not said in the session's turn any more. */
+    list_remove(&connection->ring);
+    path_schedule(connection);
 }
 
 static void free_streams(struct connection *connection)
@@ -101,7 +107,7 @@ void connection_free(struct connection *connection)
         end_traffic(connection, false, -ECONNRESET);
         forget_answers(connection);
         if (connection->service)
-            connection->service->waiting--;
+            service_remove(connection);
     }
     orphan(connection);
     connection_leave(connection);
@@ -119,12 +125,14 @@ void connection_bury(struct connection *connection)
         return;
     free_streams(connection);
     list_push(&connection->upper->dead, &connection->path_node);
+    list_move(&connection->session->dead, &connection->session_node);
 }
 
 /* It is over, and the application is told in its turn. */
 static void die(struct connection *connection, int error)
 {
     counter_add(&connection->upper->counters.connections_closed, 1);
+    session_credit_return(connection);
     connection->state = CONNECTION_DEAD;
     connection->error = error;
     connection->events |= CONNECTION_EVENT_CLOSED;
@@ -160,8 +168,7 @@ static void close_alone(struct connection *connection, int error)
 
 void connection_refuse(struct connection *connection, int error)
 {
-    connection->service->waiting--;
-    connection->service = NULL;
+    service_remove(connection);
     orphan(connection);
     connection->state = CONNECTION_REFUSING;
     connection->error = error;
@@ -344,10 +351,8 @@ void connection_lost(struct connection *connection, int error)
         connection->opening = NULL;
         operation_finish(opening, error);
     }
-    if (connection->state == CONNECTION_INCOMING) {
-        connection->service->waiting--;
-        connection->service = NULL;
-    }
+    if (connection->state == CONNECTION_INCOMING)
+        service_remove(connection);
     bool open = connection->state == CONNECTION_OPEN;
     if (open) {
         end_traffic(connection, true, error);
@@ -394,19 +399,19 @@ void connection_close(struct pony_session *session, uint32_t channel,
 }
 
 /* Gives up before the peer has answered: its answer will find nobody, and be closed. */
-void connection_open_expired(struct operation *operation)
+void connection_open_give_up(struct operation *operation, int status)
 {
     struct connection *connection = operation->connection;
 
     connection->opening = NULL;
-    operation_finish(operation, -ETIMEDOUT);
+    operation_finish(operation, status);
     connection_free(connection);
 }
 
-void connection_close_expired(struct operation *operation)
+void connection_close_give_up(struct operation *operation, int status)
 {
     struct connection *connection = operation->connection;
 
-    finish_closing(connection, -ETIMEDOUT);
+    finish_closing(connection, status);
     connection_disown(connection);
 }

@@ -3,6 +3,7 @@
 /* Opening, finding, and saying; the way out is in closing.c. */
 #include "engines/pony/connection.h"
 
+#include "engines/pony/directory.h"
 #include "engines/pony/incoming.h"
 #include "engines/pony/message.h"
 #include "engines/pony/onesided.h"
@@ -33,19 +34,15 @@ void connection_init(struct connection *connection, struct upper *upper, uint16_
     connection->number = (uint32_t)generation << HANDLE_INDEX_BITS | index;
 }
 
-/* Frees the oldest dead connection, of this session if the session's share is used up. */
+/* Frees the oldest dead connection of this session, or of all. */
 static void reclaim(struct pony_session *session, bool own)
 {
-    struct list *node;
+    struct list *node = list_first(own ? &session->dead : &session->upper->dead);
 
-    LIST_EACH(node, &session->upper->dead)
-    {
-        struct connection *connection = LIST_OF(node, struct connection, path_node);
-        if (own && connection->session != session)
-            continue;
-        connection_free(connection);
+    if (!node)
         return;
-    }
+    connection_free(own ? LIST_OF(node, struct connection, session_node)
+                        : LIST_OF(node, struct connection, path_node));
 }
 
 static bool within_quota(const struct pony_session *session)
@@ -77,6 +74,7 @@ static int take(struct pony_session *session, struct connection **result)
     connection_init(connection, upper, generation_next(connection->generation));
     connection->session = session;
     list_push(&session->connections, &connection->session_node);
+    session_credit_join(connection);
     share_take(&upper->connection_share, &session->connection_count);
     counter_add(&upper->counters.connections, 1);
     *result = connection;
@@ -158,7 +156,7 @@ void connection_connect(struct pony_session *session, uint32_t channel,
     connection->name = names_take(&upper->names, service, (uint32_t)strlen(service));
     connection->channel = (uint8_t)channel;
     connection->tag = command->tag;
-    connection->credits_granted = session_credit_first(session);
+    session_credit_first(connection);
     connection->opening = operation_take(session, channel, command);
     connection->opening->connection = connection;
     connection->opening->state = OPERATION_OPENING;
@@ -191,12 +189,11 @@ void connection_accept(struct pony_session *session, uint32_t channel,
     session_answer(session, channel, command, error, 0, 0);
     if (error)
         return;
-    connection->service->waiting--;
-    connection->service = NULL;
+    service_remove(connection);
     connection->state = CONNECTION_OPEN;
     connection->channel = (uint8_t)channel;
     connection->tag = command->tag;
-    connection->credits_granted = session_credit_first(session);
+    session_credit_first(connection);
     connection->say |= CONNECTION_SAY_OPENED;
     counter_add(&session->upper->counters.connections_opened, 1);
     connection_schedule(connection);
@@ -213,6 +210,23 @@ void connection_reject(struct pony_session *session, uint32_t channel,
     session_answer(session, channel, command, error, 0, 0);
 }
 
+/* Nobody here serves the caller: the engine of this host that does is named to it, if it can be. */
+static void turn_away(struct upper *upper, struct path *path, const struct wire_op *op,
+                      const char *name)
+{
+    uint16_t port = 0;
+
+    if (upper->directory && path_has(path, WIRE_FEATURE_SIBLINGS))
+        port = directory_find(upper->directory, upper->directory_row, name,
+                              op->length - WIRE_OPEN_BYTES);
+    if (port == 0) {
+        path_reply(path, WIRE_OP_OPENED, op->connection, ECONNREFUSED);
+        return;
+    }
+    counter_add(&upper->counters.callers_sent_on, 1);
+    path_reply(path, WIRE_OP_ELSEWHERE, op->connection, port);
+}
+
 void connection_on_open(struct upper *upper, struct path *path, const struct wire_op *op,
                         const uint8_t *payload)
 {
@@ -221,19 +235,22 @@ void connection_on_open(struct upper *upper, struct path *path, const struct wir
     struct connection *connection;
     struct wire_open open;
 
-    if (!service || service->waiting >= SERVICE_BACKLOG || take(service->session, &connection)) {
+    if (!service) {
+        turn_away(upper, path, op, name);
+        return;
+    }
+    if (service->waiting >= SERVICE_BACKLOG || take(service->session, &connection)) {
         path_reply(path, WIRE_OP_OPENED, op->connection, ECONNREFUSED);
         return;
     }
     payload_get_open(&open, payload);
     join(connection, path);
     connection->state = CONNECTION_INCOMING;
-    connection->service = service;
+    service_add(service, connection);
     connection->name = names_take(&upper->names, name, op->length - WIRE_OPEN_BYTES);
     connection->channel = service->channel;
     connection->peer = op->connection;
     connection->credits_allowed = open.credits;
-    service->waiting++;
     connection->events |= CONNECTION_EVENT_INCOMING;
     connection_notice(connection);
 }
@@ -271,6 +288,61 @@ void connection_on_opened(struct upper *upper, struct path *path, const struct w
     connection_advance(connection);
 }
 
+/* The path to another engine of the host to which `path` leads. */
+static int path_beside(struct upper *upper, const struct path *path, uint32_t udp_port,
+                       struct path **result)
+{
+    struct flow *flow;
+    int error;
+
+    /* Whoever was sent on already is sent on no further. */
+    if (!flow_is_first(path->flow) || udp_port > UINT16_MAX)
+        return -ECONNREFUSED;
+    error = transport_flow_to(upper->transport, flow_peer(path->flow), (uint16_t)udp_port,
+                              upper->now, &flow);
+    if (error)
+        return error == -EINVAL ? -ECONNREFUSED : error;
+    *result = path_of(upper, flow);
+    if (*result)
+        return 0;
+    flow_release(flow);
+    return -ENOMEM;
+}
+
+void connection_on_elsewhere(struct upper *upper, struct path *path, const struct wire_op *op)
+{
+    struct connection *connection = connection_find(upper, op->connection);
+    struct path *beside;
+    int error;
+
+    if (!connection || connection->path != path || connection->state != CONNECTION_OPENING) {
+        counter_add(&upper->counters.strays, 1);
+        return;
+    }
+    /* Who sends a caller on has nothing else to say on its connection. */
+    if (!path_has(path, WIRE_FEATURE_SIBLINGS) || connection->served_count > 0 ||
+        connection->stream_count > 0 || connection->close_received ||
+        connection->answers_taken > 0) {
+        connection_abort(connection, -EPROTO);
+        return;
+    }
+    error = path_beside(upper, path, op->offset, &beside);
+    if (!error && beside == path)
+        error = -ECONNREFUSED;
+    if (error) {
+        operation_finish(connection->opening, error);
+        connection->opening = NULL;
+        connection_free(connection);
+        return;
+    }
+    list_remove(&connection->ring);
+    list_remove(&connection->path_node);
+    join(connection, beside);
+    connection->say = CONNECTION_SAY_OPEN;
+    counter_add(&upper->counters.calls_sent_on, 1);
+    connection_schedule(connection);
+}
+
 void connection_schedule(struct connection *connection)
 {
     bool mute =
@@ -279,8 +351,7 @@ void connection_schedule(struct connection *connection)
 
     if (!connection->path || mute || !list_empty(&connection->ring))
         return;
-    list_push(&connection->path->ring, &connection->ring);
-    flow_kick(connection->path->flow);
+    path_schedule(connection);
 }
 
 void connection_notice(struct connection *connection)
@@ -407,9 +478,10 @@ bool connection_fill(struct connection *connection, struct packet *packet, bool 
     bool open = connection->state == CONNECTION_OPEN;
     bool speaks = open || connection->state == CONNECTION_CLOSING;
 
-    uint8_t first = connection->state == CONNECTION_OPENING
-                        ? CONNECTION_SAY_OPEN
-                        : (uint8_t) ~(CONNECTION_SAY_CLOSE | CONNECTION_SAY_CLOSED);
+    uint8_t first =
+        connection->state == CONNECTION_OPENING
+            ? CONNECTION_SAY_OPEN
+            : (uint8_t) ~(CONNECTION_SAY_CLOSE | CONNECTION_SAY_CLOSED | CONNECTION_SAY_UNWANTED);
 
     *full = !say(connection, packet, first) || (speaks && !incoming_fill(connection, packet)) ||
             (open && !served_fill_answers(connection, packet)) ||
@@ -425,6 +497,8 @@ bool connection_fill(struct connection *connection, struct packet *packet, bool 
     fill_data(connection, packet, full);
     if (!*full && (connection->say & CONNECTION_SAY_STARVED))
         *full = !say(connection, packet, CONNECTION_SAY_STARVED);
+    if (!*full && (connection->say & CONNECTION_SAY_UNWANTED))
+        *full = !message_fill_unwanted(connection, packet);
     return *full || !list_empty(&connection->active) || !list_empty(&connection->sending) ||
            !list_empty(&connection->serving) || connection->say != 0 ||
            !list_empty(&connection->answers);

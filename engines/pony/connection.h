@@ -11,8 +11,8 @@
  * A dead connection is kept so that its handle answers -ENOTCONN, until the application closes it
  * or its place is needed. A connection whose session is gone goes to CLOSING at once.
  *
- * CLOSE counts the answers that its sender has given (entries of DELIVERED, READ_DATA, DONE); the
- * receiver processes it when it has all of them, since packets overtake each other.
+ * CLOSE counts the answers that its sender has given (entries of DELIVERED, READ_DATA, DONE,
+ * RESULT); the receiver processes it when it has all of them, since packets overtake each other.
  *
  * The number that peers use is the handle; so what is late for a connection that is no more meets a
  * newer generation, and is dropped.
@@ -24,6 +24,8 @@
 
 #include "engines/pony/operation.h"
 #include "engines/pony/path.h"
+
+SADDLE_STATIC_ASSERT(SADDLE_CHANNELS_MAX <= 32, "a channel's number has 5 bits");
 
 #define CONNECTION_ISSUED_MAX 128u /* one-sided operations begun; more wait here */
 
@@ -39,23 +41,25 @@ enum connection_state {
 };
 
 /* Control operations that are to be sent. */
-#define CONNECTION_SAY_OPEN    0x01u
-#define CONNECTION_SAY_OPENED  0x02u
-#define CONNECTION_SAY_CREDIT  0x04u
-#define CONNECTION_SAY_STARVED 0x08u
-#define CONNECTION_SAY_CLOSE   0x10u
-#define CONNECTION_SAY_CLOSED  0x20u
+#define CONNECTION_SAY_OPEN     0x01u
+#define CONNECTION_SAY_OPENED   0x02u
+#define CONNECTION_SAY_CREDIT   0x04u
+#define CONNECTION_SAY_STARVED  0x08u
+#define CONNECTION_SAY_CLOSE    0x10u
+#define CONNECTION_SAY_CLOSED   0x20u
+#define CONNECTION_SAY_UNWANTED 0x40u /* SKIP, for a credit that nobody needs */
 
 /* Events that are to be announced. */
 #define CONNECTION_EVENT_INCOMING 0x01u
 #define CONNECTION_EVENT_CLOSED   0x02u
 
 struct connection {
-    struct list path_node; /* the path's; or, dead and without a path, upper->dead's */
-    struct list ring;      /* the path's, while it has something to say */
-    struct list session_node;
-    struct list notice; /* its channel's, while it has events */
-    struct list thirst; /* its session's, while the peer wants credits */
+    struct list path_node;    /* the path's; or, dead and without a path, upper->dead's */
+    struct list ring;         /* its session's turn on the path, while it has something to say */
+    struct list session_node; /* its session's connections, or its dead ones */
+    struct list notice;       /* its channel's, while it has events */
+    struct list thirst; /* its session's, while the peer wants credits that it may have; INCOMING:
+                         * its service's */
     struct list streams;
     struct list active;  /* streams with messages that may be begun */
     struct list thirsty; /* streams that wait for credits */
@@ -79,18 +83,21 @@ struct connection {
     uint32_t close_answers; /* what the peer's CLOSE counted */
     uint32_t told;          /* offers without a buffer that the application was told of */
     uint32_t unanswered; /* messages accepted from the application and not answered by the peer */
+    int32_t error;       /* why it ended: status of CLOSED, or reason of CLOSE */
     uint16_t issued_count, served_count;
-    int32_t error; /* why it ended: status of CLOSED, or reason of CLOSE */
+    uint16_t held; /* slots of its messages that are not free again */
     uint16_t generation;
     uint16_t stream_count;
     uint16_t name; /* of the service, in upper->names; 0: not known */
     uint8_t state; /* enum connection_state */
-    uint8_t channel;
-    uint8_t say;    /* CONNECTION_SAY_* */
-    uint8_t events; /* CONNECTION_EVENT_* */
+    uint8_t say;   /* CONNECTION_SAY_* */
+    uint8_t channel : 5;
+    uint8_t events : 2; /* CONNECTION_EVENT_* */
+    bool announced : 1; /* the application knows the handle */
     bool close_received : 1;
     bool close_wanted : 1; /* while DEAD: the peer's CLOSED is awaited */
-    bool announced : 1;    /* the application knows the handle */
+    bool receives : 1;     /* one of its session's receivers */
+    bool parched : 1;      /* the peer wants credits, and holds as much as one may */
     uint8_t data_turn : 2; /* messages, operations' bytes and served bytes take turns */
 };
 
@@ -113,6 +120,7 @@ void connection_on_open(struct upper *upper, struct path *path, const struct wir
                         const uint8_t *payload);
 void connection_on_opened(struct upper *upper, struct path *path, const struct wire_op *op,
                           const uint8_t *payload);
+void connection_on_elsewhere(struct upper *upper, struct path *path, const struct wire_op *op);
 void connection_on_close(struct upper *upper, struct path *path, const struct wire_op *op,
                          const uint8_t *payload);
 void connection_on_closed(struct connection *connection);
@@ -137,9 +145,9 @@ void connection_abort(struct connection *connection, int error);
 void connection_disown(struct connection *connection);
 /* The flow is gone. */
 void connection_lost(struct connection *connection, int error);
-/* Deadlines. */
-void connection_open_expired(struct operation *operation);
-void connection_close_expired(struct operation *operation);
+/* Deadlines and cancelling. */
+void connection_open_give_up(struct operation *operation, int status);
+void connection_close_give_up(struct operation *operation, int status);
 /* Refuses a caller that was not accepted; the application knows it no more. */
 void connection_refuse(struct connection *connection, int error);
 

@@ -3,25 +3,31 @@
 /* Receive slots and the credits promised from them; see session.h. */
 #include "engines/pony/connection.h"
 
+static uint32_t least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint32_t most(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+
+static uint32_t beyond(uint32_t a, uint32_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+/* One in `share` of the slots, at least one. */
+static uint32_t part(const struct pony_session *session, uint32_t share)
+{
+    return (session->config.slot_count + share - 1) / share;
+}
+
 /* Free slots that are promised to nobody. */
 static uint32_t spare(const struct pony_session *session)
 {
     return session->free_count - session->promised;
-}
-
-/* Those of them that may go to peers that still have credits. */
-static uint32_t spare_for_all(const struct pony_session *session)
-{
-    uint32_t reserve =
-        (session->config.slot_count + SESSION_SLOTS_RESERVED - 1) / SESSION_SLOTS_RESERVED;
-    uint32_t free = spare(session);
-
-    return free > reserve ? free - reserve : 0;
-}
-
-static uint32_t least(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
 }
 
 static uint32_t unused(const struct connection *connection)
@@ -29,34 +35,88 @@ static uint32_t unused(const struct connection *connection)
     return connection->credits_granted - connection->credits_consumed;
 }
 
+static uint32_t holds(const struct connection *connection)
+{
+    return connection->held + unused(connection);
+}
+
+/* How many credits the connection may be given beside what is kept for those that hold nothing. */
+static uint32_t allowance(const struct connection *connection)
+{
+    const struct pony_session *session = connection->session;
+    uint32_t half = part(session, SESSION_SLOTS_SHARE);
+    uint32_t kept = most(part(session, SESSION_SLOTS_RESERVED),
+                         least(half, session->receivers - session->holders));
+
+    return least(beyond(half, holds(connection)), beyond(spare(session), kept));
+}
+
+static void give(struct connection *connection, uint32_t credits)
+{
+    struct pony_session *session = connection->session;
+
+    if (credits > 0 && holds(connection) == 0)
+        session->holders++;
+    connection->credits_granted += credits;
+    session->promised += credits;
+}
+
 static void grant(struct connection *connection, uint32_t credits)
 {
-    connection->credits_granted += credits;
-    connection->session->promised += credits;
+    give(connection, credits);
     connection->say |= CONNECTION_SAY_CREDIT;
     connection_schedule(connection);
 }
 
-/* A small share of what is spare, so that the first connections leave something to the next. */
-uint32_t session_credit_first(struct pony_session *session)
+void session_credit_join(struct connection *connection)
 {
-    uint32_t credits =
-        least(CREDIT_BATCH, (spare_for_all(session) + CREDIT_BATCH - 1) / CREDIT_BATCH);
-
-    session->promised += credits;
-    return credits;
+    connection->receives = true;
+    connection->session->receivers++;
 }
 
-static void quench(struct pony_session *session)
+/* A small share of what is left, so that the first connections leave something to the next. */
+void session_credit_first(struct connection *connection)
+{
+    uint32_t credits =
+        least(CREDIT_BATCH, (allowance(connection) + CREDIT_BATCH - 1) / CREDIT_BATCH);
+
+    give(connection, credits);
+}
+
+/* Gives one thirsty connection what it gets beside the first credit. */
+static void water(struct connection *connection)
+{
+    uint32_t credits = least(CREDIT_BATCH, allowance(connection) / CREDIT_BATCH);
+
+    list_remove(&connection->thirst);
+    grant(connection, credits ? credits : 1);
+}
+
+void session_credit_quench(struct pony_session *session)
 {
     struct list *node;
 
-    while (spare(session) > 0 && (node = list_first(&session->thirst))) {
+    while (spare(session) > 0 && (node = list_first(&session->thirst)))
+        water(LIST_OF(node, struct connection, thirst));
+    while ((node = list_first(&session->thirst_more))) {
         struct connection *connection = LIST_OF(node, struct connection, thirst);
-        uint32_t credits = least(CREDIT_BATCH, spare_for_all(session) / CREDIT_BATCH);
-        list_remove(node);
-        grant(connection, credits ? credits : 1);
+        if (allowance(connection) == 0)
+            return;
+        water(connection);
     }
+}
+
+/* Puts a thirsty connection where what it holds says. */
+static void queue_up(struct connection *connection)
+{
+    struct pony_session *session = connection->session;
+    uint32_t held = holds(connection);
+
+    connection->parched = held >= part(session, SESSION_SLOTS_SHARE);
+    if (held == 0)
+        list_move(&session->thirst, &connection->thirst);
+    else if (!connection->parched)
+        list_move(&session->thirst_more, &connection->thirst);
 }
 
 bool session_credit_use(struct connection *connection)
@@ -66,6 +126,7 @@ bool session_credit_use(struct connection *connection)
     if (unused(connection) == 0)
         return false;
     connection->credits_consumed++;
+    connection->held++;
     session->promised--;
     return true;
 }
@@ -73,8 +134,7 @@ bool session_credit_use(struct connection *connection)
 /* Called when a slot was taken for the credit: what is spare is known only then. */
 static void top_up(struct connection *connection)
 {
-    uint32_t credits = least(CREDIT_BATCH - least(CREDIT_BATCH, unused(connection)),
-                             spare_for_all(connection->session));
+    uint32_t credits = least(beyond(CREDIT_BATCH, unused(connection)), allowance(connection));
 
     if (credits >= CREDIT_BATCH / 2 && connection->state == CONNECTION_OPEN)
         grant(connection, credits);
@@ -82,20 +142,40 @@ static void top_up(struct connection *connection)
 
 void session_credit_thirst(struct connection *connection, uint32_t total)
 {
-    if (total != connection->credits_granted || !list_empty(&connection->thirst))
+    if (total != connection->credits_granted || !list_empty(&connection->thirst) ||
+        connection->parched)
         return;
-    list_push(&connection->session->thirst, &connection->thirst);
-    quench(connection->session);
+    queue_up(connection);
+    session_credit_quench(connection->session);
 }
 
 void session_credit_return(struct connection *connection)
 {
     struct pony_session *session = connection->session;
 
+    if (!connection->receives)
+        return;
+    if (holds(connection) > 0)
+        session->holders--;
+    session->receivers--;
     session->promised -= unused(connection);
+    connection->receives = false;
+    connection->parched = false;
     connection->credits_granted = connection->credits_consumed;
     list_remove(&connection->thirst);
-    quench(session);
+    session_credit_quench(session);
+}
+
+void session_credit_loaded(struct connection *connection)
+{
+    bool thirsty = connection->parched;
+
+    session_credit_join(connection);
+    if (holds(connection) > 0)
+        connection->session->holders++;
+    connection->parched = false;
+    if (thirsty)
+        queue_up(connection);
 }
 
 struct slot *session_slot_take(struct connection *connection)
@@ -106,17 +186,37 @@ struct slot *session_slot_take(struct connection *connection)
     list_remove(&slot->node);
     session->free_count--;
     slot->connection = connection;
+    slot->owner = connection->number;
     slot->stream = NULL;
     slot->buffer = NULL;
     slot->length = 0;
     slot->received = 0;
     slot->status = 0;
     slot->due = SLOT_DUE_NOTHING;
+    slot->unordered = false;
+    slot->counted = false;
+    slot->offered = false;
     slot->large = false;
     slot->waiting = false;
     slot->told = 0;
     top_up(connection);
     return slot;
+}
+
+/* A slot that was on a connection's account is free: if the connection is there still, it holds
+ * less. */
+static void relieve(const struct pony_session *session, uint32_t owner)
+{
+    struct connection *connection = connection_find(session->upper, owner);
+
+    if (!connection || connection->session != session || !connection->receives ||
+        connection->held == 0)
+        return;
+    connection->held--;
+    if (holds(connection) == 0)
+        connection->session->holders--;
+    if (connection->parched || (holds(connection) == 0 && !list_empty(&connection->thirst)))
+        queue_up(connection);
 }
 
 void session_slot_settle(struct pony_session *session, struct slot *slot)
@@ -127,5 +227,6 @@ void session_slot_settle(struct pony_session *session, struct slot *slot)
     slot->connection = NULL;
     list_move(&session->free_slots, &slot->node);
     session->free_count++;
-    quench(session);
+    relieve(session, slot->owner);
+    session_credit_quench(session);
 }

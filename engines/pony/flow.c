@@ -65,6 +65,7 @@ void flow_init_timers(struct flow *flow)
     wheel_timer_init(&flow->ack_timer, ack_fire);
     wheel_timer_init(&flow->idle_timer, idle_fire);
     wheel_timer_init(&flow->pace_timer, pace_fire);
+    search_init(flow);
 }
 
 int flow_init_path(struct flow *flow, uint16_t source_port)
@@ -76,7 +77,7 @@ int flow_init_path(struct flow *flow, uint16_t source_port)
         .src = flow->local,
         .dst = flow->peer->node.address,
         .src_port = source_port,
-        .dst_port = transport->config.udp_port,
+        .dst_port = flow->peer_port,
         .vlan = transport->config.vlan,
         .dscp = transport->config.dscp,
         .ecn = ECN_CAPABLE,
@@ -86,7 +87,7 @@ int flow_init_path(struct flow *flow, uint16_t source_port)
     memcpy(flow->out.source, flow->local.bytes, sizeof(flow->out.source));
     memcpy(flow->out.destination, flow->peer->node.address.bytes, sizeof(flow->out.destination));
     flow->out.source_port = source_port;
-    flow->out.destination_port = transport->config.udp_port;
+    flow->out.destination_port = flow->peer_port;
     return encap_build(&flow->encap, &config);
 }
 
@@ -96,7 +97,7 @@ void flow_set_way(struct flow *flow)
     uint16_t way = peer->mtu == 0 ? UINT16_MAX : RTE_MAX(peer->mtu, (uint16_t)MTU_MIN);
 
     encap_set_destination(&flow->encap, &peer->mac);
-    flow->mtu = RTE_MIN(flow->agreed_mtu, way);
+    search_limit(flow, RTE_MIN(flow->agreed_mtu, way), flow->transport->now);
 }
 
 void flow_make_ready(struct flow *flow)
@@ -114,11 +115,16 @@ void flow_opened(struct flow *flow, uint64_t now)
     flow->state = FLOW_OPEN;
     flow->heard_ns = now;
     flow->referenced_ns = now;
-    transport->config.cc->init(flow->cc, &transport->config.cc_params, now);
+    recovery_begin(flow, now);
     wheel_cancel(transport->wheel, &flow->recovery_timer);
     wheel_set(transport->wheel, &flow->idle_timer, now + transport->config.keepalive_ns);
     transport_count(&transport->stats.flows_opened, 1);
+    /* The round trip is learned while nothing queues: by a caller at once, by who was called with
+     * the first packet, since a caller who then says nothing is not worth an answer. */
+    if (!flow->answered)
+        flow->probe_due = true;
     flow_make_ready(flow);
+    search_begin(flow, now);
     transport->ops->opened(transport->upper, flow, now);
 }
 
@@ -176,17 +182,34 @@ uint32_t flow_id(const struct flow *flow)
     return flow->id;
 }
 
+bool flow_is_first(const struct flow *flow)
+{
+    return flow->peer_port == flow->transport->config.call_port;
+}
+
 bool flow_is_open(const struct flow *flow)
 {
     return flow->state == FLOW_OPEN;
 }
 
-uint32_t flow_room(const struct flow *flow)
+uint32_t flow_headers(const struct flow *flow)
 {
     uint32_t ip =
         address_is_v4(&flow->local) ? sizeof(struct rte_ipv4_hdr) : sizeof(struct rte_ipv6_hdr);
 
-    return flow->mtu - ip - (uint32_t)sizeof(struct rte_udp_hdr) - WIRE_FLOW_BYTES;
+    return ip + (uint32_t)sizeof(struct rte_udp_hdr);
+}
+
+uint32_t flow_room(const struct flow *flow)
+{
+    return flow->mtu - flow_headers(flow) - WIRE_FLOW_BYTES;
+}
+
+uint32_t flow_room_hoped(const struct flow *flow)
+{
+    uint32_t more = pmtu_searching(&flow->pmtu) ? flow->pmtu.limit - flow->mtu : 0;
+
+    return flow_room(flow) + more;
 }
 
 void flow_report(const struct flow *flow, struct flow_report *report)
@@ -197,7 +220,7 @@ void flow_report(const struct flow *flow, struct flow_report *report)
         .resent = flow->resent,
         .features = flow->features,
         .mtu = flow->mtu,
-        .udp_port = flow->transport->config.udp_port,
+        .udp_port = flow->peer_port,
         .version = flow->version,
     };
 }

@@ -55,10 +55,15 @@ const struct address *flow_peer(const struct flow *flow);
 /* The peer's configured name, or "". */
 const char *flow_peer_name(const struct flow *flow);
 uint32_t flow_id(const struct flow *flow);
+/* Whether it leads to that engine of the peer's host which is called when none is named. */
+bool flow_is_first(const struct flow *flow);
 /* True once packets can be sent. */
 bool flow_is_open(const struct flow *flow);
 /* Bytes of operations that fit into one packet. */
 uint32_t flow_room(const struct flow *flow);
+/* The same, or more if it is being found out whether more will: then flow_kick comes by itself once
+ * that is known. */
+uint32_t flow_room_hoped(const struct flow *flow);
 
 /* What a flow can say of itself. */
 struct flow_report {

@@ -4,8 +4,9 @@
  * What the files of the lower layer share: a flow, a peer, the transport, and which file does what.
  *
  *   transport.c        creation, the receive and send loops
+ *   pmtu_flow.c        what size of packet passes: questions, answers, consequences
  *   peer.c             peers by address and name, and the way to each
- *   mapper.c           flows by token, number and pair of addresses
+ *   mapper.c           flows by token, number, and the addresses and ports of both ends
  *   flow.c             a flow's life: opening, references, keeping alive, ending
  *   hello.c            the exchange that opens a flow
  *   input.c            a packet of a flow: acknowledgement, duplicates, delivery
@@ -13,7 +14,8 @@
  *   output.c           packets made and sent
  *   transport_view.c   what operators see
  *   transport_state.c  save and load
- *   tx_window.c, rx_window.c, rtt.c  the arithmetic, which knows nothing of these structures
+ *   tx_window.c, rx_window.c, rtt.c, pmtu.c, parts.c, cc_*.c  the arithmetic, which knows nothing
+ *                      of these structures
  *
  * Ownership and threads as in transport.h. Never included from outside the lower layer.
  */
@@ -23,6 +25,8 @@
 #include "engines/address_map.h"
 #include "engines/elements/decap.h"
 #include "engines/elements/encap.h"
+#include "engines/pony/parts.h"
+#include "engines/pony/pmtu.h"
 #include "engines/pony/rtt.h"
 #include "engines/pony/rx_window.h"
 #include "engines/pony/transport.h"
@@ -51,7 +55,10 @@
 #define COOKIE_SLOT_NS     (2 * NSEC_PER_SEC)   /* a cookie is good for one to two of these */
 #define RESETS_PER_MS      16u                  /* answers to packets of unknown flows */
 #define BLOCKED_RETRY_NS   (20 * NSEC_PER_USEC) /* port full or pool empty: look again after this */
-#define PACKET_COST_NS     100u /* charged to a modelled clock for each packet in or out */
+/* A paced flow that comes late, because its thread did, may make up for as much, but not by a burst
+ * of more than a quantum. */
+#define PACE_SLACK_NS  (50 * NSEC_PER_USEC)
+#define PACKET_COST_NS 100u /* charged to a modelled clock for each packet in or out */
 
 enum flow_state {
     FLOW_FREE,
@@ -72,11 +79,12 @@ struct peer {
     bool known;                /* there is, or was, a way */
     bool wanted;               /* the resolver has been asked, and tells of changes */
     int error;                 /* why the resolver knows no way; 0: it has not said so */
+    const struct cc_ops *cc;   /* NULL: the transport's */
     struct wheel_timer ask_timer;
     char name[sizeof(((struct transport_peer *)0)->name)];
     int ended_error;         /* of the flow that ended last; 0: none yet */
     uint64_t ended_ns;       /* when it did */
-    LIST_HEAD(, flow) flows; /* not ended; one per pair of addresses */
+    LIST_HEAD(, flow) flows; /* not ended; one per local address and engine of the peer */
 };
 
 /* What operators see and nothing else needs. It begins anew with a load. */
@@ -109,8 +117,9 @@ struct flow {
     bool tail_probed; /* since the last progress */
 
     struct address local;
+    uint16_t peer_port;        /* where the peer's engine receives */
     uint16_t source_port;      /* entropy for the network's load balancing */
-    uint16_t mtu;              /* bytes of the IP packet, on the present way */
+    uint16_t mtu;              /* bytes of the IP packet: what passes, as far as known */
     uint16_t agreed_mtu;       /* what both sides can receive */
     uint64_t token;            /* ours: what packets to us carry */
     uint64_t peer_token;       /* what packets to the peer carry */
@@ -129,7 +138,7 @@ struct flow {
     uint64_t outstanding_ns;  /* since when something has been unacknowledged */
     uint64_t rto_start_ns;    /* the retransmission time-out counts from here */
     uint64_t loss_deadline;   /* when an overtaken packet is lost; UINT64_MAX: none */
-    uint64_t arrival_ns;      /* newest packet taken */
+    uint64_t arrival_ns;      /* newest packet taken: when it may have come, at the earliest */
     uint64_t referenced_ns;   /* last seen with references */
     uint64_t pace_ns;         /* earliest time of the next packet */
     uint64_t recovery;        /* losses of transmissions before this one have been told to cc */
@@ -143,11 +152,16 @@ struct flow {
     int error;        /* with which it ended */
     struct rtt rtt;
     struct rx_window rx;
+    struct pmtu pmtu;
+    uint32_t part_seq;    /* packet that is being sent in parts, */
+    uint32_t part_offset; /* and where the next part begins; 0: none */
 
     struct wheel_timer recovery_timer; /* HELLO, losses, time-out, dead peer */
     struct wheel_timer ack_timer;
     struct wheel_timer idle_timer;
     struct wheel_timer pace_timer;
+    struct wheel_timer search_timer;
+    const struct cc_ops *cc_ops; /* set when it opens */
     alignas(8) uint8_t cc[CC_STATE_BYTES];
     struct tx_window tx;
 };
@@ -161,7 +175,9 @@ struct transport {
     const struct flow_upper_ops *ops;
     void *upper;
     uint16_t mtu;
-    uint64_t now; /* latest time seen: it never goes back, though callers' may be stale */
+    uint64_t now;        /* latest time seen: it never goes back, though callers' may be stale */
+    uint64_t emptied_ns; /* the port was last found empty, or watched */
+    uint64_t waited_ns;  /* what packets of this burst may have waited for the engine */
     uint64_t epoch;
     uint64_t token_secret;
     uint8_t cookie_key[crypto_shorthash_KEYBYTES];
@@ -181,6 +197,7 @@ struct transport {
     uint32_t bucket_mask;
     TAILQ_HEAD(ready_list, flow) ready;
 
+    struct parts parts;
     struct decap decap;
     struct rte_mbuf *tx[PORT_BURST];
     uint16_t tx_count;
@@ -226,10 +243,22 @@ int mapper_init(struct transport *transport);
 void mapper_fini(struct transport *transport);
 bool mapper_is_local(const struct transport *transport, const struct address *address);
 struct flow *mapper_by_token(const struct transport *transport, uint64_t token);
-struct flow *mapper_by_pair(const struct peer *peer, const struct address *local);
-/* A fresh flow between two addresses, entered everywhere but for its token; NULL if there is no
- * place. `id` may be FLOW_ID_ANY. */
-struct flow *mapper_add(struct transport *transport, struct peer *peer, const struct address *local,
+/* The two ends of a flow but for our UDP port, of which an engine has one. */
+struct pair {
+    const struct address *local;
+    uint16_t peer_port;
+};
+struct flow *mapper_by_pair(const struct peer *peer, const struct pair *pair);
+/* The flow for which we are calling with this nonce. */
+struct flow *mapper_by_nonce(const struct peer *peer, const struct address *local, uint64_t nonce);
+/* The open flow whose packets to the peer carry this token. */
+struct flow *mapper_by_peer_token(const struct peer *peer, const struct address *local,
+                                  uint64_t token);
+/* Whether an engine of a host may receive at this port. */
+bool mapper_port_fits(const struct transport *transport, uint16_t udp_port);
+/* A fresh flow between two ends, entered everywhere but for its token; NULL if there is no place.
+ * `id` may be FLOW_ID_ANY. */
+struct flow *mapper_add(struct transport *transport, struct peer *peer, const struct pair *pair,
                         uint32_t id);
 /* Enters the flow under flow->token; false if that token is taken. */
 bool mapper_set_token(struct flow *flow);
@@ -244,11 +273,25 @@ void flow_init_timers(struct flow *flow);
 int flow_init_path(struct flow *flow, uint16_t source_port);
 /* Takes over what is known of the way to the peer. */
 void flow_set_way(struct flow *flow);
+/* Bytes before what is behind UDP: IP and UDP. */
+uint32_t flow_headers(const struct flow *flow);
 void flow_make_ready(struct flow *flow);
 void flow_opened(struct flow *flow, uint64_t now);
 void flow_end(struct flow *flow, int error, uint64_t now);
 /* Asks the peer for a sign of life. */
 void flow_probe(struct flow *flow);
+
+/* pmtu_flow.c */
+void search_init(struct flow *flow);
+/* The flow is open, or was read back open: pmtu.mtu is known to pass, if it is not 0. */
+void search_begin(struct flow *flow, uint64_t now);
+/* What both sides and the way allow has changed. */
+void search_limit(struct flow *flow, uint16_t limit, uint64_t now);
+void search_found(struct flow *flow, uint32_t number, uint64_t now);
+/* A packet that was lost is about to be sent again. */
+void search_lost(struct flow *flow, const struct tx_slot *slot, uint64_t now);
+/* Sends what is to be asked. False: there was no room. */
+bool search_send(struct flow *flow, uint64_t now);
 
 /* hello.c */
 /* Gives a new flow what HELLO tells the peer. 0 or a negative errno. */
@@ -266,6 +309,8 @@ void input_packet(struct flow *flow, const struct wire_flow *header, const uint8
                   uint32_t bytes, bool marked, uint64_t now);
 
 /* recovery.c */
+/* An open flow's congestion control begins. */
+void recovery_begin(struct flow *flow, uint64_t now);
 int recovery_ack(struct flow *flow, const struct wire_flow *header, const uint8_t *sack,
                  uint64_t now);
 void recovery_arm(struct flow *flow);
@@ -280,14 +325,19 @@ enum output_result {
     OUTPUT_BLOCKED, /* the port is full or the pool empty */
 };
 enum output_result output_flow(struct flow *flow, uint64_t now);
+/* A SEARCH of `bytes` behind UDP. False if there is no room. */
+bool output_search(struct flow *flow, uint32_t bytes, uint32_t number, uint64_t now);
+/* The answer to one. Lost if there is no room. */
+void output_found(struct flow *flow, uint32_t number, uint64_t now);
 /* Sends a packet that belongs to no flow (yet). Lost if there is no room. */
 void output_single(struct transport *transport, const struct encap *encap, const uint8_t *bytes,
                    uint32_t length, uint64_t now);
 /* Is there room for one more packet? */
 bool output_has_room(struct transport *transport, uint64_t now);
 void output_flush(struct transport *transport, uint64_t now);
-/* The addresses and the encapsulation of an answer to a received packet. 0 or a negative errno. */
+/* The addresses and the encapsulation of an answer to a received packet, to this UDP port of its
+ * sender. 0 or a negative errno. */
 int output_answer_path(const struct transport *transport, const struct packet_meta *meta,
-                       struct wire_addresses *addresses, struct encap *encap);
+                       uint16_t udp_port, struct wire_addresses *addresses, struct encap *encap);
 
 #endif

@@ -4,10 +4,10 @@
  * The exchange that opens a flow; docs/wire.md has the states.
  *
  * The answering side keeps nothing until the caller has returned a cookie, which proves that it
- * receives what is sent to its address. A call for a pair of addresses that has an open flow never
- * touches that flow: it makes us ask the peer whether it still knows it. If it does, the call was
- * old; if not, the peer answers with a RESET, the flow ends, and the caller's next try succeeds.
- * So neither a replayed nor a late call can harm a flow.
+ * receives what is sent to its address and port. A call for a pair of engines that has an open flow
+ * never touches that flow: it makes us ask the peer whether it still knows it. If it does, the call
+ * was old; if not, the peer answers with a RESET, the flow ends, and the caller's next try
+ * succeeds. So neither a replayed nor a late call can harm a flow.
  */
 #include "engines/pony/flow_private.h"
 
@@ -15,19 +15,21 @@
 
 #define SOURCE_PORT_FIRST 49152u /* the dynamic ports of RFC 6335 */
 #define SOURCE_PORT_COUNT 16384u
+#define FIRST_SEQ_SPAN    1024u /* a flow's numbers wrap within its first packets of this count */
 
-/* The proof of a caller's address, for one slot of time. */
+/* The proof of a caller's address and port, for one slot of time. */
 static uint64_t make_cookie(const struct transport *transport, const struct packet_meta *meta,
-                            uint64_t nonce, uint64_t slot)
+                            const struct wire_hello *hello, uint64_t slot)
 {
-    uint8_t input[2 * sizeof(struct address) + 2 * sizeof(uint64_t) + sizeof(uint16_t)];
+    uint8_t input[2 * sizeof(struct address) + 2 * sizeof(uint64_t) + 2 * sizeof(uint16_t)];
     uint8_t *next = input;
     uint64_t cookie;
 
     next = (uint8_t *)mempcpy(next, &meta->src, sizeof(meta->src));
     next = (uint8_t *)mempcpy(next, &meta->dst, sizeof(meta->dst));
-    next = (uint8_t *)mempcpy(next, &nonce, sizeof(nonce));
+    next = (uint8_t *)mempcpy(next, &hello->nonce, sizeof(hello->nonce));
     next = (uint8_t *)mempcpy(next, &slot, sizeof(slot));
+    next = (uint8_t *)mempcpy(next, &hello->udp_port, sizeof(hello->udp_port));
     memcpy(next, &meta->src_port, sizeof(meta->src_port));
     crypto_shorthash((uint8_t *)&cookie, input, sizeof(input), transport->cookie_key);
     return cookie == 0 ? 1 : cookie; /* 0 says: none yet */
@@ -38,16 +40,16 @@ static bool cookie_valid(const struct transport *transport, const struct packet_
 {
     uint64_t slot = now / COOKIE_SLOT_NS;
 
-    return hello->cookie == make_cookie(transport, meta, hello->nonce, slot) ||
-           (slot > 0 && hello->cookie == make_cookie(transport, meta, hello->nonce, slot - 1));
+    return hello->cookie == make_cookie(transport, meta, hello, slot) ||
+           (slot > 0 && hello->cookie == make_cookie(transport, meta, hello, slot - 1));
 }
 
 /* The highest version of both sides, 0 if there is none. */
-static uint8_t common_version(const struct wire_hello *hello)
+static uint8_t common_version(const struct transport *transport, const struct wire_hello *hello)
 {
-    uint8_t high = RTE_MIN(hello->version_max, (uint8_t)WIRE_VERSION_MAX);
+    uint8_t high = RTE_MIN(hello->version_max, transport->config.wire_max);
 
-    return high >= hello->version_min && high >= WIRE_VERSION_MIN ? high : 0;
+    return high >= hello->version_min && high >= transport->config.wire_min ? high : 0;
 }
 
 int hello_init(struct flow *flow)
@@ -55,7 +57,9 @@ int hello_init(struct flow *flow)
     struct rng *rng = flow->transport->rng;
 
     flow->token = rng_u64(rng);
-    flow->first_seq = (uint32_t)rng_u64(rng);
+    /* Soon after opening, on every flow, rather than after days on a few: what goes wrong there is
+     * seen when it is written. Numbers need not be hard to guess: tokens are. */
+    flow->first_seq = UINT32_MAX - (uint32_t)rng_below(rng, FIRST_SEQ_SPAN);
     tx_window_init(&flow->tx, flow->first_seq);
     /* Of 2^64 tokens this one is zero or in use: nobody will see it. */
     if (flow->token == 0 || !mapper_set_token(flow))
@@ -91,32 +95,40 @@ void hello_timer(struct flow *flow, uint64_t now)
 
 void hello_due_packet(const struct flow *flow, uint8_t bytes[WIRE_HELLO_BYTES])
 {
+    const struct transport_config *config = &flow->transport->config;
     bool open = flow->state == FLOW_OPEN;
     struct wire_hello hello = {
         .kind = open ? WIRE_HELLO_WELCOME : WIRE_HELLO_CALL,
-        .version_min = open ? flow->version : WIRE_VERSION_MIN,
-        .version_max = open ? flow->version : WIRE_VERSION_MAX,
+        .version_min = open ? flow->version : config->wire_min,
+        .version_max = open ? flow->version : config->wire_max,
         .mtu = flow->transport->mtu,
         .features = open ? flow->features : WIRE_FEATURES_KNOWN,
         .seq = flow->first_seq,
+        .udp_port = flow->transport->config.udp_port,
         .token = flow->token,
         .nonce = flow->nonce,
-        .cookie = flow->cookie,
+        .cookie = open ? 0 : flow->cookie,
         .epoch = flow->transport->epoch,
     };
 
     wire_hello_encode(&hello, bytes);
 }
 
-/* Answers without keeping anything. */
+/* Where whoever sent a CALL or a WELCOME receives. */
+static uint16_t port_of(const struct transport *transport, const struct wire_hello *hello)
+{
+    return hello->udp_port != 0 ? hello->udp_port : transport->config.call_port;
+}
+
+/* Answers a call without keeping anything. */
 static void answer(struct transport *transport, const struct packet_meta *meta,
-                   const struct wire_hello *hello, uint64_t now)
+                   const struct wire_hello *call, const struct wire_hello *hello, uint64_t now)
 {
     uint8_t bytes[WIRE_HELLO_BYTES];
     struct wire_addresses addresses;
     struct encap encap;
 
-    if (output_answer_path(transport, meta, &addresses, &encap) != 0)
+    if (output_answer_path(transport, meta, port_of(transport, call), &addresses, &encap) != 0)
         return;
     wire_hello_encode(hello, bytes);
     wire_seal(bytes, sizeof(bytes), &addresses);
@@ -136,10 +148,11 @@ static void establish(struct flow *flow, const struct wire_hello *hello, uint8_t
     flow->agreed_mtu = RTE_MIN(flow->transport->mtu, hello->mtu);
     flow_set_way(flow);
     rx_window_init(&flow->rx, hello->seq);
-    /* A new epoch: flows of the old one, on other addresses, are worth a question. */
+    /* A new epoch: the engine's flows of the old one, on other addresses, are worth a question. */
     LIST_FOREACH(other, &flow->peer->flows, peer_entry)
     {
-        if (other->state == FLOW_OPEN && other->peer_epoch != hello->epoch)
+        if (other->state == FLOW_OPEN && other->peer_port == flow->peer_port &&
+            other->peer_epoch != hello->epoch)
             flow_probe(other);
     }
     flow_opened(flow, now);
@@ -149,7 +162,8 @@ static void establish(struct flow *flow, const struct wire_hello *hello, uint8_t
 static struct flow *called_flow(struct peer *peer, const struct packet_meta *meta,
                                 const struct wire_hello *hello)
 {
-    struct flow *flow = mapper_by_pair(peer, &meta->dst);
+    const struct pair pair = {&meta->dst, port_of(peer->transport, hello)};
+    struct flow *flow = mapper_by_pair(peer, &pair);
 
     if (flow && flow->state == FLOW_OPEN) {
         if (flow->answered && flow->nonce == hello->nonce) {
@@ -164,7 +178,7 @@ static struct flow *called_flow(struct peer *peer, const struct packet_meta *met
      * own flow. */
     if (flow)
         return memcmp(&meta->dst, &meta->src, sizeof(meta->dst)) < 0 ? NULL : flow;
-    flow = mapper_add(peer->transport, peer, &meta->dst, FLOW_ID_ANY);
+    flow = mapper_add(peer->transport, peer, &pair, FLOW_ID_ANY);
     if (flow && hello_init(flow) != 0) {
         mapper_remove(flow);
         mapper_free(flow);
@@ -173,7 +187,7 @@ static struct flow *called_flow(struct peer *peer, const struct packet_meta *met
     return flow;
 }
 
-/* A call that has shown that its caller receives what is sent to its address. */
+/* A call that has shown that its caller receives what is sent to its address and port. */
 static void take_proven_call(struct peer *peer, const struct packet_meta *meta,
                              const struct wire_hello *hello, uint8_t version, uint64_t now)
 {
@@ -192,10 +206,10 @@ static void take_proven_call(struct peer *peer, const struct packet_meta *meta,
 static void take_call(struct transport *transport, const struct packet_meta *meta,
                       const struct wire_hello *hello, uint64_t now)
 {
-    uint8_t version = common_version(hello);
+    uint8_t version = common_version(transport, hello);
     struct wire_hello reply = {
-        .version_min = WIRE_VERSION_MIN,
-        .version_max = WIRE_VERSION_MAX,
+        .version_min = transport->config.wire_min,
+        .version_max = transport->config.wire_max,
         .nonce = hello->nonce,
     };
     struct peer *peer;
@@ -204,13 +218,13 @@ static void take_call(struct transport *transport, const struct packet_meta *met
         transport_count(&transport->stats.hello_refused, 1);
         reply.kind = WIRE_HELLO_REFUSE;
         reply.error = EPROTONOSUPPORT;
-        answer(transport, meta, &reply, now);
+        answer(transport, meta, hello, &reply, now);
         return;
     }
     if (!cookie_valid(transport, meta, hello, now)) {
         reply.kind = WIRE_HELLO_COOKIE;
-        reply.cookie = make_cookie(transport, meta, hello->nonce, now / COOKIE_SLOT_NS);
-        answer(transport, meta, &reply, now);
+        reply.cookie = make_cookie(transport, meta, hello, now / COOKIE_SLOT_NS);
+        answer(transport, meta, hello, &reply, now);
         return;
     }
     peer = peer_take(transport, &meta->src);
@@ -233,7 +247,8 @@ static void take_answer(struct flow *flow, const struct wire_hello *hello, uint6
         flow_make_ready(flow);
         return;
     case WIRE_HELLO_WELCOME:
-        if (hello->version_min != hello->version_max || common_version(hello) == 0) {
+        if (hello->version_min != hello->version_max || common_version(transport, hello) == 0 ||
+            port_of(transport, hello) != flow->peer_port) {
             transport_count(&transport->stats.rx_malformed, 1);
             return;
         }
@@ -251,11 +266,12 @@ static void take_answer(struct flow *flow, const struct wire_hello *hello, uint6
 }
 
 /* A packet that opens a flow must say what is needed for one. */
-static bool complete(const struct wire_hello *hello)
+static bool complete(const struct transport *transport, const struct wire_hello *hello)
 {
     if (hello->kind != WIRE_HELLO_CALL && hello->kind != WIRE_HELLO_WELCOME)
         return true;
-    return hello->token != 0 && hello->mtu >= MTU_MIN;
+    return hello->token != 0 && hello->mtu >= MTU_MIN &&
+           mapper_port_fits(transport, port_of(transport, hello));
 }
 
 /* May whoever sent this open a flow? */
@@ -274,7 +290,7 @@ void hello_input(struct transport *transport, const uint8_t *packet, const struc
     struct flow *flow;
 
     wire_hello_decode(&hello, packet);
-    if (!complete(&hello) || !welcome(transport, peer, meta, &hello)) {
+    if (!complete(transport, &hello) || !welcome(transport, peer, meta, &hello)) {
         transport_count(&transport->stats.rx_malformed, 1);
         return;
     }
@@ -282,7 +298,7 @@ void hello_input(struct transport *transport, const uint8_t *packet, const struc
         take_call(transport, meta, &hello, now);
         return;
     }
-    flow = mapper_by_pair(peer, &meta->dst);
-    if (flow && flow->state == FLOW_CALLING && flow->nonce == hello.nonce)
+    flow = mapper_by_nonce(peer, &meta->dst, hello.nonce);
+    if (flow)
         take_answer(flow, &hello, now);
 }

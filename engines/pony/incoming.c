@@ -30,6 +30,18 @@ static bool told_before(const struct slot *a, const struct slot *b)
     return (int32_t)(a->told - b->told) < 0;
 }
 
+/* Walking a stream's slots: have all predecessors of this one begun? *expected starts as the id of
+ * the first ordered one. An unordered one has no predecessors. */
+static bool in_turn(const struct slot *slot, uint32_t *expected)
+{
+    if (slot->unordered)
+        return true;
+    if (slot->id != *expected)
+        return false;
+    (*expected)++;
+    return true;
+}
+
 /* The offer that a buffer of `length` bytes is for, of those whose predecessors have all begun. */
 static struct slot *offer_for(struct connection *connection, uint32_t length)
 {
@@ -45,9 +57,7 @@ static struct slot *offer_for(struct connection *connection, uint32_t length)
         LIST_EACH(node, &stream->incoming)
         {
             struct slot *slot = LIST_OF(node, struct slot, node);
-            if (slot->id != expected++)
-                break;
-            if (slot->state == SLOT_OFFERED && slot->length <= length &&
+            if (in_turn(slot, &expected) && slot->state == SLOT_OFFERED && slot->length <= length &&
                 (!best || told_before(slot, best)))
                 best = slot;
         }
@@ -147,7 +157,7 @@ void incoming_refuse(struct connection *connection)
     }
 }
 
-void incoming_expired(struct operation *operation)
+void incoming_give_up(struct operation *operation, int status)
 {
     struct connection *connection = operation->connection;
     struct list *stream_node, *node;
@@ -163,12 +173,12 @@ void incoming_expired(struct operation *operation)
             if (slot->state == SLOT_READY) /* it only waits for its turn */
                 return;
             slot->buffer = NULL;
-            fail(slot, ETIMEDOUT);
-            operation_finish(operation, -ETIMEDOUT);
+            fail(slot, (uint16_t)-status);
+            operation_finish(operation, status);
             return;
         }
     }
-    operation_finish(operation, -ETIMEDOUT);
+    operation_finish(operation, status);
 }
 
 /* Complete: the bytes lie in the application's memory. */
@@ -182,16 +192,26 @@ static void ready(struct slot *slot)
     answer(slot, 0);
 }
 
-static struct slot *find(struct stream *stream, uint32_t id)
+/* The message of this stream that an operation speaks of. */
+static struct slot *find(struct stream *stream, uint32_t id, bool unordered)
 {
     for (struct list *node = stream->incoming.prev; node != &stream->incoming; node = node->prev) {
         struct slot *slot = LIST_OF(node, struct slot, node);
-        if (slot->id == id)
+        if (slot->unordered && !unordered)
+            continue;
+        if (slot->unordered == unordered && slot->id == id)
             return slot;
-        if (id - stream->receive_next > slot->id - stream->receive_next)
+        if (unordered ? !slot->unordered
+                      : id - stream->receive_next > slot->id - stream->receive_next)
             return NULL;
     }
     return NULL;
+}
+
+/* Its turn in the stream is past: a late fragment or SKIP of it means nothing. */
+static bool is_past(const struct stream *stream, const struct wire_op *op)
+{
+    return !(op->flags & WIRE_OP_UNORDERED) && (int32_t)(op->id - stream->receive_next) < 0;
 }
 
 bool incoming_insert(struct stream *stream, struct slot *slot)
@@ -199,10 +219,13 @@ bool incoming_insert(struct stream *stream, struct slot *slot)
     struct list *place = stream->incoming.prev;
     uint32_t distance = slot->id - stream->receive_next;
 
-    for (; place != &stream->incoming; place = place->prev) {
+    if (find(stream, slot->id, slot->unordered))
+        return false;
+    for (; place != &stream->incoming && !slot->unordered; place = place->prev)
+        if (!LIST_OF(place, struct slot, node)->unordered)
+            break;
+    for (; !slot->unordered && place != &stream->incoming; place = place->prev) {
         uint32_t other = LIST_OF(place, struct slot, node)->id - stream->receive_next;
-        if (other == distance)
-            return false;
         if (other < distance)
             break;
     }
@@ -223,9 +246,10 @@ static struct slot *slot_of(struct connection *connection, const struct wire_op 
         connection_abort(connection, op->stream < SADDLE_STREAMS_MAX ? -ENOMEM : -EPROTO);
         return NULL;
     }
-    if ((int32_t)(op->id - stream->receive_next) < 0)
+    bool unordered = op->flags & WIRE_OP_UNORDERED;
+    if (is_past(stream, op))
         return NULL;
-    struct slot *slot = find(stream, op->id);
+    struct slot *slot = find(stream, op->id, unordered);
     if (slot)
         return slot;
     if (!session_credit_use(connection)) {
@@ -235,12 +259,46 @@ static struct slot *slot_of(struct connection *connection, const struct wire_op 
     slot = session_slot_take(connection);
     slot->id = op->id;
     slot->number = op->stream;
+    slot->unordered = unordered;
     slot->state = SLOT_PARTIAL;
     incoming_insert(stream, slot);
     if (stream->unmatched > 0) /* those behind it may wait for a buffer from now on */
         connection_notice(connection);
     *fresh = true;
     return slot;
+}
+
+/* Takes a slot out of its stream. */
+static void leave(struct slot *slot)
+{
+    list_remove(&slot->node);
+    slot->stream = NULL;
+}
+
+/* A failed message's slot is of no more use once nothing of it can come any more. */
+static void settle_failed(struct slot *slot)
+{
+    struct pony_session *session = slot->connection->session;
+
+    if (!slot->unordered || !slot->counted || slot->received < slot->length ||
+        (slot->offered && !slot->large))
+        return;
+    leave(slot);
+    slot->counted = false;
+    slot->offered = false;
+    slot->state = SLOT_SPENT;
+    session_slot_settle(session, slot);
+}
+
+/* More of a message that has failed. */
+static void drop_fragment(struct slot *slot, const struct wire_op *op)
+{
+    if (op->length > UINT32_MAX - slot->received) {
+        connection_abort(slot->connection, -EPROTO);
+        return;
+    }
+    slot->received += op->length;
+    settle_failed(slot);
 }
 
 void incoming_on_fragment(struct connection *connection, const struct wire_op *op,
@@ -253,8 +311,10 @@ void incoming_on_fragment(struct connection *connection, const struct wire_op *o
         return;
     if (fresh)
         match(connection);
-    if (slot->state == SLOT_SKIPPED)
+    if (slot->state == SLOT_SKIPPED) {
+        drop_fragment(slot, op);
         return;
+    }
     uint64_t end = (uint64_t)op->offset + op->length;
     if (slot->state != SLOT_PARTIAL || end > SADDLE_EAGER_MAX ||
         slot->received + op->length > SADDLE_EAGER_MAX ||
@@ -282,9 +342,12 @@ void incoming_on_offer(struct connection *connection, const struct wire_op *op)
 
     if (!slot)
         return;
-    if (!fresh && slot->state == SLOT_SKIPPED)
+    if (!fresh && slot->state == SLOT_SKIPPED && !slot->large) {
+        slot->large = true;
+        settle_failed(slot);
         return;
-    if (!fresh || op->offset <= SADDLE_EAGER_MAX || op->offset > SADDLE_MESSAGE_MAX) {
+    }
+    if (!fresh || op->offset <= SADDLE_EAGER_MAX) {
         connection_abort(connection, -EPROTO);
         return;
     }
@@ -293,6 +356,10 @@ void incoming_on_offer(struct connection *connection, const struct wire_op *op)
     slot->length = op->offset;
     slot->waiting = true;
     slot->stream->unmatched++;
+    if (slot->length > session_message_max(connection->session)) {
+        fail(slot, EMSGSIZE);
+        return;
+    }
     match(connection);
     if (slot->state == SLOT_OFFERED && connection->closing)
         fail(slot, ECONNRESET);
@@ -304,24 +371,27 @@ void incoming_on_bulk(struct connection *connection, const struct wire_op *op,
                       const uint8_t *payload)
 {
     struct stream *stream = stream_find(connection, op->stream);
-    struct slot *slot = stream ? find(stream, op->id) : NULL;
+    struct slot *slot = stream ? find(stream, op->id, op->flags & WIRE_OP_UNORDERED) : NULL;
 
-    if (stream && (int32_t)(op->id - stream->receive_next) < 0)
+    if (stream && is_past(stream, op))
         return;
-    if (slot && slot->state == SLOT_SKIPPED)
+    if (slot && slot->state == SLOT_SKIPPED) {
+        drop_fragment(slot, op);
         return;
+    }
     uint64_t end = (uint64_t)op->offset + op->length;
-    if (!slot || slot->state != SLOT_FILLING || end > slot->length) {
+    if (!slot || slot->state != SLOT_FILLING || end > slot->length ||
+        op->length > slot->length - slot->received) {
         connection_abort(connection, -EPROTO);
         return;
     }
     uint8_t *to = operation_buffer(slot->buffer, op->offset);
+    slot->received += op->length;
     if (crc32c_copy(CRC32C_START, to, payload, op->length) != op->payload_crc) {
         counter_add(&connection->upper->counters.payload_damaged, 1);
         fail(slot, EBADMSG);
         return;
     }
-    slot->received += op->length;
     if (slot->received >= slot->length)
         ready(slot);
 }
@@ -337,9 +407,26 @@ void incoming_on_skip(struct connection *connection, const struct wire_op *op)
         fail(slot, ECANCELED);
         match(connection);
     }
+    if (!slot->unordered)
+        return;
+    if (slot->state != SLOT_SKIPPED || slot->counted) {
+        connection_abort(connection, -EPROTO);
+        return;
+    }
+    slot->counted = true;
+    slot->offered = op->flags & WIRE_OP_LAST;
+    slot->length = op->offset;
+    settle_failed(slot);
 }
 
-/* The message at the head of its stream: false if the channel has no room. */
+/* What its events say of its order; older libraries do not know of it. */
+static uint8_t order_flag(const struct pony_session *session, const struct slot *slot)
+{
+    return slot->unordered && session->config.abi >= SADDLE_ABI_MESSAGES ? SADDLE_ENTRY_UNORDERED
+                                                                         : 0;
+}
+
+/* A message whose turn it is: false if the channel has no room. */
 static bool announce_message(struct stream *stream, struct slot *slot)
 {
     struct connection *connection = stream->connection;
@@ -349,6 +436,7 @@ static bool announce_message(struct stream *stream, struct slot *slot)
         struct operation *buffer = slot->buffer;
         slot->buffer = NULL;
         buffer->number = slot->number;
+        buffer->flags |= order_flag(session, slot);
         operation_answer(buffer, 0, slot->length);
         operation_free(buffer);
         slot->state = SLOT_SPENT;
@@ -357,6 +445,7 @@ static bool announce_message(struct stream *stream, struct slot *slot)
     const uint8_t *bytes = session_slot_bytes(session, slot);
     struct saddle_event event = {
         .type = SADDLE_EVT_MESSAGE,
+        .flags = order_flag(session, slot),
         .stream = slot->number,
         .tag = connection->tag,
         .handle = connection->number,
@@ -364,10 +453,10 @@ static bool announce_message(struct stream *stream, struct slot *slot)
     };
     bool in_entry = slot->length <= SADDLE_INLINE_BYTES;
     if (in_entry) {
-        event.flags = SADDLE_ENTRY_INLINE;
+        event.flags |= SADDLE_ENTRY_INLINE;
         memcpy(event.payload, bytes, slot->length);
     } else {
-        event.flags = SADDLE_ENTRY_SLOT;
+        event.flags |= SADDLE_ENTRY_SLOT;
         event.buf = (uint64_t)(bytes - session->config.arena);
         event.slot = (uint32_t)(slot - session->slots);
     }
@@ -396,9 +485,7 @@ static bool announce_waiting(struct stream *stream)
             .handle = connection->number,
             .value = slot->length,
         };
-        if (slot->id != expected++)
-            return true;
-        if (!slot->waiting)
+        if (!in_turn(slot, &expected) || !slot->waiting)
             continue;
         if (!session_announce(connection->session, connection->channel, &event))
             return false;
@@ -410,6 +497,27 @@ static bool announce_waiting(struct stream *stream)
     return true;
 }
 
+/* Those unordered ones that are complete; they are the last of the list. */
+static bool announce_unordered(struct stream *stream)
+{
+    struct pony_session *session = stream->connection->session;
+    struct list *first = &stream->incoming;
+
+    while (first->prev != &stream->incoming && LIST_OF(first->prev, struct slot, node)->unordered)
+        first = first->prev;
+    while (first != &stream->incoming) {
+        struct slot *slot = LIST_OF(first, struct slot, node);
+        first = first->next;
+        if (slot->state != SLOT_READY)
+            continue;
+        if (!announce_message(stream, slot))
+            return false;
+        leave(slot);
+        session_slot_settle(session, slot);
+    }
+    return true;
+}
+
 bool incoming_announce(struct stream *stream)
 {
     struct pony_session *session = stream->connection->session;
@@ -417,7 +525,7 @@ bool incoming_announce(struct stream *stream)
 
     while ((node = list_first(&stream->incoming))) {
         struct slot *slot = LIST_OF(node, struct slot, node);
-        if (slot->id != stream->receive_next)
+        if (slot->unordered || slot->id != stream->receive_next)
             break;
         if (slot->state == SLOT_SKIPPED)
             slot->state = SLOT_SPENT;
@@ -426,17 +534,17 @@ bool incoming_announce(struct stream *stream)
         else if (!announce_message(stream, slot))
             return false;
         stream->receive_next++;
-        list_remove(node);
-        slot->stream = NULL;
+        leave(slot);
         session_slot_settle(session, slot);
     }
-    return announce_waiting(stream);
+    return announce_unordered(stream) && announce_waiting(stream);
 }
 
 static bool fill_pull(struct connection *connection, struct slot *slot, struct packet *packet)
 {
     struct wire_op op = {
         .type = WIRE_OP_PULL,
+        .flags = slot->unordered ? WIRE_OP_UNORDERED : 0,
         .connection = connection->peer,
         .stream = slot->number,
         .id = slot->id,
@@ -461,7 +569,8 @@ static bool fill_delivered(struct connection *connection, struct packet *packet)
         struct slot *slot = node ? LIST_OF(node, struct slot, answer) : NULL;
         if (!slot || slot->due != SLOT_DUE_ANSWER)
             break;
-        const struct wire_delivered entry = {.stream = slot->number,
+        uint16_t order = slot->unordered ? WIRE_DELIVERED_UNORDERED : 0;
+        const struct wire_delivered entry = {.stream = slot->number | order,
                                              .status = slot->status,
                                              .id = slot->id};
         payload_put_delivered(payload + op.length, &entry);
@@ -491,25 +600,26 @@ void incoming_purge(struct stream *stream, bool keep, int status)
 {
     struct pony_session *session = stream->connection->session;
     uint32_t expected = stream->receive_next;
+    bool gap = false; /* in what is complete of the ordered ones */
     struct list *node, *after;
 
     stream->unmatched = 0;
     LIST_EACH_SAFE(node, after, &stream->incoming)
     {
         struct slot *slot = LIST_OF(node, struct slot, node);
-        bool complete = slot->state == SLOT_READY || slot->state == SLOT_SKIPPED;
-        keep = keep && complete && slot->id == expected++;
+        bool ready = slot->state == SLOT_READY;
+        if (!slot->unordered)
+            gap = gap || !(ready || slot->state == SLOT_SKIPPED) || !in_turn(slot, &expected);
         slot->due = SLOT_DUE_NOTHING;
         slot->waiting = false;
         list_remove(&slot->answer);
-        if (keep)
+        if (keep && (slot->unordered ? ready : !gap))
             continue;
         if (slot->buffer)
             operation_finish(slot->buffer, status);
         slot->buffer = NULL;
-        slot->stream = NULL;
         slot->state = SLOT_SPENT;
-        list_remove(node);
+        leave(slot);
         session_slot_settle(session, slot);
     }
 }

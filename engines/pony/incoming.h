@@ -12,7 +12,8 @@
  * buffer that one before it needs.
  *
  * The peer is answered when the message lies in the application's memory; the application hears of
- * it when its turn in the stream comes.
+ * it when its turn in the stream comes, or at once if it is unordered. Unordered messages have
+ * numbers of their own, so that no other waits for them either.
  *
  * Threads: the engine's. Trust: fragments say anything; a rule broken ends the connection.
  */
@@ -39,12 +40,12 @@ bool incoming_fill(struct connection *connection, struct packet *packet);
 /* The application closes, and will post no more buffers: offers without one are refused, so that
  * two sides that close at once do not wait for each other. */
 void incoming_refuse(struct connection *connection);
-/* A posted buffer's deadline. */
-void incoming_expired(struct operation *operation);
+/* A posted buffer is wanted back. */
+void incoming_give_up(struct operation *operation, int status);
 /* The connection is over: keeps only what is complete and has its turn (`keep`), or nothing.
  * Buffers that were to be filled complete with `status`. */
 void incoming_purge(struct stream *stream, bool keep, int status);
-/* Puts a slot among its stream's by id, for loading too: false if the id is taken. */
+/* Puts a slot among its stream's, for loading too: false if the id is taken. */
 bool incoming_insert(struct stream *stream, struct slot *slot);
 
 #endif

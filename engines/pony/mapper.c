@@ -61,16 +61,49 @@ struct flow *mapper_by_token(const struct transport *transport, uint64_t token)
     return flow;
 }
 
-struct flow *mapper_by_pair(const struct peer *peer, const struct address *local)
+struct flow *mapper_by_pair(const struct peer *peer, const struct pair *pair)
 {
     struct flow *flow;
 
     LIST_FOREACH(flow, &peer->flows, peer_entry)
     {
-        if (address_equal(&flow->local, local))
+        if (flow->peer_port == pair->peer_port && address_equal(&flow->local, pair->local))
             return flow;
     }
     return NULL;
+}
+
+struct flow *mapper_by_nonce(const struct peer *peer, const struct address *local, uint64_t nonce)
+{
+    struct flow *flow;
+
+    LIST_FOREACH(flow, &peer->flows, peer_entry)
+    {
+        if (flow->state == FLOW_CALLING && flow->nonce == nonce &&
+            address_equal(&flow->local, local))
+            return flow;
+    }
+    return NULL;
+}
+
+struct flow *mapper_by_peer_token(const struct peer *peer, const struct address *local,
+                                  uint64_t token)
+{
+    struct flow *flow;
+
+    LIST_FOREACH(flow, &peer->flows, peer_entry)
+    {
+        if (flow->state == FLOW_OPEN && flow->peer_token == token &&
+            address_equal(&flow->local, local))
+            return flow;
+    }
+    return NULL;
+}
+
+bool mapper_port_fits(const struct transport *transport, uint16_t udp_port)
+{
+    return udp_port >= transport->config.call_port &&
+           udp_port - transport->config.call_port < (int)WIRE_UDP_PORTS;
 }
 
 bool mapper_set_token(struct flow *flow)
@@ -127,7 +160,7 @@ static struct flow *take_place(struct transport *transport, uint32_t id)
     return flow;
 }
 
-struct flow *mapper_add(struct transport *transport, struct peer *peer, const struct address *local,
+struct flow *mapper_add(struct transport *transport, struct peer *peer, const struct pair *pair,
                         uint32_t id)
 {
     struct flow *flow = take_place(transport, id);
@@ -138,7 +171,8 @@ struct flow *mapper_add(struct transport *transport, struct peer *peer, const st
     memset(flow, 0, sizeof(*flow));
     flow->transport = transport;
     flow->peer = peer;
-    flow->local = *local;
+    flow->local = *pair->local;
+    flow->peer_port = pair->peer_port;
     flow->id = id;
     flow->state = FLOW_CALLING;
     flow->loss_deadline = UINT64_MAX;
@@ -170,6 +204,8 @@ void mapper_remove(struct flow *flow)
     wheel_cancel(wheel, &flow->ack_timer);
     wheel_cancel(wheel, &flow->idle_timer);
     wheel_cancel(wheel, &flow->pace_timer);
+    wheel_cancel(wheel, &flow->search_timer);
+    parts_drop_all(&flow->transport->parts, flow);
     unset_token(flow);
     LIST_REMOVE(flow, peer_entry);
     if (LIST_EMPTY(&flow->peer->flows))

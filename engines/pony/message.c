@@ -9,20 +9,58 @@ static bool is_large(const struct operation *operation)
     return operation->len > SADDLE_EAGER_MAX;
 }
 
+static bool is_unordered(const struct operation *operation)
+{
+    return operation->flags & SADDLE_ENTRY_UNORDERED;
+}
+
+static uint8_t order_flag(const struct operation *operation)
+{
+    return is_unordered(operation) ? WIRE_OP_UNORDERED : 0;
+}
+
+int message_check_length(const struct connection *connection, uint32_t bytes)
+{
+    if (bytes == 0 || bytes > session_message_max(connection->session))
+        return -EINVAL;
+    if (bytes > WIRE_MESSAGE_BASE && !path_has(connection->path, WIRE_FEATURE_MESSAGES))
+        return -EOPNOTSUPP;
+    return 0;
+}
+
+int message_check(const struct connection *connection, const struct saddle_command *command,
+                  struct gather **gather)
+{
+    struct pony_session *session = connection->session;
+    int error = message_check_length(connection, command->len);
+
+    if (error)
+        return error;
+    if ((command->flags & SADDLE_ENTRY_UNORDERED) &&
+        !path_has(connection->path, WIRE_FEATURE_MESSAGES))
+        return -EOPNOTSUPP;
+    if (command->flags & SADDLE_ENTRY_GATHER)
+        return gather_take(session, command, gather);
+    if (!(command->flags & SADDLE_ENTRY_INLINE) &&
+        !session_owns(session, command->buf, command->len))
+        return -EINVAL;
+    return 0;
+}
+
 void message_send(struct pony_session *session, uint32_t channel,
                   const struct saddle_command *command)
 {
     struct connection *connection;
     struct stream *stream = NULL;
+    struct gather *gather = NULL;
     int error = connection_of_handle(session, channel, command->handle, &connection);
 
-    if (!error && (command->len == 0 || command->len > SADDLE_MESSAGE_MAX ||
-                   command->stream >= SADDLE_STREAMS_MAX ||
-                   (!(command->flags & SADDLE_ENTRY_INLINE) &&
-                    !session_owns(session, command->buf, command->len))))
+    if (!error && command->stream >= SADDLE_STREAMS_MAX)
         error = -EINVAL;
     if (!error && !(stream = stream_get(connection, command->stream)))
         error = -ENOMEM;
+    if (!error)
+        error = message_check(connection, command, &gather);
     if (error) {
         session_answer(session, channel, command, error, 0, 0);
         return;
@@ -31,28 +69,18 @@ void message_send(struct pony_session *session, uint32_t channel,
     operation->state = OPERATION_QUEUED;
     operation->connection = connection;
     operation->stream = stream;
+    operation->gather = gather;
     list_push(&stream->queue, &operation->node);
     connection->unanswered++;
     stream_schedule(stream);
 }
 
-/* The application gets its buffer back; the peer is told, if it waits for more of the message. */
-void message_expired(struct operation *operation)
+/* Tells the peer that no more of it will come. */
+static void skip(struct operation *operation)
 {
     struct connection *connection = operation->connection;
     struct stream *stream = operation->stream;
-    bool begun = operation->state == OPERATION_BEGUN || operation->sent > 0;
 
-    if (!begun) {
-        connection->unanswered--;
-        operation_finish(operation, -ETIMEDOUT);
-        stream_schedule(stream);
-        connection_advance(connection);
-        return;
-    }
-    operation_answer(operation, -ETIMEDOUT, 0);
-    if (operation->sent == operation->len)
-        return;
     operation->skip = true;
     operation->state = OPERATION_BEGUN;
     list_move(&stream->begun, &operation->node);
@@ -61,29 +89,85 @@ void message_expired(struct operation *operation)
     connection_schedule(connection);
 }
 
-static struct operation *begun_by_id(struct stream *stream, uint32_t id)
+/* A single credit comes from what is kept for those that ask. If whoever asked has given its
+ * message up, the credit is used up all the same: see message_fill_unwanted. */
+static void check_wanted(struct connection *connection)
+{
+    if (list_empty(&connection->active) && !list_empty(&connection->streams) &&
+        connection->credits_allowed - connection->credits_used == 1)
+        connection->say |= CONNECTION_SAY_UNWANTED;
+}
+
+/* The application gets its buffer back; the peer is told, if it waits for more of the message. */
+void message_give_up(struct operation *operation, int status)
+{
+    struct connection *connection = operation->connection;
+    struct stream *stream = operation->stream;
+    bool begun = operation->state == OPERATION_BEGUN || operation->sent > 0;
+
+    if (!begun) {
+        connection->unanswered--;
+        operation_finish(operation, status);
+        stream_schedule(stream);
+        check_wanted(connection);
+        connection_schedule(connection);
+        connection_advance(connection);
+        return;
+    }
+    operation_answer(operation, status, 0);
+    if (operation->sent < operation->len)
+        skip(operation);
+}
+
+static bool is_called(const struct operation *operation, uint32_t id, bool unordered)
+{
+    return operation->id == id && is_unordered(operation) == unordered;
+}
+
+/* The message that awaits its answer and is called so. */
+static struct operation *begun_by_id(struct stream *stream, uint32_t id, bool unordered)
 {
     struct list *node;
 
     LIST_EACH(node, &stream->begun)
     {
         struct operation *operation = LIST_OF(node, struct operation, node);
-        if (operation->id == id)
+        if (is_called(operation, id, unordered) && !operation->answered)
             return operation;
     }
     node = list_first(&stream->queue);
     if (!node)
         return NULL;
     struct operation *operation = LIST_OF(node, struct operation, node);
-    return operation->sent > 0 && operation->id == id ? operation : NULL;
+    return operation->sent > 0 && is_called(operation, id, unordered) ? operation : NULL;
+}
+
+/* The peer is done with it. One that is unordered and failed is past only when SKIP says so. */
+static void settle(struct operation *operation, int status)
+{
+    bool told = operation->skip && list_empty(&operation->sending);
+
+    if (status == 0 || !is_unordered(operation) || told) {
+        operation_finish(operation, status);
+        return;
+    }
+    operation->answered = true;
+    operation_answer(operation, status, 0);
+    skip(operation);
 }
 
 static bool delivered(struct connection *connection, const struct wire_delivered *entry)
 {
-    struct stream *stream = stream_find(connection, entry->stream);
-    struct operation *operation = stream ? begun_by_id(stream, entry->id) : NULL;
+    bool unordered = entry->stream & WIRE_DELIVERED_UNORDERED;
+    struct stream *stream =
+        stream_find(connection, entry->stream & (uint16_t)~WIRE_DELIVERED_UNORDERED);
+    struct operation *operation = stream ? begun_by_id(stream, entry->id, unordered) : NULL;
 
     connection->answers_taken++;
+    /* Skipped for nobody: see message_fill_unwanted. */
+    if (!operation && stream && !unordered && entry->status == ECANCELED &&
+        (int32_t)(entry->id - stream->send_next) < 0)
+        return true;
     if (!operation)
         return false;
     if (is_large(operation))
@@ -95,7 +179,7 @@ static bool delivered(struct connection *connection, const struct wire_delivered
     } else {
         counter_add(&connection->upper->counters.messages_failed, 1);
     }
-    operation_finish(operation, status_of_wire(entry->status));
+    settle(operation, status_of_wire(entry->status));
     stream_schedule(stream);
     return true;
 }
@@ -115,13 +199,21 @@ void message_on_delivered(struct connection *connection, const struct wire_op *o
     connection_advance(connection);
 }
 
+static bool was_begun(const struct stream *stream, const struct wire_op *op)
+{
+    uint32_t next = op->flags & WIRE_OP_UNORDERED ? stream->send_unordered : stream->send_next;
+
+    return (int32_t)(op->id - next) < 0;
+}
+
 void message_on_pull(struct connection *connection, const struct wire_op *op)
 {
     struct stream *stream = stream_find(connection, op->stream);
-    struct operation *operation = stream ? begun_by_id(stream, op->id) : NULL;
+    struct operation *operation =
+        stream ? begun_by_id(stream, op->id, op->flags & WIRE_OP_UNORDERED) : NULL;
 
-    /* One that was given up has been skipped: the pull crossed it. */
-    if (operation && operation->skip)
+    /* One that was given up has been skipped, or has its answer: the pull crossed it. */
+    if (operation ? operation->skip : stream && was_begun(stream, op))
         return;
     if (!operation || !is_large(operation) || operation->sent > 0) {
         connection_abort(connection, -EPROTO);
@@ -138,13 +230,42 @@ void message_on_credit(struct connection *connection, const struct wire_op *op)
     connection->credits_allowed = op->offset;
     connection->say &= (uint8_t)~CONNECTION_SAY_STARVED;
     list_splice(&connection->active, &connection->thirsty);
+    check_wanted(connection);
     connection_schedule(connection);
 }
 
-/* The message's place in its stream, and the credit that it takes. */
+bool message_fill_unwanted(struct connection *connection, struct packet *packet)
+{
+    struct list *node = list_first(&connection->streams);
+    /* Not if somebody has use for it by now, or has used it. */
+    bool unwanted = node && list_empty(&connection->active) &&
+                    connection->credits_used != connection->credits_allowed;
+
+    if (!unwanted) {
+        connection->say &= (uint8_t)~CONNECTION_SAY_UNWANTED;
+        return true;
+    }
+    struct stream *stream = LIST_OF(node, struct stream, node);
+    struct wire_op op = {
+        .type = WIRE_OP_SKIP,
+        .connection = connection->peer,
+        .stream = stream->number,
+        .id = stream->send_next,
+    };
+    if (!packet_put(packet, &op, NULL))
+        return false;
+    stream->send_next++;
+    connection->credits_used++;
+    connection->say &= (uint8_t)~CONNECTION_SAY_UNWANTED;
+    return true;
+}
+
+/* The message's number in its stream, and the credit that it takes. */
 static void begin(struct operation *operation)
 {
-    operation->id = operation->stream->send_next++;
+    struct stream *stream = operation->stream;
+
+    operation->id = is_unordered(operation) ? stream->send_unordered++ : stream->send_next++;
     operation->connection->credits_used++;
 }
 
@@ -160,15 +281,14 @@ static bool fill_small(struct operation *operation, struct packet *packet)
         begin(operation);
     struct wire_op op = {
         .type = WIRE_OP_MESSAGE,
-        .flags = bytes == remaining ? WIRE_OP_LAST : 0,
+        .flags = (uint8_t)(order_flag(operation) | (bytes == remaining ? WIRE_OP_LAST : 0)),
         .length = (uint16_t)bytes,
         .connection = operation->connection->peer,
         .stream = stream->number,
         .id = operation->id,
         .offset = operation->sent,
     };
-    packet_put(packet, &op, operation_bytes(operation, operation->sent));
-    packet->data += bytes;
+    operation_put(operation, packet, &op);
     operation->sent += bytes;
     if (operation->sent == operation->len) {
         operation->state = OPERATION_BEGUN;
@@ -182,9 +302,10 @@ static bool fill_offer(struct operation *operation, struct packet *packet)
     struct stream *stream = operation->stream;
     struct wire_op op = {
         .type = WIRE_OP_OFFER,
+        .flags = order_flag(operation),
         .connection = operation->connection->peer,
         .stream = stream->number,
-        .id = stream->send_next,
+        .id = is_unordered(operation) ? stream->send_unordered : stream->send_next,
         .offset = operation->len,
     };
 
@@ -197,17 +318,63 @@ static bool fill_offer(struct operation *operation, struct packet *packet)
     return true;
 }
 
-/* May the first message of the stream be begun or continued? If not, puts the stream aside. */
+/* Has the stream as many ordered messages begun behind one that waits for a buffer as it may? */
+static bool is_far_ahead(const struct stream *stream)
+{
+    const struct list *node;
+
+    if (stream->offers == 0)
+        return false;
+    LIST_EACH(node, &stream->begun)
+    {
+        const struct operation *operation = LIST_OF(node, struct operation, node);
+        if (is_large(operation) && !is_unordered(operation) && !operation->answered)
+            return stream->send_next - operation->id > STREAM_BEHIND_MAX;
+    }
+    return false;
+}
+
+static bool is_held_back(const struct stream *stream, const struct operation *operation)
+{
+    if (is_large(operation))
+        return stream->offers >= STREAM_OFFERS_MAX;
+    return !is_unordered(operation) && is_far_ahead(stream);
+}
+
+/* The message of the stream that is to be begun or continued: the first, but unordered ones may
+ * overtake those that are held back. NULL if there is none. */
+static struct operation *next_of(struct stream *stream)
+{
+    struct list *node = list_first(&stream->queue);
+    struct operation *operation = LIST_OF(node, struct operation, node);
+
+    if (operation->sent > 0 || !is_held_back(stream, operation))
+        return operation;
+    for (uint32_t looks = 0; looks < STREAM_LOOKS; looks++) {
+        node = node->next;
+        if (node == &stream->queue)
+            return NULL;
+        operation = LIST_OF(node, struct operation, node);
+        if (!is_unordered(operation) || is_held_back(stream, operation))
+            continue;
+        list_remove(node);
+        list_after(&stream->queue, node);
+        return operation;
+    }
+    return NULL;
+}
+
+/* May this message be begun, or continued? If not, puts the stream aside. */
 static bool may_begin(struct stream *stream, const struct operation *operation)
 {
     struct connection *connection = stream->connection;
 
-    if (operation->sent > 0)
-        return true;
-    if (is_large(operation) && stream->offers >= STREAM_OFFERS_MAX) {
+    if (!operation) {
         list_remove(&stream->ready);
         return false;
     }
+    if (operation->sent > 0)
+        return true;
     if (connection->credits_used == connection->credits_allowed) {
         if (list_empty(&connection->thirsty))
             connection->say |= CONNECTION_SAY_STARVED;
@@ -223,7 +390,7 @@ bool message_fill(struct connection *connection, struct packet *packet, bool *fu
 
     while ((node = list_first(&connection->active))) {
         struct stream *stream = LIST_OF(node, struct stream, ready);
-        struct operation *operation = LIST_OF(list_first(&stream->queue), struct operation, node);
+        struct operation *operation = next_of(stream);
         if (!may_begin(stream, operation))
             continue;
         if (!(is_large(operation) ? fill_offer(operation, packet)
@@ -249,9 +416,15 @@ static bool fill_skip(struct operation *operation, struct packet *packet)
         .id = operation->id,
     };
 
+    if (is_unordered(operation)) {
+        op.flags = WIRE_OP_UNORDERED | (is_large(operation) ? WIRE_OP_LAST : 0);
+        op.offset = operation->sent;
+    }
     if (!packet_put(packet, &op, NULL))
         return false;
     list_remove(&operation->sending);
+    if (operation->answered)
+        operation_free(operation);
     return true;
 }
 
@@ -265,15 +438,14 @@ bool message_fill_bulk(struct operation *operation, struct packet *packet)
         return false;
     struct wire_op op = {
         .type = WIRE_OP_BULK,
-        .flags = bytes == remaining ? WIRE_OP_LAST : 0,
+        .flags = (uint8_t)(order_flag(operation) | (bytes == remaining ? WIRE_OP_LAST : 0)),
         .length = (uint16_t)bytes,
         .connection = operation->connection->peer,
         .stream = operation->stream->number,
         .id = operation->id,
         .offset = operation->sent,
     };
-    packet_put(packet, &op, operation_bytes(operation, operation->sent));
-    packet->data += bytes;
+    operation_put(operation, packet, &op);
     operation->sent += bytes;
     if (operation->sent == operation->len)
         list_remove(&operation->sending);

@@ -1,7 +1,13 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
 /*
- * One-sided operations that applications here ask of peers: read and write.
+ * One-sided operations that applications here ask of peers: read and write, reads by way of a
+ * table, and atomic ones.
+ *
+ * A read or write is over with its last byte or DONE. The others have a RESULT, which says how many
+ * bytes of READ_DATA there are besides; packets overtake each other, so either may be the last to
+ * arrive. What a request needs (offsets, values) is in the operation's payload until it is written;
+ * then the items of the RESULT take its place.
  *
  * A late answer to an operation that is over meets a newer generation of its id, and is dropped. A
  * write given up half-way is ended by a last fragment that ends too early.
@@ -13,14 +19,29 @@
 
 #include "engines/pony/connection.h"
 
-/* The commands READ and WRITE. */
+/* The commands READ, WRITE, READ_INDIRECT, READ_BATCH, SCAN_READ, COMPARE_SWAP and FETCH_ADD. */
 void onesided_command(struct pony_session *session, uint32_t channel,
                       const struct saddle_command *command);
 /* From the peer. */
 void onesided_on_data(struct connection *connection, const struct wire_op *op,
                       const uint8_t *payload);
 void onesided_on_done(struct connection *connection, const struct wire_op *op);
-void onesided_expired(struct operation *operation);
+void onesided_on_result(struct connection *connection, const struct wire_op *op,
+                        const uint8_t *payload);
+/* Deadlines and cancelling: an atomic operation that was begun may be carried out all the same. */
+void onesided_give_up(struct operation *operation, int status);
+/* Adds what the RESULT told to the event that ends an operation. */
+void onesided_describe(const struct operation *operation, struct saddle_event *event);
+/* Do both sides of the connection's flow have the operations with a RESULT? */
+bool onesided_agreed(const struct connection *connection);
+/* A loaded operation holds together. */
+bool onesided_fits(const struct operation *operation);
+
+/* Commands whose peers answer with a RESULT. */
+static inline bool onesided_has_result(uint8_t op)
+{
+    return op >= SADDLE_CMD_READ_INDIRECT && op <= SADDLE_CMD_FETCH_ADD;
+}
 
 /* Begins operations that wait: false if the packet is full. */
 bool onesided_fill(struct connection *connection, struct packet *packet);

@@ -10,37 +10,40 @@
 
 #include <string.h>
 
-static void expire(struct wheel_timer *timer, uint64_t now)
+void operation_give_up(struct operation *operation, int status)
 {
-    struct operation *operation = LIST_OF(timer, struct operation, timer);
-
-    (void)now;
     switch (operation->state) {
     case OPERATION_OPENING:
-        connection_open_expired(operation);
+        connection_open_give_up(operation, status);
         break;
     case OPERATION_CLOSING:
-        connection_close_expired(operation);
+        connection_close_give_up(operation, status);
         break;
     case OPERATION_QUEUED:
     case OPERATION_BEGUN:
-        message_expired(operation);
+        message_give_up(operation, status);
         break;
     case OPERATION_POSTED:
     case OPERATION_FILLING:
-        incoming_expired(operation);
+        incoming_give_up(operation, status);
         break;
     case OPERATION_WANTED:
     case OPERATION_ISSUED:
-        onesided_expired(operation);
+        onesided_give_up(operation, status);
         break;
     case OPERATION_ASKING:
     case OPERATION_ASKED:
-        ping_expired(operation);
+        ping_give_up(operation, status);
         break;
     default:
         break;
     }
+}
+
+static void expire(struct wheel_timer *timer, uint64_t now)
+{
+    (void)now;
+    operation_give_up(LIST_OF(timer, struct operation, timer), -ETIMEDOUT);
 }
 
 bool operation_available(const struct upper *upper, const struct pony_session *session)
@@ -59,7 +62,32 @@ void operation_init(struct operation *operation, struct upper *upper)
     list_init(&operation->node);
     list_init(&operation->sending);
     list_init(&operation->pings);
+    list_init(&operation->owned);
     wheel_timer_init(&operation->timer, expire);
+}
+
+void operation_own(struct operation *operation, struct pony_session *session)
+{
+    operation->session = session;
+    list_push(&session->channels[operation->channel].operations, &operation->owned);
+    share_take(&operation->upper->operation_share, &session->operation_count);
+}
+
+/* Takes it out of its session's hands: its memory is not looked at any more. */
+static void disown(struct operation *operation)
+{
+    struct pony_session *session = operation->session;
+    struct session_channel *side = &session->channels[operation->channel];
+
+    wheel_cancel(operation->upper->wheel, &operation->timer);
+    if (side->cancel_next == &operation->owned)
+        side->cancel_next = operation->owned.next;
+    list_remove(&operation->owned);
+    if (operation->gather)
+        gather_give(session, operation->gather);
+    operation->gather = NULL;
+    operation->session = NULL;
+    share_give(&operation->upper->operation_share, &session->operation_count);
 }
 
 struct operation *operation_take(struct pony_session *session, uint32_t channel,
@@ -70,10 +98,9 @@ struct operation *operation_take(struct pony_session *session, uint32_t channel,
 
     operation_init(operation, upper);
     operation->generation = generation_next(operation->generation);
-    share_take(&upper->operation_share, &session->operation_count);
     counter_add(&upper->counters.operations, 1);
-    operation->session = session;
     operation->channel = (uint8_t)channel;
+    operation_own(operation, session);
     operation->op = command->op;
     operation->flags = command->flags;
     operation->tag = command->tag;
@@ -99,9 +126,7 @@ void operation_answer(struct operation *operation, int status, uint32_t len)
 
     if (!session)
         return;
-    wheel_cancel(operation->upper->wheel, &operation->timer);
-    operation->session = NULL;
-    share_give(&operation->upper->operation_share, &session->operation_count);
+    disown(operation);
     struct saddle_event event = {
         .type = SADDLE_EVT_DONE,
         .op = operation->op,
@@ -110,11 +135,16 @@ void operation_answer(struct operation *operation, int status, uint32_t len)
         .status = status,
         .stream = operation->number,
         .len = status ? 0 : len,
+        .value = operation->found,
     };
+    if (operation->op == SADDLE_CMD_POST_RECV)
+        event.flags = operation->flags & SADDLE_ENTRY_UNORDERED;
     if (operation->op == SADDLE_CMD_POST_RECV || operation->op == SADDLE_CMD_READ)
         event.buf = operation->buf;
     if (operation->op == SADDLE_CMD_PING)
         ping_describe(operation, &event);
+    if (onesided_has_result(operation->op))
+        onesided_describe(operation, &event);
     session_complete(session, operation->channel, &event);
 }
 
@@ -124,11 +154,8 @@ void operation_free(struct operation *operation)
 
     list_remove(&operation->node);
     list_remove(&operation->sending);
-    if (operation->session) {
-        wheel_cancel(upper->wheel, &operation->timer);
-        share_give(&upper->operation_share, &operation->session->operation_count);
-    }
-    operation->session = NULL;
+    if (operation->session)
+        disown(operation);
     operation->state = OPERATION_FREE;
     pool_give(&upper->operation_pool, (uint32_t)(operation - upper->operations));
     counter_sub(&upper->counters.operations, 1);
@@ -169,14 +196,25 @@ struct operation *operation_by_id(struct connection *connection, uint32_t id)
     return operation;
 }
 
-const uint8_t *operation_bytes(const struct operation *operation, uint32_t offset)
-{
-    if (operation->flags & SADDLE_ENTRY_INLINE)
-        return operation->payload + offset;
-    return operation_buffer(operation, offset);
-}
-
 uint8_t *operation_buffer(const struct operation *operation, uint32_t offset)
 {
     return operation->session->config.arena + operation->buf + offset;
+}
+
+uint32_t operation_copy(const struct operation *operation, uint32_t offset, uint8_t *to,
+                        uint32_t bytes, uint32_t crc)
+{
+    if (operation->gather)
+        return gather_copy(operation->session, operation->gather, offset, to, bytes, crc);
+    if (operation->flags & SADDLE_ENTRY_INLINE)
+        return crc32c_copy(crc, to, operation->payload + offset, bytes);
+    return crc32c_copy(crc, to, operation_buffer(operation, offset), bytes);
+}
+
+void operation_put(const struct operation *operation, struct packet *packet, struct wire_op *op)
+{
+    op->payload_crc =
+        operation_copy(operation, op->offset, packet_payload(packet), op->length, CRC32C_START);
+    packet_add(packet, op);
+    packet->data += op->length;
 }

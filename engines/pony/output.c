@@ -76,7 +76,7 @@ void output_single(struct transport *transport, const struct encap *encap, const
 }
 
 int output_answer_path(const struct transport *transport, const struct packet_meta *meta,
-                       struct wire_addresses *addresses, struct encap *encap)
+                       uint16_t udp_port, struct wire_addresses *addresses, struct encap *encap)
 {
     const struct peer *peer = peer_find(transport, &meta->src);
     struct encap_config config = {
@@ -84,7 +84,7 @@ int output_answer_path(const struct transport *transport, const struct packet_me
         .src = meta->dst,
         .dst = meta->src,
         .src_port = transport->config.udp_port,
-        .dst_port = transport->config.udp_port,
+        .dst_port = udp_port,
         .vlan = transport->config.vlan,
         .dscp = transport->config.dscp,
     };
@@ -103,8 +103,9 @@ int output_answer_path(const struct transport *transport, const struct packet_me
     return encap_build(encap, &config);
 }
 
-/* Writes the flow header with the present acknowledgement, which is hereby given. */
-static void put_header(struct flow *flow, uint8_t *bytes, uint8_t type, uint32_t seq, uint64_t now)
+/* Writes the flow header with the present acknowledgement. */
+static void write_header(const struct flow *flow, uint8_t *bytes, uint8_t type, uint32_t seq,
+                         uint64_t now)
 {
     uint64_t delay = (now - flow->arrival_ns) / WIRE_DELAY_UNIT_NS;
     struct wire_flow header = {
@@ -118,6 +119,12 @@ static void put_header(struct flow *flow, uint8_t *bytes, uint8_t type, uint32_t
     };
 
     wire_flow_encode(&header, bytes);
+}
+
+/* The same, and the acknowledgement is hereby given. */
+static void put_header(struct flow *flow, uint8_t *bytes, uint8_t type, uint32_t seq, uint64_t now)
+{
+    write_header(flow, bytes, type, seq, now);
     flow->ecn_pending = false;
     flow->ack_due = false;
     flow->unacked = 0;
@@ -126,19 +133,68 @@ static void put_header(struct flow *flow, uint8_t *bytes, uint8_t type, uint32_t
 
 static bool send_ack(struct flow *flow, uint64_t now)
 {
-    uint8_t bytes[WIRE_FLOW_BYTES + WIRE_SACK_BYTES];
+    uint8_t bytes[WIRE_FLOW_BYTES + WIRE_SACK_BYTES], sack[WIRE_SACK_BYTES];
+    uint32_t length = WIRE_FLOW_BYTES;
     bool marked = flow->ecn_pending;
 
     put_header(flow, bytes, WIRE_ACK, flow->rx.duplicates, now);
-    rx_window_sack(&flow->rx, bytes + WIRE_FLOW_BYTES);
-    wire_seal(bytes, sizeof(bytes), &flow->out);
-    if (send_bytes(flow->transport, &flow->encap, bytes, sizeof(bytes), now)) {
+    rx_window_sack(&flow->rx, sack);
+    length += wire_codec(flow->version)->put_sack(sack, bytes + WIRE_FLOW_BYTES);
+    wire_seal(bytes, length, &flow->out);
+    if (send_bytes(flow->transport, &flow->encap, bytes, length, now)) {
         flow->sack_due = false;
         return true;
     }
     flow->ack_due = true;
     flow->ecn_pending = marked;
     return false;
+}
+
+/* A packet of a flow that is not kept, and its `length` bytes behind UDP; NULL if there is no
+ * buffer. */
+static struct rte_mbuf *begin_packet(struct flow *flow, uint32_t length, uint8_t **bytes)
+{
+    struct rte_mbuf *packet;
+
+    if (take_buffers(flow->transport, &packet, 1) != 0)
+        return NULL;
+    *bytes = (uint8_t *)rte_pktmbuf_append(packet, (uint16_t)length);
+    return packet;
+}
+
+static void end_packet(struct flow *flow, struct rte_mbuf *packet, uint64_t now)
+{
+    wire_seal(rte_pktmbuf_mtod(packet, uint8_t *), rte_pktmbuf_data_len(packet), &flow->out);
+    encap_apply(&flow->encap, packet); /* cannot fail: length and headroom were settled before */
+    push(flow->transport, packet, now);
+}
+
+/* Questions and answers about sizes tell of acknowledgements, but those that are due still are:
+ * they may well not arrive. */
+bool output_search(struct flow *flow, uint32_t bytes, uint32_t number, uint64_t now)
+{
+    struct rte_mbuf *packet;
+    uint8_t *start;
+
+    if (!output_has_room(flow->transport, now))
+        return false;
+    packet = begin_packet(flow, bytes, &start);
+    if (!packet)
+        return false;
+    write_header(flow, start, WIRE_SEARCH, number, now);
+    memset(start + WIRE_FLOW_BYTES, 0, bytes - WIRE_FLOW_BYTES);
+    end_packet(flow, packet, now);
+    transport_count(&flow->transport->stats.searches, 1);
+    return true;
+}
+
+void output_found(struct flow *flow, uint32_t number, uint64_t now)
+{
+    uint8_t bytes[WIRE_FLOW_BYTES];
+
+    write_header(flow, bytes, WIRE_FOUND, number, now);
+    wire_seal(bytes, sizeof(bytes), &flow->out);
+    output_single(flow->transport, &flow->encap, bytes, sizeof(bytes), now);
 }
 
 static bool send_hello(struct flow *flow, uint64_t now)
@@ -151,6 +207,67 @@ static bool send_hello(struct flow *flow, uint64_t now)
         return false;
     flow->hello_due = false;
     return true;
+}
+
+static void count_resent(struct flow *flow, const struct tx_slot *slot, uint64_t now)
+{
+    struct transport *transport = flow->transport;
+
+    transport_count(&transport->stats.retransmissions, 1);
+    flow->resent++;
+    if (!slot->timed_out) {
+        transport_count(&transport->stats.fast_retransmissions, 1);
+        flow->seen.fast_resent++;
+        flow->unjudged++;
+    }
+    if (flow->tx.flying.count == 0)
+        flow->rto_start_ns = now;
+}
+
+/* Larger than what passes, since it was made before the path became narrower? */
+static bool oversize(const struct flow *flow, const struct tx_slot *slot)
+{
+    return wire_codec(flow->version)->searches &&
+           rte_pktmbuf_data_len(slot->packet) - flow->encap.ip > flow->mtu;
+}
+
+/* Sends the next part of the lost packet that is first in turn; after the last one the packet is in
+ * flight. Few are at a time: the peer has to put them together. */
+static enum output_result send_part(struct flow *flow, uint64_t now)
+{
+    struct tx_slot *slot = tx_window_lost(&flow->tx);
+    const uint8_t *kept =
+        rte_pktmbuf_mtod_offset(slot->packet, const uint8_t *, flow->encap.length);
+    uint32_t total = rte_pktmbuf_data_len(slot->packet) - flow->encap.length - WIRE_FLOW_BYTES;
+    uint32_t most = RTE_ALIGN_FLOOR(flow_room(flow) - WIRE_PART_BYTES, WIRE_PART_UNIT), length;
+    struct wire_part part = {.total = (uint16_t)total};
+    struct rte_mbuf *packet;
+    struct wire_flow header;
+    uint8_t *bytes;
+
+    wire_flow_decode(&header, kept);
+    if (header.seq != flow->part_seq)
+        flow->part_offset = 0;
+    if (flow->part_offset == 0 && flow->tx.parted >= PARTS_SHARE)
+        return OUTPUT_DONE;
+    flow->part_seq = header.seq;
+    part.offset = (uint16_t)flow->part_offset;
+    length = RTE_MIN(total - part.offset, most);
+    packet = begin_packet(flow, WIRE_FLOW_BYTES + WIRE_PART_BYTES + length, &bytes);
+    if (!packet)
+        return OUTPUT_BLOCKED;
+    put_header(flow, bytes, WIRE_PART, header.seq, now);
+    wire_part_encode(&part, bytes + WIRE_FLOW_BYTES);
+    memcpy(bytes + WIRE_FLOW_BYTES + WIRE_PART_BYTES, kept + WIRE_FLOW_BYTES + part.offset, length);
+    end_packet(flow, packet, now);
+    transport_count(&flow->transport->stats.parts_sent, 1);
+    flow->part_offset += length;
+    if (flow->part_offset == total) {
+        flow->part_offset = 0;
+        count_resent(flow, slot, now);
+        tx_window_parted(&flow->tx, now);
+    }
+    return OUTPUT_MORE;
 }
 
 /* Gives the kept packet today's acknowledgement and way, if nobody else holds its memory. */
@@ -199,18 +316,20 @@ static bool send_lost(struct flow *flow, uint64_t now)
         transport_count(&transport->stats.no_buffer, 1);
         return false;
     }
-    transport_count(&transport->stats.retransmissions, 1);
-    flow->resent++;
-    if (!slot->timed_out) {
-        transport_count(&transport->stats.fast_retransmissions, 1);
-        flow->seen.fast_resent++;
-        flow->unjudged++;
-    }
-    if (flow->tx.flying.count == 0)
-        flow->rto_start_ns = now;
+    count_resent(flow, slot, now);
     tx_window_resent(&flow->tx, now);
     push(transport, clone, now);
     return true;
+}
+
+static enum output_result send_again(struct flow *flow, uint64_t now)
+{
+    const struct tx_slot *slot = tx_window_lost(&flow->tx);
+
+    search_lost(flow, slot, now);
+    if (oversize(flow, slot))
+        return send_part(flow, now);
+    return send_lost(flow, now) ? OUTPUT_MORE : OUTPUT_BLOCKED;
 }
 
 /* Fills one new packet: its length behind the encapsulation, or 0 if there is nothing to send. */
@@ -220,9 +339,11 @@ static uint32_t fill(struct flow *flow, uint8_t *bytes, uint64_t now)
     uint32_t length = 0;
 
     if (flow->wants_fill) {
+        flow->wants_fill = false;
         length = transport->ops->fill(transport->upper, flow, bytes + WIRE_FLOW_BYTES,
                                       flow_room(flow), now);
-        flow->wants_fill = length > 0;
+        /* Or it was kicked meanwhile: work went on that has brought nothing to be said yet. */
+        flow->wants_fill |= length > 0;
     }
     if (length == 0 && !flow->probe_due)
         return 0;
@@ -243,7 +364,7 @@ static enum output_result send_new(struct flow *flow, uint64_t now)
     length = fill(flow, rte_pktmbuf_mtod(packets[0], uint8_t *), now);
     if (length == 0) {
         rte_pktmbuf_free_bulk(packets, 2);
-        return OUTPUT_DONE;
+        return flow->wants_fill ? OUTPUT_MORE : OUTPUT_DONE;
     }
     rte_pktmbuf_append(packets[0], (uint16_t)length);
     encap_apply(&flow->encap,
@@ -263,26 +384,42 @@ static enum output_result send_new(struct flow *flow, uint64_t now)
 /* May the flow send a packet that counts against its window? */
 static bool may_send(struct flow *flow, uint64_t now)
 {
+    uint64_t gap;
+
     if (recovery_window(flow) == 0)
         return false;
+    gap = flow->cc_ops->gap_ns(flow->cc);
+    if (gap == 0)
+        return true;
+    /* Never later than the present gap says, whatever it was when the last packet left. */
+    flow->pace_ns = RTE_MIN(flow->pace_ns, now + gap);
     if (flow->pace_ns <= now)
         return true;
-    if (!wheel_timer_armed(&flow->pace_timer))
+    if (!wheel_timer_armed(&flow->pace_timer) || flow->pace_ns < flow->pace_timer.deadline)
         wheel_set(flow->transport->wheel, &flow->pace_timer, flow->pace_ns);
     return false;
 }
 
+/* A packet has left. */
+static void pace(struct flow *flow, uint64_t now)
+{
+    uint64_t gap = flow->cc_ops->gap_ns(flow->cc);
+    uint64_t slack = RTE_MIN(FLOW_QUANTUM * gap, PACE_SLACK_NS);
+
+    if (gap > 0)
+        flow->pace_ns = RTE_MAX(flow->pace_ns + slack, now) - slack + gap;
+}
+
 static enum output_result send_counted(struct flow *flow, uint64_t now)
 {
-    uint64_t gap = flow->transport->config.cc->gap_ns(flow->cc);
     enum output_result result = OUTPUT_DONE;
 
     if (flow->tx.lost.count > 0)
-        result = send_lost(flow, now) ? OUTPUT_MORE : OUTPUT_BLOCKED;
+        result = send_again(flow, now);
     else if ((flow->wants_fill || flow->probe_due) && tx_window_open(&flow->tx))
         result = send_new(flow, now);
-    if (result == OUTPUT_MORE && gap > 0)
-        flow->pace_ns = RTE_MAX(flow->pace_ns, now) + gap;
+    if (result == OUTPUT_MORE)
+        pace(flow, now);
     return result;
 }
 
@@ -299,6 +436,8 @@ enum output_result output_flow(struct flow *flow, uint64_t now)
     if ((flow->hello_due && !send_hello(flow, now)) || flow->state != FLOW_OPEN)
         return flow->hello_due ? OUTPUT_BLOCKED : OUTPUT_DONE;
     if (flow->sack_due && (!output_has_room(transport, now) || !send_ack(flow, now)))
+        return OUTPUT_BLOCKED;
+    if (!search_send(flow, now))
         return OUTPUT_BLOCKED;
     while (may_send(flow, now)) {
         if (quantum == 0 || !output_has_room(transport, now)) {

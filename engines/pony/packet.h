@@ -15,13 +15,16 @@
 
 /* A fragment shorter than this is written only if it is the last: a sliver costs a header. */
 #define PACKET_FRAGMENT_MIN 256u
+/* Entries of tables that scans may look at for one packet: 8 KiB, about the work of filling it. */
+#define PACKET_SCAN_ENTRIES 256u
 
 struct packet {
     uint8_t *bytes;
     uint32_t room; /* bytes */
     uint32_t used; /* bytes */
     uint32_t operations;
-    uint32_t data; /* bytes of applications' data */
+    uint32_t data;    /* bytes of applications' data, looked at or copied */
+    uint32_t scanned; /* entries of tables */
     /* One-sided requests in this packet, and the write that goes on in it. A peer may decline a
      * packet with requests; what completes a write must not be declined with it. */
     uint32_t requests;

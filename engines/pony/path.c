@@ -26,6 +26,8 @@ struct path *path_of(struct upper *upper, struct flow *flow)
     path->echoes = 0;
     path->served = 0;
     path->busy = false;
+    path->error = 0;
+    list_init(&path->ending);
     path->reply_first = 0;
     path->reply_count = 0;
     flow_set_context(flow, path);
@@ -49,17 +51,109 @@ int path_to(struct upper *upper, const char *host, struct address *address, stru
     return -ENOMEM;
 }
 
+bool path_has(const struct path *path, uint32_t feature)
+{
+    struct flow_report report;
+
+    flow_report(path->flow, &report);
+    return report.features & feature;
+}
+
 void path_settle(struct upper *upper, struct path *path)
 {
     struct flow *flow = path->flow;
+    struct list *node;
 
     if (path->busy || !list_empty(&path->connections) || path->reply_count > 0 ||
-        !list_empty(&path->asking) || path->echoes > 0)
+        !list_empty(&path->asking) || path->echoes > 0 || !list_empty(&path->ending))
         return;
+    while ((node = list_first(&path->ring))) /* turns that came to nothing */
+        list_remove(node);
     path->flow = NULL;
     pool_give(&upper->path_pool, (uint32_t)(path - upper->paths));
     flow_set_context(flow, NULL);
     flow_release(flow);
+}
+
+/* The turn that a connection has a part in: its session's, or that of all whose session is gone. */
+static struct path_turn *turn_of(const struct connection *connection)
+{
+    const struct upper *upper = connection->upper;
+    const struct pony_session *session = connection->session;
+    size_t row = (size_t)(connection->path - upper->paths) * (upper->sessions_max + 1);
+    struct path_turn *turn = &upper->turns[row + (session ? session->index : upper->sessions_max)];
+
+    if (!turn->node.next) {
+        list_init(&turn->node);
+        list_init(&turn->connections);
+    }
+    return turn;
+}
+
+/* What a session writes at a time: a packet. */
+static int32_t quantum(const struct path *path)
+{
+    return (int32_t)flow_room(path->flow);
+}
+
+/* A turn that was over begins anew, behind all others. */
+static struct path_turn *turn_begin(const struct connection *connection)
+{
+    struct path_turn *turn = turn_of(connection);
+
+    if (list_empty(&turn->node)) {
+        turn->left = quantum(connection->path);
+        list_push(&connection->path->ring, &turn->node);
+    }
+    return turn;
+}
+
+void path_schedule(struct connection *connection)
+{
+    list_push(&turn_begin(connection)->connections, &connection->ring);
+    flow_kick(connection->path->flow);
+}
+
+/* Connections of a path whose flow is over. */
+static void lose_some(struct upper *upper, struct path *path)
+{
+    struct list *node;
+
+    path->busy = true;
+    for (uint32_t i = 0; i < PATH_ENDS_PER_TURN && (node = list_first(&path->connections)); i++)
+        connection_lost(LIST_OF(node, struct connection, path_node), path->error);
+    path->busy = false;
+    if (!list_empty(&path->connections))
+        return;
+    list_remove(&path->ending);
+    path_settle(upper, path);
+}
+
+void path_end(struct upper *upper, struct path *path, int error)
+{
+    path->error = error;
+    list_push(&upper->ending, &path->ending);
+    path->busy = true;
+    ping_lost(path, error);
+    path->busy = false;
+    path->reply_count = 0;
+    lose_some(upper, path);
+}
+
+void path_end_some(struct upper *upper)
+{
+    struct list *node = list_first(&upper->ending);
+
+    if (node)
+        lose_some(upper, LIST_OF(node, struct path, ending));
+}
+
+void path_end_all(struct upper *upper)
+{
+    struct list *node;
+
+    while ((node = list_first(&upper->ending)))
+        lose_some(upper, LIST_OF(node, struct path, ending));
 }
 
 bool path_reply(struct path *path, uint8_t type, uint32_t number, uint32_t value)
@@ -87,6 +181,8 @@ static bool put_reply(struct packet *packet, const struct path_reply *reply)
         const struct wire_opened opened = {.error = reply->value};
         payload_put_opened(payload, &opened);
         op.length = WIRE_OPENED_BYTES;
+    } else if (reply->type == WIRE_OP_ELSEWHERE) {
+        op.offset = reply->value;
     } else if (reply->type == WIRE_OP_CLOSE) {
         const struct wire_close close = {.reason = reply->value};
         payload_put_close(payload, &close);
@@ -95,34 +191,69 @@ static bool put_reply(struct packet *packet, const struct path_reply *reply)
     return packet_put(packet, &op, payload);
 }
 
+/* False if the packet is full before the answers have come to an end. */
+static bool put_replies(struct path *path, struct packet *packet)
+{
+    for (uint32_t left = path->reply_count; left > 0; left--) {
+        const struct path_reply reply = path->replies[path->reply_first];
+        bool wait = reply.type == WIRE_OP_ECHOED && ping_must_wait(path->flow, reply.value);
+
+        /* An echo that not even an empty packet has room for any more is dropped. */
+        if (!wait && !put_reply(packet, &reply) && packet->operations > 0)
+            return false;
+        path->reply_first = (path->reply_first + 1) % PATH_REPLIES;
+        path->reply_count--;
+        if (wait)
+            path->replies[(path->reply_first + path->reply_count++) % PATH_REPLIES] = reply;
+    }
+    return true;
+}
+
+/* Has the next connection of a session say something. False if the packet is full. */
+static bool fill_turn(struct path *path, struct path_turn *turn, struct packet *packet)
+{
+    struct list *node = list_first(&turn->connections);
+    uint32_t before = packet->operations + packet->scanned, used = packet->used;
+    bool full = false;
+
+    if (!node) {
+        list_remove(&turn->node);
+        return true;
+    }
+    struct connection *connection = LIST_OF(node, struct connection, ring);
+    if (connection->session && connection->session->dropped) {
+        /* Before its memory is looked at. What is left to say is said in another turn. */
+        connection_disown(connection);
+        list_move(&path->ring, &turn->node);
+        return true;
+    }
+    list_remove(node);
+    bool more = connection_fill(connection, packet, &full);
+    /* What it said may have given it more to say, and put it back already. */
+    more = more || !list_empty(node);
+    list_remove(node);
+    if (full)
+        list_after(&turn_begin(connection)->connections, node);
+    else if (more && packet->operations + packet->scanned > before)
+        list_push(&turn_begin(connection)->connections, node);
+    turn->left -= (int32_t)(packet->used - used);
+    if (turn->left <= 0) {
+        turn->left += quantum(path);
+        list_move(&path->ring, &turn->node);
+    }
+    return !full;
+}
+
 uint32_t path_fill(struct upper *upper, struct path *path, struct packet *packet)
 {
     bool full = false;
     struct list *node;
 
     path->busy = true;
-    while (path->reply_count > 0 && !full) {
-        /* An echo that not even an empty packet has room for any more is dropped. */
-        full = !put_reply(packet, &path->replies[path->reply_first]) && packet->operations > 0;
-        if (full)
-            break;
-        path->reply_first = (path->reply_first + 1) % PATH_REPLIES;
-        path->reply_count--;
-    }
+    full = !put_replies(path, packet);
     full = full || !ping_fill(path, packet);
-    while (!full && (node = list_first(&path->ring))) {
-        struct connection *connection = LIST_OF(node, struct connection, ring);
-        uint32_t before = packet->operations;
-        list_remove(node);
-        bool more = connection_fill(connection, packet, &full);
-        /* What it said may have given it more to say, and put it back already. */
-        more = more || !list_empty(node);
-        list_remove(node);
-        if (full)
-            list_after(&path->ring, node);
-        else if (more && packet->operations > before)
-            list_push(&path->ring, node);
-    }
+    while (!full && (node = list_first(&path->ring)))
+        full = !fill_turn(path, LIST_OF(node, struct path_turn, node), packet);
     if (full)
         flow_kick(path->flow);
     path->busy = false;

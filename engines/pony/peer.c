@@ -221,6 +221,7 @@ static int configure(struct peer *peer, const struct transport_peer *from)
     memcpy(peer->name, from->name, strnlen(from->name, sizeof(peer->name) - 1));
     peer->configured = true;
     peer->mac = from->mac;
+    peer->cc = from->cc;
     peer->fixed = !rte_is_zero_ether_addr(&from->mac);
     peer->known = peer->fixed;
     if (!peer->fixed && !transport->config.resolver)

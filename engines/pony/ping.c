@@ -9,6 +9,17 @@ uint32_t ping_payload_max(const struct flow *flow)
     return flow_room(flow) - WIRE_OP_BYTES;
 }
 
+/* What it may become, once it is known what size of packet passes. */
+static uint32_t hoped_max(const struct flow *flow)
+{
+    return flow_room_hoped(flow) - WIRE_OP_BYTES;
+}
+
+bool ping_must_wait(const struct flow *flow, uint32_t length)
+{
+    return length > ping_payload_max(flow) && length <= hoped_max(flow);
+}
+
 static void put_answer(struct saddle_event *event, const struct saddle_ping_answer *answer)
 {
     event->flags |= SADDLE_ENTRY_INLINE;
@@ -126,12 +137,12 @@ static void end(struct operation *operation, int status)
     operation_finish(operation, status);
 }
 
-void ping_expired(struct operation *operation)
+void ping_give_up(struct operation *operation, int status)
 {
     struct upper *upper = operation->upper;
     struct path *path = operation->path;
 
-    end(operation, -ETIMEDOUT);
+    end(operation, status);
     path_settle(upper, path);
 }
 
@@ -140,7 +151,7 @@ void ping_on_echo(struct upper *upper, struct path *path, const struct wire_op *
     struct flow_report report;
 
     flow_report(path->flow, &report);
-    if (!(report.features & WIRE_FEATURE_ECHO) || op->length > ping_payload_max(path->flow) ||
+    if (!(report.features & WIRE_FEATURE_ECHO) || op->length > hoped_max(path->flow) ||
         !path_reply(path, WIRE_OP_ECHOED, op->id, op->length)) {
         counter_add(&upper->counters.strays, 1);
         return;
@@ -202,6 +213,9 @@ bool ping_fill(struct path *path, struct packet *packet)
 {
     struct list *node;
 
+    /* What is the most that passes is part of the answer. */
+    if (flow_room_hoped(path->flow) > flow_room(path->flow))
+        return true;
     while (path->echoes < WIRE_ECHOES_MAX && (node = list_first(&path->asking))) {
         struct operation *operation = LIST_OF(node, struct operation, node);
         struct wire_op op = {

@@ -26,7 +26,7 @@ void ping_command(struct pony_session *session, uint32_t channel,
 /* From the peer: a question to be answered, and the answer to one of ours. */
 void ping_on_echo(struct upper *upper, struct path *path, const struct wire_op *op);
 void ping_on_echoed(struct upper *upper, struct path *path, const struct wire_op *op);
-void ping_expired(struct operation *operation);
+void ping_give_up(struct operation *operation, int status);
 
 /* Writes the questions that wait: false if the packet is full. */
 bool ping_fill(struct path *path, struct packet *packet);
@@ -34,6 +34,8 @@ bool ping_fill(struct path *path, struct packet *packet);
 bool ping_put(struct packet *packet, struct wire_op *op);
 /* The largest payload of an echo on this flow: bytes. */
 uint32_t ping_payload_max(const struct flow *flow);
+/* True if an echo of this length may yet pass: what does is being found out. */
+bool ping_must_wait(const struct flow *flow, uint32_t length);
 /* What an answer to the application says beside its status. */
 void ping_describe(const struct operation *operation, struct saddle_event *event);
 

@@ -28,6 +28,7 @@ struct pony {
     struct wheel wheel;
     struct transport *transport;
     struct upper upper;
+    bool watched; /* asleep, and a packet wakes it at once */
 };
 
 /* One round of everything that may have work. */
@@ -74,6 +75,7 @@ static uint64_t arm(struct engine *engine, uint64_t now)
     if (transport_pending(pony->transport) || !upper_arm(&pony->upper))
         return 0;
     int result = port->ops->arm ? port->ops->arm(port) : -ENOTSUP;
+    pony->watched = result == 0;
     if (result == 1 || deadline <= now) {
         engine->ops->disarm(engine);
         return 0;
@@ -81,6 +83,7 @@ static uint64_t arm(struct engine *engine, uint64_t now)
     if (port->ops->deadline) {
         uint64_t due = port->ops->deadline(port);
         deadline = due < deadline ? due : deadline;
+        pony->watched = pony->watched && due == ENGINE_NEVER;
     }
     if (result < 0 && now + POLL_NS < deadline)
         deadline = now + POLL_NS;
@@ -94,6 +97,8 @@ static void disarm(struct engine *engine)
     upper_disarm(&pony->upper);
     if (pony->port->ops->disarm)
         pony->port->ops->disarm(pony->port);
+    if (pony->watched)
+        transport_watched(pony->transport, clock_now(engine->clock));
 }
 
 static int save(struct engine *engine, struct state_writer *writer)
@@ -142,6 +147,8 @@ static uint32_t stats(const struct engine *engine, struct engine_stat *list, uin
         {"violations", &upper->violations},
         {"commands_denied", &upper->commands_denied},
         {"over_quota", &upper->over_quota},
+        {"callers_sent_on", &upper->callers_sent_on},
+        {"calls_sent_on", &upper->calls_sent_on},
         {"peer_violations", &upper->peer_violations},
         {"connections_opened", &upper->connections_opened},
         {"connections_closed", &upper->connections_closed},
@@ -159,6 +166,12 @@ static uint32_t stats(const struct engine *engine, struct engine_stat *list, uin
         {"reads_served", &upper->reads_served},
         {"writes_served", &upper->writes_served},
         {"served_bytes", &upper->served_bytes},
+        {"indirect_reads", &upper->indirect_reads},
+        {"scans", &upper->scans},
+        {"atomics", &upper->atomics},
+        {"indirect_reads_served", &upper->indirect_reads_served},
+        {"scans_served", &upper->scans_served},
+        {"atomics_served", &upper->atomics_served},
         {"strays", &upper->strays},
         {"rx_packets", &below->rx_packets},
         {"rx_bytes", &below->rx_bytes},
@@ -177,6 +190,10 @@ static uint32_t stats(const struct engine *engine, struct engine_stat *list, uin
         {"hello_refused", &below->hello_refused},
         {"no_buffer", &below->no_buffer},
         {"hop_errors", &below->hop_errors},
+        {"searches", &below->searches},
+        {"black_holes", &below->black_holes},
+        {"parts_sent", &below->parts_sent},
+        {"parts_joined", &below->parts_joined},
     };
     uint32_t count = sizeof(all) / sizeof(all[0]);
 
@@ -238,6 +255,8 @@ static int make_layers(struct pony *pony, const struct pony_config *config)
     pony->upper.rng = &pony->rng;
     pony->upper.wheel = &pony->wheel;
     pony->upper.control_fd = config->control_fd;
+    pony->upper.directory = config->directory;
+    pony->upper.directory_row = config->directory_row;
     return 0;
 }
 
@@ -276,8 +295,7 @@ int pony_mailbox_attach(void *engine, void *session)
 
 int pony_mailbox_detach(void *engine, void *session)
 {
-    upper_detach(&((struct pony *)engine)->upper, session);
-    return 0;
+    return upper_detach(&((struct pony *)engine)->upper, session);
 }
 
 int pony_mailbox_view(void *engine, void *argument)

@@ -15,6 +15,7 @@
 #ifndef ENGINES_PONY_PONY_H
 #define ENGINES_PONY_PONY_H
 
+#include "engines/pony/directory.h"
 #include "engines/pony/transport.h"
 #include "mailbox/channel.h"
 #include "sched/engine.h"
@@ -23,11 +24,13 @@
 
 struct pony_config {
     struct transport_config transport;
-    uint32_t sessions_max;    /* 0: 64 */
-    uint32_t connections_max; /* 0: 1024 */
-    uint32_t operations_max;  /* outstanding, all sessions; 0: 16384 */
-    uint32_t regions_max;     /* 0: 256 */
-    int control_fd;           /* eventfd rung when the engine closes a session; -1: none */
+    uint32_t sessions_max;       /* 0: 64 */
+    uint32_t connections_max;    /* 0: 1024 */
+    uint32_t operations_max;     /* outstanding, all sessions; 0: 16384 */
+    uint32_t regions_max;        /* 0: 256 */
+    int control_fd;              /* eventfd rung when the engine closes a session; -1: none */
+    struct directory *directory; /* of the host's engines, lent; NULL: this is the only one */
+    uint32_t directory_row;      /* its own */
 };
 
 /* Makes an engine. `seed` is RNG_SEED_BYTES of randomness. */
@@ -79,8 +82,9 @@ int pony_session_error(const struct pony_session *session);
 
 /* Mailbox work: context is the engine, argument the session. 0, or -ENOSPC (sessions_max). */
 int pony_mailbox_attach(void *engine, void *session);
-/* Mailbox work: afterwards the engine holds no pointer into the session or its arena. Its
- * connections are closed toward their peers, its regions revoked. Always 0. */
+/* Mailbox work: the session's connections are closed toward their peers, its regions revoked. 0:
+ * the engine holds no pointer into the session or its arena any more; -EAGAIN: some connections are
+ * left, so that no piece of work is long: once more. */
 int pony_mailbox_detach(void *engine, void *session);
 
 /* Before engine->ops->load: the sessions that the saved state refers to, by id. Control's thread,

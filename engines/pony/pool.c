@@ -11,9 +11,7 @@ int pool_init(struct pool *pool, uint32_t size)
     if (!pool->indices)
         return -ENOMEM;
     pool->size = size;
-    pool_clear(pool);
-    for (uint32_t i = 0; i < size; i++)
-        pool_give(pool, i);
+    pool_reset(pool, 0);
     return 0;
 }
 
@@ -23,26 +21,37 @@ void pool_fini(struct pool *pool)
     pool->indices = NULL;
 }
 
+/* How many were given back and rest. */
+static uint32_t resting(const struct pool *pool)
+{
+    return pool->free - (pool->size - pool->fresh);
+}
+
 uint32_t pool_take(struct pool *pool)
 {
+    bool rested = resting(pool) > POOL_REST || pool->fresh == pool->size;
+
     if (pool->free == 0)
         return POOL_NONE;
+    pool->free--;
+    if (!rested)
+        return pool->fresh++;
     uint32_t index = pool->indices[pool->first];
     pool->first = (pool->first + 1) % pool->size;
-    pool->free--;
     return index;
 }
 
 void pool_give(struct pool *pool, uint32_t index)
 {
-    pool->indices[(pool->first + pool->free) % pool->size] = index;
+    pool->indices[(pool->first + resting(pool)) % pool->size] = index;
     pool->free++;
 }
 
-void pool_clear(struct pool *pool)
+void pool_reset(struct pool *pool, uint32_t used)
 {
     pool->first = 0;
-    pool->free = 0;
+    pool->fresh = used;
+    pool->free = pool->size - used;
 }
 
 void share_init(struct share *share, uint32_t entries, uint32_t parties)

@@ -1,9 +1,10 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which entries of a table are free: a queue of indices, so that an entry, and with it a handle
- * that named it, is used again as late as possible. And shares: how much of a table one session may
- * take.
+ * Which entries of a table are free. An entry that is given back, and with it a handle that named
+ * it, rests until POOL_REST others have been given back after it; only then is it taken before one
+ * that never was. So names come back late, and a table whose entries come and go all day does not
+ * become resident as a whole. And shares: how much of a table one session may take.
  *
  * Ownership: the pool owns its array of indices; the table is the caller's. Threads: one.
  */
@@ -14,22 +15,27 @@
 #include <stdint.h>
 
 #define POOL_NONE UINT32_MAX
+/* With 12 bits of generation, what is taken four million times has had a name of its own each time;
+ * and of the largest entry here so many take less than a megabyte. */
+#define POOL_REST 1024u
 
 struct pool {
-    uint32_t *indices; /* a ring of `size` */
+    uint32_t *indices; /* a ring of `size`: those that were given back, the oldest first */
     uint32_t size;
     uint32_t first; /* ring position of the next to take */
-    uint32_t free;
+    uint32_t fresh; /* entries from here on were never taken */
+    uint32_t free;  /* of both kinds */
 };
 
-/* All of `size` entries free. 0 or -ENOMEM. */
+/* All of `size` entries free, none touched. 0 or -ENOMEM. */
 int pool_init(struct pool *pool, uint32_t size);
 void pool_fini(struct pool *pool);
 /* An index, or POOL_NONE. */
 uint32_t pool_take(struct pool *pool);
 void pool_give(struct pool *pool, uint32_t index);
-/* Nothing is free: before giving those that are, in loading. */
-void pool_clear(struct pool *pool);
+/* Nothing below `used` is free, and all from there on was never taken: before giving those that are
+ * free, in loading. */
+void pool_reset(struct pool *pool, uint32_t used);
 
 /* Half of a table is set aside in equal parts, one per party, so that nobody can be starved by the
  * others; the other half goes to whoever comes first. */

@@ -10,6 +10,14 @@
  */
 #include "engines/pony/flow_private.h"
 
+void recovery_begin(struct flow *flow, uint64_t now)
+{
+    const struct transport_config *config = &flow->transport->config;
+
+    flow->cc_ops = flow->peer->cc ? flow->peer->cc : config->cc;
+    flow->cc_ops->init(flow->cc, &config->cc_params, now);
+}
+
 /* A flow was hasty: wait for more packets, and longer, before the next packet is taken for lost. */
 static void raise_reorder(struct flow *flow, uint32_t times)
 {
@@ -32,7 +40,7 @@ static void detect(struct flow *flow, uint64_t now)
      */
     if (end > flow->recovery) {
         flow->recovery = flow->tx.order;
-        flow->transport->config.cc->lost(flow->cc, now);
+        flow->cc_ops->lost(flow->cc, now);
     }
 }
 
@@ -50,41 +58,54 @@ static void judge_duplicates(struct flow *flow, uint32_t duplicates)
 }
 
 static void take_progress(struct flow *flow, const struct wire_flow *header,
-                          const struct tx_progress *progress, uint64_t now)
+                          const struct tx_progress *progress, uint32_t flying, uint64_t now)
 {
+    const struct transport *transport = flow->transport;
+    uint64_t delay = (uint64_t)header->ack_delay * WIRE_DELAY_UNIT_NS;
+    /* What hosts do with a packet is no queue of the network's; but time-outs have to reckon with
+     * it, save for what is a matter of rule. */
+    uint64_t hosts = delay + transport->waited_ns;
     struct cc_ack ack = {
         .now = now,
         .packets = progress->packets,
+        .flying = flying,
         .ecn = (header->flags & WIRE_FLAG_ECN_ECHO) != 0,
     };
 
     if (progress->packets > 0) {
         flow->rto_start_ns = now;
         flow->tail_probed = false;
-        rtt_progress(&flow->rtt);
         raise_reorder(flow, progress->needless);
     }
     if (progress->sample_ns != 0) {
+        /* Not before: the answer to a repetition says nothing of a round trip that is longer than
+         * the time-out, which would come too early for ever (RFC 6298 section 3, Karn). */
+        rtt_progress(&flow->rtt);
         rtt_sample(&flow->rtt, now - progress->sample_ns,
-                   (uint64_t)header->ack_delay * WIRE_DELAY_UNIT_NS);
-        ack.rtt_ns = flow->rtt.latest_ns;
+                   RTE_MIN(delay, transport->config.ack_delay_ns));
+        ack.rtt_ns = rtt_without_delay(&flow->rtt, now - progress->sample_ns, hosts);
+    } else if (progress->again_ns != 0 && flow->rtt.min_ns != 0) {
+        /* Perhaps the answer to an earlier transmission, and so too short: no word on the time-out.
+         * But a flow that only sends again would learn nothing of a queue that is gone. */
+        ack.rtt_ns = rtt_without_delay(&flow->rtt, now - progress->again_ns, hosts);
     }
     flow->seen.ecn_echoes += ack.ecn;
     if (ack.packets > 0 || ack.ecn)
-        flow->transport->config.cc->acked(flow->cc, &ack);
+        flow->cc_ops->acked(flow->cc, &ack);
 }
 
 int recovery_ack(struct flow *flow, const struct wire_flow *header, const uint8_t *sack,
                  uint64_t now)
 {
     struct tx_progress progress;
+    uint32_t flying = flow->tx.flying.count;
     int error = tx_window_ack(&flow->tx, header->ack, sack, now, flow->rtt.min_ns, &progress);
 
     if (error != 0)
         return error;
     if (header->type == WIRE_ACK)
         judge_duplicates(flow, header->seq);
-    take_progress(flow, header, &progress, now);
+    take_progress(flow, header, &progress, flying, now);
     detect(flow, now);
     if (flow->tx.lost.count > 0 || flow->wants_fill)
         flow_make_ready(flow);
@@ -103,7 +124,8 @@ static uint64_t timeout_deadline(const struct flow *flow)
 
     if (flow->tx.flying.count == 0)
         return UINT64_MAX;
-    return flow->rto_start_ns + rtt_rto(&flow->rtt, config->rto_min_ns, config->rto_max_ns);
+    return flow->rto_start_ns + rtt_rto(&flow->rtt, config->rto_min_ns, config->rto_max_ns) +
+           config->ack_delay_ns;
 }
 
 static uint64_t tail_deadline(const struct flow *flow)
@@ -143,7 +165,7 @@ static void time_out(struct flow *flow, uint64_t now)
     flow->recovery = flow->tx.order;
     flow->reorder = REORDER_MIN;
     flow->unjudged = 0;
-    flow->transport->config.cc->timed_out(flow->cc, now);
+    flow->cc_ops->timed_out(flow->cc, now);
 }
 
 void recovery_timer(struct flow *flow, uint64_t now)
@@ -169,7 +191,7 @@ void recovery_timer(struct flow *flow, uint64_t now)
 
 uint32_t recovery_window(const struct flow *flow)
 {
-    uint32_t window = flow->transport->config.cc->window(flow->cc);
+    uint32_t window = flow->cc_ops->window(flow->cc);
     uint32_t flying = flow->tx.flying.count;
 
     /* Whatever the algorithm says, one packet may always try. */

@@ -2,7 +2,13 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "engines/pony/region.h"
 
-#define RIGHTS_KNOWN (SADDLE_RIGHT_READ | SADDLE_RIGHT_WRITE)
+/* What regions of a session's version of the ABI can grant. */
+static uint64_t rights_known(const struct pony_session *session)
+{
+    uint64_t rights = SADDLE_RIGHT_READ | SADDLE_RIGHT_WRITE;
+
+    return session->config.abi < SADDLE_ABI_ONESIDED ? rights : rights | SADDLE_RIGHT_ATOMIC;
+}
 
 static struct region *region_find(struct pony_session *session, uint64_t key)
 {
@@ -37,7 +43,7 @@ static int region_check(struct pony_session *session, const struct saddle_comman
 {
     struct upper *upper = session->upper;
 
-    if (command->len == 0 || command->key == 0 || (command->key & ~(uint64_t)RIGHTS_KNOWN) ||
+    if (command->len == 0 || command->key == 0 || (command->key & ~rights_known(session)) ||
         !session_owns(session, command->buf, command->len))
         return -EINVAL;
     if (!within_quota(session, command->len)) {

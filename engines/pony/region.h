@@ -20,7 +20,8 @@ struct region {
     uint32_t len; /* bytes */
     uint32_t rights;
     uint16_t generation;
-    uint64_t reads, writes, bytes; /* served of it to peers, since it was exposed or loaded */
+    /* Served of it to peers, since it was exposed or loaded; what is atomic counts as a write. */
+    uint64_t reads, writes, bytes;
 };
 
 #define REGION_INDEX_BITS 16u

@@ -2,6 +2,13 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "engines/pony/rtt.h"
 
+uint64_t rtt_without_delay(const struct rtt *rtt, uint64_t sample_ns, uint64_t ack_delay_ns)
+{
+    if (sample_ns <= rtt->min_ns)
+        return sample_ns;
+    return sample_ns - rtt->min_ns >= ack_delay_ns ? sample_ns - ack_delay_ns : rtt->min_ns;
+}
+
 void rtt_sample(struct rtt *rtt, uint64_t sample_ns, uint64_t ack_delay_ns)
 {
     uint64_t deviation;
@@ -12,9 +19,7 @@ void rtt_sample(struct rtt *rtt, uint64_t sample_ns, uint64_t ack_delay_ns)
         sample_ns = RTT_MAX_NS;
     if (rtt->min_ns == 0 || sample_ns < rtt->min_ns)
         rtt->min_ns = sample_ns;
-    /* A peer that exaggerates its delay cannot push a sample below the least seen. */
-    if (sample_ns - rtt->min_ns >= ack_delay_ns)
-        sample_ns -= ack_delay_ns;
+    sample_ns = rtt_without_delay(rtt, sample_ns, ack_delay_ns);
     rtt->latest_ns = sample_ns;
     if (rtt->smoothed_ns == 0) {
         rtt->smoothed_ns = sample_ns;

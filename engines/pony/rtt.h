@@ -30,6 +30,8 @@ struct rtt {
 /* A sample from a packet sent once (Karn's rule is the caller's), of which the peer says that it
  * spent `ack_delay_ns` before answering. */
 void rtt_sample(struct rtt *rtt, uint64_t sample_ns, uint64_t ack_delay_ns);
+/* A sample without the peer's delay, which cannot push it below the least that was seen. */
+uint64_t rtt_without_delay(const struct rtt *rtt, uint64_t sample_ns, uint64_t ack_delay_ns);
 /* The time-out now, backed off, between the two bounds. */
 uint64_t rtt_rto(const struct rtt *rtt, uint64_t min_ns, uint64_t max_ns);
 /* How long to wait before asking what became of the last packets of a burst, apart from the peer's

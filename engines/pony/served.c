@@ -2,8 +2,10 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "engines/pony/served.h"
 
+#include "engines/pony/fetch.h"
 #include "engines/pony/payload.h"
 #include "engines/pony/region.h"
+#include "mailbox/words.h"
 
 struct served *served_find(struct connection *connection, uint32_t id)
 {
@@ -26,9 +28,9 @@ bool served_has_room(const struct upper *upper, const struct path *path,
            connection->served_count + wanted <= SERVED_PER_CONNECTION;
 }
 
-void served_init(struct served *served, struct connection *connection, uint32_t id)
+void served_init(struct served *served, struct connection *connection, uint32_t id, uint8_t type)
 {
-    *served = (struct served){.connection = connection, .id = id};
+    *served = (struct served){.connection = connection, .id = id, .type = type};
     list_init(&served->node);
     list_init(&served->serving);
     list_push(&connection->served, &served->node);
@@ -36,14 +38,14 @@ void served_init(struct served *served, struct connection *connection, uint32_t 
     connection->path->served++;
 }
 
-static struct served *take(struct connection *connection, uint32_t id)
+static struct served *take(struct connection *connection, const struct wire_op *op)
 {
     struct upper *upper = connection->upper;
 
     if (!served_has_room(upper, connection->path, connection, 1))
         return NULL;
     struct served *served = &upper->served[pool_take(&upper->served_pool)];
-    served_init(served, connection, id);
+    served_init(served, connection, op->id, op->type);
     return served;
 }
 
@@ -74,7 +76,16 @@ void served_schedule(struct served *served)
     connection_schedule(connection);
 }
 
-static void finish(struct served *served, int status)
+struct served *served_begin(struct connection *connection, const struct wire_op *op)
+{
+    struct served *served = served_find(connection, op->id) ? NULL : take(connection, op);
+
+    if (!served)
+        connection_abort(connection, -EPROTO);
+    return served;
+}
+
+void served_finish(struct served *served, int status)
 {
     if (served->status == 0)
         served->status = (uint16_t)-status;
@@ -96,16 +107,15 @@ static int check(struct served *served, uint32_t right)
 
 void served_on_read(struct connection *connection, const struct wire_op *op, const uint8_t *payload)
 {
-    struct served *served = served_find(connection, op->id) ? NULL : take(connection, op->id);
+    struct served *served = served_begin(connection, op);
 
-    if (!served) {
-        connection_abort(connection, -EPROTO);
+    if (!served)
         return;
-    }
     payload_get_access(&served->access, payload);
+    served->begun = true;
     int error = check(served, SADDLE_RIGHT_READ);
     if (error)
-        finish(served, error);
+        served_finish(served, error);
     else
         served_schedule(served);
 }
@@ -135,7 +145,7 @@ static int place(struct served *served, const struct wire_op *op, const uint8_t 
                           access.offset + op->offset, bytes, &memory);
     if (error)
         return error;
-    memcpy(memory, payload + WIRE_ACCESS_BYTES, bytes);
+    words_store(memory, payload + WIRE_ACCESS_BYTES, bytes);
     counter_add(&connection->upper->counters.served_bytes, bytes);
     region_served(connection->session, access.key, SADDLE_RIGHT_WRITE, bytes, false);
     return 0;
@@ -149,12 +159,11 @@ void served_on_write(struct connection *connection, const struct wire_op *op,
     int error = -EBADMSG;
 
     if (!served)
-        served = take(connection, op->id);
-    if (!served || (served->begun && !served->write) || served->answer) {
+        served = take(connection, op);
+    if (!served || served->type != WIRE_OP_WRITE || served->answer) {
         connection_abort(connection, -EPROTO);
         return;
     }
-    served->write = true;
     if (crc32c_update(CRC32C_START, payload, op->length) == op->payload_crc)
         error = served->status ? 0 : place(served, op, payload);
     else
@@ -171,7 +180,30 @@ void served_on_write(struct connection *connection, const struct wire_op *op,
     counter_add(&connection->upper->counters.writes_served, 1);
     region_served(connection->session, served->access.key, SADDLE_RIGHT_WRITE, 0,
                   served->status == 0);
-    finish(served, served->begun && served->whole < served->access.length ? -ECANCELED : 0);
+    served_finish(served, served->begun && served->whole < served->access.length ? -ECANCELED : 0);
+}
+
+/* DONE, or RESULT of what was carried out and has one. */
+static bool put_answer(const struct served *served, struct packet *packet)
+{
+    uint8_t payload[WIRE_RESULT_MOST];
+    struct wire_result result = {.value = served->value};
+    uint32_t items = fetch_is(served) ? served->fetch.count : 0;
+    struct wire_op op = {
+        .type = WIRE_OP_DONE,
+        .connection = served->connection->peer,
+        .id = served->id,
+        .offset = served->status,
+    };
+
+    if (served->status || served->type == WIRE_OP_WRITE)
+        return packet_put(packet, &op, NULL);
+    op.type = WIRE_OP_RESULT;
+    op.offset = served->total;
+    op.length = (uint16_t)(WIRE_RESULT_BYTES + items * WIRE_ITEM_BYTES);
+    memcpy(result.items, served->fetch.items, sizeof(result.items));
+    payload_put_result(payload, &result, items);
+    return packet_put(packet, &op, payload);
 }
 
 bool served_fill_answers(struct connection *connection, struct packet *packet)
@@ -182,13 +214,7 @@ bool served_fill_answers(struct connection *connection, struct packet *packet)
         struct served *served = LIST_OF(node, struct served, serving);
         if (!served->answer)
             break;
-        struct wire_op op = {
-            .type = WIRE_OP_DONE,
-            .connection = connection->peer,
-            .id = served->id,
-            .offset = served->status,
-        };
-        if (!packet_put(packet, &op, NULL))
+        if (!put_answer(served, packet))
             return false;
         connection->answers_given++;
         served_free(served);
@@ -196,41 +222,83 @@ bool served_fill_answers(struct connection *connection, struct packet *packet)
     return true;
 }
 
-bool served_fill_data(struct connection *connection, struct packet *packet)
+/* Writes READ_DATA of `bytes` that lie in a region: of as many as end between words. */
+static void put_data(struct served *served, struct packet *packet, const uint8_t *memory,
+                     uint32_t bytes)
 {
-    struct served *served = LIST_OF(list_first(&connection->serving), struct served, serving);
+    struct connection *connection = served->connection;
     uint32_t remaining = served->access.length - served->sent;
-    uint32_t bytes = packet_fragment(packet, 0, remaining);
-    uint8_t *memory;
 
-    if (bytes == 0)
-        return false;
-    int error = region_access(connection->session, served->access.key, SADDLE_RIGHT_READ,
-                              served->access.offset + served->sent, bytes, &memory);
-    if (error) {
-        finish(served, error);
-        return served_fill_answers(connection, packet);
-    }
+    if (bytes < remaining)
+        bytes -= (uint32_t)((uintptr_t)(memory + bytes) % WORD_BYTES);
     struct wire_op op = {
         .type = WIRE_OP_READ_DATA,
         .flags = bytes == remaining ? WIRE_OP_LAST : 0,
         .length = (uint16_t)bytes,
         .connection = connection->peer,
         .id = served->id,
-        .offset = served->sent,
+        .offset = served->fetch.at * served->fetch.most + served->sent,
     };
-    packet_put(packet, &op, memory);
+    words_load(packet_payload(packet), memory, bytes);
+    op.payload_crc = crc32c_update(CRC32C_START, packet_payload(packet), bytes);
+    packet_add(packet, &op);
     packet->data += bytes;
     connection->answers_given++;
     counter_add(&connection->upper->counters.served_bytes, bytes);
     served->sent += bytes;
+    served->total += bytes;
     region_served(connection->session, served->access.key, SADDLE_RIGHT_READ, bytes,
                   served->sent == served->access.length);
-    if (served->sent == served->access.length) {
-        counter_add(&connection->upper->counters.reads_served, 1);
-        served_free(served);
+}
+
+/* All of `access` was read: or, with an error, no more of it will be. False if `served` is free. */
+static bool end_read(struct served *served, int error)
+{
+    if (fetch_is(served)) {
+        fetch_end_item(served, error);
+    } else if (error) {
+        served_finish(served, error);
     } else {
-        list_move(&connection->serving, &served->serving);
+        counter_add(&served->connection->upper->counters.reads_served, 1);
+        served_free(served);
+        return false;
     }
     return true;
+}
+
+/* The next bytes of what is being read. */
+static int next_bytes(const struct served *served, uint32_t bytes, uint8_t **memory)
+{
+    return region_access(served->connection->session, served->access.key, SADDLE_RIGHT_READ,
+                         served->access.offset + served->sent, bytes, memory);
+}
+
+bool served_fill_data(struct connection *connection, struct packet *packet)
+{
+    struct served *served = LIST_OF(list_first(&connection->serving), struct served, serving);
+    uint32_t scanned = packet->scanned;
+    enum fetch_step step;
+
+    while ((step = fetch_step(served, packet)) == FETCH_READS) {
+        uint32_t bytes = packet_fragment(packet, 0, served->access.length - served->sent);
+        uint8_t *memory;
+        if (bytes == 0)
+            return false;
+        int error = next_bytes(served, bytes, &memory);
+        if (error) {
+            end_read(served, error);
+            continue;
+        }
+        put_data(served, packet, memory, bytes);
+        bool more =
+            served->sent < served->access.length || (end_read(served, 0) && !served->answer);
+        if (more)
+            list_move(&connection->serving, &served->serving);
+        served_fill_answers(connection, packet);
+        return true;
+    }
+    if (step == FETCH_ENDED)
+        return served_fill_answers(connection, packet);
+    list_move(&connection->serving, &served->serving);
+    return packet->scanned > scanned;
 }

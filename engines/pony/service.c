@@ -3,6 +3,7 @@
 #include "engines/pony/service.h"
 
 #include "engines/pony/connection.h"
+#include "engines/pony/directory.h"
 
 #include <string.h>
 
@@ -60,6 +61,12 @@ void service_listen(struct pony_session *session, uint32_t channel,
     uint32_t index = error ? POOL_NONE : pool_take(&upper->service_pool);
     if (!error && index == POOL_NONE)
         error = -ENOSPC;
+    if (!error && upper->directory) {
+        error =
+            directory_enter(upper->directory, upper->directory_row, index, name, command->len - 1);
+        if (error)
+            pool_give(&upper->service_pool, index);
+    }
     if (error) {
         session_answer(session, channel, command, error, 0, 0);
         return;
@@ -72,24 +79,38 @@ void service_listen(struct pony_session *session, uint32_t channel,
     service->tag = command->tag;
     service->channel = (uint8_t)channel;
     service->waiting = 0;
+    list_init(&service->callers);
     session->listener_count++;
     memcpy(service->name, name, sizeof(name));
     service->hash = service_hash(name, command->len - 1);
     session_answer(session, channel, command, 0, service->number, 0);
 }
 
+void service_add(struct service *service, struct connection *connection)
+{
+    connection->service = service;
+    list_push(&service->callers, &connection->thirst);
+    service->waiting++;
+}
+
+void service_remove(struct connection *connection)
+{
+    connection->service->waiting--;
+    list_remove(&connection->thirst);
+    connection->service = NULL;
+}
+
 void service_free(struct upper *upper, struct service *service)
 {
-    struct list *node, *after;
+    struct list *node;
 
-    LIST_EACH_SAFE(node, after, &service->session->connections)
-    {
-        struct connection *connection = LIST_OF(node, struct connection, session_node);
-        if (connection->state == CONNECTION_INCOMING && connection->service == service)
-            connection_refuse(connection, -ECONNREFUSED);
-    }
+    while ((node = list_first(&service->callers)))
+        connection_refuse(LIST_OF(node, struct connection, thirst), -ECONNREFUSED);
     service->session->listener_count--;
     service->session = NULL;
+    if (upper->directory)
+        directory_leave(upper->directory, upper->directory_row,
+                        (uint32_t)(service - upper->services));
     pool_give(&upper->service_pool, (uint32_t)(service - upper->services));
 }
 

@@ -19,6 +19,7 @@ struct service {
     uint32_t number; /* handle */
     uint32_t hash;   /* of the name, so that a flood of calls costs little */
     uint32_t waiting;
+    struct list callers; /* so many connections, INCOMING */
     uint16_t generation;
     uint8_t channel;
     char name[SADDLE_NAME_BYTES];
@@ -30,6 +31,9 @@ void service_listen(struct pony_session *session, uint32_t channel,
 /* By name (without a final NUL), or by handle; NULL if there is none. */
 struct service *service_find(struct upper *upper, const char *name, uint32_t length);
 struct service *service_by_handle(struct upper *upper, uint32_t handle);
+/* A connection waits to be accepted; it waits no more. */
+void service_add(struct service *service, struct connection *connection);
+void service_remove(struct connection *connection);
 /* Ends it; callers that wait are refused. */
 void service_free(struct upper *upper, struct service *service);
 void service_drop(struct pony_session *session);

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "engines/pony/session.h"
 
+#include "engines/pony/cancel.h"
 #include "engines/pony/connection.h"
 #include "engines/pony/incoming.h"
 #include "engines/pony/message.h"
@@ -43,7 +44,9 @@ int pony_session_create(struct pony_session **result, const struct pony_session_
     }
     list_init(&session->free_slots);
     list_init(&session->thirst);
+    list_init(&session->thirst_more);
     list_init(&session->connections);
+    list_init(&session->dead);
     list_init(&session->pings);
     for (uint32_t i = 0; i < config->slot_count; i++) {
         list_init(&session->slots[i].answer);
@@ -53,6 +56,8 @@ int pony_session_create(struct pony_session **result, const struct pony_session_
     session->free_count = config->slot_count;
     for (uint32_t i = 0; i < config->channel_count; i++) {
         list_init(&session->channels[i].notices);
+        list_init(&session->channels[i].operations);
+        list_init(&session->channels[i].cancels);
         channel_open(&session->channels[i].channel, &config->channels[i]);
     }
     *result = session;
@@ -82,16 +87,30 @@ void session_violate(struct pony_session *session, int error, const char *reason
     counter_add(&session->upper->counters.violations, 1);
 }
 
+static struct list *first_left(struct pony_session *session)
+{
+    struct list *node = list_first(&session->connections);
+
+    return node ? node : list_first(&session->dead);
+}
+
+bool session_finish(struct pony_session *session)
+{
+    struct list *node;
+
+    for (uint32_t i = 0; i < SESSION_ENDS_PER_TURN && (node = first_left(session)); i++)
+        connection_disown(LIST_OF(node, struct connection, session_node));
+    return !first_left(session);
+}
+
 void session_drop(struct pony_session *session)
 {
     struct upper *upper = session->upper;
-    struct list *node, *after;
 
     service_drop(session);
-    LIST_EACH_SAFE(node, after, &session->connections)
-    connection_disown(LIST_OF(node, struct connection, session_node));
     region_drop(session);
     ping_drop(session);
+    cancel_drop(session);
     session->dropped = true;
     if (!pony_session_error(session))
         return;
@@ -109,7 +128,7 @@ void session_drop(struct pony_session *session)
 void session_complete(struct pony_session *session, uint32_t channel,
                       const struct saddle_event *event)
 {
-    if (pony_session_error(session))
+    if (pony_session_error(session) || session->dropped)
         return;
     counter_add(&session->upper->counters.events, 1);
     if (channel_complete(&session->channels[channel].channel, event))
@@ -119,7 +138,7 @@ void session_complete(struct pony_session *session, uint32_t channel,
 bool session_announce(struct pony_session *session, uint32_t channel,
                       const struct saddle_event *event)
 {
-    if (pony_session_error(session))
+    if (pony_session_error(session) || session->dropped)
         return false;
     int error = channel_announce(&session->channels[channel].channel, event);
     if (error == -EAGAIN)
@@ -146,6 +165,14 @@ void session_answer(struct pony_session *session, uint32_t channel,
         .value = value,
     };
     session_complete(session, channel, &event);
+}
+
+uint32_t session_message_max(const struct pony_session *session)
+{
+    uint32_t most =
+        session->config.abi < SADDLE_ABI_MESSAGES ? SADDLE_MESSAGE_MAX_2 : SADDLE_MESSAGE_MAX;
+
+    return session->config.heap_bytes < most ? (uint32_t)session->config.heap_bytes : most;
 }
 
 int session_text(const struct pony_session *session, const struct saddle_command *command,
@@ -213,6 +240,18 @@ static command_fn *const commands[SADDLE_CMD_COUNT] = {
     [SADDLE_CMD_READ] = onesided_command,
     [SADDLE_CMD_WRITE] = onesided_command,
     [SADDLE_CMD_PING] = ping_command,
+    [SADDLE_CMD_READ_INDIRECT] = onesided_command,
+    [SADDLE_CMD_READ_BATCH] = onesided_command,
+    [SADDLE_CMD_SCAN_READ] = onesided_command,
+    [SADDLE_CMD_COMPARE_SWAP] = onesided_command,
+    [SADDLE_CMD_FETCH_ADD] = onesided_command,
+    [SADDLE_CMD_CANCEL] = cancel_command,
+};
+
+/* Flags that a command takes besides SADDLE_ENTRY_INLINE, since version 3. */
+static const uint8_t flags[SADDLE_CMD_COUNT] = {
+    [SADDLE_CMD_SEND] = SADDLE_ENTRY_GATHER | SADDLE_ENTRY_UNORDERED,
+    [SADDLE_CMD_WRITE] = SADDLE_ENTRY_GATHER,
 };
 
 /* What a command takes. All others take none but a handle or a key that the session already has. */
@@ -229,19 +268,31 @@ static void deny(struct pony_session *session, uint32_t channel,
     session_answer(session, channel, command, -EACCES, 0, 0);
 }
 
-/* Those of the session's version of the ABI are below this. */
-static uint8_t commands_end(const struct pony_session *session)
+/* Is it an operation of the session's version of the ABI? */
+static bool is_known(const struct pony_session *session, uint8_t op)
 {
-    return session->config.abi < SADDLE_ABI_PING ? SADDLE_CMD_PING : SADDLE_CMD_COUNT;
+    uint8_t end =
+        session->config.abi < SADDLE_ABI_MESSAGES ? SADDLE_CMD_PING + 1 : SADDLE_CMD_COUNT;
+
+    return op < end && commands[op];
+}
+
+static bool flags_fit(const struct pony_session *session, const struct saddle_command *command)
+{
+    uint8_t more = session->config.abi < SADDLE_ABI_MESSAGES ? 0 : flags[command->op];
+
+    return !(command->flags & ~(SADDLE_ENTRY_INLINE | more)) &&
+           (command->flags & (SADDLE_ENTRY_INLINE | SADDLE_ENTRY_GATHER)) !=
+               (SADDLE_ENTRY_INLINE | SADDLE_ENTRY_GATHER);
 }
 
 void session_command(struct pony_session *session, uint32_t channel,
                      const struct saddle_command *command)
 {
-    if (command->op >= commands_end(session))
+    if (!is_known(session, command->op))
         session_violate(session, -EPROTO, "unknown command");
-    else if (command->flags & ~SADDLE_ENTRY_INLINE)
-        session_violate(session, -EPROTO, "unknown flag in a command");
+    else if (!flags_fit(session, command))
+        session_violate(session, -EPROTO, "a flag in a command that it does not take");
     else if (command->reserved != 0)
         session_violate(session, -EPROTO, "reserved field of a command is not 0");
     else if ((command->flags & SADDLE_ENTRY_INLINE) && command->len > SADDLE_INLINE_BYTES)
@@ -252,43 +303,70 @@ void session_command(struct pony_session *session, uint32_t channel,
         commands[command->op](session, channel, command);
 }
 
+/* Takes and runs up to `most` commands of a channel; returns how many. */
+static uint32_t channel_commands(struct pony_session *session, uint32_t index, uint32_t most)
+{
+    struct channel *channel = &session->channels[index].channel;
+    struct saddle_command command;
+    uint32_t taken = 0;
+
+    while (taken < most) {
+        if (pony_session_error(session) || !operation_available(session->upper, session))
+            break;
+        int result = channel_take(channel, &command);
+        if (result < 0)
+            session_violate(session, -EPROTO, "a queue's sequence word or position is absurd");
+        if (result <= 0)
+            break;
+        taken++;
+        session_command(session, index, &command);
+    }
+    return taken;
+}
+
 uint32_t session_commands(struct pony_session *session)
 {
+    uint32_t count = session->config.channel_count, first = session->command_turn;
     struct upper *upper = session->upper;
-    struct saddle_command command;
     uint32_t total = 0;
 
-    for (uint32_t i = 0; i < session->config.channel_count; i++) {
-        struct channel *channel = &session->channels[i].channel;
-        for (uint32_t taken = 0; taken < SESSION_COMMANDS_PER_TURN; taken++) {
-            if (pony_session_error(session) || !operation_available(upper, session))
-                break;
-            int result = channel_take(channel, &command);
-            if (result < 0)
-                session_violate(session, -EPROTO, "a queue's sequence word or position is absurd");
-            if (result <= 0)
-                break;
-            total++;
-            session_command(session, i, &command);
-        }
+    for (uint32_t i = 0; i < count && total < SESSION_COMMANDS_PER_TURN; i++) {
+        uint32_t index = (first + i) % count;
+        total += channel_commands(session, index, SESSION_COMMANDS_PER_TURN - total);
+        session->command_turn = (index + 1) % count;
     }
+    uint32_t looks = cancel_step(session, SESSION_LOOKS_PER_TURN);
     counter_add(&upper->counters.commands, total);
-    clock_charge(upper->clock, total * UPPER_COST_COMMAND_NS);
-    return total;
+    clock_charge(upper->clock, (total + looks) * UPPER_COST_COMMAND_NS);
+    return total + looks;
+}
+
+/* Announces events of up to `most` connections of a channel; returns how many it looked at. */
+static uint32_t channel_notices(struct pony_session *session, uint32_t index, uint32_t most)
+{
+    struct list *notices = &session->channels[index].notices;
+    uint32_t looked = 0;
+
+    while (looked < most) {
+        struct list *node = list_first(notices);
+        if (!node || pony_session_error(session))
+            break;
+        looked++;
+        if (!connection_announce(LIST_OF(node, struct connection, notice)))
+            break;
+    }
+    return looked;
 }
 
 void session_notices(struct pony_session *session)
 {
-    for (uint32_t i = 0; i < session->config.channel_count; i++) {
-        struct list *notices = &session->channels[i].notices;
-        for (uint32_t looked = 0; looked < SESSION_NOTICES_PER_TURN; looked++) {
-            struct list *node = list_first(notices);
-            if (!node || pony_session_error(session))
-                break;
-            struct connection *connection = LIST_OF(node, struct connection, notice);
-            if (!connection_announce(connection))
-                break;
-        }
+    uint32_t count = session->config.channel_count, first = session->notice_turn;
+    uint32_t looked = 0;
+
+    for (uint32_t i = 0; i < count && looked < SESSION_NOTICES_PER_TURN; i++) {
+        uint32_t index = (first + i) % count;
+        looked += channel_notices(session, index, SESSION_NOTICES_PER_TURN - looked);
+        session->notice_turn = (index + 1) % count;
     }
 }
 
@@ -310,13 +388,14 @@ void session_ring(struct pony_session *session)
 
 bool session_arm(struct pony_session *session)
 {
-    bool idle = true;
+    bool idle = !session->dropped || !first_left(session);
 
-    for (uint32_t i = 0; i < session->config.channel_count && idle; i++) {
+    for (uint32_t i = 0; i < session->config.channel_count && idle && !session->dropped; i++) {
         struct session_channel *side = &session->channels[i];
+        idle = list_empty(&side->cancels);
         if (!channel_arm(&side->channel)) {
             /* What cannot be taken for want of operations waits for their end, not for a turn. */
-            idle = !operation_available(session->upper, session);
+            idle = idle && !operation_available(session->upper, session);
             continue;
         }
         if (side->channel.ring_due ||

@@ -11,12 +11,18 @@
  * everything that peers can make the engine remember about messages.
  *
  * Credits. A peer may begin as many messages on a connection as it was granted. The sum of all
- * grants not yet used never exceeds the free slots. Some free slots are kept back for peers that
- * ran out (`thirst`), so that connections which hold credits and do nothing cannot starve others.
+ * grants not yet used never exceeds the free slots. A connection holds the credits that its peer
+ * has not used and the slots of its messages, until the application has released them. So that one
+ * whose messages nobody takes stalls itself alone:
+ * - it holds at most half of the slots;
+ * - one that holds something gets more only from what is left beyond an eighth of the slots, or
+ *   beyond one for each connection that holds nothing if that is more, up to half of the slots;
+ * - one that holds nothing gets a credit, when its peer asks, as long as there is a free slot, and
+ *   before all others.
  *
  * Rules whose breach closes the session (-EPROTO), because no honest library does it: an absurd
- * sequence word or consumed position; an operation unknown to the session's version of the ABI; an
- * unknown flag; a reserved field that is not 0;
+ * sequence word or consumed position; an operation unknown to the session's version of the ABI; a
+ * flag that is unknown to it, or that the operation does not take; a reserved field that is not 0;
  * an inline length over 64; the release of a slot that is not lent. All else is an application's
  * mistake and is answered in the completion: -EINVAL (length, stream, buffer outside the heap,
  * names), -EBADF (a handle that is stale or another's), -ENOTCONN (a connection that is over),
@@ -34,9 +40,12 @@
 
 #include <stdatomic.h>
 
-#define SESSION_COMMANDS_PER_TURN 16u /* of one channel, before the next gets its turn */
-#define SESSION_NOTICES_PER_TURN  64u /* connections of one channel whose events are looked at */
-#define SESSION_SLOTS_RESERVED    8u  /* one in this many is kept for thirsty peers */
+#define SESSION_COMMANDS_PER_TURN 16u /* of all channels, before the next session's turn */
+#define SESSION_LOOKS_PER_TURN    64u /* operations that cancels of all channels look at */
+#define SESSION_NOTICES_PER_TURN  64u /* connections of all channels whose events are looked at */
+#define SESSION_ENDS_PER_TURN     64u /* connections of a dropped one that are ended */
+#define SESSION_SLOTS_RESERVED    8u  /* one in this many is kept for those that hold none */
+#define SESSION_SLOTS_SHARE       2u  /* one connection may hold one in this many, at most */
 #define CREDIT_BATCH              16u /* unused credits that a busy connection holds at most */
 
 enum slot_state {
@@ -45,9 +54,11 @@ enum slot_state {
     SLOT_OFFERED, /* a large message waits for a buffer */
     SLOT_FILLING, /* its bytes go to `buffer` */
     SLOT_READY,   /* complete, waits for its turn in the stream */
-    SLOT_SKIPPED, /* failed or given up: its turn passes without a trace */
-    SLOT_LENT,    /* the application's, until it releases it */
-    SLOT_SPENT,   /* nobody's, but the peer's answer is still due */
+    /* Failed or given up. An ordered one's turn passes without a trace; an unordered one stays
+     * until all that its sender has sent of it is here, and cannot be taken for a new message. */
+    SLOT_SKIPPED,
+    SLOT_LENT,  /* the application's, until it releases it */
+    SLOT_SPENT, /* nobody's, but the peer's answer is still due */
 };
 
 enum slot_due {
@@ -62,6 +73,7 @@ struct slot {
     struct connection *connection; /* to which something is due, or whose message it is */
     struct stream *stream;         /* while in its incoming list */
     struct operation *buffer;      /* posted, of a large message */
+    uint32_t owner;                /* number of the connection on whose account it is */
     uint32_t id;
     uint32_t length;   /* bytes; 0 until the last fragment told */
     uint32_t received; /* bytes */
@@ -70,13 +82,19 @@ struct slot {
     uint16_t status; /* errno number of the answer */
     uint8_t state;   /* enum slot_state */
     uint8_t due;     /* enum slot_due */
-    bool large;
+    bool unordered;
+    bool counted; /* an unordered one, failed: `length` says how many bytes there will have been */
+    bool offered; /* and that an OFFER is one of what comes */
+    bool large;   /* its OFFER is here */
     bool waiting; /* the application is to be told that a buffer is wanted */
 };
 
 struct session_channel {
     struct channel channel;
-    struct list notices; /* connections with events */
+    struct list notices;      /* connections with events */
+    struct list operations;   /* outstanding, in the order accepted */
+    struct list cancels;      /* CANCELs in progress */
+    struct list *cancel_next; /* the operation that the first of them looks at next; or NULL */
 };
 
 struct pony_session {
@@ -85,24 +103,30 @@ struct pony_session {
     uint32_t index;
     _Atomic int32_t error; /* 0 while served */
     const char *reason;
-    bool dropped; /* its memory is not touched any more */
+    bool dropped; /* its memory is not touched any more; what connections it has end in turn */
     struct slot *slots;
     struct list free_slots;
     uint32_t free_count;
-    uint32_t promised;  /* credits granted and not used */
-    struct list thirst; /* connections whose peers have no credits and want some */
+    uint32_t promised;       /* credits granted and not used */
+    uint32_t receivers;      /* connections that may be sent messages */
+    uint32_t holders;        /* those of them that hold slots or credits */
+    struct list thirst;      /* connections whose peers want credits: those that hold no slot */
+    struct list thirst_more; /* and those that do */
     struct list connections;
+    struct list dead; /* those of them that are over, and nobody has to be told: oldest first */
     struct list pings;
     uint32_t ping_count;
-    uint32_t connection_count, operation_count, region_count; /* shares of the tables */
+    /* Shares of the tables. */
+    uint32_t connection_count, operation_count, region_count, gather_count;
     uint32_t listener_count;
-    uint64_t exposed;   /* bytes in its regions */
-    uint32_t ring_turn; /* channel rung last */
+    uint64_t exposed;                                /* bytes in its regions */
+    uint32_t ring_turn;                              /* channel rung last */
+    uint32_t command_turn, notice_turn, cancel_turn; /* channels that are looked at first */
     uint64_t rings;
     struct session_channel channels[SADDLE_CHANNELS_MAX];
 };
 
-/* Takes and runs commands, a bounded number per channel; returns how many. */
+/* Takes and runs commands, a bounded number, of its channels in turn; returns how many. */
 uint32_t session_commands(struct pony_session *session);
 /* Runs one command, already taken from `channel`. */
 void session_command(struct pony_session *session, uint32_t channel,
@@ -117,9 +141,11 @@ void session_disarm(struct pony_session *session);
 
 /* Marks the session as broken; it is dropped at the end of the current step. `reason` is static. */
 void session_violate(struct pony_session *session, int error, const char *reason);
-/* Closes its connections toward their peers, and forgets all that it had in the engine. If it broke
- * a rule, tells it so in its arena. */
+/* Forgets all that it had in the engine but its connections. If it broke a rule, tells it so in its
+ * arena. */
 void session_drop(struct pony_session *session);
+/* Closes some connections of a dropped one toward their peers: true if it has none left. */
+bool session_finish(struct pony_session *session);
 
 /* May a session that has `count` of something have another, by this quota of its grant? */
 static inline bool session_quota_allows(uint32_t count, uint32_t quota)
@@ -134,6 +160,9 @@ static inline bool session_owns(const struct pony_session *session, uint64_t buf
     return buf >= session->config.heap_offset && len <= session->config.heap_bytes &&
            at <= session->config.heap_bytes - len;
 }
+
+/* Bytes of the longest message or one-sided operation that it may send or be sent. */
+uint32_t session_message_max(const struct pony_session *session);
 
 static inline uint8_t *session_slot_bytes(const struct pony_session *session,
                                           const struct slot *slot)
@@ -161,13 +190,20 @@ bool session_announce(struct pony_session *session, uint32_t channel,
 struct slot *session_slot_take(struct connection *connection);
 /* Frees the slot if nobody needs it any more, and lets a thirsty peer have the credit. */
 void session_slot_settle(struct pony_session *session, struct slot *slot);
-/* Credits for a new connection. */
-uint32_t session_credit_first(struct pony_session *session);
+/* A new connection of the session. */
+void session_credit_join(struct connection *connection);
+/* Its first credits, to be told to the peer with OPEN or OPENED. */
+void session_credit_first(struct connection *connection);
 /* The peer begins a message: false if it was not allowed to. */
 bool session_credit_use(struct connection *connection);
 /* The peer has used `total` credits and wants more. */
 void session_credit_thirst(struct connection *connection, uint32_t total);
+/* Gives credits to those that wait for some, as far as there are any. */
+void session_credit_quench(struct pony_session *session);
 /* The connection is over: what it did not use is free for others. */
 void session_credit_return(struct connection *connection);
+/* A connection was loaded that may be sent messages, and its slots; parched: its peer wants
+ * credits. */
+void session_credit_loaded(struct connection *connection);
 
 #endif

@@ -15,17 +15,23 @@
 #define STREAM_OFFERS_MAX                                                                          \
     4u /* large messages begun and not answered: enough to hide a round trip */
 
+/* Ordered messages begun behind a large one that waits for a buffer: enough to hide a round trip.
+ * More would only take the connection's credits from other streams. */
+#define STREAM_BEHIND_MAX 8u
+#define STREAM_LOOKS      16u /* queued messages among which one is looked for that may go first */
+
 struct stream {
     struct list node;     /* the connection's */
     struct list ready;    /* connection->active or ->thirsty, while messages wait to be begun */
     struct list queue;    /* SENDs not yet sent whole (small) or not yet offered (large) */
     struct list begun;    /* SENDs that await DELIVERED */
-    struct list incoming; /* slots, by id */
+    struct list incoming; /* slots: ordered messages by id, then the unordered ones */
     struct connection *connection; /* NULL: free */
-    uint32_t send_next;            /* id of the next message to begin */
-    uint32_t receive_next;         /* id of the next message to announce */
-    uint32_t offers;               /* ours, begun and not answered */
-    uint32_t unmatched;            /* the peer's, without a buffer */
+    uint32_t send_next;            /* id of the next ordered message to begin */
+    uint32_t send_unordered;       /* id of the next unordered one */
+    uint32_t receive_next;         /* id of the next ordered message to announce */
+    uint32_t unmatched;            /* the peer's large messages without a buffer */
+    uint16_t offers;               /* our large messages, begun and not answered */
     uint16_t number;
 };
 

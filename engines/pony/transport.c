@@ -25,9 +25,12 @@ static uint64_t or_default(uint64_t value, uint64_t otherwise)
 static void fill_defaults(struct transport_config *config)
 {
     config->udp_port = (uint16_t)or_default(config->udp_port, WIRE_UDP_PORT);
+    config->wire_min = (uint8_t)or_default(config->wire_min, WIRE_VERSION_MIN);
+    config->wire_max = (uint8_t)or_default(config->wire_max, WIRE_VERSION_MAX);
+    config->call_port = (uint16_t)or_default(config->call_port, config->udp_port);
     config->flows_max = (uint32_t)or_default(config->flows_max, FLOWS_DEFAULT);
     if (!config->cc)
-        config->cc = &cc_window;
+        config->cc = &cc_swift;
     config->cc_params.window_min =
         (uint32_t)or_default(config->cc_params.window_min, WINDOW_MIN_DEFAULT);
     config->cc_params.window_max = (uint32_t)or_default(config->cc_params.window_max, TX_WINDOW);
@@ -57,6 +60,12 @@ static bool config_valid(const struct transport_config *config, const struct por
 {
     if (config->address_count == 0 || config->address_count > TRANSPORT_ADDRESSES_MAX ||
         config->peer_count > TRANSPORT_PEERS_MAX || config->flows_max > FLOWS_LIMIT)
+        return false;
+    if (config->wire_min > config->wire_max || !wire_codec(config->wire_min) ||
+        !wire_codec(config->wire_max))
+        return false;
+    if (config->udp_port < config->call_port ||
+        config->udp_port - config->call_port >= (int)WIRE_UDP_PORTS)
         return false;
     if (config->vlan > VLAN_LAST || config->dscp > DSCP_LAST || usable_mtu(port) == 0)
         return false;
@@ -93,6 +102,7 @@ int transport_create(struct transport **transport, const struct transport_config
     fill_defaults(&made->config);
     made->port = port;
     made->clock = clock;
+    made->emptied_ns = clock_now(clock);
     made->rng = rng;
     made->wheel = wheel;
     made->ops = upper_ops;
@@ -104,6 +114,8 @@ int transport_create(struct transport **transport, const struct transport_config
     draw_keys(made);
     error = config_valid(&made->config, port) ? peers_init(made, config->peers, config->peer_count)
                                               : -EINVAL;
+    if (error == 0)
+        error = parts_init(&made->parts, made->mtu);
     if (error == 0)
         error = mapper_init(made);
     if (error != 0) {
@@ -121,10 +133,12 @@ void transport_destroy(struct transport *transport)
     wheel_cancel(transport->wheel, &transport->blocked_timer);
     mapper_fini(transport);
     peers_fini(transport);
+    parts_fini(&transport->parts);
     free(transport);
 }
 
-/* "No such flow": at most RESETS_PER_MS, so that a flood is not answered with a flood. */
+/* "No such flow": at most RESETS_PER_MS, so that a flood is not answered with a flood. Which engine
+ * of its host sent the packet is not known: the host gives a RESET to all of them. */
 static void send_reset(struct transport *transport, const struct packet_meta *meta,
                        const struct wire_flow *header, uint64_t now)
 {
@@ -140,7 +154,7 @@ static void send_reset(struct transport *transport, const struct packet_meta *me
         transport->resets = 0;
     }
     if (transport->resets >= RESETS_PER_MS ||
-        output_answer_path(transport, meta, &addresses, &encap) != 0)
+        output_answer_path(transport, meta, transport->config.call_port, &addresses, &encap) != 0)
         return;
     transport->resets++;
     wire_flow_encode(&reset, bytes);
@@ -153,9 +167,9 @@ static void take_reset(struct transport *transport, const struct packet_meta *me
                        const struct wire_flow *header, uint64_t now)
 {
     struct peer *peer = peer_find(transport, &meta->src);
-    struct flow *flow = peer ? mapper_by_pair(peer, &meta->dst) : NULL;
+    struct flow *flow = peer ? mapper_by_peer_token(peer, &meta->dst, header->token) : NULL;
 
-    if (flow && flow->state == FLOW_OPEN && flow->peer_token == header->token)
+    if (flow)
         flow_end(flow, -ECONNRESET, now);
     else
         transport_count(&transport->stats.rx_unknown_flow, 1);
@@ -175,19 +189,30 @@ static void take_flow_packet(struct transport *transport, const struct packet_me
         return;
     }
     /* The answering side may speak before its WELCOME has arrived: it will repeat itself. */
-    if (flow->state == FLOW_OPEN)
+    if (flow->state != FLOW_OPEN)
+        return;
+    if (likely(header->version == flow->version))
         input_packet(flow, header, body, rte_pktmbuf_data_len(packet) - WIRE_FLOW_BYTES,
                      meta->ecn == IP_ECN_MASK, now);
+    else
+        transport_count(&transport->stats.rx_malformed, 1);
 }
 
 static bool is_ours(const struct transport *transport, const struct packet_meta *meta)
 {
     uint16_t vlan = transport->config.vlan;
 
-    if (meta->dst_port != transport->config.udp_port || !mapper_is_local(transport, &meta->dst) ||
-        mapper_is_local(transport, &meta->src))
+    if (!mapper_is_local(transport, &meta->dst) || mapper_is_local(transport, &meta->src))
         return false;
     return vlan == 0 ? meta->vlan_tags == 0 : meta->vlan_tags == 1 && meta->vlan[0] == vlan;
+}
+
+/* At our own port; RESETs are for all engines of a host, and come to the first one's. */
+static bool is_port_ours(const struct transport *transport, const struct packet_meta *meta,
+                         const struct wire_flow *header)
+{
+    return meta->dst_port == transport->config.udp_port ||
+           (header->type == WIRE_RESET && meta->dst_port == transport->config.call_port);
 }
 
 static void take_packet(struct transport *transport, const struct packet_meta *meta,
@@ -211,12 +236,19 @@ static void take_packet(struct transport *transport, const struct packet_meta *m
         transport_count(error == -EBADMSG ? &transport->stats.rx_bad_crc
                                           : &transport->stats.rx_malformed,
                         1);
+    else if (unlikely(!is_port_ours(transport, meta, &header)))
+        transport_count(&transport->stats.rx_malformed, 1);
     else if (unlikely(header.type == WIRE_HELLO))
         hello_input(transport, bytes, meta, now);
     else if (unlikely(header.type == WIRE_RESET))
         take_reset(transport, meta, &header, now);
     else
         take_flow_packet(transport, meta, &header, packet, now);
+}
+
+void transport_watched(struct transport *transport, uint64_t now)
+{
+    transport->emptied_ns = transport_time(transport, now);
 }
 
 uint32_t transport_receive(struct transport *transport, uint64_t now)
@@ -228,6 +260,9 @@ uint32_t transport_receive(struct transport *transport, uint64_t now)
 
     now = transport_time(transport, now);
     count = port->ops->rx_burst(port, packets, PORT_BURST, now);
+    transport->waited_ns = now - transport->emptied_ns;
+    if (count < PORT_BURST)
+        transport->emptied_ns = now;
     if (count == 0)
         return 0;
     transport->room = port->ops->tx_room(port);
@@ -291,12 +326,14 @@ static const struct address *local_for(const struct transport *transport,
     return NULL;
 }
 
-static struct flow *known_flow(const struct peer *peer)
+static struct flow *known_flow(const struct peer *peer, uint16_t peer_port)
 {
     struct flow *flow, *calling = NULL;
 
     LIST_FOREACH(flow, &peer->flows, peer_entry)
     {
+        if (flow->peer_port != peer_port)
+            continue;
         if (flow->state == FLOW_OPEN)
             return flow;
         calling = flow;
@@ -305,14 +342,14 @@ static struct flow *known_flow(const struct peer *peer)
 }
 
 /* The flow to a peer that is held, or a new one, which calls. */
-static int flow_to(struct peer *peer, const struct address *local, uint64_t now, struct flow **flow)
+static int flow_to(struct peer *peer, const struct pair *pair, uint64_t now, struct flow **flow)
 {
-    struct flow *found = known_flow(peer);
+    struct flow *found = known_flow(peer, pair->peer_port);
 
     if (found && peer->error != 0)
         return peer->error;
     if (!found) {
-        found = mapper_add(peer->transport, peer, local, FLOW_ID_ANY);
+        found = mapper_add(peer->transport, peer, pair, FLOW_ID_ANY);
         if (!found)
             return -ENOMEM;
         if (hello_init(found) != 0) {
@@ -330,18 +367,26 @@ static int flow_to(struct peer *peer, const struct address *local, uint64_t now,
 int transport_flow(struct transport *transport, const struct address *address, uint64_t now,
                    struct flow **flow)
 {
-    const struct address *local = local_for(transport, address);
+    return transport_flow_to(transport, address, transport->config.call_port, now, flow);
+}
+
+int transport_flow_to(struct transport *transport, const struct address *address, uint16_t udp_port,
+                      uint64_t now, struct flow **flow)
+{
+    const struct pair pair = {local_for(transport, address), udp_port};
     struct peer *peer;
     int error;
 
-    if (!local)
+    if (!mapper_port_fits(transport, udp_port))
+        return -EINVAL;
+    if (!pair.local)
         return -ENETUNREACH;
     if (mapper_is_local(transport, address) || !address_is_host(address))
         return -EHOSTUNREACH;
     peer = peer_take(transport, address);
     if (!peer)
         return transport->config.resolver ? -ENOMEM : -EHOSTUNREACH;
-    error = flow_to(peer, local, transport_time(transport, now), flow);
+    error = flow_to(peer, &pair, transport_time(transport, now), flow);
     peer_release(peer);
     return error;
 }

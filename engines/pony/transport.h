@@ -30,6 +30,7 @@ struct transport_peer {
     char name[64]; /* may be empty */
     struct address address;
     struct rte_ether_addr mac; /* of the host or the next hop; all zero: the resolver's affair */
+    const struct cc_ops *cc;   /* NULL: the transport's */
 };
 
 struct transport_config {
@@ -37,12 +38,13 @@ struct transport_config {
     uint32_t address_count;
     const struct transport_peer *peers; /* copied */
     uint32_t peer_count;
-    struct resolver *resolver; /* lent; NULL: configured peers alone, each with its mac */
-    uint16_t udp_port;
+    struct resolver *resolver;  /* lent; NULL: configured peers alone, each with its mac */
+    uint16_t udp_port;          /* to receive at */
+    uint16_t call_port;         /* where hosts are called, and engines follow; 0: udp_port */
     uint16_t vlan;              /* 0: untagged */
     uint8_t dscp;               /* 0 to 63 */
     uint32_t flows_max;         /* 0: 256 */
-    const struct cc_ops *cc;    /* NULL: cc_window */
+    const struct cc_ops *cc;    /* NULL: cc_swift */
     struct cc_params cc_params; /* window_max 0: 256 packets */
     uint64_t rto_min_ns;        /* 0: 1 ms */
     uint64_t rto_max_ns;        /* 0: 200 ms */
@@ -50,6 +52,8 @@ struct transport_config {
     uint64_t keepalive_ns;      /* an idle flow with references probes this often; 0: 1 s */
     uint64_t hello_timeout_ns;  /* for HELLO as a whole; 0: 2 s */
     uint64_t ack_delay_ns;      /* longest wait for something to carry an ack; 0: 20 us */
+    /* Versions of the wire that HELLO offers and accepts; open flows keep theirs. 0: all. */
+    uint8_t wire_min, wire_max;
 };
 
 struct transport_stats {
@@ -64,8 +68,12 @@ struct transport_stats {
     uint64_t timeouts;
     uint64_t flows_opened, flows_ended;
     uint64_t hello_refused;
-    uint64_t no_buffer;  /* the packet pool was empty */
-    uint64_t hop_errors; /* answers of the resolver that there is no way */
+    uint64_t no_buffer;    /* the packet pool was empty */
+    uint64_t hop_errors;   /* answers of the resolver that there is no way */
+    uint64_t searches;     /* SEARCH packets sent */
+    uint64_t black_holes;  /* packets of a size that had passed do not pass any more */
+    uint64_t parts_sent;   /* PART packets */
+    uint64_t parts_joined; /* packets that came in parts, and are whole */
 };
 
 struct transport;
@@ -76,6 +84,10 @@ int transport_create(struct transport **transport, const struct transport_config
                      struct wheel *wheel, const struct flow_upper_ops *upper_ops, void *upper);
 void transport_destroy(struct transport *transport);
 
+/* The port has been watched until now: what it has came just now, and did not wait to be looked
+ * for. Without a word of that, packets may have waited since the port was last found empty, and
+ * that much of a round trip is not held against the network. */
+void transport_watched(struct transport *transport, uint64_t now);
 /* Receives one burst and handles it; returns the number of packets. */
 uint32_t transport_receive(struct transport *transport, uint64_t now);
 /* Sends acknowledgements, retransmissions and new packets while the port has room, `now` has not
@@ -90,6 +102,9 @@ bool transport_pending(const struct transport *transport);
  * way at present, though a flow is open. */
 int transport_flow(struct transport *transport, const struct address *peer, uint64_t now,
                    struct flow **flow);
+/* The same to one of the host's engines, by its UDP port; -EINVAL if no engine can have that. */
+int transport_flow_to(struct transport *transport, const struct address *peer, uint16_t udp_port,
+                      uint64_t now, struct flow **flow);
 /* The flow with this number, or NULL: for references restored from saved state. */
 struct flow *transport_flow_by_id(struct transport *transport, uint32_t id);
 /* Finds a host by configured name or numeric address: 0 or -ENOENT. */

@@ -16,7 +16,7 @@
 
 #define RECORD_TRANSPORT 0x0100u
 #define RECORD_FLOW      0x0101u
-#define RECORD_VERSION   3u
+#define RECORD_VERSION   4u
 #define RECORD_HISTORY   2u /* since which version a flow has features and counts */
 #define RECORD_WAY       3u /* since which version it has the way to the peer */
 
@@ -25,6 +25,7 @@
 #define FLAG_HELLO    0x04u /* an answer to the peer's call is due */
 #define FLAG_PROBE    0x08u
 #define FLAG_OPEN     0x10u /* else HELLO is under way */
+#define FLAG_PORT     0x20u /* the peer's UDP port follows; else it is the configured one */
 
 static uint64_t age(uint64_t now, uint64_t then)
 {
@@ -83,12 +84,15 @@ static void save_identity(const struct flow *flow, struct state_writer *writer, 
 {
     uint8_t flags = (flow->answered ? FLAG_ANSWERED : 0) | (flow->ecn_pending ? FLAG_ECN : 0) |
                     (flow->hello_due ? FLAG_HELLO : 0) | (flow->probe_due ? FLAG_PROBE : 0) |
-                    (flow->state == FLOW_OPEN ? FLAG_OPEN : 0);
+                    (flow->state == FLOW_OPEN ? FLAG_OPEN : 0) |
+                    (flow_is_first(flow) ? 0 : FLAG_PORT);
 
     state_put_u32(writer, flow->id);
     state_put_bytes(writer, flow->local.bytes, sizeof(flow->local.bytes));
     state_put_bytes(writer, flow->peer->node.address.bytes, sizeof(flow->peer->node.address.bytes));
     state_put_u8(writer, flags);
+    if (flags & FLAG_PORT)
+        state_put_u16(writer, flow->peer_port);
     state_put_u8(writer, flow->version);
     state_put_u16(writer, flow->source_port);
     state_put_u16(writer, flow->mtu);
@@ -210,19 +214,20 @@ static void get_bits(struct state_reader *reader, struct ring_bits *bits, uint32
 }
 
 /* A place for a flow that is described next; NULL if it cannot be one of ours. */
-static struct flow *place_flow(struct transport *transport, const struct address *local,
+static struct flow *place_flow(struct transport *transport, const struct pair *pair,
                                const struct address *remote, uint32_t id)
 {
     struct flow *flow = NULL;
     struct peer *peer;
 
-    if (!mapper_is_local(transport, local) || id == FLOW_ID_ANY)
+    if (!mapper_is_local(transport, pair->local) || id == FLOW_ID_ANY ||
+        !mapper_port_fits(transport, pair->peer_port))
         return NULL;
     peer = address_is_host(remote) ? peer_take(transport, remote) : NULL;
     if (!peer)
         return NULL;
-    if (!mapper_by_pair(peer, local))
-        flow = mapper_add(transport, peer, local, id);
+    if (!mapper_by_pair(peer, pair))
+        flow = mapper_add(transport, peer, pair, id);
     peer_release(peer);
     return flow;
 }
@@ -232,18 +237,21 @@ static struct flow *load_identity(struct transport *transport, struct state_read
 {
     uint32_t id = state_get_u32(reader);
     struct address local, remote;
+    struct pair pair = {&local, transport->config.call_port};
     struct flow *flow;
     uint8_t flags;
     uint16_t source_port;
 
     get_address(reader, &local);
     get_address(reader, &remote);
+    flags = state_get_u8(reader);
+    if (flags & FLAG_PORT)
+        pair.peer_port = state_get_u16(reader);
     if (reader->error != 0)
         return NULL;
-    flow = place_flow(transport, &local, &remote, id);
+    flow = place_flow(transport, &pair, &remote, id);
     if (!flow)
         return NULL;
-    flags = state_get_u8(reader);
     flow->answered = flags & FLAG_ANSWERED;
     flow->ecn_pending = flags & FLAG_ECN;
     flow->hello_due = flags & FLAG_HELLO;
@@ -252,6 +260,7 @@ static struct flow *load_identity(struct transport *transport, struct state_read
     source_port = state_get_u16(reader);
     flow->mtu = RTE_MIN(state_get_u16(reader), transport->mtu);
     flow->agreed_mtu = flow->mtu;
+    flow->pmtu.mtu = flow->mtu; /* the search goes on from there */
     flow->token = state_get_u64(reader);
     flow->peer_token = state_get_u64(reader);
     flow->nonce = state_get_u64(reader);
@@ -262,8 +271,8 @@ static struct flow *load_identity(struct transport *transport, struct state_read
     flow->hello_retry_ns =
         RTE_MAX(RTE_MIN(state_get_u64(reader), HELLO_RETRY_MAX_NS), HELLO_RETRY_NS);
     flow->state = flags & FLAG_OPEN ? FLOW_OPEN : FLOW_CALLING;
-    if (flow->state == FLOW_OPEN && (flow->mtu < MTU_MIN || flow->version < WIRE_VERSION_MIN ||
-                                     flow->version > WIRE_VERSION_MAX || flow->peer_token == 0))
+    if (flow->state == FLOW_OPEN &&
+        (flow->mtu < MTU_MIN || !wire_codec(flow->version) || flow->peer_token == 0))
         state_reader_fail(reader, -EPROTO);
     if (flow->token == 0 || !mapper_set_token(flow) || flow_init_path(flow, source_port) != 0)
         state_reader_fail(reader, -EPROTO);
@@ -318,6 +327,7 @@ static void load_packet(struct flow *flow, struct state_reader *reader, bool los
     if (!bytes)
         return;
     if (wire_check(bytes, length, &flow->out, &header) != 0 || header.token != flow->peer_token ||
+        header.version != flow->version ||
         (header.type != WIRE_DATA && header.type != WIRE_PROBE) ||
         !tx_window_misses(&flow->tx, header.seq)) {
         state_reader_fail(reader, -EPROTO);
@@ -387,11 +397,12 @@ static void resume(struct flow *flow, uint64_t now)
         wheel_set(transport->wheel, &flow->recovery_timer,
                   RTE_MIN(now + flow->hello_retry_ns, flow->hello_deadline));
     } else {
-        transport->config.cc->init(flow->cc, &transport->config.cc_params, now);
+        recovery_begin(flow, now);
         flow->ack_due = true;
         flow->sack_due = true;
         wheel_set(transport->wheel, &flow->idle_timer, now + transport->config.keepalive_ns);
         recovery_arm(flow);
+        search_begin(flow, now);
     }
     flow->wants_fill = true;
     flow_make_ready(flow);

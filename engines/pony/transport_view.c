@@ -108,12 +108,20 @@ int transport_view_find(const struct transport *transport, const char *host,
 static void view_numbers(const struct flow *flow, struct view_flow *to)
 {
     const struct transport_config *config = &flow->transport->config;
+    struct cc_report report = {0};
 
+    if (flow->state == FLOW_OPEN) {
+        to->congestion = flow->cc_ops->name;
+        to->window = flow->cc_ops->window(flow->cc);
+        to->gap_ns = flow->cc_ops->gap_ns(flow->cc);
+        flow->cc_ops->report(flow->cc, &report);
+    }
+    to->base_ns = report.base_ns;
+    to->target_ns = report.target_ns;
     to->smoothed_ns = flow->rtt.smoothed_ns;
     to->variation_ns = flow->rtt.variation_ns;
     to->min_ns = flow->rtt.min_ns;
     to->rto_ns = rtt_rto(&flow->rtt, config->rto_min_ns, config->rto_max_ns);
-    to->window = flow->state == FLOW_OPEN ? config->cc->window(flow->cc) : 0;
     to->in_flight = flow->tx.flying.count;
     to->lost = flow->tx.lost.count;
     to->sent = flow->sent;
@@ -136,7 +144,7 @@ static void view_flow(const struct flow *flow, struct view_flow *to)
         .address = flow->peer->node.address,
         .id = flow->id,
         .local_port = flow->source_port,
-        .udp_port = transport->config.udp_port,
+        .udp_port = flow->peer_port,
         .mtu = flow->mtu,
         .state = state_of(flow),
         .version = flow->version,

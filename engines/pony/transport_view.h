@@ -64,8 +64,8 @@ struct view_flow {
     struct address local, address;
     char peer[sizeof(((struct transport_peer *)0)->name)];
     uint32_t id;
-    uint16_t local_port; /* entropy for the network; packets to us go to `udp_port` as well */
-    uint16_t udp_port;
+    uint16_t local_port; /* entropy for the network; packets to us go to our own UDP port */
+    uint16_t udp_port;   /* of the peer */
     uint16_t mtu;
     enum view_flow_state state;
     uint8_t version;
@@ -75,6 +75,9 @@ struct view_flow {
     int error; /* of an ended one */
     uint64_t age_ns, silent_ns;
     uint64_t smoothed_ns, variation_ns, min_ns, rto_ns;
+    const char *congestion;           /* algorithm of an open one, else NULL: a constant */
+    uint64_t base_ns, target_ns;      /* as cc_report has them */
+    uint64_t gap_ns;                  /* between packets; 0: not paced */
     uint32_t window, in_flight, lost; /* packets */
     /* Since it was made, or taken over by this daemon; `sent` and `resent` since it opened. */
     uint64_t sent, resent, fast_resent, timeouts, received; /* packets that consume a number */

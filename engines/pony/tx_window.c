@@ -27,6 +27,20 @@ static void list_append(struct tx_window *window, struct tx_list *list, struct t
     list->count++;
 }
 
+static void list_prepend(struct tx_window *window, struct tx_list *list, struct tx_slot *slot)
+{
+    uint16_t index = (uint16_t)(slot - window->slots);
+
+    slot->next = list->first;
+    slot->previous = NONE;
+    if (list->first == NONE)
+        list->last = index;
+    else
+        window->slots[list->first].previous = index;
+    list->first = index;
+    list->count++;
+}
+
 static void list_remove(struct tx_window *window, struct tx_list *list, struct tx_slot *slot)
 {
     if (slot->previous == NONE)
@@ -73,6 +87,7 @@ void tx_window_add(struct tx_window *window, struct rte_mbuf *packet, uint64_t n
 
     slot->packet = packet;
     slot->sends = 0;
+    slot->parted = false;
     fly(window, slot, now);
 }
 
@@ -81,22 +96,29 @@ static void settle(struct tx_window *window, uint32_t seq, uint64_t now, uint64_
 {
     struct tx_slot *slot = &window->slots[seq % TX_WINDOW];
     bool once = slot->sends == 1;
+    bool late = now - slot->sent_ns >= min_rtt_ns;
 
     if (slot->state == TX_LOST && once)
         progress->needless++;
+    if (slot->state == TX_FLYING && slot->parted)
+        window->parted--;
     list_remove(window, slot->state == TX_LOST ? &window->lost : &window->flying, slot);
     rte_pktmbuf_free(slot->packet);
     slot->packet = NULL;
     slot->state = TX_SETTLED;
     ring_bits_set(&window->acked, seq);
     progress->packets++;
+    if (once && slot->order > progress->sampled) {
+        progress->sampled = slot->order;
+        progress->sample_ns = slot->sent_ns;
+    }
     if (slot->order > progress->newest) {
         progress->newest = slot->order;
-        progress->sample_ns = once ? slot->sent_ns : 0;
+        progress->again_ns = !once && late ? slot->sent_ns : 0;
     }
     /* An answer sooner than any round trip is to an earlier transmission: it says nothing of what
      * the last one overtook (RFC 8985 section 6.2, step 2). */
-    if (slot->order > window->newest && (once || now - slot->sent_ns >= min_rtt_ns))
+    if (slot->order > window->newest && (once || late))
         window->newest = slot->order;
 }
 
@@ -146,7 +168,12 @@ static void lose(struct tx_window *window, struct tx_slot *slot, bool timed_out)
     slot->timed_out = timed_out;
     list_remove(window, &window->flying, slot);
     slot->state = TX_LOST;
-    list_append(window, &window->lost, slot);
+    if (slot->parted) {
+        window->parted--;
+        list_prepend(window, &window->lost, slot);
+    } else {
+        list_append(window, &window->lost, slot);
+    }
 }
 
 uint64_t tx_window_detect(struct tx_window *window, uint64_t now, uint32_t threshold,
@@ -191,7 +218,17 @@ void tx_window_resent(struct tx_window *window, uint64_t now)
     struct tx_slot *slot = tx_window_lost(window);
 
     list_remove(window, &window->lost, slot);
+    slot->parted = false;
     fly(window, slot, now);
+}
+
+void tx_window_parted(struct tx_window *window, uint64_t now)
+{
+    struct tx_slot *slot = tx_window_lost(window);
+
+    tx_window_resent(window, now);
+    slot->parted = true;
+    window->parted++;
 }
 
 bool tx_window_misses(const struct tx_window *window, uint32_t seq)
@@ -206,6 +243,7 @@ void tx_window_restore(struct tx_window *window, uint32_t seq, struct rte_mbuf *
     struct tx_slot *slot = &window->slots[seq % TX_WINDOW];
 
     slot->packet = packet;
+    slot->parted = false;
     fly(window, slot, sent_ns);
 }
 

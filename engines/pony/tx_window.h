@@ -39,6 +39,7 @@ struct tx_slot {
     uint8_t state;           /* enum tx_state */
     uint8_t sends;           /* transmissions, saturating */
     bool timed_out;          /* lost by the timer, not by evidence */
+    bool parted;             /* the last transmission was in parts */
 };
 
 struct tx_list {
@@ -52,7 +53,8 @@ struct tx_window {
     uint64_t order;         /* of the next transmission; starts at 1 */
     uint64_t newest;        /* highest order known to have arrived; 0: none */
     struct tx_list flying;  /* by order of transmission */
-    struct tx_list lost;    /* by time of discovery */
+    struct tx_list lost;    /* by time of discovery, but those last sent in parts come first */
+    uint32_t parted;        /* in flight in parts */
     struct ring_bits acked; /* of the packets in [una, next) */
     struct tx_slot slots[TX_WINDOW];
 };
@@ -61,8 +63,11 @@ struct tx_window {
 struct tx_progress {
     uint32_t packets;   /* newly acknowledged */
     uint32_t needless;  /* of these, how many had been taken for lost and not been sent again */
-    uint64_t sample_ns; /* when the newest of them was sent, if it was sent once; else 0 */
-    uint64_t newest;    /* order of that newest one */
+    uint64_t sample_ns; /* when the newest of them that was sent once was sent; 0: there is none */
+    uint64_t again_ns;  /* when the newest was sent last, if more than once, and if this can be the
+                         * answer to that; else 0 */
+    uint64_t newest;    /* order of the newest one */
+    uint64_t sampled;   /* and of that which was sent once */
 };
 
 void tx_window_init(struct tx_window *window, uint32_t first);
@@ -102,6 +107,8 @@ void tx_window_probe(struct tx_window *window);
 /* The packet to send again first, or NULL; tx_window_resent puts it back in flight. */
 struct tx_slot *tx_window_lost(struct tx_window *window);
 void tx_window_resent(struct tx_window *window, uint64_t now);
+/* The same, but it was sent in parts. Parts that arrived are remembered, few packets at a time. */
+void tx_window_parted(struct tx_window *window, uint64_t now);
 
 /* For a window that is read back, whose una, next and acked are set: does it lack this packet, ...
  */

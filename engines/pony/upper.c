@@ -2,7 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "engines/pony/upper.h"
 
+#include "engines/pony/atomic.h"
 #include "engines/pony/connection.h"
+#include "engines/pony/fetch.h"
 #include "engines/pony/incoming.h"
 #include "engines/pony/message.h"
 #include "engines/pony/onesided.h"
@@ -12,19 +14,20 @@
 #include "engines/pony/served.h"
 #include "engines/pony/service.h"
 #include "engines/pony/stream.h"
+#include "engines/pony/table.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 #define KIB 1024u
 
-/* An idle connection with one stream, and its share of what is sized by connections. */
+/* What an idle connection with one stream that has carried messages makes resident; the two indices
+ * are its places in the pools. Tables are larger, but only what is used of them counts. */
 #define CONNECTION_BYTES_MAX 512u
-#define STREAM_SPARE         4u /* one spare stream to so many connections */
-SADDLE_STATIC_ASSERT(sizeof(struct connection) + sizeof(uint32_t) +
-                             (sizeof(struct stream) + sizeof(uint32_t)) * (STREAM_SPARE + 1) /
-                                 STREAM_SPARE <=
+SADDLE_STATIC_ASSERT(sizeof(struct connection) + sizeof(struct stream) + 2 * sizeof(uint32_t) <=
                          CONNECTION_BYTES_MAX,
                      "20,000 connections fit in 10 MB");
+
+#define STREAM_SPARE 4u /* one spare stream to so many connections */
 
 static int make_pools(struct upper *upper)
 {
@@ -36,6 +39,7 @@ static int make_pools(struct upper *upper)
         {&upper->service_pool, UPPER_LISTENERS},
         {&upper->stream_pool, upper->streams_max},
         {&upper->operation_pool, upper->operations_max},
+        {&upper->gather_pool, upper->gathers_max},
         {&upper->served_pool, UPPER_SERVED},
         {&upper->region_pool, upper->regions_max},
         {&upper->path_pool, upper->paths_max},
@@ -47,26 +51,52 @@ static int make_pools(struct upper *upper)
     return 0;
 }
 
+#define UPPER_TABLES 11u
+
+/* A pointer of struct upper to a table, and how large that is. */
+struct upper_table {
+    void *place;
+    size_t count, size;
+};
+
+static void list_tables(struct upper *upper, struct upper_table tables[UPPER_TABLES])
+{
+    const struct upper_table list[UPPER_TABLES] = {
+        {&upper->sessions, upper->sessions_max, sizeof(upper->sessions[0])},
+        {&upper->adopted, upper->sessions_max, sizeof(upper->adopted[0])},
+        {&upper->connections, upper->connections_max, sizeof(upper->connections[0])},
+        {&upper->services, UPPER_LISTENERS, sizeof(upper->services[0])},
+        {&upper->streams, upper->streams_max, sizeof(upper->streams[0])},
+        {&upper->operations, upper->operations_max, sizeof(upper->operations[0])},
+        {&upper->gathers, upper->gathers_max, sizeof(upper->gathers[0])},
+        {&upper->served, UPPER_SERVED, sizeof(upper->served[0])},
+        {&upper->regions, upper->regions_max, sizeof(upper->regions[0])},
+        {&upper->paths, upper->paths_max, sizeof(upper->paths[0])},
+        {&upper->turns, (size_t)upper->paths_max * (upper->sessions_max + 1),
+         sizeof(upper->turns[0])},
+    };
+
+    memcpy(tables, list, sizeof(list));
+}
+
 static int make_tables(struct upper *upper)
 {
-    upper->sessions = calloc(upper->sessions_max, sizeof(upper->sessions[0]));
-    upper->adopted = calloc(upper->sessions_max, sizeof(upper->adopted[0]));
-    upper->connections = calloc(upper->connections_max, sizeof(upper->connections[0]));
-    upper->services = calloc(UPPER_LISTENERS, sizeof(upper->services[0]));
-    upper->streams = calloc(upper->streams_max, sizeof(upper->streams[0]));
-    upper->operations = calloc(upper->operations_max, sizeof(upper->operations[0]));
-    upper->served = calloc(UPPER_SERVED, sizeof(upper->served[0]));
-    upper->regions = calloc(upper->regions_max, sizeof(upper->regions[0]));
-    upper->paths = calloc(upper->paths_max, sizeof(upper->paths[0]));
-    if (!upper->sessions || !upper->adopted || !upper->connections || !upper->services ||
-        !upper->streams || !upper->operations || !upper->served || !upper->regions || !upper->paths)
-        return -ENOMEM;
+    struct upper_table tables[UPPER_TABLES];
+
+    list_tables(upper, tables);
+    for (uint32_t i = 0; i < UPPER_TABLES; i++) {
+        void *table = table_create(tables[i].count, tables[i].size);
+        if (!table)
+            return -ENOMEM;
+        memcpy(tables[i].place, &table, sizeof(table));
+    }
     return make_pools(upper);
 }
 
 int upper_init(struct upper *upper, const struct upper_limits *limits)
 {
     uint32_t spare = limits->connections / STREAM_SPARE;
+    uint32_t gathers = limits->operations / GATHER_SHARE;
 
     if (limits->sessions == 0 || limits->connections == 0 || limits->operations == 0 ||
         limits->regions == 0 || limits->flows == 0 || limits->connections > UPPER_CONNECTIONS_MAX ||
@@ -76,13 +106,16 @@ int upper_init(struct upper *upper, const struct upper_limits *limits)
     upper->sessions_max = limits->sessions;
     upper->connections_max = limits->connections;
     upper->operations_max = limits->operations;
+    upper->gathers_max = gathers > GATHER_LEAST ? gathers : GATHER_LEAST;
     upper->regions_max = limits->regions;
     upper->paths_max = limits->flows;
     upper->streams_max =
         limits->connections + (spare > UPPER_STREAMS_SPARE ? spare : UPPER_STREAMS_SPARE);
     list_init(&upper->dead);
+    list_init(&upper->ending);
     share_init(&upper->connection_share, limits->connections, limits->sessions);
     share_init(&upper->operation_share, limits->operations, limits->sessions);
+    share_init(&upper->gather_share, upper->gathers_max, limits->sessions);
     share_init(&upper->region_share, limits->regions, limits->sessions);
     int error = make_tables(upper);
     if (error)
@@ -92,22 +125,22 @@ int upper_init(struct upper *upper, const struct upper_limits *limits)
 
 void upper_fini(struct upper *upper)
 {
+    struct upper_table tables[UPPER_TABLES];
+
     pool_fini(&upper->connection_pool);
     pool_fini(&upper->service_pool);
     pool_fini(&upper->stream_pool);
     pool_fini(&upper->operation_pool);
+    pool_fini(&upper->gather_pool);
     pool_fini(&upper->served_pool);
     pool_fini(&upper->region_pool);
     pool_fini(&upper->path_pool);
-    free(upper->sessions);
-    free(upper->adopted);
-    free(upper->connections);
-    free(upper->services);
-    free(upper->streams);
-    free(upper->operations);
-    free(upper->served);
-    free(upper->regions);
-    free(upper->paths);
+    list_tables(upper, tables);
+    for (uint32_t i = 0; i < UPPER_TABLES; i++) {
+        void *table;
+        memcpy(&table, tables[i].place, sizeof(table));
+        table_destroy(table, tables[i].count, tables[i].size);
+    }
 }
 
 static uint32_t fill(void *arg, struct flow *flow, uint8_t *ops, uint32_t room, uint64_t now)
@@ -143,7 +176,7 @@ static bool admit(void *arg, struct flow *flow, const uint8_t *ops, uint32_t byt
         if (op.type == WIRE_OP_OPEN || op.type == WIRE_OP_OPENED || op.type == WIRE_OP_CLOSE ||
             op.type == WIRE_OP_ECHO)
             replies++;
-        if (op.type != WIRE_OP_READ && op.type != WIRE_OP_WRITE)
+        if (!payload_is_request(&op))
             continue;
         struct connection *connection = connection_find(upper, op.connection);
         if (!connection || !path || connection->path != path || served_find(connection, op.id))
@@ -152,6 +185,28 @@ static bool admit(void *arg, struct flow *flow, const uint8_t *ops, uint32_t byt
             return false;
     }
     return replies <= PATH_REPLIES;
+}
+
+/* One-sided operations that not every peer has. */
+static void dispatch_feature(struct connection *connection, const struct wire_op *op,
+                             const uint8_t *payload)
+{
+    if (!onesided_agreed(connection)) {
+        connection_abort(connection, -EPROTO);
+        return;
+    }
+    switch (op->type) {
+    case WIRE_OP_COMPARE_SWAP:
+    case WIRE_OP_FETCH_ADD:
+        atomic_on_request(connection, op, payload);
+        break;
+    case WIRE_OP_RESULT:
+        onesided_on_result(connection, op, payload);
+        break;
+    default:
+        fetch_on_request(connection, op, payload);
+        break;
+    }
 }
 
 /* Operations of a connection that both sides hold open. */
@@ -192,8 +247,11 @@ static void dispatch(struct connection *connection, const struct wire_op *op,
     case WIRE_OP_WRITE:
         served_on_write(connection, op, payload);
         break;
-    default:
+    case WIRE_OP_DONE:
         onesided_on_done(connection, op);
+        break;
+    default:
+        dispatch_feature(connection, op, payload);
         break;
     }
 }
@@ -214,6 +272,8 @@ static void deliver_one(struct upper *upper, struct path *path, const struct wir
         connection_on_open(upper, path, op, payload);
     else if (op->type == WIRE_OP_OPENED)
         connection_on_opened(upper, path, op, payload);
+    else if (op->type == WIRE_OP_ELSEWHERE)
+        connection_on_elsewhere(upper, path, op);
     else if (op->type == WIRE_OP_CLOSE)
         connection_on_close(upper, path, op, payload);
     else if (op->type == WIRE_OP_ECHO)
@@ -222,7 +282,7 @@ static void deliver_one(struct upper *upper, struct path *path, const struct wir
         ping_on_echoed(upper, path, op);
     else if (connection && op->type == WIRE_OP_CLOSED)
         connection_on_closed(connection);
-    else if (connection && connection->session &&
+    else if (connection && connection->session && !connection->session->dropped &&
              (connection->state == CONNECTION_OPEN || connection->state == CONNECTION_OPENING))
         dispatch(connection, op, payload);
     else
@@ -267,18 +327,10 @@ static void ended(void *arg, struct flow *flow, int error, uint64_t now)
 {
     struct upper *upper = arg;
     struct path *path = flow_context(flow);
-    struct list *node;
 
     upper->now = now;
-    if (!path)
-        return;
-    path->busy = true;
-    while ((node = list_first(&path->connections)))
-        connection_lost(LIST_OF(node, struct connection, path_node), error);
-    ping_lost(path, error);
-    path->busy = false;
-    path->reply_count = 0;
-    path_settle(upper, path);
+    if (path)
+        path_end(upper, path, error);
 }
 
 const struct flow_upper_ops upper_flow_ops = {
@@ -308,15 +360,18 @@ uint32_t upper_commands(struct upper *upper, uint64_t now)
 
 void upper_notices(struct upper *upper)
 {
+    path_end_some(upper);
     for (uint32_t i = 0; i < upper->sessions_end; i++)
         if (upper->sessions[i] && !upper->sessions[i]->dropped)
             session_notices(upper->sessions[i]);
     for (uint32_t i = 0; i < upper->sessions_end; i++) {
         struct pony_session *session = upper->sessions[i];
-        if (!session || session->dropped)
+        if (!session)
             continue;
-        if (upper->violated && pony_session_error(session))
+        if (upper->violated && !session->dropped && pony_session_error(session))
             session_drop(session);
+        if (session->dropped)
+            session_finish(session);
         else
             session_ring(session);
     }
@@ -325,10 +380,10 @@ void upper_notices(struct upper *upper)
 
 bool upper_arm(struct upper *upper)
 {
-    bool idle = !upper->violated;
+    bool idle = !upper->violated && list_empty(&upper->ending);
 
     for (uint32_t i = 0; i < upper->sessions_end && idle; i++)
-        if (upper->sessions[i] && !upper->sessions[i]->dropped)
+        if (upper->sessions[i])
             idle = session_arm(upper->sessions[i]);
     if (!idle)
         upper_disarm(upper);
@@ -365,15 +420,18 @@ int upper_attach(struct upper *upper, struct pony_session *session)
     return -ENOSPC;
 }
 
-void upper_detach(struct upper *upper, struct pony_session *session)
+int upper_detach(struct upper *upper, struct pony_session *session)
 {
     if (session->upper != upper)
-        return;
+        return 0;
     if (!session->dropped)
         session_drop(session);
+    if (!session_finish(session))
+        return -EAGAIN;
     upper_place(upper, session->index, NULL);
     session->upper = NULL;
     counter_sub(&upper->counters.sessions, 1);
+    return 0;
 }
 
 int upper_adopt(struct upper *upper, struct pony_session *session)

@@ -5,9 +5,10 @@
  * it shows to the flows (struct flow_upper_ops).
  *
  * Nouns, one pair of files each: session (an attached application), service (a listener),
- * connection, stream, operation (an outstanding command), incoming (messages being received),
- * message (messages being sent), onesided (reads and writes this host asked for), served (those a
- * peer asked for), region, path (this layer's side of a flow), ping.
+ * connection, stream, operation (an outstanding command), gather (the pieces that one is made of),
+ * cancel, incoming (messages being received), message (messages being sent), onesided (one-sided
+ * operations this host asked for), served (those a peer asked for; fetch and atomic are kinds of
+ * them), region, path (this layer's side of a flow), ping.
  *
  * Ownership: upper_init allocates every table; sessions are control's and are borrowed between
  * attach and detach. Nothing is allocated while running. Connections hold their flow through its
@@ -55,9 +56,12 @@ struct connection;
 struct service;
 struct stream;
 struct operation;
+struct gather;
 struct served;
 struct region;
 struct path;
+struct directory;
+struct path_turn;
 
 /* Written by the engine's thread alone; see counter_add. */
 struct upper_counters {
@@ -75,6 +79,10 @@ struct upper_counters {
     uint64_t pings_answered;
     uint64_t commands_denied; /* for want of a right */
     uint64_t over_quota;      /* commands, and callers from outside */
+    uint64_t callers_sent_on; /* to another engine of this host, which has the service */
+    uint64_t calls_sent_on;   /* likewise, by another host */
+    uint64_t indirect_reads, scans, atomics; /* asked for by applications here; a batch is one */
+    uint64_t indirect_reads_served, scans_served, atomics_served;
 };
 
 #define UPPER_COUNTERS (sizeof(struct upper_counters) / sizeof(uint64_t))
@@ -113,6 +121,11 @@ struct upper {
     struct pool operation_pool;
     struct share operation_share;
 
+    struct gather *gathers;
+    uint32_t gathers_max;
+    struct pool gather_pool;
+    struct share gather_share;
+
     struct served *served;
     struct pool served_pool;
 
@@ -123,11 +136,16 @@ struct upper {
 
     struct path *paths;
     uint32_t paths_max;
+    struct list ending;      /* paths whose flow is over, with connections left */
+    struct path_turn *turns; /* of each path: one per session, and one for connections without */
     struct pool path_pool;
 
     struct upper_counters counters;
 
     struct names names; /* of services that connections are for */
+
+    struct directory *directory; /* of the host's engines, lent; NULL: it has one */
+    uint32_t directory_row;
 };
 
 struct upper_limits {
@@ -144,7 +162,8 @@ extern const struct flow_upper_ops upper_flow_ops;
 
 /* Takes commands of all sessions, a bounded number of each; returns how many. */
 uint32_t upper_commands(struct upper *upper, uint64_t now);
-/* Announces what waits for applications, drops sessions that broke a rule, rings doorbells. */
+/* Goes on with what ends piece by piece, announces what waits for applications, drops sessions that
+ * broke a rule, rings doorbells. */
 void upper_notices(struct upper *upper);
 /* Arms all channels: true if nothing waits anywhere. On false all are disarmed again. */
 bool upper_arm(struct upper *upper);
@@ -154,7 +173,7 @@ void upper_disarm(struct upper *upper);
 void upper_place(struct upper *upper, uint32_t index, struct pony_session *session);
 /* See pony.h. */
 int upper_attach(struct upper *upper, struct pony_session *session);
-void upper_detach(struct upper *upper, struct pony_session *session);
+int upper_detach(struct upper *upper, struct pony_session *session);
 int upper_adopt(struct upper *upper, struct pony_session *session);
 
 /* All of this layer's state; the transport's is saved by the engine, before. Sessions that broke a

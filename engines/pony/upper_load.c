@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
 #include "engines/pony/connection.h"
+#include "engines/pony/directory.h"
 #include "engines/pony/payload.h"
 #include "engines/pony/region.h"
 #include "engines/pony/served.h"
@@ -12,7 +13,8 @@
 
 #define SAY_KNOWN                                                                                  \
     (CONNECTION_SAY_OPEN | CONNECTION_SAY_OPENED | CONNECTION_SAY_CREDIT |                         \
-     CONNECTION_SAY_STARVED | CONNECTION_SAY_CLOSE | CONNECTION_SAY_CLOSED)
+     CONNECTION_SAY_STARVED | CONNECTION_SAY_CLOSE | CONNECTION_SAY_CLOSED |                       \
+     CONNECTION_SAY_UNWANTED)
 
 static void wrong(struct state_reader *reader)
 {
@@ -52,7 +54,8 @@ struct path *upper_loaded_path(struct upper *upper, struct state_reader *reader,
     return path;
 }
 
-/* Generations of a table, each at `stride` bytes from the last. */
+/* Generations of a table, each at `stride` bytes from the last. Those of entries that were never
+ * taken are 0, and these are left untouched (table.h). */
 static void load_generations(struct state_reader *reader, uint16_t *first, size_t stride,
                              uint32_t entries)
 {
@@ -60,8 +63,11 @@ static void load_generations(struct state_reader *reader, uint16_t *first, size_
 
     if (count > entries)
         wrong(reader);
-    for (uint32_t i = 0; i < count && !reader->error; i++)
-        *(uint16_t *)(void *)((char *)first + i * stride) = state_get_u16(reader);
+    for (uint32_t i = 0; i < count && !reader->error; i++) {
+        uint16_t generation = state_get_u16(reader);
+        if (generation)
+            *(uint16_t *)(void *)((char *)first + i * stride) = generation;
+    }
 }
 
 static void load_engine(struct upper *upper, struct state_reader *reader)
@@ -201,7 +207,9 @@ static void load_service(struct upper *upper, struct state_reader *reader)
     char name[SADDLE_NAME_BYTES];
 
     if (!load_name(reader, name, &length) || index >= UPPER_LISTENERS ||
-        upper->services[index].session || channel >= session->config.channel_count) {
+        upper->services[index].session || channel >= session->config.channel_count ||
+        (upper->directory &&
+         directory_enter(upper->directory, upper->directory_row, index, name, length) != 0)) {
         wrong(reader);
         return;
     }
@@ -212,6 +220,7 @@ static void load_service(struct upper *upper, struct state_reader *reader)
     service->number =
         (uint32_t)service->generation << HANDLE_INDEX_BITS | (HANDLE_LISTENERS + index);
     service->hash = service_hash(name, length);
+    list_init(&service->callers);
     memcpy(service->name, name, sizeof(name));
     session->listener_count++;
 }
@@ -223,6 +232,8 @@ static void bind_connection(struct connection *connection, struct state_reader *
     struct upper *upper = connection->upper;
 
     if (session) {
+        if (connection->credits_granted - connection->credits_consumed > session->config.slot_count)
+            wrong(reader);
         connection->session = session;
         list_push(&session->connections, &connection->session_node);
         share_take(&upper->connection_share, &session->connection_count);
@@ -234,12 +245,12 @@ static void bind_connection(struct connection *connection, struct state_reader *
             list_push(&connection->path->connections, &connection->path_node);
     }
     if (connection->state == CONNECTION_INCOMING) {
-        connection->service = service_by_handle(upper, service);
-        if (!connection->service || connection->service->session != session) {
+        struct service *listener = service_by_handle(upper, service);
+        if (!listener || listener->session != session) {
             wrong(reader);
             return;
         }
-        connection->service->waiting++;
+        service_add(listener, connection);
         connection->name = names_take(&upper->names, connection->service->name,
                                       (uint32_t)strlen(connection->service->name));
     }
@@ -266,6 +277,13 @@ static bool state_fits(const struct connection *connection)
     }
 }
 
+/* May its peer begin messages? */
+static bool may_receive(const struct connection *connection)
+{
+    return connection->state == CONNECTION_OPENING || connection->state == CONNECTION_INCOMING ||
+           connection->state == CONNECTION_OPEN;
+}
+
 static void load_counts(struct connection *connection, struct state_reader *reader)
 {
     connection->tag = state_get_u64(reader);
@@ -274,6 +292,8 @@ static void load_counts(struct connection *connection, struct state_reader *read
     connection->credits_used = state_get_u32(reader);
     connection->credits_granted = state_get_u32(reader);
     connection->credits_consumed = state_get_u32(reader);
+    if (!may_receive(connection))
+        connection->credits_granted = connection->credits_consumed;
     connection->told = state_get_u32(reader);
     connection->answers_given = state_get_u32(reader);
     connection->answers_taken = state_get_u32(reader);
@@ -318,8 +338,7 @@ static void load_connection(struct upper *upper, struct state_reader *reader)
     bind_connection(connection, reader, session, flow_number, service);
     if (!state_fits(connection))
         wrong(reader);
-    else if (thirsty && session)
-        list_push(&session->thirst, &connection->thirst);
+    connection->parched = thirsty && session && state != CONNECTION_INCOMING;
 }
 
 static void load_stream(struct upper *upper, struct state_reader *reader)
@@ -328,6 +347,7 @@ static void load_stream(struct upper *upper, struct state_reader *reader)
     uint16_t number = state_get_u16(reader);
     uint32_t send_next = state_get_u32(reader);
     uint32_t receive_next = state_get_u32(reader);
+    uint32_t send_unordered = upper_loaded_more(reader) ? state_get_u32(reader) : 0;
 
     if (reader->error || !connection->session || stream_find(connection, number)) {
         wrong(reader);
@@ -340,6 +360,7 @@ static void load_stream(struct upper *upper, struct state_reader *reader)
     }
     stream->send_next = send_next;
     stream->receive_next = receive_next;
+    stream->send_unordered = send_unordered;
 }
 
 static void load_reply(struct upper *upper, struct state_reader *reader)
@@ -350,7 +371,8 @@ static void load_reply(struct upper *upper, struct state_reader *reader)
     uint32_t value = state_get_u32(reader);
     struct path *path = upper_loaded_path(upper, reader, flow);
     bool known = type == WIRE_OP_OPENED || type == WIRE_OP_CLOSE || type == WIRE_OP_CLOSED ||
-                 (type == WIRE_OP_ECHOED && value <= WIRE_PACKET_MAX);
+                 (type == WIRE_OP_ECHOED && value <= WIRE_PACKET_MAX) ||
+                 (type == WIRE_OP_ELSEWHERE && value <= UINT16_MAX);
 
     if (!path || !known || !path_reply(path, type, number, value))
         wrong(reader);
@@ -360,10 +382,10 @@ void upper_load_record(struct upper *upper, struct state_reader *reader, uint16_
                        uint64_t now)
 {
     static void (*const loaders[])(struct upper * upper, struct state_reader * reader) = {
-        load_engine,       load_session, load_region,          load_service,
-        load_connection,   load_stream,  upper_load_operation, upper_load_slot,
-        upper_load_served, load_reply,   upper_load_echoes,    upper_load_ping,
-        load_grant,
+        load_engine,       load_session,      load_region,          load_service,
+        load_connection,   load_stream,       upper_load_operation, upper_load_slot,
+        upper_load_served, load_reply,        upper_load_echoes,    upper_load_ping,
+        load_grant,        upper_load_result, upper_load_fetch,
     };
 
     upper->now = now;
@@ -371,24 +393,51 @@ void upper_load_record(struct upper *upper, struct state_reader *reader, uint16_
         loaders[type - UPPER_RECORD_FIRST](upper, reader);
 }
 
+static bool connection_taken(const struct upper *upper, uint32_t index)
+{
+    return upper->connections[index].state != CONNECTION_FREE;
+}
+
+static bool service_taken(const struct upper *upper, uint32_t index)
+{
+    return upper->services[index].session != NULL;
+}
+
+static bool operation_taken(const struct upper *upper, uint32_t index)
+{
+    return upper->operations[index].state != OPERATION_FREE;
+}
+
+static bool region_taken(const struct upper *upper, uint32_t index)
+{
+    return upper->regions[index].session != NULL;
+}
+
+/* Gives a pool what of its table is free: `first` and `stride` as in load_generations. */
+static void free_of(struct upper *upper, struct pool *pool, const uint16_t *first, size_t stride,
+                    bool (*taken)(const struct upper *upper, uint32_t index))
+{
+    uint32_t used = pool->size;
+
+    while (used > 0 && !taken(upper, used - 1) &&
+           *(const uint16_t *)(const void *)((const char *)first + (used - 1) * stride) == 0)
+        used--;
+    pool_reset(pool, used);
+    for (uint32_t i = 0; i < used; i++)
+        if (!taken(upper, i))
+            pool_give(pool, i);
+}
+
 static void free_rest(struct upper *upper)
 {
-    pool_clear(&upper->connection_pool);
-    for (uint32_t i = 0; i < upper->connections_max; i++)
-        if (upper->connections[i].state == CONNECTION_FREE)
-            pool_give(&upper->connection_pool, i);
-    pool_clear(&upper->service_pool);
-    for (uint32_t i = 0; i < UPPER_LISTENERS; i++)
-        if (!upper->services[i].session)
-            pool_give(&upper->service_pool, i);
-    pool_clear(&upper->operation_pool);
-    for (uint32_t i = 0; i < upper->operations_max; i++)
-        if (upper->operations[i].state == OPERATION_FREE)
-            pool_give(&upper->operation_pool, i);
-    pool_clear(&upper->region_pool);
-    for (uint32_t i = 0; i < upper->regions_max; i++)
-        if (!upper->regions[i].session)
-            pool_give(&upper->region_pool, i);
+    free_of(upper, &upper->connection_pool, &upper->connections[0].generation,
+            sizeof(upper->connections[0]), connection_taken);
+    free_of(upper, &upper->service_pool, &upper->services[0].generation, sizeof(upper->services[0]),
+            service_taken);
+    free_of(upper, &upper->operation_pool, &upper->operations[0].generation,
+            sizeof(upper->operations[0]), operation_taken);
+    free_of(upper, &upper->region_pool, &upper->regions[0].generation, sizeof(upper->regions[0]),
+            region_taken);
 }
 
 /* What a connection must have that other records bring: among others, a message for each buffer
@@ -421,9 +470,14 @@ int upper_load_finish(struct upper *upper)
             continue;
         if (!whole(connection))
             return -EPROTO;
+        if (may_receive(connection))
+            session_credit_loaded(connection);
         connection_schedule(connection);
         connection_notice(connection);
         connection_bury(connection);
     }
+    for (uint32_t i = 0; i < upper->sessions_max; i++)
+        if (upper->sessions[i])
+            session_credit_quench(upper->sessions[i]);
     return 0;
 }

@@ -1,7 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
 /* Reading back operations, slots and served operations; see upper_state.h. */
+#include "engines/pony/fetch.h"
 #include "engines/pony/incoming.h"
+#include "engines/pony/onesided.h"
 #include "engines/pony/ping.h"
 #include "engines/pony/served.h"
 #include "engines/pony/upper_state.h"
@@ -29,10 +31,24 @@ static bool kind_fits(const struct operation *operation)
         return operation->op == SADDLE_CMD_POST_RECV;
     case OPERATION_WANTED:
     case OPERATION_ISSUED:
-        return operation->op == SADDLE_CMD_READ || operation->op == SADDLE_CMD_WRITE;
+        return onesided_fits(operation);
     default:
         return false;
     }
+}
+
+/* Does it send data of its application's? */
+static bool brings(const struct operation *operation)
+{
+    return operation->op == SADDLE_CMD_SEND || operation->op == SADDLE_CMD_WRITE;
+}
+
+/* Nothing is left of a message that the peer has answered, but that SKIP has to be sent. */
+static bool answer_fits(const struct operation *operation)
+{
+    return !operation->answered ||
+           (operation->state == OPERATION_BEGUN && !operation->session && operation->skip &&
+            (operation->flags & SADDLE_ENTRY_UNORDERED) && !list_empty(&operation->sending));
 }
 
 /* Memory and progress: nothing outside the application's heap, nothing past the end. */
@@ -45,15 +61,16 @@ static bool extent_fits(const struct operation *operation)
         return session && name > 0 && name < sizeof(operation->payload);
     if (operation->state == OPERATION_CLOSING)
         return session != NULL;
-    if (operation->len == 0 || operation->sent > operation->len)
-        return false;
-    if (operation->op != SADDLE_CMD_POST_RECV && operation->len > SADDLE_MESSAGE_MAX)
+    if (operation->len == 0 || operation->sent > operation->len || !answer_fits(operation))
         return false;
     if (operation->flags & SADDLE_ENTRY_INLINE)
-        return operation->len <= SADDLE_INLINE_BYTES &&
-               (operation->op == SADDLE_CMD_SEND || operation->op == SADDLE_CMD_WRITE);
+        return operation->len <= SADDLE_INLINE_BYTES && !operation->gather &&
+               (brings(operation) || operation->op == SADDLE_CMD_COMPARE_SWAP ||
+                operation->op == SADDLE_CMD_FETCH_ADD);
+    if (session && (operation->flags & SADDLE_ENTRY_GATHER))
+        return operation->gather && brings(operation);
     if (session)
-        return session_owns(session, operation->buf, operation->len);
+        return !operation->gather && session_owns(session, operation->buf, operation->len);
     return operation->state == OPERATION_BEGUN ||
            (operation->state == OPERATION_ISSUED && operation->op == SADDLE_CMD_WRITE);
 }
@@ -62,14 +79,14 @@ static void enlist_message(struct operation *operation)
 {
     struct stream *stream = operation->stream;
 
-    operation->connection->unanswered++;
+    operation->connection->unanswered += !operation->answered;
     if (operation->state == OPERATION_QUEUED) {
         list_push(&stream->queue, &operation->node);
         stream_schedule(stream);
         return;
     }
     list_push(&stream->begun, &operation->node);
-    if (operation->len > SADDLE_EAGER_MAX)
+    if (operation->len > SADDLE_EAGER_MAX && !operation->answered)
         stream->offers++;
 }
 
@@ -109,6 +126,8 @@ static bool enlist(struct operation *operation)
 /* May it be where fill looks for bytes to send? */
 static bool sending_fits(const struct operation *operation)
 {
+    if (operation->session && !operation->skip && operation->sent == operation->len)
+        return false;
     if (operation->state == OPERATION_ISSUED)
         return operation->op == SADDLE_CMD_WRITE;
     return operation->state == OPERATION_BEGUN &&
@@ -137,6 +156,28 @@ static void get_fields(struct operation *operation, struct state_reader *reader)
         wrong(reader);
     else if (sending)
         list_push(&operation->connection->sending, &operation->sending);
+}
+
+/* What came with a later version: if it says so, and of what pieces it is made. */
+static void get_more(struct operation *operation, struct state_reader *reader)
+{
+    struct saddle_gather pieces[SADDLE_SEGMENTS_MAX] = {{0}};
+
+    if (!upper_loaded_more(reader))
+        return;
+    operation->answered = state_get_u8(reader);
+    uint32_t count = state_get_u32(reader);
+    if (count > SADDLE_SEGMENTS_MAX) {
+        wrong(reader);
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        pieces[i].offset = state_get_u64(reader);
+        pieces[i].len = state_get_u32(reader);
+    }
+    if (count && (!operation->session || gather_make(operation->session, pieces, count,
+                                                     operation->len, &operation->gather)))
+        wrong(reader);
 }
 
 static void set_deadline(struct operation *operation, uint64_t remaining)
@@ -172,6 +213,7 @@ void upper_load_operation(struct upper *upper, struct state_reader *reader)
         operation->stream = stream_find(connection, operation->number);
     operation->state = state;
     get_fields(operation, reader);
+    get_more(operation, reader);
     if (reader->error || operation->channel >= session->config.channel_count ||
         !kind_fits(operation) || !extent_fits(operation) || !enlist(operation)) {
         list_remove(&operation->sending);
@@ -180,10 +222,34 @@ void upper_load_operation(struct upper *upper, struct state_reader *reader)
         return;
     }
     counter_add(&upper->counters.operations, 1);
-    if (operation->session)
-        share_take(&upper->operation_share, &session->operation_count);
-    if (operation->session)
-        set_deadline(operation, remaining);
+    if (!operation->session)
+        return;
+    operation_own(operation, session);
+    set_deadline(operation, remaining);
+}
+
+/* How a loaded operation's RESULT was: its items lie in the payload that came with the operation.
+ */
+static bool result_fits(const struct operation *operation)
+{
+    return operation->state == OPERATION_ISSUED && onesided_has_result(operation->op) &&
+           !operation->result && operation->session;
+}
+
+void upper_load_result(struct upper *upper, struct state_reader *reader)
+{
+    uint32_t index = state_get_u32(reader);
+    uint64_t value = state_get_u64(reader);
+    uint32_t awaited = state_get_u32(reader);
+
+    if (reader->error || index >= upper->operations_max ||
+        !result_fits(&upper->operations[index])) {
+        wrong(reader);
+        return;
+    }
+    upper->operations[index].result = true;
+    upper->operations[index].value = value;
+    upper->operations[index].awaited = awaited;
 }
 
 /* The posted buffer of a large message, if it can be that. */
@@ -217,6 +283,8 @@ static bool slot_fits(const struct slot *slot, bool in_stream)
         return false;
     if ((by_buffer && !slot->large) || (by_slot && slot->large))
         return false;
+    if (slot->counted ? !slot->unordered || slot->state != SLOT_SKIPPED : slot->offered)
+        return false;
     return !(streamed || slot->due != SLOT_DUE_NOTHING) || slot->connection;
 }
 
@@ -232,6 +300,21 @@ static bool bind_slot(struct slot *slot, bool in_stream)
     if (slot->state == SLOT_OFFERED)
         stream->unmatched++;
     return true;
+}
+
+/* What came with a later version: on whose account it is, and of what order. */
+static void load_account(struct pony_session *session, struct slot *slot,
+                         struct state_reader *reader)
+{
+    if (!upper_loaded_more(reader))
+        return;
+    slot->owner = state_get_u32(reader);
+    slot->unordered = state_get_u8(reader);
+    slot->counted = state_get_u8(reader);
+    slot->offered = state_get_u8(reader);
+    struct connection *owner = connection_find(session->upper, slot->owner);
+    if (owner && owner->session == session && owner->state != CONNECTION_INCOMING)
+        owner->held++;
 }
 
 void upper_load_slot(struct upper *upper, struct state_reader *reader)
@@ -258,6 +341,7 @@ void upper_load_slot(struct upper *upper, struct state_reader *reader)
     slot->waiting = state_get_u8(reader);
     slot->told = state_get_u32(reader);
     uint32_t buffer = state_get_u32(reader);
+    load_account(session, slot, reader);
     slot->connection =
         owner == UPPER_STATE_NONE ? NULL : upper_loaded_connection(upper, reader, owner);
     slot->state = state;
@@ -269,17 +353,78 @@ void upper_load_slot(struct upper *upper, struct state_reader *reader)
         wrong(reader);
 }
 
-void upper_load_served(struct upper *upper, struct state_reader *reader)
+/* A place for an operation that is served, or NULL with the reader failed. */
+static struct served *loaded_served(struct upper *upper, struct state_reader *reader)
 {
     struct connection *connection = upper_loaded_connection(upper, reader, state_get_u32(reader));
 
     if (reader->error || !connection->session || !connection->path ||
         !served_has_room(upper, connection->path, connection, 1)) {
         wrong(reader);
-        return;
+        return NULL;
     }
     struct served *served = &upper->served[pool_take(&upper->served_pool)];
-    served_init(served, connection, 0);
+    served_init(served, connection, 0, WIRE_OP_READ);
+    return served;
+}
+
+static void load_table(struct fetch *fetch, struct state_reader *reader)
+{
+    fetch->table = state_get_u64(reader);
+    fetch->match = state_get_u64(reader);
+    fetch->entries = state_get_u32(reader);
+    fetch->looked = state_get_u32(reader);
+    fetch->most = state_get_u32(reader);
+    fetch->count = state_get_u8(reader);
+    fetch->at = state_get_u8(reader);
+    for (uint32_t i = 0; i < WIRE_ITEMS_MAX; i++) {
+        fetch->offsets[i] = state_get_u64(reader);
+        fetch->items[i].status = state_get_u32(reader);
+        fetch->items[i].length = state_get_u32(reader);
+    }
+}
+
+/* Of an atomic operation nothing is left but its answer. */
+static bool answered_fits(const struct served *served)
+{
+    if (fetch_is(served))
+        return fetch_fits(served) && served->status == 0;
+    return (served->type == WIRE_OP_COMPARE_SWAP || served->type == WIRE_OP_FETCH_ADD) &&
+           served->answer && !served->begun;
+}
+
+void upper_load_fetch(struct upper *upper, struct state_reader *reader)
+{
+    struct served *served = loaded_served(upper, reader);
+
+    if (!served)
+        return;
+    served->type = state_get_u8(reader);
+    served->id = state_get_u32(reader);
+    served->status = state_get_u16(reader);
+    served->begun = state_get_u8(reader);
+    served->answer = state_get_u8(reader);
+    served->value = state_get_u64(reader);
+    served->access.key = state_get_u64(reader);
+    served->access.offset = state_get_u64(reader);
+    served->access.length = state_get_u32(reader);
+    served->sent = state_get_u32(reader);
+    served->total = state_get_u32(reader);
+    load_table(&served->fetch, reader);
+    /* Of what is not being read nothing has been sent. */
+    uint32_t sent_end = served->begun ? served->access.length : 1;
+    if (reader->error || !answered_fits(served) || served->sent >= sent_end)
+        wrong(reader);
+    else
+        served_schedule(served);
+}
+
+void upper_load_served(struct upper *upper, struct state_reader *reader)
+{
+    struct served *served = loaded_served(upper, reader);
+
+    if (!served)
+        return;
     served->access.key = state_get_u64(reader);
     served->access.offset = state_get_u64(reader);
     served->access.length = state_get_u32(reader);
@@ -288,13 +433,17 @@ void upper_load_served(struct upper *upper, struct state_reader *reader)
     served->received = state_get_u32(reader);
     served->whole = state_get_u32(reader);
     served->status = state_get_u16(reader);
-    served->write = state_get_u8(reader);
+    bool write = state_get_u8(reader);
     served->known = state_get_u8(reader);
     served->begun = state_get_u8(reader);
     served->answer = state_get_u8(reader);
-    if (served->sent > served->access.length)
+    served->type = write ? WIRE_OP_WRITE : WIRE_OP_READ;
+    if (!write)
+        served->begun = true;
+    if (served->sent > served->access.length ||
+        (!write && !served->answer && served->sent == served->access.length))
         wrong(reader);
-    else if (served->answer || !served->write)
+    else if (served->answer || !write)
         served_schedule(served);
 }
 
@@ -328,8 +477,7 @@ static bool ping_fits(const struct operation *operation, const struct path *path
     if (operation->state != OPERATION_ASKING &&
         !(operation->state == OPERATION_ASKED && asked_fits(path)))
         return false;
-    return !session->dropped && session->config.abi >= SADDLE_ABI_PING &&
-           session->ping_count < SADDLE_PINGS_MAX &&
+    return !session->dropped && session->ping_count < SADDLE_PINGS_MAX &&
            operation->channel < session->config.channel_count &&
            operation->len <= WIRE_PACKET_MAX && (operation->id & OPERATION_INDEX_MASK) == index;
 }
@@ -364,9 +512,8 @@ void upper_load_ping(struct upper *upper, struct state_reader *reader)
         wrong(reader);
         return;
     }
-    operation->session = session;
     counter_add(&upper->counters.operations, 1);
-    share_take(&upper->operation_share, &session->operation_count);
+    operation_own(operation, session);
     ping_enlist(operation, session, path);
     set_deadline(operation, remaining);
 }

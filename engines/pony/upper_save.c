@@ -1,5 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
+#include "engines/pony/cancel.h"
 #include "engines/pony/connection.h"
 #include "engines/pony/region.h"
 #include "engines/pony/served.h"
@@ -135,7 +136,7 @@ static void save_connection(const struct connection *connection, struct state_wr
     state_put_u8(writer, connection->close_received);
     state_put_u8(writer, connection->close_wanted);
     state_put_u8(writer, connection->announced);
-    state_put_u8(writer, !list_empty(&connection->thirst));
+    state_put_u8(writer, (!service && !list_empty(&connection->thirst)) || connection->parched);
     state_record_end(writer);
 }
 
@@ -146,6 +147,7 @@ static void save_stream(const struct stream *stream, struct state_writer *writer
     state_put_u16(writer, stream->number);
     state_put_u32(writer, stream->send_next);
     state_put_u32(writer, stream->receive_next);
+    state_put_u32(writer, stream->send_unordered);
     state_record_end(writer);
 }
 
@@ -157,6 +159,15 @@ static uint64_t remaining(const struct operation *operation)
     if (!wheel_timer_armed(&operation->timer))
         return 0;
     return deadline > now ? deadline - now : 1;
+}
+
+static void save_gather(const struct gather *gather, struct state_writer *writer)
+{
+    state_put_u32(writer, gather ? gather->count : 0);
+    for (uint32_t i = 0; gather && i < gather->count; i++) {
+        state_put_u64(writer, gather->pieces[i].offset);
+        state_put_u32(writer, gather->pieces[i].len);
+    }
 }
 
 static void save_operation(const struct operation *operation, struct state_writer *writer)
@@ -185,6 +196,17 @@ static void save_operation(const struct operation *operation, struct state_write
     state_put_u8(writer, operation->skip);
     state_put_u8(writer, !list_empty(&operation->sending));
     state_put_bytes(writer, operation->payload, sizeof(operation->payload));
+    state_put_u8(writer, operation->answered);
+    save_gather(operation->gather, writer);
+    state_record_end(writer);
+}
+
+static void save_result(const struct operation *operation, struct state_writer *writer)
+{
+    begin(writer, UPPER_RECORD_RESULT);
+    state_put_u32(writer, (uint32_t)(operation - operation->upper->operations));
+    state_put_u64(writer, operation->value);
+    state_put_u32(writer, operation->awaited);
     state_record_end(writer);
 }
 
@@ -222,6 +244,8 @@ static void save_operations(const struct upper *upper, struct state_writer *writ
         case OPERATION_FILLING:
         case OPERATION_ISSUED:
             save_operation(operation, writer);
+            if (operation->result)
+                save_result(operation, writer);
             break;
         default:
             break;
@@ -253,6 +277,10 @@ static void save_slot(const struct pony_session *session, uint32_t index,
     state_put_u32(writer, slot->told);
     state_put_u32(writer,
                   buffer ? (uint32_t)(buffer - session->upper->operations) : UPPER_STATE_NONE);
+    state_put_u32(writer, slot->owner);
+    state_put_u8(writer, slot->unordered);
+    state_put_u8(writer, slot->counted);
+    state_put_u8(writer, slot->offered);
     state_record_end(writer);
 }
 
@@ -268,10 +296,42 @@ static void save_served(const struct served *served, struct state_writer *writer
     state_put_u32(writer, served->received);
     state_put_u32(writer, served->whole);
     state_put_u16(writer, served->status);
-    state_put_u8(writer, served->write);
+    state_put_u8(writer, served->type == WIRE_OP_WRITE);
     state_put_u8(writer, served->known);
     state_put_u8(writer, served->begun);
     state_put_u8(writer, served->answer);
+    state_record_end(writer);
+}
+
+static void save_fetch(const struct served *served, struct state_writer *writer)
+{
+    const struct fetch *fetch = &served->fetch;
+
+    begin(writer, UPPER_RECORD_FETCH);
+    state_put_u32(writer, connection_index(served->connection));
+    state_put_u8(writer, served->type);
+    state_put_u32(writer, served->id);
+    state_put_u16(writer, served->status);
+    state_put_u8(writer, served->begun);
+    state_put_u8(writer, served->answer);
+    state_put_u64(writer, served->value);
+    state_put_u64(writer, served->access.key);
+    state_put_u64(writer, served->access.offset);
+    state_put_u32(writer, served->access.length);
+    state_put_u32(writer, served->sent);
+    state_put_u32(writer, served->total);
+    state_put_u64(writer, fetch->table);
+    state_put_u64(writer, fetch->match);
+    state_put_u32(writer, fetch->entries);
+    state_put_u32(writer, fetch->looked);
+    state_put_u32(writer, fetch->most);
+    state_put_u8(writer, fetch->count);
+    state_put_u8(writer, fetch->at);
+    for (uint32_t i = 0; i < WIRE_ITEMS_MAX; i++) {
+        state_put_u64(writer, fetch->offsets[i]);
+        state_put_u32(writer, fetch->items[i].status);
+        state_put_u32(writer, fetch->items[i].length);
+    }
     state_record_end(writer);
 }
 
@@ -344,9 +404,29 @@ static void save_tables(const struct upper *upper, struct state_writer *writer)
             save_connection(&upper->connections[i], writer);
 }
 
+/* What ends piece by piece ends now: no connection has a flow that is over, sessions that broke a
+ * rule have no connections in what is saved, and those that leave are not in it. */
+static void finish_pieces(struct upper *upper)
+{
+    path_end_all(upper);
+    upper_notices(upper);
+    for (uint32_t i = 0; i < upper->sessions_end; i++) {
+        struct pony_session *session = upper->sessions[i];
+        if (!session || !session->dropped)
+            continue;
+        while (!session_finish(session))
+            continue;
+        if (!pony_session_error(session))
+            upper_detach(upper, session);
+    }
+}
+
 void upper_save(struct upper *upper, struct state_writer *writer)
 {
-    upper_notices(upper);
+    for (uint32_t i = 0; i < upper->sessions_end; i++)
+        if (upper->sessions[i] && !upper->sessions[i]->dropped)
+            cancel_finish(upper->sessions[i]);
+    finish_pieces(upper);
     save_engine(upper, writer);
     save_tables(upper, writer);
     for (uint32_t i = 0; i < upper->connections_max; i++)
@@ -360,8 +440,12 @@ void upper_save(struct upper *upper, struct state_writer *writer)
                 save_slot(session, j, writer);
     }
     for (uint32_t i = 0; i < UPPER_SERVED; i++)
-        if (upper->served[i].connection)
+        if (!upper->served[i].connection)
+            continue;
+        else if (upper->served[i].type == WIRE_OP_READ || upper->served[i].type == WIRE_OP_WRITE)
             save_served(&upper->served[i], writer);
+        else
+            save_fetch(&upper->served[i], writer);
     for (uint32_t i = 0; i < upper->paths_max; i++)
         if (upper->paths[i].flow) {
             save_replies(&upper->paths[i], writer);

@@ -9,6 +9,9 @@
  * says in which it is, and where order matters the records are in order. What follows from other
  * objects (counts, shares) is computed again.
  *
+ * Fields that a later version added are the last of their record: one of an older engine ends
+ * before them, and they are 0 (upper_loaded_more). CANCELs are not saved: they are finished before.
+ *
  * Deadlines are saved as the time that remains, since clocks differ between machines.
  *
  * Trust: what is read is checked like anything hostile: every index, state and length before use.
@@ -19,7 +22,7 @@
 #include "engines/pony/upper.h"
 #include "sched/state.h"
 
-#define UPPER_STATE_VERSION 1u
+#define UPPER_STATE_VERSION 2u
 
 enum upper_record {
     UPPER_RECORD_ENGINE = UPPER_RECORD_FIRST,
@@ -35,6 +38,8 @@ enum upper_record {
     UPPER_RECORD_ECHOES,
     UPPER_RECORD_PING,
     UPPER_RECORD_GRANT,
+    UPPER_RECORD_RESULT, /* of an operation, right behind it */
+    UPPER_RECORD_FETCH,  /* a served operation that is answered by a RESULT */
 };
 
 /* In place of an index: no such object. */
@@ -44,8 +49,16 @@ enum upper_record {
 void upper_load_operation(struct upper *upper, struct state_reader *reader);
 void upper_load_slot(struct upper *upper, struct state_reader *reader);
 void upper_load_served(struct upper *upper, struct state_reader *reader);
+void upper_load_result(struct upper *upper, struct state_reader *reader);
+void upper_load_fetch(struct upper *upper, struct state_reader *reader);
 void upper_load_echoes(struct upper *upper, struct state_reader *reader);
 void upper_load_ping(struct upper *upper, struct state_reader *reader);
+
+/* Are there more fields in the record than those of the version before? */
+static inline bool upper_loaded_more(const struct state_reader *reader)
+{
+    return !reader->error && reader->position < reader->record_end;
+}
 
 /* The object of an index that was read, or NULL with the reader failed. */
 struct pony_session *upper_loaded_session(struct upper *upper, struct state_reader *reader,

@@ -77,6 +77,7 @@ void wire_hello_encode(const struct wire_hello *hello, uint8_t bytes[WIRE_HELLO_
     put16(bytes + 10, hello->mtu);
     put32(bytes + 12, hello->features);
     put32(bytes + 16, hello->seq);
+    put16(bytes + 20, hello->udp_port);
     put64(bytes + 24, hello->token);
     put64(bytes + 32, hello->nonce);
     put64(bytes + 40, hello->cookie);
@@ -92,10 +93,23 @@ void wire_hello_decode(struct wire_hello *hello, const uint8_t bytes[WIRE_HELLO_
     hello->mtu = get16(bytes + 10);
     hello->features = get32(bytes + 12);
     hello->seq = get32(bytes + 16);
+    hello->udp_port = get16(bytes + 20);
     hello->token = get64(bytes + 24);
     hello->nonce = get64(bytes + 32);
     hello->cookie = get64(bytes + 40);
     hello->epoch = get64(bytes + 48);
+}
+
+void wire_part_encode(const struct wire_part *part, uint8_t bytes[WIRE_PART_BYTES])
+{
+    put16(bytes, part->total);
+    put16(bytes + 2, part->offset);
+}
+
+void wire_part_decode(struct wire_part *part, const uint8_t bytes[WIRE_PART_BYTES])
+{
+    part->total = get16(bytes);
+    part->offset = get16(bytes + 2);
 }
 
 bool wire_op_next(const uint8_t *ops, uint32_t bytes, uint32_t *at, struct wire_op *op,
@@ -153,8 +167,7 @@ void wire_seal(uint8_t *packet, uint32_t bytes, const struct wire_addresses *add
     put32(packet + CRC_AT, header_crc(packet, bytes, addresses));
 }
 
-/* One to WIRE_OPS_MAX whole operations and nothing else. */
-static bool operations_fit(const uint8_t *ops, uint32_t bytes)
+bool wire_operations_fit(const uint8_t *ops, uint32_t bytes)
 {
     struct wire_op op;
     const uint8_t *payload;
@@ -165,25 +178,11 @@ static bool operations_fit(const uint8_t *ops, uint32_t bytes)
     return count > 0 && at == bytes;
 }
 
-static bool shape_fits(const struct wire_flow *flow, const uint8_t *packet, uint32_t bytes)
-{
-    switch (flow->type) {
-    case WIRE_DATA:
-        return operations_fit(packet + WIRE_FLOW_BYTES, bytes - WIRE_FLOW_BYTES);
-    case WIRE_ACK:
-        return bytes == WIRE_FLOW_BYTES + WIRE_SACK_BYTES;
-    case WIRE_PROBE:
-        return bytes == WIRE_FLOW_BYTES;
-    case WIRE_RESET:
-        return bytes == WIRE_FLOW_BYTES && flow->seq == 0 && flow->ack == 0;
-    default:
-        return false;
-    }
-}
-
 int wire_check(const uint8_t *packet, uint32_t bytes, const struct wire_addresses *addresses,
                struct wire_flow *flow)
 {
+    const struct wire_codec *codec;
+
     if (bytes < WIRE_FLOW_BYTES || bytes > WIRE_PACKET_MAX)
         return -EBADMSG;
     wire_flow_decode(flow, packet);
@@ -191,9 +190,11 @@ int wire_check(const uint8_t *packet, uint32_t bytes, const struct wire_addresse
         if (flow->version != WIRE_HELLO_VERSION || bytes < WIRE_HELLO_BYTES)
             return -EBADMSG;
     } else {
-        if (flow->version < WIRE_VERSION_MIN || flow->version > WIRE_VERSION_MAX)
+        codec = wire_codec(flow->version);
+        if (!codec)
             return -EPROTONOSUPPORT;
-        if ((flow->flags & ~WIRE_FLAGS_KNOWN) != 0 || !shape_fits(flow, packet, bytes))
+        if ((flow->flags & ~WIRE_FLAGS_KNOWN) != 0 ||
+            !codec->fits(flow, packet + WIRE_FLOW_BYTES, bytes - WIRE_FLOW_BYTES))
             return -EBADMSG;
     }
     return header_crc(packet, bytes, addresses) == flow->header_crc ? 0 : -EBADMSG;

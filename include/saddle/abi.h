@@ -28,8 +28,8 @@
 extern "C" {
 #endif
 
-#define SADDLE_ABI_VERSION 2u          /* the version this header describes */
-#define SADDLE_ABI_OLDEST  1u          /* the oldest version the daemon still serves */
+#define SADDLE_ABI_VERSION 3u          /* the version this header describes */
+#define SADDLE_ABI_OLDEST  2u          /* the oldest version the daemon still serves */
 #define SADDLE_ABI_MAGIC   0x4c444153u /* "SADL" on a little-endian host */
 
 #define SADDLE_CACHE_LINE   64u    /* bytes; what two writers must not share */
@@ -39,9 +39,12 @@ extern "C" {
 #define SADDLE_QUEUE_MAX    32768u /* entries of a queue; always a power of two */
 #define SADDLE_NAME_BYTES   64u    /* service, host and application names, with the final NUL */
 #define SADDLE_REASON_BYTES 192u   /* one line for a human, with the final NUL */
-#define SADDLE_MESSAGE_MAX  (64u << 20) /* bytes of one message or one-sided operation */
-#define SADDLE_EAGER_MAX    16384u      /* bytes; a longer message waits for a posted buffer */
+#define SADDLE_MESSAGE_MAX  UINT32_MAX /* bytes of one message or one-sided operation */
+#define SADDLE_EAGER_MAX    16384u     /* bytes; a longer message waits for a posted buffer */
 #define SADDLE_STREAMS_MAX  64u /* streams of a connection are numbered 0 to this, less one */
+#define SADDLE_SEGMENTS_MAX 16u /* pieces of memory that one SADDLE_ENTRY_GATHER names */
+/* Bytes of one message or one-sided operation, for sessions of version 2. */
+#define SADDLE_MESSAGE_MAX_2 (64u << 20)
 
 /* What a queue shares between its two sides, in front of its entries. Each word has a cache line of
  * its own: `consumed` is written by the consumer, now and then; `armed` by both, by exchange. */
@@ -57,6 +60,13 @@ struct saddle_queue_header {
 /* Completion only: `buf` names a receive slot that the application gives back with
  * SADDLE_CMD_RELEASE. */
 #define SADDLE_ENTRY_SLOT 0x02u
+/* SEND and WRITE, since version 3: `buf` is the place of an array of `slot` struct saddle_gather,
+ * whose pieces follow each other in the message; `len` is their sum. The array is read once, before
+ * the next command is taken: from then on its memory is free. */
+#define SADDLE_ENTRY_GATHER 0x04u
+/* SEND, since version 3: the message waits for no other of its stream, and none waits for it. Also
+ * on the completion that brings such a message. */
+#define SADDLE_ENTRY_UNORDERED 0x08u
 
 /* Commands: what an application asks of an engine. */
 enum saddle_command_op {
@@ -73,13 +83,33 @@ enum saddle_command_op {
     SADDLE_CMD_REVOKE = 10,   /* key */
     SADDLE_CMD_READ = 11,     /* handle, key, remote_offset, buf, len */
     SADDLE_CMD_WRITE = 12,    /* handle, key, remote_offset, buf, len (or inline) */
-    /* Since version 2. payload: host '\0'; key: bytes to be echoed. The completion carries a struct
+    /* payload: host '\0'; key: bytes to be echoed. The completion carries a struct
      * saddle_ping_answer inline, filled as far as known if it failed. */
     SADDLE_CMD_PING = 13,
+    /* Since version 3; they and SADDLE_RIGHT_ATOMIC. Those that have a payload have it inline, and
+     * `len` counts it. */
+    SADDLE_CMD_READ_INDIRECT = 14, /* handle, key and remote_offset of an entry, buf, len */
+    /* handle, key of the table, remote_offset: bytes for each item, buf: that many for each;
+     * payload: uint64_t offsets of 1 to SADDLE_BATCH_MAX entries. The completion carries as many
+     * struct saddle_item inline. */
+    SADDLE_CMD_READ_BATCH = 15,
+    /* handle, key and remote_offset of the first entry, buf; payload: struct saddle_scan. `value`
+     * of the completion is the index of the entry that matched. */
+    SADDLE_CMD_SCAN_READ = 16,
+    /* handle, key, remote_offset; payload: uint64_t expected, desired. `value` of the completion is
+     * what was there before. */
+    SADDLE_CMD_COMPARE_SWAP = 17,
+    SADDLE_CMD_FETCH_ADD = 18, /* handle, key, remote_offset; payload: uint64_t; `value` likewise */
+    /* Since version 3. key: a tag. Ends all operations of this channel that were accepted before,
+     * carry that tag and are not complete; the completion's `value` says how many there were. */
+    SADDLE_CMD_CANCEL = 19,
     SADDLE_CMD_COUNT
 };
 
-#define SADDLE_ABI_PING 2u /* the version that brought SADDLE_CMD_PING */
+/* The version that brought SADDLE_CMD_READ_INDIRECT and the rest. */
+#define SADDLE_ABI_ONESIDED 3u
+/* The version that brought SADDLE_CMD_CANCEL, GATHER, UNORDERED, and longer messages. */
+#define SADDLE_ABI_MESSAGES 3u
 
 /* Completions: what an engine tells an application. Those up to SADDLE_EVT_DONE answer a command,
  * exactly one each; the others announce something. */
@@ -96,30 +126,39 @@ enum saddle_event_type {
 /* Rights of an exposed region. */
 #define SADDLE_RIGHT_READ  0x1u
 #define SADDLE_RIGHT_WRITE 0x2u
+/* COMPARE_SWAP and FETCH_ADD, which both show and change 8 aligned bytes. */
+#define SADDLE_RIGHT_ATOMIC 0x4u
 
 /* One command. Bytes that an operation does not use are 0. */
 struct saddle_command {
     uint32_t seq;           /* position + 1, stored last, with release */
     uint8_t op;             /* enum saddle_command_op */
-    uint8_t flags;          /* SADDLE_ENTRY_INLINE */
+    uint8_t flags;          /* SADDLE_ENTRY_INLINE, _GATHER, _UNORDERED */
     uint16_t stream;        /* ordering domain in the connection */
     uint64_t tag;           /* the caller's; comes back in the completion */
     uint32_t handle;        /* connection or listener, with its generation */
     uint32_t len;           /* bytes */
     uint64_t buf;           /* arena offset */
     uint64_t timeout_ns;    /* the operation fails after this; 0: only when the peer is dead */
-    uint64_t key;           /* region key, or rights */
+    uint64_t key;           /* region key, or rights; of CANCEL, a tag */
     uint64_t remote_offset; /* bytes into the remote region */
-    uint32_t slot;          /* receive slot of SADDLE_CMD_RELEASE */
+    uint32_t slot;          /* receive slot of SADDLE_CMD_RELEASE; with GATHER, how many pieces */
     uint32_t reserved;      /* 0 */
     uint8_t payload[SADDLE_INLINE_BYTES];
+};
+
+/* One piece of memory of SADDLE_ENTRY_GATHER: 1 to SADDLE_SEGMENTS_MAX of them, none empty. */
+struct saddle_gather {
+    uint64_t offset;   /* arena offset */
+    uint32_t len;      /* bytes */
+    uint32_t reserved; /* 0 */
 };
 
 /* One completion. */
 struct saddle_event {
     uint32_t seq;  /* position + 1, stored last, with release */
     uint8_t type;  /* enum saddle_event_type */
-    uint8_t flags; /* SADDLE_ENTRY_INLINE, SADDLE_ENTRY_SLOT */
+    uint8_t flags; /* SADDLE_ENTRY_INLINE, _SLOT, _UNORDERED */
     uint16_t stream;
     uint64_t tag;
     uint32_t handle;
@@ -127,10 +166,26 @@ struct saddle_event {
     uint64_t buf;         /* arena offset of the payload, if not inline */
     uint32_t len;         /* bytes of payload */
     uint32_t slot;        /* what to release, with SADDLE_ENTRY_SLOT */
-    uint64_t value;       /* region key, listener handle, waiting bytes */
+    uint64_t value;       /* region key, listener handle, waiting bytes, or as the command says */
     uint8_t op;           /* SADDLE_EVT_DONE: the command's op */
     uint8_t reserved[15]; /* 0 */
     uint8_t payload[SADDLE_INLINE_BYTES];
+};
+
+#define SADDLE_BATCH_MAX        8u    /* items of a READ_BATCH */
+#define SADDLE_SCAN_ENTRIES_MAX 1024u /* entries that one SCAN_READ looks at */
+
+/* Payload of SCAN_READ. */
+struct saddle_scan {
+    uint64_t match;   /* what is looked for */
+    uint32_t entries; /* from remote_offset on */
+    uint32_t bytes;   /* at `buf` */
+};
+
+/* What became of one item of a READ_BATCH. */
+struct saddle_item {
+    int32_t status;  /* 0 or negative errno */
+    uint32_t length; /* bytes read; with -EMSGSIZE: that there are */
 };
 
 #define SADDLE_PINGS_MAX 32u /* outstanding in one session; another completes with -EBUSY */
@@ -215,7 +270,10 @@ struct saddle_attach_reply {
 #endif
 SADDLE_STATIC_ASSERT(sizeof(struct saddle_command) == SADDLE_ENTRY_BYTES, "two cache lines");
 SADDLE_STATIC_ASSERT(sizeof(struct saddle_event) == SADDLE_ENTRY_BYTES, "two cache lines");
+SADDLE_STATIC_ASSERT(sizeof(struct saddle_gather) == 16, "no padding");
 SADDLE_STATIC_ASSERT(sizeof(struct saddle_ping_answer) <= SADDLE_INLINE_BYTES, "inline");
+SADDLE_STATIC_ASSERT(SADDLE_BATCH_MAX * sizeof(struct saddle_item) <= SADDLE_INLINE_BYTES,
+                     "inline");
 SADDLE_STATIC_ASSERT(sizeof(struct saddle_queue_header) == 2 * SADDLE_CACHE_LINE, "two lines");
 
 #ifdef __cplusplus

@@ -119,7 +119,12 @@ struct saddle_op {
     uint64_t tag;        /* the caller's, below SADDLE_TAG_LIBRARY; comes back in the completion */
     uint64_t timeout_ns; /* fail with -ETIMEDOUT after this; 0: only a dead peer ends it */
     uint16_t stream; /* messages of one stream arrive in order; streams do not wait for others */
+    uint64_t flags;  /* SADDLE_UNORDERED, of a message */
 };
+
+/* The message waits for no other of its stream, and none waits for it: it arrives as soon as it is
+ * complete. In the event's `value` it says so. */
+#define SADDLE_UNORDERED 0x1u
 
 /* All of these queue one operation and return 0 (accepted), -EAGAIN (the queue is full, or all but
  * one of its completions are for operations already outstanding: poll, then
@@ -150,11 +155,27 @@ SADDLE_API int saddle_reject(struct saddle_channel *channel, saddle_handle incom
 SADDLE_API int saddle_close(struct saddle_channel *channel, saddle_handle handle,
                             const struct saddle_op *op);
 
-/* Sends `len` bytes (1 byte to 64 MiB) as one message. Up to 64 bytes may lie anywhere and are
+/* Sends `len` bytes (1 byte to 4 GiB - 1) as one message. Up to 64 bytes may lie anywhere and are
  * copied at once; more must lie in the arena. DONE with status 0 means that the message lies in
- * the peer session's memory. */
+ * the peer session's memory. -EMSGSIZE: it is longer than the peer's heap; -EOPNOTSUPP: it is
+ * unordered, or over 64 MiB, and the peer's daemon is older than that; -ETIMEDOUT or -ECANCELED of
+ * one over 16 KiB also if the peer took its buffer back. */
 SADDLE_API int saddle_send(struct saddle_channel *channel, saddle_handle connection,
                            const void *data, size_t len, const struct saddle_op *op);
+/* A piece of what is sent. */
+struct saddle_segment {
+    const void *data;
+    size_t len; /* 1 at least */
+};
+
+/* As saddle_send, of up to 16 pieces that follow each other in the message. 64 bytes in all may lie
+ * anywhere; more must lie in the arena, and are the engine's until the completion; `segments`
+ * itself is read before the call returns. Also -ENOBUFS: too many gathered operations of this
+ * session are outstanding; and at once -EOPNOTSUPP: the daemon is older than this call, and
+ * -ENOMEM: the heap has no room for the lists of pieces that the library keeps in it. */
+SADDLE_API int saddle_sendv(struct saddle_channel *channel, saddle_handle connection,
+                            const struct saddle_segment *segments, uint32_t count,
+                            const struct saddle_op *op);
 /* Posts arena memory for one message over 16 KiB (SADDLE_WAITING announces one that finds no
  * buffer; buffers are used in the order posted, each by the next such message that fits it). DONE
  * carries the message's length and stream. Smaller messages need none. */
@@ -163,17 +184,20 @@ SADDLE_API int saddle_post_recv(struct saddle_channel *channel, saddle_handle co
 
 #define SADDLE_READABLE 0x1u
 #define SADDLE_WRITABLE 0x2u
+#define SADDLE_ATOMIC   0x4u /* saddle_compare_swap, saddle_fetch_add */
 
 /* Exposes arena memory to peers. DONE carries the region key. -EACCES the daemon's policy gives
- * this user no right to expose, -EDQUOT the session's quota of regions, or of bytes in them. */
+ * this user no right to expose, -EDQUOT the session's quota of regions, or of bytes in them.
+ * -EOPNOTSUPP at once: SADDLE_ATOMIC of a daemon that is older than it. */
 SADDLE_API int saddle_expose(struct saddle_channel *channel, void *memory, size_t len,
                              uint32_t rights, const struct saddle_op *op);
 /* Withdraws a region. After DONE no peer reads or writes it any more. */
 SADDLE_API int saddle_revoke(struct saddle_channel *channel, saddle_key key,
                              const struct saddle_op *op);
-/* Reads or writes a peer's region, without its application: 1 byte to 64 MiB. Local memory must lie
- * in the arena (up to 64 bytes to write may lie anywhere). -EACCES: the key is unknown, revoked or
- * lacks the right; -ERANGE: outside the region. A read's buffer is undefined after an error. */
+/* Reads or writes a peer's region, without its application: 1 byte to 4 GiB - 1 (to a daemon that
+ * is older than that, 64 MiB: else -EOPNOTSUPP). Local memory must lie in the arena (up to 64 bytes
+ * to write may lie anywhere). -EACCES: the key is unknown, revoked or lacks the right; -ERANGE:
+ * outside the region. A read's buffer is undefined after an error. */
 SADDLE_API int saddle_read(struct saddle_channel *channel, saddle_handle connection, saddle_key key,
                            uint64_t remote_offset, void *buffer, size_t len,
                            const struct saddle_op *op);
@@ -181,10 +205,104 @@ SADDLE_API int saddle_write(struct saddle_channel *channel, saddle_handle connec
                             saddle_key key, uint64_t remote_offset, const void *data, size_t len,
                             const struct saddle_op *op);
 
+/* As saddle_write, of up to 16 pieces; see saddle_sendv. */
+SADDLE_API int saddle_writev(struct saddle_channel *channel, saddle_handle connection,
+                             saddle_key key, uint64_t remote_offset,
+                             const struct saddle_segment *segments, uint32_t count,
+                             const struct saddle_op *op);
+
+/* ---- One-sided operations by way of a table, and atomic ones ----
+ *
+ * They too are carried out by the peer's engine alone. -EOPNOTSUPP at once: the daemon is older
+ * than these calls; in the event: the peer's is. Other errors of the event: those of saddle_read,
+ * and -EINVAL for what is not aligned. docs/client.md says which of them are atomic toward what,
+ * and in which order things happen.
+ *
+ * A table is exposed memory (SADDLE_READABLE) that the exposing application fills with entries, in
+ * its own byte order, each at a multiple of 8 bytes. An entry points to bytes of a region that the
+ * same session exposes (SADDLE_READABLE). An entry that points elsewhere leads nobody there: what
+ * reads through it ends with -EACCES or -ERANGE. */
+
+/* An entry for saddle_read_indirect and saddle_read_batch. */
+struct saddle_pointer {
+    uint64_t key;      /* of the region; 0: the entry is empty, reading through it is -ENOENT */
+    uint64_t offset;   /* bytes into it */
+    uint32_t length;   /* bytes; may be 0 */
+    uint32_t reserved; /* 0 */
+};
+/* An entry for saddle_scan_read. */
+struct saddle_match {
+    uint64_t match; /* what is looked for */
+    struct saddle_pointer pointer;
+};
+
+/* Fill entries in an order that suits peers which read them at the same time: an empty entry is
+ * found empty or whole. An entry that was not empty may be found partly as it was; a word of it is
+ * old or new. So change one word, or let what is read say by itself whether it is meant. `match`,
+ * or `key`, is written last, with release; what was written before that to the memory it points to
+ * is seen by whoever finds it. */
+SADDLE_API void saddle_pointer_set(struct saddle_pointer *entry, saddle_key key, uint64_t offset,
+                                   uint32_t length);
+SADDLE_API void saddle_match_set(struct saddle_match *entry, uint64_t match, saddle_key key,
+                                 uint64_t offset, uint32_t length);
+
+/* Reads what the entry at `entry_offset` of the region `table` points to. DONE's `len` says how
+ * many bytes that were. -EMSGSIZE: they are more than `len`; DONE's `len` says how many, and
+ * nothing was read. -ENOENT the entry is empty. */
+SADDLE_API int saddle_read_indirect(struct saddle_channel *channel, saddle_handle connection,
+                                    saddle_key table, uint64_t entry_offset, void *buffer,
+                                    size_t len, const struct saddle_op *op);
+
+#define SADDLE_BATCH_ITEMS 8u /* at most */
+
+/* What became of one item of a batch, as of one saddle_read_indirect. */
+struct saddle_read_item {
+    int32_t status;  /* 0 or negative errno */
+    uint32_t length; /* bytes read; with -EMSGSIZE: that there are */
+};
+
+/* Reads what up to SADDLE_BATCH_ITEMS entries of a table point to: for each up to `stride` bytes,
+ * those of item i at `buffer` + i * `stride`; in all 1 byte to 4 GiB - 1. DONE's status is 0 when
+ * the batch was carried out, whatever became of its items: see saddle_read_items. */
+SADDLE_API int saddle_read_batch(struct saddle_channel *channel, saddle_handle connection,
+                                 saddle_key table, const uint64_t *entry_offsets, uint32_t count,
+                                 void *buffer, size_t stride, const struct saddle_op *op);
+
+#define SADDLE_SCAN_ENTRIES 1024u /* at most */
+
+/* Looks at `entries` entries (struct saddle_match), from `offset` of the region `table` on, for the
+ * first one whose `match` is this, and reads what it points to. DONE's `value` is its index, from
+ * 0, and `len` the bytes read. -ENOENT none matches, or the one that does has key 0; -EMSGSIZE as
+ * for saddle_read_indirect. */
+SADDLE_API int saddle_scan_read(struct saddle_channel *channel, saddle_handle connection,
+                                saddle_key table, uint64_t offset, uint32_t entries, uint64_t match,
+                                void *buffer, size_t len, const struct saddle_op *op);
+
+/* Atomic operations on the 8 bytes at `offset` of a region with SADDLE_ATOMIC, at an address that
+ * is a multiple of 8; values are in the byte order of the peer's host there and in that of the
+ * caller's here. DONE's `value` is what was there before; saddle_compare_swap has stored `desired`
+ * if that is `expected`. Each is carried out once, or, if it fails with -EACCES, -ERANGE or
+ * -EINVAL, not at all; one that fails otherwise (-ETIMEDOUT, -ECANCELED, the connection ended) may
+ * have been or not. */
+SADDLE_API int saddle_compare_swap(struct saddle_channel *channel, saddle_handle connection,
+                                   saddle_key key, uint64_t offset, uint64_t expected,
+                                   uint64_t desired, const struct saddle_op *op);
+SADDLE_API int saddle_fetch_add(struct saddle_channel *channel, saddle_handle connection,
+                                saddle_key key, uint64_t offset, uint64_t addend,
+                                const struct saddle_op *op);
+/* Cancels all operations of this channel that were submitted before and carry `tag`. Each still
+ * ends with its own DONE: -ECANCELED, or its outcome if that was first; its memory is then the
+ * application's. DONE of the cancellation comes after those (but for a buffer that holds its
+ * message already, and waits for earlier ones of the stream); its `value` says how many it found. A
+ * connection whose saddle_close is cancelled is closed at once, without delivering. -EOPNOTSUPP at
+ * once: the daemon is older than this call. */
+SADDLE_API int saddle_cancel(struct saddle_channel *channel, uint64_t tag,
+                             const struct saddle_op *op);
+
 /* Asks whether a host can be reached (named as for saddle_connect): its engine answers, no
  * application is needed there. `payload` bytes travel there and back, in one packet each way. DONE
  * carries what saddle_pinged takes out, filled as far as known if the ping failed.
- * -EOPNOTSUPP at once: the daemon is older than this call; in the event: the host's is.
+ * -EOPNOTSUPP the host's daemon is older than this call.
  * -EMSGSIZE `payload` is more than a packet to that host carries, -EBUSY 32 pings of this session
  * are outstanding; -ENETDOWN the link is down, -ENETUNREACH no route, or no own address of that
  * family, -EHOSTDOWN no neighbour answers for the next hop, -EHOSTUNREACH the host does not answer
@@ -211,8 +329,10 @@ struct saddle_completion {
     saddle_handle handle;
     uint32_t slot;     /* the library's */
     const void *data;  /* MESSAGE: the payload, until saddle_release; PING: see saddle_pinged */
-    size_t len;        /* bytes of payload; of POST_RECV, the message's length */
-    uint64_t value;    /* EXPOSE: the key; WAITING: bytes; INCOMING: the listener */
+    size_t len;        /* bytes of payload; of POST_RECV, the message's length; or bytes read */
+    uint64_t value;    /* EXPOSE: the key; WAITING: bytes; INCOMING: the listener; SCAN_READ: the
+                        * index; COMPARE_SWAP, FETCH_ADD: what was there before; CANCEL: how many;
+                        * MESSAGE, POST_RECV: SADDLE_UNORDERED or 0 */
     uint8_t bytes[64]; /* the library's: where `data` of a message up to 64 bytes points */
 };
 
@@ -233,6 +353,10 @@ struct saddle_ping_info {
 
 /* Takes a ping's DONE apart: 0, or -EINVAL (no ping's DONE, info->size). */
 SADDLE_API int saddle_pinged(const struct saddle_completion *event, struct saddle_ping_info *info);
+/* Takes a batch's DONE apart: how many items it had, or -EINVAL (no batch's DONE, one that failed
+ * as a whole, or more than `max` items). */
+SADDLE_API int saddle_read_items(const struct saddle_completion *event,
+                                 struct saddle_read_item *items, uint32_t max);
 
 /* Makes submitted operations visible: rings the engine's doorbell if it sleeps. 0 or an error. */
 SADDLE_API int saddle_flush(struct saddle_channel *channel);
@@ -284,6 +408,29 @@ SADDLE_API int64_t saddle_recv_wait(struct saddle_channel *channel, saddle_handl
 /* Pings a host. `info` (if not NULL, its size set) is filled as far as known, on failure too. */
 SADDLE_API int saddle_ping_wait(struct saddle_channel *channel, const char *host, size_t payload,
                                 int timeout_ms, struct saddle_ping_info *info);
+/* Exposes arena memory. */
+SADDLE_API int saddle_expose_wait(struct saddle_channel *channel, void *memory, size_t len,
+                                  uint32_t rights, int timeout_ms, saddle_key *key);
+/* The operations by way of a table, and the atomic ones. `buffer` may lie anywhere. Those that read
+ * answer the bytes read; *index, *before and `items` may be NULL. */
+SADDLE_API int64_t saddle_read_indirect_wait(struct saddle_channel *channel,
+                                             saddle_handle connection, saddle_key table,
+                                             uint64_t entry_offset, void *buffer, size_t bytes,
+                                             int timeout_ms);
+SADDLE_API int saddle_read_batch_wait(struct saddle_channel *channel, saddle_handle connection,
+                                      saddle_key table, const uint64_t *entry_offsets,
+                                      uint32_t count, void *buffer, size_t stride,
+                                      struct saddle_read_item *items, int timeout_ms);
+SADDLE_API int64_t saddle_scan_read_wait(struct saddle_channel *channel, saddle_handle connection,
+                                         saddle_key table, uint64_t offset, uint32_t entries,
+                                         uint64_t match, void *buffer, size_t bytes,
+                                         uint32_t *index, int timeout_ms);
+SADDLE_API int saddle_compare_swap_wait(struct saddle_channel *channel, saddle_handle connection,
+                                        saddle_key key, uint64_t offset, uint64_t expected,
+                                        uint64_t desired, int timeout_ms, uint64_t *before);
+SADDLE_API int saddle_fetch_add_wait(struct saddle_channel *channel, saddle_handle connection,
+                                     saddle_key key, uint64_t offset, uint64_t addend,
+                                     int timeout_ms, uint64_t *before);
 SADDLE_API int saddle_close_wait(struct saddle_channel *channel, saddle_handle handle,
                                  int timeout_ms);
 

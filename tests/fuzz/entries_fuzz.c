@@ -17,6 +17,8 @@
 
 #define COMMANDS_MAX  128u
 #define COMMAND_BYTES 72u /* of input for each: an entry without most of its payload */
+#define PIECE_BYTES   16u /* of the shortest piece that is gathered */
+#define PIECE_SIZES   8u  /* each twice as long as the one before */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -47,6 +49,24 @@ static void *scribble(void *arg)
     return NULL;
 }
 
+/* Another flag, and the session would be over. */
+static uint8_t flags_of(uint8_t op)
+{
+    if (op == SADDLE_CMD_SEND)
+        return SADDLE_ENTRY_INLINE | SADDLE_ENTRY_GATHER | SADDLE_ENTRY_UNORDERED;
+    return op == SADDLE_CMD_WRITE ? SADDLE_ENTRY_INLINE | SADDLE_ENTRY_GATHER : SADDLE_ENTRY_INLINE;
+}
+
+/* What a command at the start of the heap may gather, until it is scribbled over. */
+static void write_array(struct app *app)
+{
+    struct saddle_gather *pieces = (struct saddle_gather *)(void *)app_heap(app, 0);
+
+    for (uint32_t i = 0; i < SADDLE_SEGMENTS_MAX; i++)
+        pieces[i] = (struct saddle_gather){.offset = app->config.heap_offset + i,
+                                           .len = PIECE_BYTES << i % PIECE_SIZES};
+}
+
 static void submit(struct app *app, uint32_t handle, const uint8_t *bytes)
 {
     struct saddle_command command = {0};
@@ -57,7 +77,9 @@ static void submit(struct app *app, uint32_t handle, const uint8_t *bytes)
     if (command.buf < 8)
         command.buf = app->config.heap_offset + command.buf;
     command.reserved = 0;
-    command.flags &= SADDLE_ENTRY_INLINE;
+    command.flags &= flags_of(command.op);
+    if (command.flags & SADDLE_ENTRY_GATHER)
+        command.flags &= (uint8_t)~SADDLE_ENTRY_INLINE;
     app_submit_on(app, 0, &command);
 }
 
@@ -91,6 +113,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     rig_pair(rig, rig->apps[0], attacker.app, &incoming, &outgoing);
     attacker.app->hold = true;
+    write_array(attacker.app);
     if (pthread_create(&attacker.thread, NULL, scribble, &attacker))
         abort();
     for (uint32_t i = 0; i < COMMANDS_MAX && size >= COMMAND_BYTES; i++) {

@@ -5,7 +5,8 @@
  *
  * Input: the packet. It is checked twice: as it came, and sealed, so that what lies behind the
  * checksum is reached too. What is accepted must be whole: its operations follow each other without
- * a gap to its very end, none reaches past it, and written again they are the same bytes.
+ * a gap to its very end, none reaches past it, and written again they are the same bytes. A bitmap
+ * written again is the same bytes too, in each version.
  */
 #include "engines/pony/wire.h"
 
@@ -50,6 +51,34 @@ static void walk(const uint8_t *ops, uint32_t bytes)
     require(count > 0 && count <= WIRE_OPS_MAX, "the number of operations");
 }
 
+/* What follows the flow header of an ACK. */
+static void weigh(const struct wire_flow *flow, const uint8_t *body, uint32_t bytes)
+{
+    const struct wire_codec *codec = wire_codec(flow->version);
+    uint8_t sack[WIRE_SACK_BYTES], again[WIRE_SACK_BYTES];
+
+    require(codec && bytes <= WIRE_SACK_BYTES, "the length of a bitmap");
+    codec->get_sack(body, bytes, sack);
+    require(codec->put_sack(sack, again) == bytes && memcmp(again, body, bytes) == 0,
+            "a bitmap changed");
+}
+
+/* A part lies inside the whole, in whole units. */
+static void measure(const uint8_t *body, uint32_t bytes)
+{
+    uint8_t again[WIRE_PART_BYTES];
+    struct wire_part part;
+    uint32_t end;
+
+    require(bytes > WIRE_PART_BYTES, "an empty part");
+    wire_part_decode(&part, body);
+    wire_part_encode(&part, again);
+    require(memcmp(again, body, sizeof(again)) == 0, "a part header changed");
+    end = part.offset + bytes - WIRE_PART_BYTES;
+    require(part.offset % WIRE_PART_UNIT == 0 && end <= part.total, "a part outside of the whole");
+    require(end == part.total || end % WIRE_PART_UNIT == 0, "half a unit");
+}
+
 static void examine(const uint8_t *packet, uint32_t bytes)
 {
     uint8_t again[WIRE_FLOW_BYTES];
@@ -66,9 +95,12 @@ static void examine(const uint8_t *packet, uint32_t bytes)
     require(memcmp(again, packet, sizeof(again)) == 0, "a flow header changed");
     if (flow.type == WIRE_DATA)
         walk(packet + WIRE_FLOW_BYTES, bytes - WIRE_FLOW_BYTES);
-    else
-        require(bytes == WIRE_FLOW_BYTES + (flow.type == WIRE_ACK ? WIRE_SACK_BYTES : 0),
-                "the length");
+    else if (flow.type == WIRE_ACK)
+        weigh(&flow, packet + WIRE_FLOW_BYTES, bytes - WIRE_FLOW_BYTES);
+    else if (flow.type == WIRE_PART)
+        measure(packet + WIRE_FLOW_BYTES, bytes - WIRE_FLOW_BYTES);
+    else if (flow.type != WIRE_SEARCH)
+        require(bytes == WIRE_FLOW_BYTES, "the length");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -2,12 +2,14 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/app.h"
 
+#include "client/gather.h"
 #include "client/session.h"
 #include "control/arena.h"
 #include "engines/pony/pony.h"
 #include "tests/sim/checker.h"
 #include "tests/sim/host.h"
 #include "tests/sim/inbox.h"
+#include "tests/sim/table.h"
 #include "tests/sim/work.h"
 
 #include <errno.h>
@@ -66,6 +68,15 @@ static void make_pony(struct app *app)
         abort();
 }
 
+/* The library keeps the arrays that it gathers from, once it has them: they are no loss. */
+static void prepare(struct app *app)
+{
+    struct saddle_gather *array;
+    for (uint32_t i = 0; i < app->channels; i++)
+        if (client_gather_reserve(app_channel(app, i), &array))
+            abort();
+}
+
 /* The largest block that the heap can give, to LARGEST_STEP. */
 static size_t find_largest(struct app *app)
 {
@@ -115,6 +126,7 @@ static void start(void *arg, uint64_t now)
     arena_format(app->arena, &app->plan);
     if (session_open(&app->session, &app->plan, app->arena, NULL))
         abort();
+    prepare(app);
     app->largest = find_largest(app);
     make_pony(app);
     host_enter(host);
@@ -122,7 +134,9 @@ static void start(void *arg, uint64_t now)
         abort();
     TRACE(app->sim, app->host, "attach", app->index, app->life, app->plan.arena_bytes);
     app->listening = listen_on(app);
+    app->stale = true;
     app_expose(app, REGION_SLOTS * REGION_SLOT_BYTES, true);
+    app_expose_table(app);
     app_expose(app, READ_REGION, false);
     app_wake(app, 0);
 }
@@ -143,16 +157,19 @@ struct app *app_create(struct sim *sim, uint32_t index, uint32_t host)
     return app;
 }
 
-/* Takes the session from the engine and from the library, and the memory from both. */
-static void detach(struct app *app)
+/* Takes the session from the library, and the memory from it and from the engine, which is gone or
+ * has let go of it. */
+static void drop(struct app *app)
 {
-    struct host *host = host_of(app);
-    host_enter(host);
-    pony_mailbox_detach(host->engine, app->pony);
     pony_session_destroy(app->pony);
     app->pony = NULL;
     saddle_detach(app->session);
     app->session = NULL;
+    for (struct region *region = app->regions; region; region = region->next) {
+        const char *wrong = region->table && region->memory ? region_close(region) : NULL;
+        if (wrong)
+            sim_violation(app->sim, "app %u: its table at its end: %s", app->index, wrong);
+    }
     munmap(app->arena, app->plan.arena_bytes);
     app->arena = NULL;
     for (struct region *region = app->regions; region; region = region->next) {
@@ -167,6 +184,22 @@ static void detach(struct app *app)
     app->listening = app->alive = false;
 }
 
+static void detach(struct app *app)
+{
+    struct host *host = host_of(app);
+    host_enter(host);
+    while (pony_mailbox_detach(host->engine, app->pony) == -EAGAIN)
+        continue;
+    drop(app);
+}
+
+static void start_again(struct app *app)
+{
+    app->life++;
+    events_at(&app->sim->events, app->sim->events.now + rng_below(&app->rng, RESTART_NS_MAX), start,
+              app);
+}
+
 void app_kill(struct app *app)
 {
     if (!app->alive)
@@ -174,10 +207,20 @@ void app_kill(struct app *app)
     TRACE(app->sim, app->host, "kill", app->index, app->life, app->outstanding);
     checker_killed(app->sim->checker, app);
     detach(app);
-    app->life++;
     app->sim->totals.kills++;
-    events_at(&app->sim->events, app->sim->events.now + rng_below(&app->rng, RESTART_NS_MAX), start,
-              app);
+    start_again(app);
+}
+
+void apps_crash(struct sim *sim, uint32_t host)
+{
+    for (uint32_t i = 0; i < sim->app_count; i++) {
+        struct app *app = sim->apps[i];
+        if (app->host != host || !app->alive)
+            continue;
+        checker_killed(sim->checker, app);
+        drop(app);
+        start_again(app);
+    }
 }
 
 void app_leave(struct app *app)
@@ -205,7 +248,8 @@ struct saddle_op app_op(const struct operation *operation)
     return (struct saddle_op){.size = sizeof(struct saddle_op),
                               .tag = operation->tag,
                               .timeout_ns = operation->timeout,
-                              .stream = operation->stream};
+                              .stream = operation->stream,
+                              .flags = operation->unordered ? SADDLE_UNORDERED : 0};
 }
 
 bool app_submit(struct app *app, struct operation *operation, int result)
@@ -232,18 +276,13 @@ bool app_submit(struct app *app, struct operation *operation, int result)
     return false;
 }
 
-bool app_expose(struct app *app, uint32_t bytes, bool writable)
+static bool expose(struct app *app, struct operation *operation, struct region *region,
+                   uint32_t rights)
 {
-    uint8_t *memory = saddle_alloc(app->session, bytes);
-    if (!memory)
-        return false;
-    struct ledger *ledger = &app->sim->checker->ledger;
-    struct operation *operation = ledger_begin(ledger, app, SADDLE_CMD_EXPOSE, NULL);
-    struct region *region = region_create(app, memory, bytes, writable, operation->tag);
+    uint8_t *memory = region->memory;
     operation->region = region;
     struct saddle_op op = app_op(operation);
-    uint32_t rights = writable ? SADDLE_WRITABLE : SADDLE_READABLE;
-    int result = saddle_expose(app_channel(app, 0), memory, bytes, rights, &op);
+    int result = saddle_expose(app_channel(app, 0), memory, region->length, rights, &op);
     if (!app_submit(app, operation, result)) {
         saddle_free(app->session, memory);
         region_destroy(region);
@@ -252,6 +291,42 @@ bool app_expose(struct app *app, uint32_t bytes, bool writable)
     region->next = app->regions;
     app->regions = region;
     return true;
+}
+
+bool app_expose(struct app *app, uint32_t bytes, bool writable)
+{
+    uint8_t *memory = saddle_alloc(app->session, bytes);
+    if (!memory)
+        return false;
+    struct ledger *ledger = &app->sim->checker->ledger;
+    struct operation *operation = ledger_begin(ledger, app, SADDLE_CMD_EXPOSE, NULL);
+    struct region *region = region_create(app, memory, bytes, writable, operation->tag);
+    return expose(app, operation, region, writable ? SADDLE_WRITABLE : SADDLE_READABLE);
+}
+
+bool app_expose_table(struct app *app)
+{
+    uint8_t *memory = saddle_alloc(app->session, TABLE_BYTES);
+    if (!memory)
+        return false;
+    struct ledger *ledger = &app->sim->checker->ledger;
+    struct operation *operation = ledger_begin(ledger, app, SADDLE_CMD_EXPOSE, NULL);
+    return expose(app, operation, region_create_table(app, memory),
+                  SADDLE_READABLE | SADDLE_ATOMIC);
+}
+
+void app_point(struct app *app)
+{
+    const struct region *newest = app->regions;
+    while (newest && !(region_is_read(newest) && newest->state == REGION_EXPOSED))
+        newest = newest->next;
+    if (!newest)
+        return;
+    for (struct region *region = app->regions; region; region = region->next)
+        if (region->table && region->memory)
+            table_point(region->memory, newest->key, newest->length);
+    app->stale = false;
+    app->fresh_at = app->sim->events.now;
 }
 
 bool app_revoke(struct app *app, struct region *region)
@@ -263,6 +338,8 @@ bool app_revoke(struct app *app, struct region *region)
     if (!app_submit(app, operation, saddle_revoke(app_channel(app, 0), region->key, &op)))
         return false;
     region->state = REGION_REVOKING;
+    if (region_is_read(region))
+        app->stale = true;
     return true;
 }
 
@@ -346,6 +423,9 @@ static void step(void *arg, uint64_t now)
     inbox_settle(app);
     if (!app->listening && !app->listener && !app->resting)
         app->listening = listen_on(app);
+    for (struct region *region = app->regions; region; region = region->next)
+        if (region->table && region->memory)
+            table_touch(region->table, region->memory);
     if (!app->sim->healed && !app->sim->failed)
         work_step(app);
     if (app->spoke) {

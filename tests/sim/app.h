@@ -51,6 +51,8 @@ struct app {
     bool spoke;     /* to its engine, in this step */
     bool resting;   /* closes everything and begins nothing */
     struct region *regions;
+    bool stale;        /* its tables point to a region that is not there (yet, or any more) */
+    uint64_t fresh_at; /* since when they do not */
     struct connection_end *ends[APP_ENDS_MAX];
     uint32_t end_count;
     struct held held[APP_HELD_MAX];
@@ -71,6 +73,8 @@ void app_destroy(struct app *app);
 
 /* It is gone, at whatever it was, and is started again later. */
 void app_kill(struct app *app);
+/* The engines of all applications of a host are gone, and so are their sessions. */
+void apps_crash(struct sim *sim, uint32_t host);
 /* Looks at its events soon. */
 void app_wake(struct app *app, uint64_t delay);
 /* From now on it only finishes: closes its connections, then its listener and regions. */
@@ -94,6 +98,9 @@ struct saddle_op app_op(const struct operation *operation);
 struct saddle_channel *app_channel(struct app *app, uint32_t channel);
 /* A new region of `bytes`. False if there is no memory, or the queue is full. */
 bool app_expose(struct app *app, uint32_t bytes, bool writable);
+bool app_expose_table(struct app *app);
+/* Points its tables to the newest region to be read. */
+void app_point(struct app *app);
 bool app_revoke(struct app *app, struct region *region);
 /* Begins to close a connection. */
 void app_close(struct app *app, struct connection_end *end);

@@ -5,16 +5,48 @@
 #include "tests/sim/app.h"
 #include "tests/sim/pattern.h"
 #include "tests/sim/region.h"
+#include "tests/sim/table.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define RESTART_KNOWN_NS (6 * SEC) /* by then all have spoken to it, or given it up */
+
 static const char *const op_names[SADDLE_CMD_COUNT] = {
-    "nop",       "listen",  "connect", "accept", "reject", "close", "send",
-    "post_recv", "release", "expose",  "revoke", "read",   "write", "ping",
+    [SADDLE_CMD_NOP] = "nop",
+    [SADDLE_CMD_LISTEN] = "listen",
+    [SADDLE_CMD_CONNECT] = "connect",
+    [SADDLE_CMD_ACCEPT] = "accept",
+    [SADDLE_CMD_REJECT] = "reject",
+    [SADDLE_CMD_CLOSE] = "close",
+    [SADDLE_CMD_SEND] = "send",
+    [SADDLE_CMD_POST_RECV] = "post_recv",
+    [SADDLE_CMD_RELEASE] = "release",
+    [SADDLE_CMD_EXPOSE] = "expose",
+    [SADDLE_CMD_REVOKE] = "revoke",
+    [SADDLE_CMD_READ] = "read",
+    [SADDLE_CMD_WRITE] = "write",
+    [SADDLE_CMD_PING] = "ping",
+    [SADDLE_CMD_READ_INDIRECT] = "indirect",
+    [SADDLE_CMD_READ_BATCH] = "batch",
+    [SADDLE_CMD_SCAN_READ] = "scan",
+    [SADDLE_CMD_COMPARE_SWAP] = "swap",
+    [SADDLE_CMD_FETCH_ADD] = "add",
+    [SADDLE_CMD_CANCEL] = "cancel",
 };
+
+static bool reads_by_table(const struct operation *operation)
+{
+    return operation->op == SADDLE_CMD_READ_INDIRECT || operation->op == SADDLE_CMD_READ_BATCH ||
+           operation->op == SADDLE_CMD_SCAN_READ;
+}
+
+static bool is_atomic(const struct operation *operation)
+{
+    return operation->op == SADDLE_CMD_COMPARE_SWAP || operation->op == SADDLE_CMD_FETCH_ADD;
+}
 
 struct checker *checker_create(struct sim *sim)
 {
@@ -83,7 +115,33 @@ static bool was_cut_off(const struct checker *checker, const struct operation *o
         (operation->op != SADDLE_CMD_CONNECT && operation->op != SADDLE_CMD_PING))
         return false;
     return checker->sim->cut_end[operation->app->host][called_host(operation)] >
-           operation->accepted_at;
+               operation->accepted_at ||
+           checker->sim->lossy[operation->app->host][called_host(operation)];
+}
+
+/* The engine called is another one now, which the caller's may learn only by calling. */
+static bool met_a_restart(const struct checker *checker, const struct operation *operation,
+                          int status)
+{
+    if (operation->op != SADDLE_CMD_CONNECT && operation->op != SADDLE_CMD_PING)
+        return false;
+    /* It goes to another engine of that address first. */
+    const struct sim *sim = checker->sim;
+    uint32_t first = sim_address(sim, called_host(operation)) * sim->siblings;
+    uint64_t when = 0;
+    for (uint32_t i = 0; i < sim->siblings; i++)
+        if (sim->restarted[first + i] > when)
+            when = sim->restarted[first + i];
+    return when != 0 && operation->accepted_at < when + RESTART_KNOWN_NS &&
+           (status == -ECONNRESET || status == -ETIMEDOUT);
+}
+
+/* The entries of a table may have pointed to a region that is being withdrawn, or to none. */
+static bool led_astray(const struct operation *operation, int status)
+{
+    const struct app *other = operation->region->app;
+    return (status == -EACCES || status == -ENOENT) &&
+           (other->stale || other->fresh_at >= operation->accepted_at);
 }
 
 static bool error_is_right(const struct checker *checker, const struct operation *operation,
@@ -93,16 +151,23 @@ static bool error_is_right(const struct checker *checker, const struct operation
         return true;
     if (status == -EBADMSG && checker->corrupting)
         return operation->op == SADDLE_CMD_SEND || operation->op == SADDLE_CMD_READ ||
-               operation->op == SADDLE_CMD_WRITE;
+               operation->op == SADDLE_CMD_WRITE || reads_by_table(operation);
+    if (reads_by_table(operation) && led_astray(operation, status))
+        return true;
     /* A region that is being withdrawn may be there still, or not. */
     if (status == -EACCES && operation->region && operation->region->state >= REGION_REVOKING)
-        return operation->op == SADDLE_CMD_READ || operation->op == SADDLE_CMD_WRITE;
+        return operation->op == SADDLE_CMD_READ || operation->op == SADDLE_CMD_WRITE ||
+               reads_by_table(operation) || is_atomic(operation);
+    if (operation->op == SADDLE_CMD_PING &&
+        checker->sim->apart[operation->app->host][operation->pinged])
+        return true;
+    if (met_a_restart(checker, operation, status))
+        return true;
+    if (status == -ECANCELED)
+        return operation->cancelled || lost_its_buffer(operation);
     if (status == -ETIMEDOUT)
         return operation->timeout > 0 || lost_its_buffer(operation);
     if (was_cut_off(checker, operation, status))
-        return true;
-    if (operation->op == SADDLE_CMD_PING &&
-        checker->sim->apart[operation->app->host][operation->pinged])
         return true;
     if (operation->must)
         return status == operation->must;
@@ -119,7 +184,9 @@ static void check_send(struct checker *checker, struct operation *operation)
     if (operation->status == 0) {
         checker->sim->totals.messages++;
         checker->sim->totals.message_bytes += operation->length;
-        checker->sim->totals.largest += operation->length == SADDLE_MESSAGE_MAX;
+        checker->sim->totals.largest += operation->length == SIM_HUGE_BYTES;
+        checker->sim->totals.unordered += operation->unordered;
+        checker->sim->totals.gathered += operation->gathered;
     }
 }
 
@@ -145,6 +212,76 @@ static void check_one_sided(struct checker *checker, struct operation *operation
     }
 }
 
+/* All bytes are those of one region to be read, whichever the entry named. */
+static bool is_of_one_region(const struct operation *operation, uint32_t index, const void *bytes)
+{
+    for (const struct region *region = operation->region->app->regions; region;
+         region = region->next)
+        if (region_is_read(region) &&
+            pattern_matches(region->pattern, table_offset(index), bytes, table_length(index)))
+            return true;
+    return false;
+}
+
+static void check_item(struct checker *checker, const struct operation *operation, uint32_t i,
+                       size_t stride, const struct saddle_read_item *item)
+{
+    uint32_t index = operation->entries[i];
+    int32_t must = table_outcome(index, stride);
+    if (item->status != must) {
+        if (!led_astray(operation, item->status) &&
+            !(item->status == -EACCES && operation->region->state >= REGION_REVOKING))
+            accuse(checker, operation, "an item ended as it must not", item->status);
+    } else if ((must == 0 || must == -EMSGSIZE) && item->length != table_length(index)) {
+        accuse(checker, operation, "an item has another length", item->length);
+    } else if (must == 0 &&
+               !is_of_one_region(operation, index, (uint8_t *)operation->buffer + i * stride)) {
+        accuse(checker, operation, "wrong bytes were read by an item", i);
+    }
+}
+
+static void check_by_table(struct checker *checker, struct operation *operation,
+                           const struct saddle_completion *event)
+{
+    struct saddle_read_item items[SADDLE_BATCH_ITEMS] = {
+        {.status = operation->status, .length = (uint32_t)event->len}};
+    uint32_t count = 1;
+    if (operation->op == SADDLE_CMD_READ_BATCH) {
+        count = operation->count;
+        if (operation->status == 0 &&
+            saddle_read_items(event, items, SADDLE_BATCH_ITEMS) != (int)count)
+            accuse(checker, operation, "a batch has other items than asked for", count);
+    }
+    if (operation->status && operation->status != operation->must)
+        return;
+    for (uint32_t i = 0; i < count; i++)
+        check_item(checker, operation, i, operation->length / count, &items[i]);
+    if (operation->op == SADDLE_CMD_SCAN_READ && operation->status != -ENOENT &&
+        operation->status != -ERANGE && event->value != operation->count)
+        accuse(checker, operation, "a scan found another entry", (int64_t)event->value);
+    checker->sim->totals.by_table++;
+    checker->sim->totals.one_sided_bytes += operation->length;
+}
+
+static void check_atomic(struct checker *checker, struct operation *operation,
+                         const struct saddle_completion *event)
+{
+    struct table *table = operation->region->table;
+    uint32_t word = operation->entries[0];
+    bool swapped = operation->op == SADDLE_CMD_COMPARE_SWAP && event->value == operation->values[0];
+    if (operation->status == -EACCES || operation->status == -ERANGE ||
+        operation->status == -EINVAL) {
+        table_unchanged(table, word);
+        return;
+    }
+    if (operation->status)
+        return;
+    const char *wrong = table_changed(table, word, event->value, swapped, operation->values[1]);
+    if (wrong)
+        accuse(checker, operation, wrong, (int64_t)event->value);
+    checker->sim->totals.atomics++;
+}
+
 static void check_ping(struct checker *checker, struct operation *operation,
                        const struct saddle_completion *event)
 {
@@ -160,6 +297,19 @@ static void check_ping(struct checker *checker, struct operation *operation,
         info.mtu > checker->sim->mtu || operation->offset > info.payload_max)
         accuse(checker, operation, "answered, but found out what cannot be",
                (int64_t)info.round_trip_ns);
+}
+
+/* What it was to end has ended, before it. */
+static void check_cancel(struct checker *checker, struct operation *operation,
+                         const struct saddle_completion *event)
+{
+    const struct operation *target = operation->target;
+
+    if (event->status || event->value > 1)
+        accuse(checker, operation, "a cancellation of what there cannot be", event->status);
+    else if (target->state == OPERATION_ACCEPTED &&
+             (event->value == 0 || target->op != SADDLE_CMD_POST_RECV))
+        accuse(checker, target, "cancelled, and did not end", (int64_t)event->value);
 }
 
 void checker_done(struct checker *checker, struct operation *operation,
@@ -192,12 +342,51 @@ void checker_done(struct checker *checker, struct operation *operation,
         check_send(checker, operation);
     if (operation->op == SADDLE_CMD_READ || operation->op == SADDLE_CMD_WRITE)
         check_one_sided(checker, operation);
+    if (reads_by_table(operation))
+        check_by_table(checker, operation, event);
+    if (is_atomic(operation))
+        check_atomic(checker, operation, event);
     if (operation->op == SADDLE_CMD_PING)
         check_ping(checker, operation, event);
+    if (operation->op == SADDLE_CMD_CANCEL)
+        check_cancel(checker, operation, event);
+    checker->sim->totals.cancelled += event->status == -ECANCELED && operation->cancelled;
+}
+
+/* An unordered message: any that was sent and has not come yet. */
+static struct operation *find_unordered(struct ledger_stream *sent, const void *bytes,
+                                        size_t length)
+{
+    while (sent->next < sent->count && sent->sent[sent->next]->delivered)
+        sent->next++;
+    for (uint32_t at = sent->next; at < sent->count; at++)
+        if (!sent->sent[at]->delivered && ledger_is_message(sent->sent[at], bytes, length))
+            return sent->sent[at];
+    return NULL;
+}
+
+/* An ordered one: the next that was sent, or one behind those that failed. */
+static struct operation *find_ordered(struct checker *checker, struct ledger_stream *sent,
+                                      const void *bytes, size_t length)
+{
+    uint32_t at = sent->next;
+
+    while (at < sent->count && !ledger_is_message(sent->sent[at], bytes, length))
+        at++;
+    if (at == sent->count)
+        return NULL;
+    for (uint32_t i = sent->next; i < at; i++) {
+        struct operation *skipped = sent->sent[i];
+        skipped->skipped = true;
+        if (skipped->state == OPERATION_DONE && skipped->status == 0)
+            accuse(checker, skipped, "reported as delivered, but overtaken by number", at);
+    }
+    sent->next = at + 1;
+    return sent->sent[at];
 }
 
 struct operation *checker_message(struct checker *checker, struct connection_end *end,
-                                  uint32_t stream, const void *bytes, size_t length)
+                                  uint32_t stream, bool unordered, const void *bytes, size_t length)
 {
     struct connection_end *other = ledger_other(end);
     TRACE(checker->sim, end->app->host, "message", end->handle, stream, length);
@@ -211,11 +400,10 @@ struct operation *checker_message(struct checker *checker, struct connection_end
                       end->app->index, length);
         return NULL;
     }
-    struct ledger_stream *sent = &other->streams[stream];
-    uint32_t at = sent->next;
-    while (at < sent->count && !ledger_is_message(sent->sent[at], bytes, length))
-        at++;
-    if (at == sent->count) {
+    struct ledger_stream *sent = ledger_line(other, stream, unordered);
+    struct operation *operation = unordered ? find_unordered(sent, bytes, length)
+                                            : find_ordered(checker, sent, bytes, length);
+    if (!operation) {
         sim_violation(checker->sim,
                       "app %u, connection %llu, stream %u: %zu bytes that are no message after"
                       " number %u",
@@ -223,17 +411,9 @@ struct operation *checker_message(struct checker *checker, struct connection_end
                       sent->next);
         return NULL;
     }
-    for (uint32_t i = sent->next; i < at; i++) {
-        struct operation *skipped = sent->sent[i];
-        skipped->skipped = true;
-        if (skipped->state == OPERATION_DONE && skipped->status == 0)
-            accuse(checker, skipped, "reported as delivered, but overtaken by number", at);
-    }
-    struct operation *operation = sent->sent[at];
     operation->delivered = true;
     if (operation->state == OPERATION_DONE && operation->status == -EBADMSG)
         accuse(checker, operation, "delivered after it was reported as damaged", 0);
-    sent->next = at + 1;
     return operation;
 }
 

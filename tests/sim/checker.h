@@ -4,9 +4,10 @@
  * The checkers: what must be true of every run, whatever the seed and the faults.
  *
  * Exactly once: an accepted operation completes once, and with an error only for a reason that the
- * run gave it. Bytes: messages, reads and writes are what was sent. Order: each stream in its
- * order; a message is delivered once, and if its sender was told so, then really. Conservation: at
- * the end all is back.
+ * run gave it. Bytes: messages, reads and writes are what was sent; what a table points to is of
+ * one region; words hold what all atomic operations on them make together (table.h). Order: each
+ * stream in its order; a message is delivered once, and if its sender was told so, then really.
+ * Conservation: at the end all is back.
  *
  * Ownership: the simulation's. Threads: one.
  */
@@ -30,7 +31,8 @@ void checker_done(struct checker *checker, struct operation *operation,
 /* Bytes of a message reached the application at `end`. Returns the operation that sent them, or
  * NULL after a violation. */
 struct operation *checker_message(struct checker *checker, struct connection_end *end,
-                                  uint32_t stream, const void *bytes, size_t length);
+                                  uint32_t stream, bool unordered, const void *bytes,
+                                  size_t length);
 /* The two hosts are apart for longer than a peer is waited for: what they have to do with each
  * other may fail from now on. */
 void checker_apart(struct checker *checker, uint32_t a, uint32_t b);

@@ -20,6 +20,12 @@
 #define DUPLICATE_PPM     50000u
 #define REORDER_PPM       100000u
 #define REORDER_NS        (50 * USEC)
+#define REORDER_DEEP_PPM  200000u     /* of links: a few packets come much later than that */
+#define REORDER_DEEP_NS   (20 * MSEC) /* at most: a thousand others overtake */
+#define REORDER_DEEP_MOST 10000u      /* ppm of packets */
+#define LOSS_HEAVY_PPM    100000u     /* of links: they lose up to the most that is allowed, */
+#define LOSS_USUAL        3u          /* and others this part of it */
+#define LOSS_CALL_PPM     300000u     /* more, in both directions together: calls may fail */
 #define CORRUPT_PPM       1000u
 #define SPIKE_NS          (3 * MSEC) /* longest delay in a spike */
 #define SPIKE_LASTS_NS    (5 * MSEC)
@@ -28,9 +34,16 @@
 #define CUT_LONG_NS       (300 * MSEC) /* longest of those */
 #define CUT_DEAD_PPM      2000u        /* of partitions: longer than a peer is waited for */
 #define CUT_DEAD_NS       (8 * SEC)
-#define CUTS_DEAD_MAX     1u          /* of those, so that not all hosts are apart for ever */
-#define STRIKES_MAX       2000u       /* the work is to be done in spite of them, not without end */
+#define CUTS_DEAD_MAX     1u     /* of those, so that not all hosts are apart for ever */
+#define STRIKES_MAX       2000u  /* the work is to be done in spite of them, not without end */
+#define CUT_ONEWAY_PPM    20000u /* of one-way cuts: these last so long */
+#define CUT_ONEWAY_NS     SEC
 #define CUT_TROUBLE_NS    (2 * SEC)   /* a flow may be given up after this */
+#define HOLE_BYTES        600u        /* the narrowest black hole: IP packets */
+#define HOLE_NS           (60 * MSEC) /* longest of most black holes */
+#define HOLE_LONG_NS      SEC         /* of a few */
+#define HOLE_LONG_PPM     50000u
+#define RESTARTS_MAX      8u          /* they end connections, and work is to go on in some */
 #define STALL_NS          (2 * MSEC)  /* longest of most stalls */
 #define STALL_LONG_NS     (50 * MSEC) /* longest of a few */
 #define STALL_LONG_PPM    20000u
@@ -38,11 +51,11 @@
 #define HALF_PPM          500000u
 
 const char *const fault_names[FAULT_KINDS] = {
-    "loss",      "burst",  "duplicate", "reorder", "corrupt", "delay",
-    "partition", "oneway", "stall",     "kill",    "reload",
+    "loss",   "burst", "duplicate", "reorder", "corrupt",   "delay",   "partition",
+    "oneway", "stall", "kill",      "reload",  "blackhole", "restart",
 };
 
-/* A pair of hosts that is apart, or a host that is slow. */
+/* A pair of hosts that is apart, as their addresses are, or a host that is slow. */
 struct affliction {
     struct fault *fault;
     uint32_t from, to;
@@ -56,6 +69,8 @@ struct fault {
     uint32_t kinds;
     uint32_t dead_cuts;
     struct affliction cuts[SIM_HOSTS_MAX][SIM_HOSTS_MAX];
+    struct affliction holes[SIM_HOSTS_MAX][SIM_HOSTS_MAX];
+    uint32_t restarts;
     struct affliction spikes[SIM_HOSTS_MAX];
     struct impair_config links[SIM_HOSTS_MAX][SIM_HOSTS_MAX];
 };
@@ -89,6 +104,28 @@ uint32_t fault_draw(struct rng *rng)
     return kinds | 1u << (FAULT_DELAY + rng_below(rng, FAULT_KINDS - FAULT_DELAY));
 }
 
+uint32_t fault_count(uint32_t kinds)
+{
+    return (uint32_t)__builtin_popcount(kinds);
+}
+
+static void draw_loss(struct sim *sim, struct impair_config *config)
+{
+    struct rng *rng = &sim->plan;
+    uint32_t most = sim->options.loss_ppm;
+    if (!rng_chance(rng, LOSS_HEAVY_PPM))
+        most /= LOSS_USUAL;
+    config->loss_ppm = (uint32_t)rng_below(rng, most + 1);
+}
+
+static void draw_reordering(struct sim *sim, struct impair_config *config)
+{
+    struct rng *rng = &sim->plan;
+    bool deep = rng_chance(rng, REORDER_DEEP_PPM);
+    config->reorder_ppm = (uint32_t)rng_below(rng, deep ? REORDER_DEEP_MOST : REORDER_PPM);
+    config->reorder_ns = 1 + rng_below(rng, deep ? REORDER_DEEP_NS : REORDER_NS);
+}
+
 void fault_link(struct sim *sim, struct impair_config *config)
 {
     struct rng *rng = &sim->plan;
@@ -98,7 +135,7 @@ void fault_link(struct sim *sim, struct impair_config *config)
         .jitter_ns = LINK_JITTER_NS,
     };
     if (kinds & 1u << FAULT_LOSS)
-        config->loss_ppm = (uint32_t)rng_below(rng, sim->options.loss_ppm + 1);
+        draw_loss(sim, config);
     if (kinds & 1u << FAULT_BURST) {
         config->burst_enter_ppm = (uint32_t)rng_below(rng, BURST_ENTER_PPM);
         config->burst_leave_ppm = BURST_LEAVE_PPM;
@@ -106,10 +143,8 @@ void fault_link(struct sim *sim, struct impair_config *config)
     }
     if (kinds & 1u << FAULT_DUPLICATE)
         config->duplicate_ppm = (uint32_t)rng_below(rng, DUPLICATE_PPM);
-    if (kinds & 1u << FAULT_REORDER) {
-        config->reorder_ppm = (uint32_t)rng_below(rng, REORDER_PPM);
-        config->reorder_ns = 1 + rng_below(rng, REORDER_NS);
-    }
+    if (kinds & 1u << FAULT_REORDER)
+        draw_reordering(sim, config);
     if (kinds & 1u << FAULT_CORRUPT)
         config->corrupt_ppm = (uint32_t)rng_below(rng, CORRUPT_PPM);
 }
@@ -141,6 +176,31 @@ static void cut_link(struct fault *fault, uint32_t from, uint32_t to, uint64_t l
     if (cut->end - cut->begin >= CUT_TROUBLE_NS)
         checker_apart(sim->checker, from, to);
     events_at(&sim->events, cut->end, end_cut, cut);
+}
+
+static void end_hole(void *arg, uint64_t now)
+{
+    struct affliction *hole = arg;
+    struct sim *sim = hole->fault->sim;
+    if (hole->end != now)
+        return;
+    hole->end = 0;
+    TRACE(sim, hole->from, "wide", hole->to, 0, 0);
+    link_narrow(sim->links[hole->from][hole->to], 0);
+}
+
+/* A route changes, in one direction. */
+static void begin_hole(struct fault *fault, uint32_t from, uint32_t to)
+{
+    struct sim *sim = fault->sim;
+    struct rng *rng = &fault->rng;
+    struct affliction *hole = &fault->holes[from][to];
+    uint32_t bytes = HOLE_BYTES + (uint32_t)rng_below(rng, sim->mtu - HOLE_BYTES);
+    uint64_t longest = rng_chance(rng, HOLE_LONG_PPM) ? HOLE_LONG_NS : HOLE_NS;
+    hole->end = sim->events.now + 1 + rng_below(rng, longest);
+    TRACE(sim, from, "narrow", to, bytes, hole->end);
+    link_narrow(sim->links[from][to], bytes);
+    events_at(&sim->events, hole->end, end_hole, hole);
 }
 
 static void spike(struct fault *fault, uint32_t host, uint64_t extra)
@@ -180,9 +240,11 @@ static void begin_spike(struct fault *fault, uint32_t host)
 
 /* ---- Strikes ---- */
 
-static uint64_t draw_cut(struct fault *fault)
+static uint64_t draw_cut(struct fault *fault, uint32_t kind)
 {
     struct rng *rng = &fault->rng;
+    if (kind == FAULT_ONEWAY && rng_chance(rng, CUT_ONEWAY_PPM))
+        return CUT_ONEWAY_NS;
     if (rng_chance(rng, CUT_DEAD_PPM) && fault->dead_cuts < CUTS_DEAD_MAX) {
         fault->dead_cuts++;
         return CUT_DEAD_NS;
@@ -190,24 +252,37 @@ static uint64_t draw_cut(struct fault *fault)
     return 1 + rng_below(rng, rng_chance(rng, CUT_LONG_PPM) ? CUT_LONG_NS : CUT_NS);
 }
 
+/* All that have the one address, from all that have the other. */
+static void cut(struct fault *fault, uint32_t from, uint32_t to, uint64_t lasts)
+{
+    uint32_t siblings = fault->sim->siblings;
+    from -= from % siblings;
+    to -= to % siblings;
+    for (uint32_t i = 0; i < siblings * siblings; i++)
+        cut_link(fault, from + i / siblings, to + i % siblings, lasts);
+}
+
 static void strike_kind(struct fault *fault, uint32_t kind)
 {
     struct sim *sim = fault->sim;
     struct rng *rng = &fault->rng;
     uint32_t host = (uint32_t)rng_below(rng, sim->host_count);
-    uint32_t other = (host + 1 + (uint32_t)rng_below(rng, sim->host_count - 1)) % sim->host_count;
-    uint64_t lasts = draw_cut(fault);
+    uint32_t addresses = sim->host_count / sim->siblings;
+    uint32_t other =
+        (host + sim->siblings * (1 + (uint32_t)rng_below(rng, addresses - 1))) % sim->host_count;
+    uint64_t lasts = draw_cut(fault, kind);
     sim->totals.faults++;
+    sim->struck |= 1u << kind;
     switch (kind) {
     case FAULT_DELAY:
         begin_spike(fault, host);
         break;
     case FAULT_PARTITION:
-        cut_link(fault, other, host, lasts);
-        cut_link(fault, host, other, lasts);
+        cut(fault, other, host, lasts);
+        cut(fault, host, other, lasts);
         break;
     case FAULT_ONEWAY:
-        cut_link(fault, host, other, lasts);
+        cut(fault, host, other, lasts);
         break;
     case FAULT_STALL:
         TRACE(sim, host, "stall", 0, 0, 0);
@@ -220,6 +295,13 @@ static void strike_kind(struct fault *fault, uint32_t kind)
         break;
     case FAULT_RELOAD:
         host_reload(sim->hosts[host]);
+        break;
+    case FAULT_BLACKHOLE:
+        begin_hole(fault, host, other);
+        break;
+    case FAULT_RESTART:
+        if (fault->restarts++ < RESTARTS_MAX)
+            host_restart(sim->hosts[host]);
         break;
     default:
         break;
@@ -254,12 +336,18 @@ struct fault *fault_create(struct sim *sim)
         fault->spikes[from] = (struct affliction){.fault = fault, .from = from};
         for (uint32_t to = 0; to < sim->host_count; to++) {
             fault->cuts[from][to] = (struct affliction){.fault = fault, .from = from, .to = to};
+            fault->holes[from][to] = fault->cuts[from][to];
             if (from == to)
                 continue;
             fault_link(sim, &fault->links[from][to]);
             sim->links[from][to] = link_create(sim, from, to, &fault->links[from][to]);
         }
     }
+    for (uint32_t from = 0; from < sim->host_count; from++)
+        for (uint32_t to = 0; to < sim->host_count; to++)
+            sim->lossy[from][to] =
+                from != to &&
+                fault->links[from][to].loss_ppm + fault->links[to][from].loss_ppm > LOSS_CALL_PPM;
     events_at(&sim->events, rng_below(&fault->rng, PERIOD_NS_MAX), strike, fault);
     return fault;
 }
@@ -278,6 +366,8 @@ void fault_heal(struct fault *fault)
             if (from == to)
                 continue;
             fault->cuts[from][to].end = 0;
+            fault->holes[from][to].end = 0;
+            link_narrow(sim->links[from][to], 0);
             link_cut(sim->links[from][to], false);
             link_configure(sim->links[from][to], &perfect);
         }

@@ -24,6 +24,8 @@ enum fault_kind {
     FAULT_STALL,
     FAULT_KILL,
     FAULT_RELOAD,
+    FAULT_BLACKHOLE, /* a link swallows what is larger than some size */
+    FAULT_RESTART,   /* an engine is gone, with all it knew, and another one in its place */
     FAULT_KINDS,
 };
 
@@ -43,6 +45,8 @@ struct fault;
 
 /* What a link is like, by the run's kinds of fault. */
 void fault_link(struct sim *sim, struct impair_config *config);
+/* Kinds of a set: how many. */
+uint32_t fault_count(uint32_t kinds);
 /* Begins to strike. */
 struct fault *fault_create(struct sim *sim);
 void fault_destroy(struct fault *fault);

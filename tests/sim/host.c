@@ -16,6 +16,7 @@
 #define IDLE_ROUNDS_MAX 100000u    /* that find nothing and may not sleep: a livelock */
 #define STATS_MAX       64u
 #define FAMILIES        2u
+#define RESTRICTED_PPM  500000u /* of engines: what the run restricts, restricts them */
 
 uint64_t host_now(const struct host *host)
 {
@@ -52,8 +53,10 @@ void host_address(uint32_t index, bool v6, struct address *address)
 static struct engine *make_engine(struct host *host)
 {
     static struct transport_peer peers[FAMILIES * SIM_HOSTS_MAX];
+    const struct sim *sim = host->sim;
+    uint32_t address = sim_address(sim, host->index), row = host->index % sim->siblings;
     uint32_t peer_count = 0;
-    for (uint32_t i = 0; i < host->sim->host_count; i++)
+    for (uint32_t i = 0; i < sim->host_count / sim->siblings; i++)
         for (uint32_t v6 = 0; v6 < FAMILIES; v6++) {
             struct transport_peer *peer = &peers[peer_count++];
             memset(peer, 0, sizeof(*peer));
@@ -65,11 +68,16 @@ static struct engine *make_engine(struct host *host)
         .transport = {.address_count = FAMILIES,
                       .peers = peers,
                       .peer_count = peer_count,
-                      .udp_port = WIRE_UDP_PORT},
+                      .udp_port = (uint16_t)(WIRE_UDP_PORT + row),
+                      .call_port = WIRE_UDP_PORT,
+                      .wire_min = host->wire_min,
+                      .wire_max = host->wire_max},
         .control_fd = -1,
+        .directory = sim->directories[address],
+        .directory_row = row,
     };
     for (uint32_t v6 = 0; v6 < FAMILIES; v6++)
-        host_address(host->index, v6, &config.transport.addresses[v6]);
+        host_address(address, v6, &config.transport.addresses[v6]);
     uint8_t seed[RNG_SEED_BYTES];
     for (uint32_t i = 0; i < RNG_SEED_BYTES; i++)
         seed[i] = (uint8_t)rng_u64(&host->rng);
@@ -77,6 +85,14 @@ static struct engine *make_engine(struct host *host)
     if (pony_create(&engine, host->name, &config, &host->port.port, &host->clock, seed))
         abort();
     return engine;
+}
+
+/* Which versions of the wire an engine speaks is a matter of its start. */
+static void draw_versions(struct host *host)
+{
+    bool restricted = rng_chance(&host->rng, RESTRICTED_PPM);
+    host->wire_min = restricted ? host->sim->wire_min : WIRE_VERSION_MIN;
+    host->wire_max = restricted ? host->sim->wire_max : WIRE_VERSION_MAX;
 }
 
 struct host *host_create(struct sim *sim, uint32_t index)
@@ -88,7 +104,8 @@ struct host *host_create(struct sim *sim, uint32_t index)
     rng_init_u64(&host->rng, sim->options.seed, SIM_STREAM_HOSTS + index);
     alarm_init(&host->alarm);
     snprintf(host->name, sizeof(host->name), "host%u", index);
-    sim_port_init(&host->port, host, index);
+    sim_port_init(&host->port, host, sim_address(sim, index));
+    draw_versions(host);
     host->engine = make_engine(host);
     host_wake(host);
     return host;
@@ -104,12 +121,23 @@ uint64_t host_stat(const struct host *host, const char *name)
     return 0;
 }
 
+/* Its counters are added to those of the run. */
+static void end_engine(struct host *host)
+{
+    struct sim_totals *totals = &host->sim->totals;
+    totals->retransmissions += host_stat(host, "retransmissions");
+    totals->sent_on += host_stat(host, "calls_sent_on");
+    totals->black_holes += host_stat(host, "black_holes");
+    totals->parts += host_stat(host, "parts_joined");
+    sim_port_settle(&host->port);
+    host->engine->ops->destroy(host->engine);
+}
+
 void host_destroy(struct host *host)
 {
     if (!host)
         return;
-    host->sim->totals.retransmissions += host_stat(host, "retransmissions");
-    host->engine->ops->destroy(host->engine);
+    end_engine(host);
     sim_port_fini(&host->port);
     free(host);
 }
@@ -186,10 +214,10 @@ void host_wake(struct host *host)
     schedule(host, host->asleep ? now + WAKE_COST_NS : now);
 }
 
-void host_receive(struct host *host, struct rte_mbuf *packet)
+void host_receive(struct host *host, struct rte_mbuf *packet, enum sim_change change)
 {
     TRACE(host->sim, host->index, "receive", rte_pktmbuf_pkt_len(packet), 0, 0);
-    if (sim_port_receive(&host->port, packet))
+    if (sim_port_receive(&host->port, packet, change))
         host_wake(host);
 }
 
@@ -216,6 +244,7 @@ void host_reload(struct host *host)
         state_writer_destroy(&writer);
         return;
     }
+    sim_port_settle(&host->port);
     host->engine->ops->destroy(host->engine);
     apps_forget(sim, host->index);
 
@@ -230,4 +259,18 @@ void host_reload(struct host *host)
     TRACE(sim, host->index, "reload", writer.length, 0, 0);
     state_writer_destroy(&writer);
     sim->totals.reloads++;
+}
+
+void host_restart(struct host *host)
+{
+    struct sim *sim = host->sim;
+    host_enter(host);
+    end_engine(host);
+    sim_port_fini(&host->port);
+    apps_crash(sim, host->index);
+    draw_versions(host);
+    host->engine = make_engine(host);
+    sim->restarted[host->index] = sim->events.now;
+    sim->totals.restarts++;
+    TRACE(sim, host->index, "restart", host->wire_min, host->wire_max, 0);
 }

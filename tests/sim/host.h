@@ -27,6 +27,7 @@ struct host {
     uint64_t busy_until;  /* the thread works, or is stalled */
     uint32_t idle_rounds; /* in a row that found nothing, and still might not sleep */
     bool asleep;
+    uint8_t wire_min, wire_max;
     char name[8];
 };
 
@@ -37,11 +38,14 @@ void host_destroy(struct host *host);
 /* Something happened that a doorbell would tell. */
 void host_wake(struct host *host);
 /* A packet arrives. */
-void host_receive(struct host *host, struct rte_mbuf *packet);
+void host_receive(struct host *host, struct rte_mbuf *packet, enum sim_change change);
 /* The host's thread does nothing until then. */
 void host_stall(struct host *host, uint64_t until);
 /* Saves the engine, destroys it, and makes another go on in its place. */
 void host_reload(struct host *host);
+/* The engine is gone as if its process had been killed, and all sessions with it; another one that
+ * knows nothing begins. */
+void host_restart(struct host *host);
 
 /* Mailbox work is about to be done: awake, and its clock is right. */
 void host_enter(struct host *host);
@@ -50,7 +54,7 @@ void host_charge(struct host *host, uint32_t cost_ns);
 /* One of the engine's counters, 0 if it has none of that name. */
 uint64_t host_stat(const struct host *host, const char *name);
 
-/* Numeric address of host `index`, of either family. */
+/* The numeric address with that number, of either family. */
 void host_address(uint32_t index, bool v6, struct address *address);
 
 #endif

@@ -57,12 +57,14 @@ static bool bind_end(struct app *app, struct connection_end *end, const void *by
     return true;
 }
 
-static struct operation *take_message(struct app *app, struct connection_end *end, uint32_t stream,
-                                      const void *bytes, size_t length)
+static struct operation *take_message(struct app *app, struct connection_end *end,
+                                      const struct saddle_completion *event, const void *bytes)
 {
+    size_t length = event->len;
     if (!end->connection && !bind_end(app, end, bytes, length))
         return NULL;
-    struct operation *sender = checker_message(checker_of(app), end, stream, bytes, length);
+    struct operation *sender = checker_message(checker_of(app), end, event->stream,
+                                               event->value & SADDLE_UNORDERED, bytes, length);
     if (end->state == END_OPEN) {
         end->state = END_READY;
         end->hello_due = end->side == 1;
@@ -78,7 +80,7 @@ static void on_message(struct app *app, uint32_t channel, const struct saddle_co
                       event->handle);
         return;
     }
-    struct operation *sender = take_message(app, end, event->stream, event->data, event->len);
+    struct operation *sender = take_message(app, end, event, event->data);
     if (sender && app->held_count < APP_HELD_MAX && rng_chance(&app->rng, HOLD_PPM)) {
         struct held *held = &app->held[app->held_count++];
         saddle_completion_copy(&held->event, event);
@@ -119,14 +121,19 @@ static void done_connect(struct app *app, struct operation *operation,
     app->sim->totals.connections++;
 }
 
-static void done_accept(struct app *app, struct operation *operation,
+/* Of ACCEPT or REJECT. */
+static void done_answer(struct app *app, struct operation *operation,
                         const struct saddle_completion *event)
 {
     struct connection_end *end = operation->end;
-    if (event->status)
+    if (event->status == 0 && operation->op == SADDLE_CMD_ACCEPT) {
+        if (end->state == END_OPENING)
+            end->state = END_OPEN;
+        return;
+    }
+    end->late = event->status == -ENOTCONN && !end->closed;
+    if (!end->late)
         drop_end(app, end);
-    else if (end->state == END_OPENING)
-        end->state = END_OPEN;
 }
 
 static void done_region(struct app *app, struct operation *operation,
@@ -136,10 +143,12 @@ static void done_region(struct app *app, struct operation *operation,
     if (operation->op == SADDLE_CMD_EXPOSE && event->status == 0) {
         region->key = event->value;
         region->state = REGION_EXPOSED;
+        app_point(app);
         return;
     }
-    if (!region_intact(region))
-        sim_violation(app->sim, "app %u: exposed memory holds what nobody put there", app->index);
+    const char *wrong = region_close(region);
+    if (wrong)
+        sim_violation(app->sim, "app %u: exposed memory: %s", app->index, wrong);
     region->state = REGION_REVOKED;
     memset(region->memory, SCRIBBLE, region->length);
     saddle_free(app->session, region->memory);
@@ -170,7 +179,7 @@ static void on_done(struct app *app, const struct saddle_completion *event)
         return;
     if (operation->op == SADDLE_CMD_POST_RECV) {
         if (event->status == 0)
-            take_message(app, operation->end, event->stream, operation->buffer, event->len);
+            take_message(app, operation->end, event, operation->buffer);
         free_buffer(app, operation);
         return;
     }
@@ -189,10 +198,8 @@ static void on_done(struct app *app, const struct saddle_completion *event)
         done_connect(app, operation, event);
         break;
     case SADDLE_CMD_ACCEPT:
-        done_accept(app, operation, event);
-        break;
     case SADDLE_CMD_REJECT:
-        drop_end(app, operation->end);
+        done_answer(app, operation, event);
         break;
     case SADDLE_CMD_CLOSE:
         if (operation->end)
@@ -250,6 +257,10 @@ static void on_closed(struct app *app, const struct saddle_completion *event)
                       (unsigned long long)end->connection->id, event->status);
     end->closed = true;
     end->wanted_count = 0;
+    if (end->late) {
+        drop_end(app, end);
+        return;
+    }
     if (end->state < END_CLOSING)
         end->close_due = true;
 }

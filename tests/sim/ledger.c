@@ -23,8 +23,8 @@ void ledger_fini(struct ledger *ledger)
     for (uint32_t i = 0; i < ledger->connection_count; i++)
         free(ledger->connections[i]);
     for (uint32_t i = 0; i < ledger->end_count; i++) {
-        for (uint32_t stream = 0; stream < LEDGER_STREAMS; stream++)
-            free(ledger->ends[i]->streams[stream].sent);
+        for (uint32_t line = 0; line < LEDGER_LINES; line++)
+            free(ledger->ends[i]->lines[line].sent);
         free(ledger->ends[i]);
     }
     free(ledger->operations);
@@ -53,6 +53,7 @@ struct operation *ledger_begin(struct ledger *ledger, struct app *app, uint8_t o
     operation->life = app->life;
     operation->op = op;
     operation->end = end;
+    operation->channel = end ? end->channel : 0;
     operation->accepted_at = ledger->sim->events.now;
     ledger->operations =
         grow(ledger->operations, ledger->operation_count, &ledger->operation_capacity);
@@ -103,9 +104,15 @@ struct ledger_connection *ledger_connection(struct ledger *ledger, struct connec
     return connection;
 }
 
+struct ledger_stream *ledger_line(struct connection_end *end, uint32_t stream, bool unordered)
+{
+    return &end->lines[stream + (unordered ? LEDGER_STREAMS : 0)];
+}
+
 void ledger_sent(struct operation *operation)
 {
-    struct ledger_stream *stream = &operation->end->streams[operation->stream];
+    struct ledger_stream *stream =
+        ledger_line(operation->end, operation->stream, operation->unordered);
     stream->sent = grow(stream->sent, stream->count, &stream->capacity);
     operation->order = stream->count;
     stream->sent[stream->count++] = operation;
@@ -119,7 +126,7 @@ struct connection_end *ledger_other(const struct connection_end *end)
 /* The first byte counts in the stream, so that short messages that follow each other differ. */
 static uint8_t first_byte(const struct operation *operation)
 {
-    return (uint8_t)(operation->end->streams[operation->stream].count);
+    return (uint8_t)ledger_line(operation->end, operation->stream, operation->unordered)->count;
 }
 
 void ledger_message(const struct operation *operation, void *bytes)

@@ -16,7 +16,8 @@
 #include <saddle/abi.h>
 #include <saddle/saddle.h>
 
-#define LEDGER_STREAMS    4u             /* used on a connection */
+#define LEDGER_STREAMS    4u                    /* used on a connection */
+#define LEDGER_LINES      (2u * LEDGER_STREAMS) /* the ordered messages of each, and the others */
 #define LEDGER_WANTED_MAX 256u           /* messages on a connection that wait for a buffer */
 #define LEDGER_TAG        0x5ad000000ull /* + the operation's number: its tag */
 
@@ -39,11 +40,16 @@ struct operation {
     bool delivered;
     bool skipped; /* a later message of its stream was delivered */
     bool excused; /* any outcome is right */
-    int32_t must; /* the error it has to end with; 0: none in particular */
+    bool unordered;
+    bool gathered;
+    bool cancelled; /* its application has asked for that */
+    int32_t must;   /* the error it has to end with; 0: none in particular */
     int32_t status;
     uint16_t stream;
-    uint32_t order; /* in its stream */
-    uint32_t slot;  /* of the region, WRITE */
+    uint32_t order; /* in its line */
+    uint32_t channel;
+    struct operation *target; /* of CANCEL */
+    uint32_t slot;            /* of the region, WRITE */
     uint64_t timeout;
     uint64_t accepted_at;
     void *buffer; /* arena memory that is the engine's meanwhile, or NULL */
@@ -52,6 +58,9 @@ struct operation {
     struct region *region;      /* EXPOSE, REVOKE, READ, WRITE */
     uint64_t offset;            /* READ, WRITE: into the region; PING: bytes to be echoed */
     uint32_t pinged;            /* PING: the host */
+    uint32_t count;             /* READ_BATCH: items; SCAN_READ: the index it has to find */
+    uint32_t entries[SADDLE_BATCH_ITEMS]; /* of the table; the word of an atomic operation */
+    uint64_t values[2];                   /* COMPARE_SWAP: expected, desired */
 };
 
 struct ledger_stream {
@@ -84,12 +93,13 @@ struct connection_end {
     uint64_t tag;  /* on its messages: of its CONNECT or ACCEPT */
     uint8_t state; /* enum end_state */
     bool closed;   /* the application was told so */
+    bool late;     /* it was over when it was to be accepted or rejected: being told is all left */
     bool hasty;    /* has posted buffers that it takes back after a while */
     bool accept_due, reject_due, hello_due, close_due;
     uint32_t outstanding;               /* operations on it, buffers posted not counted */
     uint64_t wanted[LEDGER_WANTED_MAX]; /* bytes of messages that wait for a buffer */
     uint32_t wanted_count;
-    struct ledger_stream streams[LEDGER_STREAMS];
+    struct ledger_stream lines[LEDGER_LINES];
 };
 
 struct ledger_connection {
@@ -122,7 +132,9 @@ struct operation *ledger_find(struct ledger *ledger, uint64_t tag);
 struct connection_end *ledger_end(struct ledger *ledger, struct app *app, uint32_t side);
 struct ledger_connection *ledger_connection(struct ledger *ledger, struct connection_end *caller,
                                             struct app *callee, uint32_t host);
-/* Puts an accepted SEND into its stream. */
+/* The line of a stream's messages, of the one order or the other. */
+struct ledger_stream *ledger_line(struct connection_end *end, uint32_t stream, bool unordered);
+/* Puts an accepted SEND into its line. */
 void ledger_sent(struct operation *operation);
 /* The other end of the connection, or NULL while it is unknown. */
 struct connection_end *ledger_other(const struct connection_end *end);

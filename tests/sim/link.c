@@ -2,12 +2,21 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/link.h"
 
+#include "engines/elements/crc32c.h"
+#include "engines/elements/ipv4.h"
+#include "engines/elements/ipv6.h"
+#include "engines/elements/udp.h"
+#include "engines/pony/wire.h"
+#include "tests/sim/fault.h"
 #include "tests/sim/host.h"
+#include "tests/sim/pcap.h"
 
 #include <stdlib.h>
 
 #define LINK_CAPACITY 4096u /* packets on the way: more than all windows toward one host */
 #define LINK_BURST    32u
+#define HEADERS       (WIRE_FLOW_BYTES + WIRE_OP_BYTES)
+#define NUMBER_SHIFT  8u /* of a packet's number, above the place of its UDP payload */
 
 struct link {
     struct sim *sim;
@@ -15,7 +24,9 @@ struct link {
     struct impair *impair;
     struct alarm alarm;
     uint64_t clock; /* of the last push or pop: the element's time does not go back */
-    uint64_t cut_lost;
+    uint64_t cut_lost, swallowed, overtaken;
+    uint32_t narrow;       /* bytes of an IP packet; 0: all pass */
+    uint32_t sent, newest; /* numbers of packets: the last sent, the highest that arrived */
     bool cut;
 };
 
@@ -44,13 +55,54 @@ void link_destroy(struct link *link)
         return;
     const struct impair_stats *stats = impair_stats(link->impair);
     struct sim_totals *totals = &link->sim->totals;
-    totals->packets += stats->pushed + link->cut_lost;
+    uint32_t *struck = &link->sim->struck;
+    totals->packets += stats->pushed + link->cut_lost + link->swallowed;
     totals->lost += stats->lost + stats->burst_lost + link->cut_lost;
     totals->duplicated += stats->duplicated;
     totals->reordered += stats->reordered;
     totals->corrupted += stats->corrupted;
+    totals->swallowed += link->swallowed;
+    totals->overtaken += link->overtaken;
+    *struck |= (uint32_t)(stats->lost > 0) << FAULT_LOSS;
+    *struck |= (uint32_t)(stats->burst_lost > 0) << FAULT_BURST;
+    *struck |= (uint32_t)(stats->duplicated > 0) << FAULT_DUPLICATE;
+    *struck |= (uint32_t)(stats->reordered > 0) << FAULT_REORDER;
+    *struck |= (uint32_t)(stats->corrupted > 0) << FAULT_CORRUPT;
     impair_destroy(link->impair);
     free(link);
+}
+
+/* ---- What becomes of a packet on the way: written into it, where engines do not look ---- */
+
+static uint32_t crc_of(const struct rte_mbuf *packet, uint32_t at, uint32_t most)
+{
+    uint32_t bytes = rte_pktmbuf_data_len(packet) - at;
+    return crc32c_update(CRC32C_START, rte_pktmbuf_mtod_offset(packet, const uint8_t *, at),
+                         bytes < most ? bytes : most);
+}
+
+static void label(struct link *link, struct rte_mbuf *packet)
+{
+    const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(packet, const struct rte_ether_hdr *);
+    bool v4 = ether->ether_type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4);
+    uint32_t ip = v4 ? sizeof(struct rte_ipv4_hdr) : sizeof(struct rte_ipv6_hdr);
+    uint32_t at = (uint32_t)(sizeof(*ether) + ip + sizeof(struct rte_udp_hdr));
+    packet->hash.fdir.lo = ++link->sent << NUMBER_SHIFT | at;
+    packet->hash.fdir.hi = crc_of(packet, at, UINT32_MAX);
+    packet->tx_offload = crc_of(packet, at, HEADERS);
+}
+
+static enum sim_change read_label(struct link *link, const struct rte_mbuf *packet)
+{
+    uint32_t number = packet->hash.fdir.lo >> NUMBER_SHIFT;
+    uint32_t at = packet->hash.fdir.lo & ((1u << NUMBER_SHIFT) - 1);
+    if (number > link->newest)
+        link->newest = number;
+    link->overtaken += link->newest - number >= OVERTAKEN;
+    if (crc_of(packet, at, UINT32_MAX) == packet->hash.fdir.hi)
+        return SIM_CHANGED_NOTHING;
+    return crc_of(packet, at, HEADERS) == packet->tx_offload ? SIM_CHANGED_REST
+                                                             : SIM_CHANGED_HEADER;
 }
 
 static void schedule(struct link *link);
@@ -67,7 +119,7 @@ static void arrive(void *arg, uint64_t now)
     do {
         count = impair_pop(link->impair, packets, LINK_BURST, now);
         for (uint16_t i = 0; i < count; i++)
-            host_receive(link->sim->hosts[link->to], packets[i]);
+            host_receive(link->sim->hosts[link->to], packets[i], read_label(link, packets[i]));
     } while (count == LINK_BURST);
     schedule(link);
 }
@@ -82,13 +134,20 @@ static void schedule(struct link *link)
 void link_send(struct link *link, struct rte_mbuf *packet, uint64_t now)
 {
     TRACE(link->sim, link->from, "send", link->to, rte_pktmbuf_pkt_len(packet), now);
+    pcap_add(link->sim->options.pcap, packet, now);
     if (link->cut) {
         link->cut_lost++;
         rte_pktmbuf_free(packet);
         return;
     }
+    if (link->narrow && rte_pktmbuf_pkt_len(packet) - sizeof(struct rte_ether_hdr) > link->narrow) {
+        link->swallowed++;
+        rte_pktmbuf_free(packet);
+        return;
+    }
     if (now > link->clock)
         link->clock = now;
+    label(link, packet);
     impair_push(link->impair, &packet, 1, link->clock);
     schedule(link);
 }
@@ -96,6 +155,11 @@ void link_send(struct link *link, struct rte_mbuf *packet, uint64_t now)
 void link_cut(struct link *link, bool cut)
 {
     link->cut = cut;
+}
+
+void link_narrow(struct link *link, uint32_t bytes)
+{
+    link->narrow = bytes;
 }
 
 void link_configure(struct link *link, const struct impair_config *config)

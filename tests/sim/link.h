@@ -23,6 +23,8 @@ void link_destroy(struct link *link);
 void link_send(struct link *link, struct rte_mbuf *packet, uint64_t now);
 /* A link that is cut loses all that is sent. */
 void link_cut(struct link *link, bool cut);
+/* A link that is narrow swallows IP packets of more bytes. 0: none. */
+void link_narrow(struct link *link, uint32_t bytes);
 void link_configure(struct link *link, const struct impair_config *config);
 /* Packets on the way. */
 uint32_t link_held(const struct link *link);

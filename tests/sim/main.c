@@ -4,8 +4,10 @@
  * saddle-sim: runs the simulation for one seed or for many.
  */
 #include "tests/sim/fault.h"
+#include "tests/sim/pcap.h"
 #include "tests/sim/sim.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <rte_eal.h>
@@ -15,7 +17,7 @@
 #include <string.h>
 
 #define OPERATIONS_DEFAULT 2000u
-#define LOSS_PPM_DEFAULT   200000u /* 20 % */
+#define LOSS_PPM_DEFAULT   500000u /* 50 % */
 #define PPM_PER_PERCENT    10000.0
 #define POOL_PACKETS       24575u /* of all hosts and links; 2^n - 1 wastes no memory */
 #define POOL_CACHE         256u
@@ -26,11 +28,15 @@ struct arguments {
     uint64_t first, last;
     bool replay; /* each seed twice */
     bool broken; /* every seed has to fail */
+    /* Path of a file that gets what hosts send; NULL: nobody wants it. */
+    const char *pcap;
 };
 
 static const char usage[] =
-    "usage: saddle-sim [--seed S | --seeds A..B] [--hosts N] [--ops N] [--faults LIST]\n"
-    "                  [--loss PERCENT] [--replay] [--expect-violation] [--verbose]\n"
+    "usage: saddle-sim [--seed S | --seeds A..B] [--hosts N] [--engines N] [--ops N]\n"
+    "                  [--faults LIST] [--loss PERCENT] [--replay] [--expect-violation] "
+    "[--verbose]\n"
+    "                  [--pcap FILE]\n"
     "faults: all, or some of";
 
 static void complain(const char *option, const char *value)
@@ -74,20 +80,27 @@ static void take(struct arguments *arguments, int option, const char *value)
         break;
     case 'h':
         options->hosts = (uint32_t)number("--hosts", value, 2, SIM_HOSTS_MAX);
+        options->narrowed = true;
+        break;
+    case 'e':
+        options->engines = (uint32_t)number("--engines", value, 1, SIM_HOSTS_MAX);
         break;
     case 'o':
         options->operations = (uint32_t)number("--ops", value, 1, 1u << 24);
+        options->narrowed = true;
         break;
     case 'f':
         options->faults = fault_parse(value);
         if (!options->faults)
             complain("--faults", value);
+        options->narrowed = true;
         break;
     case 'l':
         percent = strtod(value, &end);
         if (end == value || *end || !(percent >= 0 && percent <= 100))
             complain("--loss", value);
         options->loss_ppm = (uint32_t)(percent * PPM_PER_PERCENT);
+        options->narrowed = true;
         break;
     case 'r':
         arguments->replay = true;
@@ -98,6 +111,9 @@ static void take(struct arguments *arguments, int option, const char *value)
     case 'v':
         options->verbose = true;
         break;
+    case 'p':
+        arguments->pcap = value;
+        break;
     default:
         complain("option", "?");
     }
@@ -106,11 +122,12 @@ static void take(struct arguments *arguments, int option, const char *value)
 static void parse(struct arguments *arguments, int argc, char **argv)
 {
     static const struct option table[] = {
-        {"seed", required_argument, NULL, 's'},   {"seeds", required_argument, NULL, 'S'},
-        {"hosts", required_argument, NULL, 'h'},  {"ops", required_argument, NULL, 'o'},
-        {"faults", required_argument, NULL, 'f'}, {"loss", required_argument, NULL, 'l'},
-        {"replay", no_argument, NULL, 'r'},       {"expect-violation", no_argument, NULL, 'x'},
-        {"verbose", no_argument, NULL, 'v'},      {NULL, 0, NULL, 0},
+        {"seed", required_argument, NULL, 's'},       {"seeds", required_argument, NULL, 'S'},
+        {"hosts", required_argument, NULL, 'h'},      {"ops", required_argument, NULL, 'o'},
+        {"engines", required_argument, NULL, 'e'},    {"faults", required_argument, NULL, 'f'},
+        {"loss", required_argument, NULL, 'l'},       {"replay", no_argument, NULL, 'r'},
+        {"expect-violation", no_argument, NULL, 'x'}, {"verbose", no_argument, NULL, 'v'},
+        {"pcap", required_argument, NULL, 'p'},       {NULL, 0, NULL, 0},
     };
     *arguments = (struct arguments){
         .first = 1,
@@ -159,19 +176,30 @@ static void print_totals(const struct sim_totals *totals)
     printf("  operations %" PRIu64 " (%" PRIu64 " succeeded, %" PRIu64
            " failed with a reason, %" PRIu64 " dropped with their application)\n",
            totals->accepted, totals->succeeded, totals->failed, totals->dropped);
-    printf("  messages %" PRIu64 " (%" PRIu64 " bytes, %" PRIu64 " of them of 64 MiB)\n",
-           totals->messages, totals->message_bytes, totals->largest);
+    printf("  messages %" PRIu64 " (%" PRIu64 " bytes, %" PRIu64
+           " of them of %u bytes; unordered %" PRIu64 ", gathered %" PRIu64
+           "), operations cancelled %" PRIu64 "\n",
+           totals->messages, totals->message_bytes, totals->largest, SIM_HUGE_BYTES,
+           totals->unordered, totals->gathered, totals->cancelled);
     printf("  reads %" PRIu64 ", writes %" PRIu64 " (%" PRIu64 " bytes), connections %" PRIu64
-           ", pings %" PRIu64 "\n",
+           " (%" PRIu64 " calls led on), pings %" PRIu64 "\n",
            totals->reads, totals->writes, totals->one_sided_bytes, totals->connections,
-           totals->pings);
+           totals->sent_on, totals->pings);
+    printf("  reads by way of a table %" PRIu64 ", atomic operations %" PRIu64 "\n",
+           totals->by_table, totals->atomics);
     printf("  packets %" PRIu64 ": lost %" PRIu64 ", duplicated %" PRIu64 ", reordered %" PRIu64
            ", corrupted %" PRIu64 ", sent again %" PRIu64 "\n",
            totals->packets, totals->lost, totals->duplicated, totals->reordered, totals->corrupted,
            totals->retransmissions);
-    printf("  faults %" PRIu64 " (engines replaced %" PRIu64 ", applications killed %" PRIu64
-           "), virtual time %.3f s\n",
-           totals->faults, totals->reloads, totals->kills, (double)totals->virtual_ns / 1e9);
+    printf("  changed on the way: noticed %" PRIu64 ", not wanted anyway %" PRIu64
+           "; overtaken by %u or more %" PRIu64 ", swallowed by black holes %" PRIu64
+           " (noticed %" PRIu64 ", packets in parts %" PRIu64 ")\n",
+           totals->caught, totals->unused, OVERTAKEN, totals->overtaken, totals->swallowed,
+           totals->black_holes, totals->parts);
+    printf("  faults %" PRIu64 " (engines replaced %" PRIu64 ", restarted %" PRIu64
+           ", applications killed %" PRIu64 "), virtual time %.3f s\n",
+           totals->faults, totals->reloads, totals->restarts, totals->kills,
+           (double)totals->virtual_ns / 1e9);
 }
 
 /* Runs one seed: true if it went as it should. */
@@ -186,7 +214,9 @@ static bool run_seed(struct arguments *arguments, struct rte_mempool *pool, stru
            trace.events, good ? "" : " FAILED, commit ", good ? "" : sim_commit);
     if (arguments->replay) {
         struct trace again;
-        sim_run(&arguments->options, pool, &again, &totals);
+        struct sim_options options = arguments->options;
+        options.pcap = NULL;
+        sim_run(&options, pool, &again, &totals);
         if (again.hash != trace.hash) {
             printf("seed %" PRIu64 ": second hash %016" PRIx64 ": DIFFERS, commit %s\n", seed,
                    again.hash, sim_commit);
@@ -197,10 +227,31 @@ static bool run_seed(struct arguments *arguments, struct rte_mempool *pool, stru
     return good != arguments->broken;
 }
 
+static void start_pcap(struct arguments *arguments)
+{
+    if (!arguments->pcap)
+        return;
+    arguments->options.pcap = pcap_open(arguments->pcap);
+    if (!arguments->options.pcap) {
+        fprintf(stderr, "saddle-sim: %s: %s\n", arguments->pcap, strerror(errno));
+        exit(1);
+    }
+}
+
+/* True if all of it was written. */
+static bool end_pcap(struct arguments *arguments)
+{
+    int error = pcap_close(arguments->options.pcap);
+    if (error)
+        fprintf(stderr, "saddle-sim: %s: %s\n", arguments->pcap, strerror(-error));
+    return error == 0;
+}
+
 int main(int argc, char **argv)
 {
     struct arguments arguments;
     parse(&arguments, argc, argv);
+    start_pcap(&arguments);
     struct rte_mempool *pool = start_dpdk();
     struct sim_totals sum = {0};
     uint64_t wrong = 0;
@@ -212,6 +263,7 @@ int main(int argc, char **argv)
     printf("%" PRIu64 " of %" PRIu64 " seeds %s\n", count - wrong, count,
            arguments.broken ? "were caught" : "clean");
     print_totals(&sum);
+    wrong += !end_pcap(&arguments);
     rte_mempool_free(pool);
     rte_eal_cleanup();
     return wrong ? EXIT_FAILURE : EXIT_SUCCESS;

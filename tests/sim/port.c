@@ -2,10 +2,15 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/port.h"
 
+#include "engines/elements/encap.h"
+#include "engines/pony/wire.h"
 #include "tests/sim/host.h"
 #include "tests/sim/link.h"
 
+#include <rte_ip.h>
+#include <rte_udp.h>
 #include <stdio.h>
+#include <string.h>
 
 #define WIRE_PS_PER_BYTE 80u        /* 100 Gbit/s */
 #define WIRE_QUEUE_NS    (4 * USEC) /* of packets that the transmitter takes ahead */
@@ -14,13 +19,54 @@
 #define PACKET_COST_NS   50u        /* modelled: one packet in or out */
 #define MAC_FIRST        0x02       /* a locally administered address */
 
+/* Whatever an engine counts instead of taking a packet or an operation of it for good. */
+static uint64_t count_noticed(const struct sim_port *self)
+{
+    static const char *const names[] = {"rx_malformed",    "rx_bad_crc",     "rx_declined",
+                                        "rx_unknown_flow", "rx_duplicate",   "payload_damaged",
+                                        "strays",          "peer_violations"};
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < RTE_DIM(names); i++)
+        sum += host_stat(self->host, names[i]);
+    return sum;
+}
+
+void sim_port_settle(struct sim_port *self)
+{
+    struct sim *sim = self->host->sim;
+    if (!self->watching)
+        return;
+    self->watching = false;
+    bool caught = count_noticed(self) != self->noticed;
+    if (!caught && self->telling)
+        sim_violation(sim, "host %u takes a packet that was changed on its way", self->host->index);
+    sim->totals.caught += caught;
+    sim->totals.unused += !caught;
+}
+
+static bool changed(const struct rte_mbuf *packet)
+{
+    return packet->hash.usr != SIM_CHANGED_NOTHING;
+}
+
 static uint16_t rx_burst(struct port *port, struct rte_mbuf **packets, uint16_t max, uint64_t now)
 {
     struct sim_port *self = (struct sim_port *)port;
     (void)now;
     uint16_t count = 0;
-    while (count < max && !sim_port_empty(self))
-        packets[count++] = self->ring[self->tail++ % SIM_PORT_RING];
+    sim_port_settle(self);
+    /* A changed packet travels alone, so that it is known what became of it. */
+    while (count < max && !sim_port_empty(self) && !self->watching) {
+        struct rte_mbuf *packet = self->ring[self->tail % SIM_PORT_RING];
+        if (changed(packet) && count > 0)
+            break;
+        self->watching = changed(packet);
+        self->telling = packet->hash.usr == SIM_CHANGED_HEADER;
+        packets[count++] = packet;
+        self->tail++;
+    }
+    if (self->watching)
+        self->noticed = count_noticed(self);
     host_charge(self->host, BURST_COST_NS + count * PACKET_COST_NS);
     return count;
 }
@@ -32,17 +78,35 @@ static uint16_t tx_room(struct port *port)
     return self->wire_free < now + WIRE_QUEUE_NS ? PORT_BURST : 0;
 }
 
-/* The host that a frame is for, or SIM_NOBODY. */
+/* The first host with the address that a frame is for, or SIM_NOBODY. */
 static uint32_t destination(const struct sim *sim, const struct rte_mbuf *packet)
 {
     const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(packet, const struct rte_ether_hdr *);
-    for (uint32_t i = 0; i < sim->host_count; i++) {
+    for (uint32_t i = 0; i < sim->host_count; i += sim->siblings) {
         struct rte_ether_addr mac;
-        sim_port_mac(&mac, i);
+        sim_port_mac(&mac, sim_address(sim, i));
         if (rte_is_same_ether_addr(&mac, &ether->dst_addr))
             return i;
     }
     return SIM_NOBODY;
+}
+
+/* Which of the hosts with an address takes a frame: by its UDP port, all of them a RESET. As a fan
+ * does (engines/steer/fan.h); an engine makes frames without VLAN tags here. */
+static bool takes(const struct rte_mbuf *packet, uint32_t sibling)
+{
+    uint8_t bytes[ENCAP_BYTES_MAX + 1];
+    uint32_t length = RTE_MIN(rte_pktmbuf_pkt_len(packet), (uint32_t)sizeof(bytes));
+    const uint8_t *frame = rte_pktmbuf_read(packet, 0, length, bytes);
+    const struct rte_ether_hdr *ether = (const struct rte_ether_hdr *)frame;
+    bool v4 = ether->ether_type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4);
+    const uint8_t *udp =
+        frame + sizeof(*ether) + (v4 ? sizeof(struct rte_ipv4_hdr) : sizeof(struct rte_ipv6_hdr));
+    struct rte_udp_hdr header;
+    memcpy(&header, udp, sizeof(header));
+    uint32_t port = rte_be_to_cpu_16(header.dst_port);
+    return port == WIRE_UDP_PORT + sibling ||
+           (port == WIRE_UDP_PORT && (udp[sizeof(header)] & 0x0f) == WIRE_RESET);
 }
 
 static void transmit(struct sim_port *self, struct rte_mbuf *packet)
@@ -57,12 +121,15 @@ static void transmit(struct sim_port *self, struct rte_mbuf *packet)
     if (self->wire_free < now)
         self->wire_free = now;
     self->wire_free += (uint64_t)(bytes + WIRE_FRAMING) * WIRE_PS_PER_BYTE / 1000;
-    struct rte_mbuf *copy =
-        to == SIM_NOBODY ? NULL : rte_pktmbuf_copy(packet, sim->pool, 0, UINT32_MAX);
+    for (uint32_t i = 0; to != SIM_NOBODY && i < sim->siblings; i++) {
+        struct rte_mbuf *copy = sim->siblings == 1 || takes(packet, i)
+                                    ? rte_pktmbuf_copy(packet, sim->pool, 0, UINT32_MAX)
+                                    : NULL;
+        /* Without memory the wire loses it. */
+        if (copy)
+            link_send(sim->links[self->host->index][to + i], copy, self->wire_free);
+    }
     rte_pktmbuf_free(packet);
-    /* Without memory the wire loses it. */
-    if (copy)
-        link_send(sim->links[self->host->index][to], copy, self->wire_free);
 }
 
 static uint16_t tx_burst(struct port *port, struct rte_mbuf **packets, uint16_t count, uint64_t now)
@@ -141,13 +208,14 @@ bool sim_port_empty(const struct sim_port *port)
     return port->head == port->tail;
 }
 
-bool sim_port_receive(struct sim_port *port, struct rte_mbuf *packet)
+bool sim_port_receive(struct sim_port *port, struct rte_mbuf *packet, enum sim_change change)
 {
     if (port->head - port->tail == SIM_PORT_RING) {
         port->overflowed++;
         rte_pktmbuf_free(packet);
         return false;
     }
+    packet->hash.usr = change;
     port->ring[port->head++ % SIM_PORT_RING] = packet;
     return port->armed;
 }

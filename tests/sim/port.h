@@ -27,14 +27,26 @@ struct sim_port {
     uint64_t wire_free; /* when the transmitter will have sent all it was given */
     uint64_t overflowed;
     bool armed;
+    bool watching;    /* a changed packet was handed to the engine alone, */
+    bool telling;     /* which has to notice that, */
+    uint64_t noticed; /* and had noticed so much before */
 };
 
 void sim_port_init(struct sim_port *port, struct host *host, uint32_t index);
 void sim_port_fini(struct sim_port *port);
+/* What was changed of a packet's UDP payload on its way. */
+enum sim_change {
+    SIM_CHANGED_NOTHING,
+    SIM_CHANGED_HEADER, /* the flow header, or the first operation's */
+    SIM_CHANGED_REST,   /* which may be of no use: then nobody looks whether it is whole */
+};
+
 /* A packet arrives: true if it is an interrupt. */
-bool sim_port_receive(struct sim_port *port, struct rte_mbuf *packet);
+bool sim_port_receive(struct sim_port *port, struct rte_mbuf *packet, enum sim_change change);
+/* The engine goes: has it noticed what it had to? */
+void sim_port_settle(struct sim_port *port);
 bool sim_port_empty(const struct sim_port *port);
-/* The link-layer address of a host's port. */
+/* The link-layer address of a host's port, by the number of its address. */
 void sim_port_mac(struct rte_ether_addr *mac, uint32_t index);
 
 #endif

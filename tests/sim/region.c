@@ -3,6 +3,7 @@
 #include "tests/sim/region.h"
 
 #include "tests/sim/pattern.h"
+#include "tests/sim/table.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,8 +24,22 @@ struct region *region_create(struct app *app, uint8_t *memory, uint32_t length, 
     return region;
 }
 
+struct region *region_create_table(struct app *app, uint8_t *memory)
+{
+    struct region *region = sim_zalloc(sizeof(*region));
+    region->app = app;
+    region->memory = memory;
+    region->length = TABLE_BYTES;
+    region->table = sim_zalloc(sizeof(*region->table));
+    table_init(region->table, memory);
+    return region;
+}
+
 void region_destroy(struct region *region)
 {
+    if (region->table)
+        table_fini(region->table);
+    free(region->table);
     free(region->shadow);
     free(region);
 }
@@ -58,12 +73,15 @@ void region_taint(struct region *region, uint32_t slot)
     region->slots[slot] = SLOT_TAINTED;
 }
 
-bool region_intact(const struct region *region)
+const char *region_close(struct region *region)
 {
+    static const char *const foreign = "it holds what nobody put there";
+    if (region->table)
+        return table_close(region->table, region->memory);
     if (!region->shadow)
-        return pattern_matches(region->pattern, 0, region->memory, region->length);
+        return pattern_matches(region->pattern, 0, region->memory, region->length) ? NULL : foreign;
     for (uint32_t i = 0; i < REGION_SLOTS; i++)
         if (region->slots[i] == SLOT_USABLE && !slot_intact(region, i))
-            return false;
-    return true;
+            return foreign;
+    return NULL;
 }

@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/sim.h"
 
+#include "engines/pony/directory.h"
+#include "engines/pony/wire.h"
 #include "tests/sim/app.h"
 #include "tests/sim/checker.h"
 #include "tests/sim/fault.h"
@@ -16,6 +18,7 @@
 #define HOSTS_LEAST     3u
 #define HOSTS_SPREAD    3u /* 3 to 5 */
 #define APPS_PER_HOST   2u /* at most */
+#define SIBLINGS_EVERY  4u /* one run of so many has hosts with two engines */
 #define HEAP_BYTES      (8ull << 20)
 #define LARGE_MAX       (768u << 10) /* bytes of a large message in an ordinary run */
 #define HUGE_PPM        30000u       /* of runs: with one message of the largest size */
@@ -25,6 +28,11 @@
 #define SETTLE_NS_MAX   (120 * SEC) /* of virtual time to finish in, once healed */
 #define SETTLE_STEP_NS  MSEC
 #define QUIET_NS        (20 * MSEC) /* for the last packets to arrive */
+/* What each run is to show at least. */
+#define HOSTS_SHOWN      3u
+#define OPERATIONS_SHOWN 2000u
+#define VIRTUAL_NS_SHOWN (50 * MSEC)
+#define FAULTS_SHOWN     3u /* kinds */
 
 static const uint16_t mtus[] = {1280, 1500, 1500, 3498, 5000};
 
@@ -58,9 +66,19 @@ static void plan(struct sim *sim)
     sim->host_count = HOSTS_LEAST + (uint32_t)rng_below(rng, HOSTS_SPREAD);
     if (sim->options.hosts)
         sim->host_count = sim->options.hosts;
+    sim->siblings = sim->options.seed % SIBLINGS_EVERY == SIBLINGS_EVERY - 1 ? 2 : 1;
+    if (sim->options.engines)
+        sim->siblings = sim->options.engines;
+    if (sim->host_count * sim->siblings > SIM_HOSTS_MAX)
+        sim->siblings = 1;
+    sim->host_count *= sim->siblings;
     uint32_t faults = fault_draw(rng);
     if (!sim->options.faults)
         sim->options.faults = faults;
+    /* Some runs have hosts that speak the first version alone, some have hosts that do not. */
+    uint32_t restriction = (uint32_t)rng_below(rng, 3);
+    sim->wire_min = restriction == 1 ? WIRE_VERSION_MAX : WIRE_VERSION_MIN;
+    sim->wire_max = restriction == 2 ? WIRE_VERSION_MIN : WIRE_VERSION_MAX;
     bool huge = rng_chance(rng, HUGE_PPM);
     sim->heap_bytes = huge ? HUGE_HEAP_BYTES : HEAP_BYTES;
     sim->large_max = LARGE_MAX;
@@ -69,8 +87,20 @@ static void plan(struct sim *sim)
     sim->apps = sim_zalloc(sim->host_count * APPS_PER_HOST * sizeof(sim->apps[0]));
 }
 
+static void make_directories(struct sim *sim)
+{
+    static const uint8_t key[DIRECTORY_KEY_BYTES];
+    uint16_t ports[SIM_HOSTS_MAX];
+    for (uint32_t i = 0; i < sim->siblings; i++)
+        ports[i] = (uint16_t)(WIRE_UDP_PORT + i);
+    for (uint32_t i = 0; sim->siblings > 1 && i < sim->host_count; i += sim->siblings)
+        if (directory_create(&sim->directories[sim_address(sim, i)], ports, sim->siblings, key))
+            abort();
+}
+
 static void build(struct sim *sim)
 {
+    make_directories(sim);
     sim->checker = checker_create(sim);
     sim->fault = fault_create(sim);
     for (uint32_t i = 0; i < sim->host_count; i++)
@@ -99,7 +129,8 @@ static bool run_until(struct sim *sim, bool (*done)(const struct sim *sim), uint
 
 static bool work_done(const struct sim *sim)
 {
-    return sim->totals.accepted >= sim->options.operations;
+    return sim->totals.accepted >= sim->options.operations &&
+           (sim->options.narrowed || sim->events.now >= VIRTUAL_NS_SHOWN);
 }
 
 static bool all_finished(const struct sim *sim)
@@ -185,12 +216,28 @@ static void tear_down(struct sim *sim)
     sim->totals.virtual_ns = sim->events.now;
     for (uint32_t i = 0; i < sim->host_count; i++)
         host_destroy(sim->hosts[i]);
+    for (uint32_t i = 0; i < SIM_HOSTS_MAX; i++)
+        directory_destroy(sim->directories[i]);
     for (uint32_t from = 0; from < sim->host_count; from++)
         for (uint32_t to = 0; to < sim->host_count; to++)
             link_destroy(sim->links[from][to]);
     fault_destroy(sim->fault);
     checker_destroy(sim->checker);
     events_fini(&sim->events);
+}
+
+/* A run that met nothing shows nothing. */
+static void check_breadth(struct sim *sim)
+{
+    if (sim->failed || sim->options.narrowed)
+        return;
+    if (sim->host_count < HOSTS_SHOWN || sim->totals.accepted < OPERATIONS_SHOWN ||
+        sim->totals.virtual_ns < VIRTUAL_NS_SHOWN || fault_count(sim->struck) < FAULTS_SHOWN)
+        sim_violation(sim,
+                      "the run shows too little: %u hosts, %" PRIu64 " operations, %.3f ms,"
+                      " %u kinds of fault",
+                      sim->host_count, sim->totals.accepted, (double)sim->totals.virtual_ns / MSEC,
+                      fault_count(sim->struck));
 }
 
 bool sim_run(const struct sim_options *options, struct rte_mempool *pool, struct trace *trace,
@@ -205,6 +252,7 @@ bool sim_run(const struct sim_options *options, struct rte_mempool *pool, struct
     build(&sim);
     work(&sim);
     tear_down(&sim);
+    check_breadth(&sim);
     uint32_t left = rte_mempool_avail_count(pool);
     if (left != full)
         sim_violation(&sim, "%u packet buffers are lost", full - left);

@@ -24,6 +24,9 @@
 #define SIM_HOSTS_MAX 16u
 #define SIM_NOBODY    UINT32_MAX /* host of events that concern none */
 
+/* Bytes of the largest message: more than those had that travelled before there were features. */
+#define SIM_HUGE_BYTES ((80u << 20) + 1)
+
 #define USEC 1000ull
 #define MSEC (1000 * USEC)
 #define SEC  (1000 * MSEC)
@@ -37,12 +40,17 @@ enum sim_stream {
     SIM_STREAM_APPS = 3000,
 };
 
+struct pcap;
+
 struct sim_options {
     uint64_t seed;
     uint32_t hosts;      /* 0: by seed, 3 to 5 */
+    uint32_t engines;    /* of each; 0: by seed, one or two */
     uint32_t operations; /* in all */
     uint32_t faults;     /* set of 1 << enum fault_kind; 0: by seed */
     uint32_t loss_ppm;   /* highest loss of a link */
+    bool narrowed;       /* somebody chose less than a run is to show: nothing is asked of it */
+    struct pcap *pcap;   /* gets what is sent; NULL: nobody wants it */
     bool verbose;
 };
 
@@ -52,19 +60,32 @@ struct sim_totals {
     uint64_t failed;  /* with a reason */
     uint64_t dropped; /* with the application that asked */
     uint64_t messages, message_bytes;
-    uint64_t largest; /* messages of SADDLE_MESSAGE_MAX among them */
+    uint64_t largest; /* messages of SIM_HUGE_BYTES among them */
+    uint64_t unordered, gathered;
+    uint64_t cancelled; /* operations that ended so */
     uint64_t reads, writes, one_sided_bytes;
     uint64_t pings; /* answered */
+    uint64_t by_table, atomics;
     uint64_t connections;
-    uint64_t faults; /* that struck, beside what links do all the time */
+    uint64_t sent_on; /* calls led to another engine of the host */
+    uint64_t faults;  /* that struck, beside what links do all the time */
     uint64_t packets, lost, duplicated, reordered, corrupted;
+    /* Packets that arrived with a changed UDP payload: engines counted them, or did not, since they
+     * had no use for what was changed. */
+    uint64_t caught, unused;
+    uint64_t overtaken;          /* packets overtaken by OVERTAKEN others of their link, or more */
+    uint64_t swallowed;          /* by black holes: too large */
+    uint64_t black_holes, parts; /* noticed by flows, and what was sent in parts and is whole */
     uint64_t retransmissions;
-    uint64_t reloads, kills;
+    uint64_t reloads, kills, restarts;
     uint64_t virtual_ns;
 };
 
+#define OVERTAKEN 1000u /* packets */
+
 struct app;
 struct checker;
+struct directory;
 struct fault;
 struct host;
 struct link;
@@ -79,8 +100,10 @@ struct sim {
     uint16_t mtu;             /* bytes of an IP packet, on all links */
     uint64_t heap_bytes;      /* of each application */
     uint32_t large_max;       /* bytes of the largest messages */
-    uint32_t huge_left;       /* messages of SADDLE_MESSAGE_MAX still to be sent */
-    uint32_t host_count;
+    uint32_t huge_left;       /* messages of SIM_HUGE_BYTES still to be sent */
+    /* Engines, each a host to the rest of the simulation; so many in a row have one address. */
+    uint32_t host_count, siblings;
+    struct directory *directories[SIM_HOSTS_MAX]; /* of each address; NULL if it has one engine */
     struct host *hosts[SIM_HOSTS_MAX];
     struct link *links[SIM_HOSTS_MAX][SIM_HOSTS_MAX]; /* from, to */
     uint32_t app_count;
@@ -89,6 +112,10 @@ struct sim {
     struct fault *fault;
     uint64_t cut_end[SIM_HOSTS_MAX][SIM_HOSTS_MAX]; /* of the latest cut between two hosts */
     bool apart[SIM_HOSTS_MAX][SIM_HOSTS_MAX]; /* were, once, longer than a peer is waited for */
+    bool lossy[SIM_HOSTS_MAX][SIM_HOSTS_MAX]; /* a call may be lost as often as it is repeated */
+    uint64_t restarted[SIM_HOSTS_MAX];        /* when its engine last was; 0: never */
+    uint32_t struck;                          /* set of 1 << enum fault_kind that did happen */
+    uint8_t wire_min, wire_max;               /* what hosts may be restricted to, by seed */
     bool healed;                              /* no more faults */
     bool failed; /* a checker has found something; the rest of the run is skipped */
 };
@@ -97,6 +124,12 @@ struct sim {
  * trace hash and what went on are in *trace and *totals. */
 bool sim_run(const struct sim_options *options, struct rte_mempool *pool, struct trace *trace,
              struct sim_totals *totals);
+
+/* Which address a host has. */
+static inline uint32_t sim_address(const struct sim *sim, uint32_t host)
+{
+    return host / sim->siblings;
+}
 
 /* A checker's verdict: prints it, with seed and time, and ends the run. */
 void sim_violation(struct sim *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));

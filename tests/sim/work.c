@@ -4,6 +4,7 @@
 
 #include "tests/sim/checker.h"
 #include "tests/sim/pattern.h"
+#include "tests/sim/table.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,8 +16,13 @@
 #define ARENA_PPM     500000u /* of short messages that lie in the arena all the same */
 #define PRIVATE_BYTES 65536u  /* of the largest read */
 #define EAGER_SMALL   1400u
-#define PING_MAX      400u /* fits into every packet */
-#define NAME_BYTES    32u  /* a host's name */
+#define PING_MAX      400u    /* fits into every packet */
+#define NAME_BYTES    32u     /* a host's name */
+#define UNORDERED_PPM 200000u /* of messages */
+/* Bytes of the least unordered one: enough to tell it from all others. */
+#define UNORDERED_LEAST 16u
+#define GATHER_PPM      300000u /* of what lies in the arena and is sent or written */
+#define CANCEL_LOOKS    64u     /* operations among which one is looked for */
 
 /* One in so many, of what is done: summed up in work_one. */
 enum share {
@@ -28,8 +34,10 @@ enum share {
     SHARE_CLOSE = 6,
     SHARE_WRONG = 30,
     SHARE_PING = 15,
+    SHARE_TABLE = 150,
+    SHARE_CANCEL = 15,
     SHARE_ALL = SHARE_SEND + SHARE_READ + SHARE_WRITE + SHARE_POST + SHARE_REGION + SHARE_CLOSE +
-                SHARE_WRONG + SHARE_PING,
+                SHARE_WRONG + SHARE_PING + SHARE_TABLE + SHARE_CANCEL,
 };
 
 static struct operation *begin(struct app *app, uint8_t op, struct connection_end *end)
@@ -45,9 +53,10 @@ static bool take_buffer(struct app *app, struct operation *operation, size_t byt
     operation->length = bytes;
     if (app->lent + bytes <= app->heap_bytes / HEAP_SHARE)
         operation->buffer = saddle_alloc(app->session, bytes);
-    if (!operation->buffer)
-        ledger_cancel(&app->sim->checker->ledger, operation);
-    return operation->buffer != NULL;
+    if (operation->buffer)
+        return true;
+    ledger_cancel(&app->sim->checker->ledger, operation);
+    return false;
 }
 
 static uint64_t draw_deadline(struct app *app)
@@ -61,7 +70,13 @@ static void name_host(struct app *app, uint32_t host, char name[NAME_BYTES])
     static const char *const forms[] = {"host%u", "host%u-v6", "10.0.0.%u", "fd00::%x"};
     uint32_t form = (uint32_t)rng_below(&app->rng, 4);
     /* Numeric addresses count from 1. */
-    snprintf(name, NAME_BYTES, forms[form], host + (form >= 2));
+    snprintf(name, NAME_BYTES, forms[form], sim_address(app->sim, host) + (form >= 2));
+}
+
+/* Nobody calls his own address. */
+static bool is_home(const struct app *app, uint32_t host)
+{
+    return sim_address(app->sim, host) == sim_address(app->sim, app->host);
 }
 
 /* ---- Connections ---- */
@@ -71,7 +86,7 @@ static bool call(struct app *app)
     struct sim *sim = app->sim;
     uint32_t other = (uint32_t)rng_below(&app->rng, sim->app_count);
     struct app *callee = sim->apps[other];
-    if (callee->host == app->host || app->end_count >= APP_ENDS_MAX / 2)
+    if (is_home(app, callee->host) || app->end_count >= APP_ENDS_MAX / 2)
         return false;
     struct ledger *ledger = &sim->checker->ledger;
     struct connection_end *end = ledger_end(ledger, app, 0);
@@ -140,9 +155,29 @@ static size_t draw_size(struct app *app)
         return SADDLE_EAGER_MAX - 2 + rng_below(rng, app->sim->large_max / 8);
     if (app->sim->huge_left > 0 && app->lent == 0) {
         app->sim->huge_left--;
-        return SADDLE_MESSAGE_MAX;
+        return SIM_HUGE_BYTES;
     }
     return 1 + rng_below(rng, app->sim->large_max);
+}
+
+/* Cuts a buffer into pieces: 0 if it is better left whole. */
+static uint32_t cut(struct app *app, struct operation *operation,
+                    struct saddle_segment pieces[SADDLE_SEGMENTS_MAX])
+{
+    const uint8_t *from = operation->buffer;
+    size_t left = operation->length;
+    uint32_t count = 2 + (uint32_t)rng_below(&app->rng, SADDLE_SEGMENTS_MAX - 1);
+
+    if (!from || left < count || !rng_chance(&app->rng, GATHER_PPM))
+        return 0;
+    for (uint32_t i = 0; i < count; i++) {
+        size_t part = i == count - 1 ? left : 1 + rng_below(&app->rng, left - (count - i - 1));
+        pieces[i] = (struct saddle_segment){from, part};
+        from += part;
+        left -= part;
+    }
+    operation->gathered = true;
+    return count;
 }
 
 static bool send(struct app *app, struct connection_end *end)
@@ -151,6 +186,7 @@ static bool send(struct app *app, struct connection_end *end)
     struct operation *operation = begin(app, SADDLE_CMD_SEND, end);
     operation->stream = (uint16_t)rng_below(&app->rng, LEDGER_STREAMS);
     operation->length = length;
+    operation->unordered = length >= UNORDERED_LEAST && rng_chance(&app->rng, UNORDERED_PPM);
     if (length <= SADDLE_EAGER_MAX)
         operation->timeout = draw_deadline(app);
     uint8_t small[SADDLE_INLINE_BYTES];
@@ -162,7 +198,11 @@ static bool send(struct app *app, struct connection_end *end)
     }
     ledger_message(operation, bytes);
     struct saddle_op op = app_op(operation);
-    int result = saddle_send(app_channel(app, end->channel), end->handle, bytes, length, &op);
+    struct saddle_segment pieces[SADDLE_SEGMENTS_MAX];
+    uint32_t count = cut(app, operation, pieces);
+    struct saddle_channel *channel = app_channel(app, end->channel);
+    int result = count ? saddle_sendv(channel, end->handle, pieces, count, &op)
+                       : saddle_send(channel, end->handle, bytes, length, &op);
     if (!app_submit(app, operation, result))
         return false;
     ledger_sent(operation);
@@ -193,7 +233,7 @@ static struct region *pick_region(struct connection_end *end, bool writable)
         return NULL;
     /* The newest that was exposed, whatever has become of it since. */
     for (struct region *region = other->app->regions; region; region = region->next)
-        if ((region->shadow != NULL) == writable && region->key)
+        if ((region->shadow != NULL) == writable && !region->table && region->key)
             return region;
     return NULL;
 }
@@ -228,10 +268,17 @@ static bool read(struct app *app, struct connection_end *end)
 static bool submit_write(struct app *app, struct operation *operation, saddle_key key)
 {
     struct connection_end *end = operation->end;
+    struct saddle_channel *channel = app_channel(app, end->channel);
     struct saddle_op op = app_op(operation);
+    struct saddle_segment pieces[SADDLE_SEGMENTS_MAX];
+    uint32_t count = cut(app, operation, pieces);
+    if (count)
+        return app_submit(app, operation,
+                          saddle_writev(channel, end->handle, key, operation->offset, pieces, count,
+                                        &op));
     return app_submit(app, operation,
-                      saddle_write(app_channel(app, end->channel), end->handle, key,
-                                   operation->offset, operation->buffer, operation->length, &op));
+                      saddle_write(channel, end->handle, key, operation->offset, operation->buffer,
+                                   operation->length, &op));
 }
 
 static bool write(struct app *app, struct connection_end *end)
@@ -262,13 +309,125 @@ static bool write(struct app *app, struct connection_end *end)
     return false;
 }
 
+/* ---- Tables ---- */
+
+static struct region *pick_table(struct connection_end *end)
+{
+    struct connection_end *other = ledger_other(end);
+    if (!other || !other->app->alive || other->life != other->app->life)
+        return NULL;
+    for (struct region *region = other->app->regions; region; region = region->next)
+        if (region->table && region->key)
+            return region;
+    return NULL;
+}
+
+static struct operation *begin_remote(struct app *app, uint8_t op, struct connection_end *end,
+                                      struct region *region)
+{
+    struct operation *operation = begin(app, op, end);
+    operation->region = region;
+    operation->timeout = draw_deadline(app);
+    return operation;
+}
+
+static bool indirect(struct app *app, struct connection_end *end, struct region *region)
+{
+    struct operation *operation = begin_remote(app, SADDLE_CMD_READ_INDIRECT, end, region);
+    uint32_t index = (uint32_t)rng_below(&app->rng, TABLE_POINTERS);
+    operation->entries[0] = index;
+    if (!take_buffer(app, operation, 1 + rng_below(&app->rng, 2 * TABLE_LENGTH_MAX)))
+        return false;
+    operation->must = table_outcome(index, operation->length);
+    if (region->state == REGION_REVOKED)
+        operation->must = -EACCES;
+    struct saddle_op op = app_op(operation);
+    return app_submit(app, operation,
+                      saddle_read_indirect(app_channel(app, end->channel), end->handle, region->key,
+                                           table_pointer_at(index), operation->buffer,
+                                           operation->length, &op));
+}
+
+static bool batch(struct app *app, struct connection_end *end, struct region *region)
+{
+    struct operation *operation = begin_remote(app, SADDLE_CMD_READ_BATCH, end, region);
+    uint64_t offsets[SADDLE_BATCH_ITEMS];
+    operation->count = 1 + (uint32_t)rng_below(&app->rng, SADDLE_BATCH_ITEMS);
+    for (uint32_t i = 0; i < operation->count; i++) {
+        operation->entries[i] = (uint32_t)rng_below(&app->rng, TABLE_POINTERS);
+        offsets[i] = table_pointer_at(operation->entries[i]);
+    }
+    size_t stride = 1 + rng_below(&app->rng, 2 * TABLE_LENGTH_MAX);
+    if (!take_buffer(app, operation, operation->count * stride))
+        return false;
+    struct saddle_op op = app_op(operation);
+    return app_submit(app, operation,
+                      saddle_read_batch(app_channel(app, end->channel), end->handle, region->key,
+                                        offsets, operation->count, operation->buffer, stride, &op));
+}
+
+static bool scan(struct app *app, struct connection_end *end, struct region *region)
+{
+    struct operation *operation = begin_remote(app, SADDLE_CMD_SCAN_READ, end, region);
+    uint32_t first = (uint32_t)rng_below(&app->rng, TABLE_MATCHES);
+    uint32_t entries = 1 + (uint32_t)rng_below(&app->rng, TABLE_MATCHES - first);
+    uint32_t found = (uint32_t)rng_below(&app->rng, entries + entries / 8 + 1);
+    operation->entries[0] = (first + found) % TABLE_POINTERS;
+    operation->count = found;
+    if (!take_buffer(app, operation, 1 + rng_below(&app->rng, 2 * TABLE_LENGTH_MAX)))
+        return false;
+    /* One that lies behind the last is not found. */
+    if (found >= entries)
+        operation->entries[0] = TABLE_EMPTY;
+    operation->must = table_outcome(operation->entries[0], operation->length);
+    struct saddle_op op = app_op(operation);
+    return app_submit(app, operation,
+                      saddle_scan_read(app_channel(app, end->channel), end->handle, region->key,
+                                       table_match_at(first), entries,
+                                       table_match_value(first + found), operation->buffer,
+                                       operation->length, &op));
+}
+
+static bool change(struct app *app, struct connection_end *end, struct region *region)
+{
+    uint32_t index = (uint32_t)rng_below(&app->rng, TABLE_WORDS);
+    struct table_word *word = &region->table->words[index];
+    bool adding = index % 2 == 0;
+    if (region->state == REGION_REVOKED)
+        return false;
+    struct operation *operation =
+        begin_remote(app, adding ? SADDLE_CMD_FETCH_ADD : SADDLE_CMD_COMPARE_SWAP, end, region);
+    struct saddle_channel *channel = app_channel(app, end->channel);
+    struct saddle_op op = app_op(operation);
+    uint64_t at = table_word_at(index);
+    operation->entries[0] = index;
+    operation->values[0] = word->current;
+    operation->values[1] = operation->tag;
+    int result = adding ? saddle_fetch_add(channel, end->handle, region->key, at, 1, &op)
+                        : saddle_compare_swap(channel, end->handle, region->key, at,
+                                              operation->values[0], operation->values[1], &op);
+    if (!app_submit(app, operation, result))
+        return false;
+    word->asked++;
+    return true;
+}
+
+static bool by_table(struct app *app, struct connection_end *end)
+{
+    static bool (*const kinds[])(struct app * app, struct connection_end * end,
+                                 struct region * region) = {indirect, batch, scan, change, change};
+    struct region *region = pick_table(end);
+    uint64_t kind = rng_below(&app->rng, sizeof(kinds) / sizeof(kinds[0]));
+    return region && kinds[kind](app, end, region);
+}
+
 /* ---- Pings ---- */
 
 static bool ping(struct app *app)
 {
     struct sim *sim = app->sim;
     uint32_t host = (uint32_t)rng_below(&app->rng, sim->host_count);
-    if (host == app->host || app->pings == SADDLE_PINGS_MAX)
+    if (is_home(app, host) || app->pings == SADDLE_PINGS_MAX)
         return false;
     struct operation *operation = begin(app, SADDLE_CMD_PING, NULL);
     operation->pinged = host;
@@ -282,9 +441,72 @@ static bool ping(struct app *app)
     char name[NAME_BYTES];
     name_host(app, host, name);
     struct saddle_op op = app_op(operation);
-    uint32_t channel = (uint32_t)rng_below(&app->rng, app->channels);
+    operation->channel = (uint32_t)rng_below(&app->rng, app->channels);
     return app_submit(app, operation,
-                      saddle_ping(app_channel(app, channel), name, operation->offset, &op));
+                      saddle_ping(app_channel(app, operation->channel), name, operation->offset,
+                                  &op));
+}
+
+/* ---- Cancelling ---- */
+
+/* May this one be cancelled, without an end to the story that others tell? A hello is needed; a
+ * buffer may be what a message waits for, unless it would be taken back anyway; and for a large
+ * message the other side may have posted a buffer, which would lie there. */
+static bool may_cancel(const struct app *app, const struct operation *operation)
+{
+    if (operation->app != app || operation->life != app->life ||
+        operation->state != OPERATION_ACCEPTED || operation->hello || operation->cancelled)
+        return false;
+    switch (operation->op) {
+    case SADDLE_CMD_SEND:
+        return operation->length <= SADDLE_EAGER_MAX;
+    case SADDLE_CMD_POST_RECV:
+        return operation->timeout > 0;
+    case SADDLE_CMD_CONNECT:
+    case SADDLE_CMD_CLOSE:
+        return operation->end != NULL;
+    case SADDLE_CMD_READ:
+    case SADDLE_CMD_WRITE:
+    case SADDLE_CMD_PING:
+    case SADDLE_CMD_READ_INDIRECT:
+    case SADDLE_CMD_READ_BATCH:
+    case SADDLE_CMD_SCAN_READ:
+    case SADDLE_CMD_COMPARE_SWAP:
+    case SADDLE_CMD_FETCH_ADD:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static struct operation *pick_target(struct app *app)
+{
+    const struct ledger *ledger = &app->sim->checker->ledger;
+    uint32_t skip = (uint32_t)rng_below(&app->rng, CANCEL_LOOKS / 4);
+    for (uint32_t i = skip; i < CANCEL_LOOKS && i < ledger->operation_count; i++) {
+        struct operation *operation = ledger->operations[ledger->operation_count - 1 - i];
+        if (may_cancel(app, operation))
+            return operation;
+    }
+    return NULL;
+}
+
+static bool cancel(struct app *app)
+{
+    struct operation *target = pick_target(app);
+    if (!target)
+        return false;
+    struct operation *operation = begin(app, SADDLE_CMD_CANCEL, NULL);
+    operation->target = target;
+    struct saddle_op op = app_op(operation);
+    if (!app_submit(app, operation,
+                    saddle_cancel(app_channel(app, target->channel), target->tag, &op)))
+        return false;
+    target->cancelled = true;
+    /* What it was to deliver first may be lost. */
+    if (target->op == SADDLE_CMD_CLOSE && target->end->connection)
+        target->end->connection->trouble |= TROUBLE_KILL;
+    return true;
 }
 
 /* ---- Wrong things ---- */
@@ -293,7 +515,7 @@ static bool wrong_call(struct app *app)
 {
     struct sim *sim = app->sim;
     uint32_t host = (uint32_t)rng_below(&app->rng, sim->host_count);
-    if (host == app->host || app->end_count >= APP_ENDS_MAX / 2)
+    if (is_home(app, host) || app->end_count >= APP_ENDS_MAX / 2)
         return false;
     struct ledger *ledger = &sim->checker->ledger;
     struct connection_end *end = ledger_end(ledger, app, 0);
@@ -301,7 +523,7 @@ static bool wrong_call(struct app *app)
     struct operation *operation = begin(app, SADDLE_CMD_CONNECT, end);
     char name[32];
     bool nowhere = rng_chance(&app->rng, ARENA_PPM);
-    snprintf(name, sizeof(name), nowhere ? "10.9.9.%u" : "host%u", host);
+    snprintf(name, sizeof(name), nowhere ? "10.9.9.%u" : "host%u", sim_address(sim, host));
     operation->must = nowhere ? -EHOSTUNREACH : -ECONNREFUSED;
     struct saddle_op op = app_op(operation);
     if (!app_submit(app, operation, saddle_connect(app_channel(app, 0), name, "nobody", &op)))
@@ -333,11 +555,17 @@ static bool wrong_access(struct app *app, struct connection_end *end)
     return reading ? submit_read(app, operation, key) : submit_write(app, operation, key);
 }
 
+/* The newest of its kind is withdrawn, and there is another. */
 static bool renew_region(struct app *app)
 {
-    for (struct region *region = app->regions; region; region = region->next)
-        if (!region->shadow && region->state == REGION_EXPOSED)
-            return app_revoke(app, region) && app_expose(app, region->length, false);
+    bool table = rng_chance(&app->rng, ARENA_PPM);
+    for (struct region *region = app->regions; region; region = region->next) {
+        if (region->shadow || (region->table != NULL) != table || region->state != REGION_EXPOSED)
+            continue;
+        if (!app_revoke(app, region))
+            return false;
+        return table ? app_expose_table(app) : app_expose(app, region->length, false);
+    }
     return false;
 }
 
@@ -349,10 +577,15 @@ static bool work_one(struct app *app)
         return true;
     struct connection_end *end = pick_end(app);
     uint64_t dice = rng_below(&app->rng, SHARE_ALL);
-    if (dice >= SHARE_ALL - SHARE_PING)
+    if (dice < SHARE_CANCEL)
+        return cancel(app);
+    dice -= SHARE_CANCEL;
+    if (dice >= SHARE_ALL - SHARE_CANCEL - SHARE_PING)
         return ping(app);
     if (!end)
         return false;
+    if (dice >= SHARE_ALL - SHARE_CANCEL - SHARE_PING - SHARE_TABLE)
+        return by_table(app, end);
     if (dice < SHARE_SEND)
         return send(app, end);
     if ((dice -= SHARE_SEND) < SHARE_READ)

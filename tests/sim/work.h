@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 /*
  * What an application does: calls others, sends messages of all sizes on several streams, reads and
- * writes what they expose, closes and calls again, and does wrong things that must be refused.
+ * writes what they expose, also by way of tables and atomically, closes and calls again, and does
+ * wrong things that must be refused.
  *
  * Threads: one. Draws from the application's own stream of randomness.
  */

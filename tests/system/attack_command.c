@@ -111,7 +111,7 @@ static const struct place {
 static void case_places(void)
 {
     static const uint8_t ops[] = {SADDLE_CMD_SEND, SADDLE_CMD_POST_RECV, SADDLE_CMD_EXPOSE,
-                                  SADDLE_CMD_READ, SADDLE_CMD_WRITE};
+                                  SADDLE_CMD_READ, SADDLE_CMD_WRITE,     SADDLE_CMD_READ_INDIRECT};
     struct attack_pair pair;
     struct saddle_event event;
 
@@ -169,14 +169,17 @@ static void case_version(void)
     struct saddle_attach_request request = raw_request("alpha");
     struct raw raw;
 
-    request.abi_max = SADDLE_ABI_PING - 1;
-    raw_attach_as(&raw, attack_path, &request);
-    attack_want("version", raw.reply.abi, SADDLE_ABI_PING - 1);
-    attack_want("nop", raw_nop(&raw), 0);
-    raw_command(&raw)->op = SADDLE_CMD_PING;
-    raw_publish(&raw);
-    attack_want_closed(&raw);
-    raw_leave(&raw);
+    request.abi_max = SADDLE_ABI_ONESIDED - 1;
+    for (uint8_t op = SADDLE_CMD_READ_INDIRECT; op <= SADDLE_CMD_CANCEL; op++) {
+        raw_attach_as(&raw, attack_path, &request);
+        attack_want("version", raw.reply.abi, SADDLE_ABI_ONESIDED - 1);
+        attack_want("nop", raw_nop(&raw), 0);
+        attack_expose(&raw, SADDLE_RIGHT_ATOMIC, -EINVAL);
+        raw_command(&raw)->op = op;
+        raw_publish(&raw);
+        attack_want_closed(&raw);
+        raw_leave(&raw);
+    }
 }
 
 static int ping(struct raw *raw, const char *host, uint64_t payload, uint64_t timeout_ns)
@@ -212,12 +215,136 @@ static void case_pings(void)
     raw_leave(&raw);
 }
 
+/* Commands by way of a table, and atomic ones, that no library writes. */
+struct shape {
+    uint8_t op;
+    uint8_t flags;
+    uint32_t len;
+    uint64_t remote_offset;
+    uint64_t payload[2]; /* of SCAN_READ: what is looked for; bytes above entries */
+};
+
+#define SCAN(entries, bytes) ((uint64_t)(bytes) << 32 | (entries))
+
+static const struct shape shapes[] = {
+    {SADDLE_CMD_READ_INDIRECT, SADDLE_ENTRY_INLINE, 64, 0, {0}},
+    {SADDLE_CMD_READ_INDIRECT, 0, 0, 0, {0}},
+    {SADDLE_CMD_READ_INDIRECT, 0, SADDLE_MESSAGE_MAX_2 + 1, 0, {0}},
+    {SADDLE_CMD_READ_INDIRECT, 0, UINT32_MAX, 0, {0}},
+    {SADDLE_CMD_READ_BATCH, 0, 64, 100, {0}},
+    {SADDLE_CMD_READ_BATCH, SADDLE_ENTRY_INLINE, 0, 100, {0}},
+    {SADDLE_CMD_READ_BATCH, SADDLE_ENTRY_INLINE, 12, 100, {0}},
+    {SADDLE_CMD_READ_BATCH, SADDLE_ENTRY_INLINE, 64, 0, {0}},
+    {SADDLE_CMD_READ_BATCH, SADDLE_ENTRY_INLINE, 64, RAW_HEAP, {0}},
+    {SADDLE_CMD_READ_BATCH, SADDLE_ENTRY_INLINE, 64, 1ull << 29, {0}}, /* wraps in 32 bits */
+    {SADDLE_CMD_READ_BATCH, SADDLE_ENTRY_INLINE, 64, (1ull << 61) + 1, {0}},
+    {SADDLE_CMD_SCAN_READ, 0, 16, 0, {1, SCAN(1, 100)}},
+    {SADDLE_CMD_SCAN_READ, SADDLE_ENTRY_INLINE, 15, 0, {1, SCAN(1, 100)}},
+    {SADDLE_CMD_SCAN_READ, SADDLE_ENTRY_INLINE, 64, 0, {1, SCAN(1, 100)}},
+    {SADDLE_CMD_SCAN_READ, SADDLE_ENTRY_INLINE, 16, 0, {1, SCAN(0, 100)}},
+    {SADDLE_CMD_SCAN_READ, SADDLE_ENTRY_INLINE, 16, 0, {1, SCAN(1025, 100)}},
+    {SADDLE_CMD_SCAN_READ, SADDLE_ENTRY_INLINE, 16, 0, {1, SCAN(UINT32_MAX, 100)}},
+    {SADDLE_CMD_SCAN_READ, SADDLE_ENTRY_INLINE, 16, 0, {1, SCAN(1, 0)}},
+    {SADDLE_CMD_SCAN_READ, SADDLE_ENTRY_INLINE, 16, 0, {1, SCAN(1, UINT32_MAX)}},
+    {SADDLE_CMD_COMPARE_SWAP, 0, 16, 0, {0}},
+    {SADDLE_CMD_COMPARE_SWAP, SADDLE_ENTRY_INLINE, 8, 0, {0}},
+    {SADDLE_CMD_COMPARE_SWAP, SADDLE_ENTRY_INLINE, 64, 0, {0}},
+    {SADDLE_CMD_FETCH_ADD, 0, 8, 0, {0}},
+    {SADDLE_CMD_FETCH_ADD, SADDLE_ENTRY_INLINE, 16, 0, {0}},
+    {SADDLE_CMD_FETCH_ADD, SADDLE_ENTRY_INLINE, 0, 0, {0}},
+};
+
+static void case_shapes(void)
+{
+    struct attack_pair pair;
+    struct saddle_event event;
+    uint64_t key;
+
+    attack_join(&pair);
+    key = attack_expose(&pair.b, SADDLE_RIGHT_READ | SADDLE_RIGHT_ATOMIC, 0);
+    for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+        struct saddle_command *command = raw_command(&pair.a);
+
+        command->op = shapes[i].op;
+        command->flags = shapes[i].flags;
+        command->handle = pair.handles[0];
+        command->key = key;
+        command->buf = pair.a.reply.heap_offset;
+        command->len = shapes[i].len;
+        command->remote_offset = shapes[i].remote_offset;
+        memcpy(command->payload, shapes[i].payload, sizeof(shapes[i].payload));
+        if (raw_call(&pair.a, &event) != -EINVAL)
+            raw_die("shape %zu: %d", i, event.status);
+    }
+    attack_want("nop", raw_nop(&pair.a), 0);
+    attack_leave(&pair);
+}
+
+/* Pieces that lie anywhere, and a list of them that does. */
+static void case_pieces(void)
+{
+    struct attack_pair pair;
+    struct saddle_event event;
+
+    attack_join(&pair);
+    struct saddle_gather *array =
+        (struct saddle_gather *)(void *)(pair.a.arena + pair.a.reply.heap_offset);
+    for (size_t i = 0; i < 2 * sizeof(places) / sizeof(places[0]); i++) {
+        const struct place *place = &places[i / 2];
+        struct saddle_command *command = raw_command(&pair.a);
+        uint64_t at = place->buf + (place->in_heap ? pair.a.reply.heap_offset : 0);
+        bool list = i % 2;
+
+        array[0] = (struct saddle_gather){.offset = pair.a.reply.heap_offset, .len = 1};
+        array[1] = (struct saddle_gather){.offset = at, .len = place->len};
+        command->op = i % 3 ? SADDLE_CMD_SEND : SADDLE_CMD_WRITE;
+        command->flags = SADDLE_ENTRY_GATHER;
+        command->handle = pair.handles[0];
+        command->buf = list ? at : pair.a.reply.heap_offset;
+        command->slot = list ? place->len : 2;
+        command->len = place->len + 1;
+        if (raw_call(&pair.a, &event) != -EINVAL)
+            raw_die("piece %zu: %d", i, event.status);
+    }
+    attack_want("nop", raw_nop(&pair.a), 0);
+    attack_leave(&pair);
+}
+
+/* Of nothing, again and again, among operations that stay. */
+static void case_cancels(void)
+{
+    struct attack_pair pair;
+    struct saddle_command *command;
+    struct saddle_event event;
+
+    attack_join(&pair);
+    for (uint32_t i = 0; i < RAW_ENTRIES / 2; i++) {
+        command = raw_command(&pair.a);
+        command->op = SADDLE_CMD_POST_RECV;
+        command->handle = pair.handles[0];
+        command->buf = pair.a.reply.heap_offset;
+        command->len = ATTACK_LARGE;
+        command->tag = 1;
+        raw_publish(&pair.a);
+    }
+    for (uint64_t i = 0; i < ATTACK_STORM; i++) {
+        command = raw_command(&pair.a);
+        command->op = SADDLE_CMD_CANCEL;
+        command->key = i + UINT32_MAX;
+        attack_want("cancel of nothing", raw_call(&pair.a, &event), 0);
+        attack_want("found", (int)event.value, 0);
+    }
+    attack_leave(&pair);
+}
+
 /* Handles of nobody, of yesterday and of somebody else. */
 static void case_handles(void)
 {
-    static const uint8_t ops[] = {SADDLE_CMD_ACCEPT,   SADDLE_CMD_REJECT, SADDLE_CMD_CLOSE,
-                                  SADDLE_CMD_SEND,     SADDLE_CMD_READ,   SADDLE_CMD_WRITE,
-                                  SADDLE_CMD_POST_RECV};
+    static const uint8_t ops[] = {SADDLE_CMD_ACCEPT,       SADDLE_CMD_REJECT,
+                                  SADDLE_CMD_CLOSE,        SADDLE_CMD_SEND,
+                                  SADDLE_CMD_READ,         SADDLE_CMD_WRITE,
+                                  SADDLE_CMD_POST_RECV,    SADDLE_CMD_READ_INDIRECT,
+                                  SADDLE_CMD_COMPARE_SWAP, SADDLE_CMD_FETCH_ADD};
     struct attack_pair pair;
     struct raw other;
     struct saddle_event event;
@@ -275,7 +402,7 @@ static void case_regions(void)
     attack_join(&pair);
     key = attack_expose(&pair.b, SADDLE_RIGHT_READ, 0);
     attack_expose(&pair.b, 0, -EINVAL);
-    attack_expose(&pair.b, 4, -EINVAL);
+    attack_expose(&pair.b, 8, -EINVAL);
     attack_expose(&pair.b, UINT64_MAX, -EINVAL);
     attack_want("read", one_sided(&pair, SADDLE_CMD_READ, key, RAW_HEAP / 4 - 100), 0);
     attack_want("write without right", one_sided(&pair, SADDLE_CMD_WRITE, key, 0), -EACCES);
@@ -331,6 +458,9 @@ const struct attack attacks_on_commands[] = {
     {"texts", case_texts},
     {"version", case_version},
     {"pings", case_pings},
+    {"shapes", case_shapes},
+    {"pieces", case_pieces},
+    {"cancels", case_cancels},
     {"handles", case_handles},
     {"regions", case_regions},
     {"release-twice", case_release_twice},

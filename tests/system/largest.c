@@ -1,12 +1,14 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
 /*
- * The largest operations there are, between two hosts of one daemon: a message, a write and a read
- * of 64 MiB each arrive whole; one byte more is refused. One thread plays both applications.
+ * Large operations between two hosts of one daemon: a message, one that is gathered, a write and a
+ * read of more than 64 MiB each arrive whole; what no offset can name is refused, and what nobody
+ * has posted a buffer for can be cancelled. One thread plays both applications.
  *
  * usage: largest SOCKET
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +16,10 @@
 #include <saddle/abi.h>
 #include <saddle/saddle.h>
 
-#define PATIENCE_MS 60000 /* for one event; far above what a busy machine takes */
-#define HEAP_BYTES  ((3ull * SADDLE_MESSAGE_MAX) + 4096)
+#define PATIENCE_MS 60000             /* for one event; far above what a busy machine takes */
+#define LARGE_BYTES ((96u << 20) + 1) /* more than the 64 MiB that older daemons take */
+#define HEAP_BYTES  ((2ull * LARGE_BYTES) + (1u << 20))
+#define PIECES      7u
 
 struct side {
     struct saddle_session *session;
@@ -42,15 +46,15 @@ static void attach(struct side *side, const char *socket, const char *engine)
 
     require(error == 0, "attach", error);
     side->channel = saddle_channel(side->session, 0);
-    side->out = saddle_alloc(side->session, SADDLE_MESSAGE_MAX);
-    side->in = saddle_alloc(side->session, SADDLE_MESSAGE_MAX);
+    side->out = saddle_alloc(side->session, LARGE_BYTES);
+    side->in = saddle_alloc(side->session, LARGE_BYTES);
     require(side->out && side->in, "alloc", 0);
 }
 
 /* A byte that tells its place; 251 is prime, so no power of two repeats it. */
 static void fill(uint8_t *memory, uint8_t start)
 {
-    for (uint32_t at = 0; at < SADDLE_MESSAGE_MAX; at++)
+    for (uint32_t at = 0; at < LARGE_BYTES; at++)
         memory[at] = (uint8_t)(start + at % 251);
 }
 
@@ -85,43 +89,77 @@ static void connect_both(void)
     left.connection = await(&left, SADDLE_DONE, "connected").handle;
 }
 
-static void send_largest(void)
+static int send_gathered(void)
 {
-    fill(left.out, 1);
-    memset(right.in, 0, SADDLE_MESSAGE_MAX);
-    int error =
-        saddle_post_recv(right.channel, right.connection, right.in, SADDLE_MESSAGE_MAX, NULL);
+    struct saddle_segment pieces[PIECES];
+    uint8_t *at = left.out;
+    size_t rest = LARGE_BYTES;
+
+    for (uint32_t i = 0; i < PIECES; i++) {
+        pieces[i].data = at;
+        pieces[i].len = i == PIECES - 1 ? rest : rest / 3;
+        at += pieces[i].len;
+        rest -= pieces[i].len;
+    }
+    return saddle_sendv(left.channel, left.connection, pieces, PIECES, NULL);
+}
+
+static void send_largest(bool gathered)
+{
+    fill(left.out, gathered);
+    memset(right.in, 0, LARGE_BYTES);
+    int error = saddle_post_recv(right.channel, right.connection, right.in, LARGE_BYTES, NULL);
 
     require(error == 0, "post", error);
     saddle_flush(right.channel);
-    error = saddle_send(left.channel, left.connection, left.out, SADDLE_MESSAGE_MAX, NULL);
+    error = gathered ? send_gathered()
+                     : saddle_send(left.channel, left.connection, left.out, LARGE_BYTES, NULL);
     require(error == 0, "send", error);
     saddle_flush(left.channel);
     struct saddle_completion event = await(&right, SADDLE_DONE, "received");
-    require(event.len == SADDLE_MESSAGE_MAX, "length", (long)event.len);
+    require(event.len == LARGE_BYTES, "length", (long)event.len);
     await(&left, SADDLE_DONE, "sent");
-    require(memcmp(left.out, right.in, SADDLE_MESSAGE_MAX) == 0, "message differs", 0);
-    error = saddle_send(left.channel, left.connection, left.out, SADDLE_MESSAGE_MAX + 1, NULL);
-    require(error == -EINVAL, "one byte more", error);
+    require(memcmp(left.out, right.in, LARGE_BYTES) == 0, "message differs", 0);
+}
+
+static void send_too_much(void)
+{
+    struct saddle_completion event;
+    int error = saddle_send(left.channel, left.connection, left.out, 1ull << 32, NULL);
+
+    require(error == -EINVAL, "more than an offset can name", error);
+    error = saddle_send(right.channel, right.connection, right.out, LARGE_BYTES, NULL);
+    require(error == 0, "send to nobody", error);
+    error = saddle_cancel(right.channel, 0, NULL);
+    require(error == 0, "cancel", error);
+    saddle_flush(right.channel);
+    for (int i = 0; i < 2; i++) {
+        require(saddle_wait(right.channel, PATIENCE_MS) == 1, "cancelled", i);
+        require(saddle_poll(right.channel, &event, 1) == 1, "cancelled", i);
+        if (event.op == SADDLE_CMD_SEND)
+            require(event.status == -ECANCELED, "cancelled", event.status);
+        else
+            require(event.value == 1, "operations cancelled", (long)event.value);
+    }
 }
 
 static void access_largest(void)
 {
-    int error = saddle_expose(right.channel, right.in, SADDLE_MESSAGE_MAX,
+    int error = saddle_expose(right.channel, right.in, LARGE_BYTES,
                               SADDLE_READABLE | SADDLE_WRITABLE, NULL);
 
     require(error == 0, "expose", error);
     saddle_key key = await(&right, SADDLE_DONE, "exposed").value;
     fill(left.out, 2);
-    error = saddle_write(left.channel, left.connection, key, 0, left.out, SADDLE_MESSAGE_MAX, NULL);
+    error = saddle_write(left.channel, left.connection, key, 0, left.out, LARGE_BYTES, NULL);
     require(error == 0, "write", error);
     await(&left, SADDLE_DONE, "written");
-    require(memcmp(left.out, right.in, SADDLE_MESSAGE_MAX) == 0, "written bytes differ", 0);
+    require(memcmp(left.out, right.in, LARGE_BYTES) == 0, "written bytes differ", 0);
     fill(right.in, 3);
-    error = saddle_read(left.channel, left.connection, key, 0, left.in, SADDLE_MESSAGE_MAX, NULL);
+    error = saddle_read(left.channel, left.connection, key, 0, left.in, LARGE_BYTES, NULL);
     require(error == 0, "read", error);
     await(&left, SADDLE_DONE, "read");
-    require(memcmp(left.in, right.in, SADDLE_MESSAGE_MAX) == 0, "read bytes differ", 0);
+    require(memcmp(left.in, right.in, LARGE_BYTES) == 0, "read bytes differ", 0);
 }
 
 int main(int argc, char **argv)
@@ -131,8 +169,10 @@ int main(int argc, char **argv)
     attach(&left, argv[1], "alpha");
     attach(&right, argv[1], "beta");
     connect_both();
-    send_largest();
+    send_largest(false);
+    send_largest(true);
     access_largest();
+    send_too_much();
     saddle_detach(left.session);
     saddle_detach(right.session);
     puts("ok");

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-FileCopyrightText: 2026 The Saddle authors
 # SPDX-License-Identifier: Apache-2.0
-"""A message, a write and a read of 64 MiB, between the two hosts of one daemon.
+"""Messages, a write and a read of more than 64 MiB, between the two hosts of one daemon.
 
 usage: largest_test.py SADDLED LARGEST
 """

@@ -80,8 +80,8 @@ def answered():
             harness.expect_equal((status, errors), (0, ""), f"ping of {host}")
             lines = output.splitlines()
             harness.expect_equal(
-                lines[0], f"{host} ({host}): 56 bytes of at most {most}, MTU 5000, wire version 1, "
-                "ABI version 2, saddle 0.1.0", "the first line")
+                lines[0], f"{host} ({host}): 56 bytes of at most {most}, MTU 5000, wire version 2, "
+                "ABI version 3, saddle 0.1.0", "the first line")
             for number, line in enumerate(lines[1:4], 1):
                 found = LINE.fullmatch(line)
                 harness.expect(found and int(found[1]) == number, f"line {number}: {line}")
@@ -105,7 +105,7 @@ def as_json():
             harness.expect_equal(
                 (status, said),
                 (0, {"host": host, "address": host, "unreachable": None, "error": None,
-                     "saddle": "0.1.0", "abi": 2, "wire": 1, "mtu": 5000, "payload": most,
+                     "saddle": "0.1.0", "abi": 3, "wire": 2, "mtu": 5000, "payload": most,
                      "payload_max": most, "pings": 5, "answered": 5}), f"ping of {host}")
 
 

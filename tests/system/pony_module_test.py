@@ -268,14 +268,17 @@ def test_peers_and_flows():
         peer = plane.call("Peers/Get", engine="alpha", peer="beta")
         expect_equal((peer.address, peer.hello, peer.flows, peer.version, list(peer.features),
                       peer.configured, peer.last_error, peer.way_error),
-                     ("10.77.0.2", HELLO_OPEN, 1, 1, ["echo"], True, "", ""), "the peer")
+                     ("10.77.0.2", HELLO_OPEN, 1, 2, ["echo", "onesided", "messages", "siblings"],
+                      True, "", ""),
+                     "the peer")
         expect(peer.round_trip_ns > 0 and peer.silent_ns > 0 and peer.mac, f"{peer}")
         flow = plane.all("Flows", "flows", engine="alpha", peer="beta")[0]
         expect_equal((flow.state, flow.address, flow.local_address, flow.port, flow.peer,
-                      flow.error),
-                     (FLOW_OPEN, "10.77.0.2", "10.77.0.1", 50707, "beta", ""), "the flow")
+                      flow.congestion, flow.error),
+                     (FLOW_OPEN, "10.77.0.2", "10.77.0.1", 50707, "beta", "swift", ""), "the flow")
         for field in ("packets_sent", "packets_received", "bytes_sent", "bytes_received", "age_ns",
-                      "round_trip_ns", "rto_ns", "window", "references"):
+                      "round_trip_ns", "rto_ns", "window", "base_ns", "target_ns",
+                      "references"):
             expect(getattr(flow, field) > 0, f"{field} of {flow}")
         plane.honest.check_progress(20)
         later = plane.call("Flows/Get", engine="alpha", id=flow.id)

@@ -88,6 +88,7 @@ ANSWERS = {
         "engine": "alpha", "id": 1, "peer": "beta", "local_address": "10.77.0.1",
         "local_port": 50000, "address": "10.77.0.2", "port": 50707, "state": 2, "version": 1,
         "mtu": 1500, "age_ns": 61 * 10**9, "round_trip_ns": 41_500, "rto_ns": 10**6,
+        "congestion": "swift", "base_ns": 10_500, "target_ns": 60_500,
         "window": 256, "bytes_sent": MAX64, "packets_sent": MAX64},
     "saddle.v1.Connections/Get": {
         "engine": "alpha", "handle": 65536, "peer_handle": 65537, "session": 1,

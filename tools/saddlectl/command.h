@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define COMMAND_COLUMNS_MAX   28u
+#define COMMAND_COLUMNS_MAX   32u
 #define COMMAND_ARGUMENTS_MAX 4u
 
 enum format {

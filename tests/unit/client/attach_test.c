@@ -198,8 +198,11 @@ START_TEST(each_version_that_is_served)
     answer.reply.abi = (uint16_t)_i;
     ck_assert_int_eq(attach(&session, NULL, 0), 0);
     ck_assert_uint_eq(saddle_abi(session), (uint32_t)_i);
-    ck_assert_int_eq(saddle_ping(saddle_channel(session, 0), "host", 0, NULL),
-                     _i < (int)SADDLE_ABI_PING ? -EOPNOTSUPP : 0);
+    ck_assert_int_eq(saddle_ping(saddle_channel(session, 0), "host", 0, NULL), 0);
+    ck_assert_int_eq(saddle_fetch_add(saddle_channel(session, 0), 1, 2, 0, 1, NULL),
+                     _i < (int)SADDLE_ABI_ONESIDED ? -EOPNOTSUPP : 0);
+    ck_assert_int_eq(saddle_cancel(saddle_channel(session, 0), 1, NULL),
+                     _i < (int)SADDLE_ABI_MESSAGES ? -EOPNOTSUPP : 0);
     saddle_detach(session);
 }
 END_TEST

@@ -214,7 +214,7 @@ END_TEST
 START_TEST(lengths_are_checked)
 {
     assert_refused(saddle_send(channel, 1, memory, 0, &op), "0 bytes");
-    assert_refused(saddle_send(channel, 1, memory, SADDLE_MESSAGE_MAX + 1, &op), "67108865");
+    assert_refused(saddle_send(channel, 1, memory, 1ull << 32, &op), "1 to 4294967295");
     assert_refused(saddle_send(channel, 1, memory, SIZE_MAX, &op), "bytes");
     assert_refused(saddle_send(channel, 1, NULL, 3, &op), "NULL");
     assert_refused(saddle_write(channel, 1, 1, 0, memory, 0, &op), "saddle_write");
@@ -223,7 +223,7 @@ START_TEST(lengths_are_checked)
     assert_refused(saddle_expose(channel, memory, 0, SADDLE_READABLE, &op), "region");
     assert_refused(saddle_expose(channel, memory, 1ull << 32, SADDLE_READABLE, &op), "region");
     assert_refused(saddle_expose(channel, memory, 64, 0, &op), "rights");
-    assert_refused(saddle_expose(channel, memory, 64, 4, &op), "rights");
+    assert_refused(saddle_expose(channel, memory, 64, 8, &op), "rights");
 }
 END_TEST
 
@@ -298,12 +298,307 @@ START_TEST(pings)
 }
 END_TEST
 
-START_TEST(a_daemon_that_cannot_ping)
+START_TEST(a_daemon_without_tables)
 {
-    session->abi = SADDLE_ABI_PING - 1;
-    ck_assert_int_eq(saddle_ping(channel, "host", 0, &op), -EOPNOTSUPP);
-    ck_assert_ptr_nonnull(strstr(saddle_strerror(session), "version 1 of the ABI"));
+    const uint64_t offset = 0;
+    const int results[] = {
+        (session->abi = SADDLE_ABI_ONESIDED - 1, 0),
+        saddle_read_indirect(channel, 1, 2, 0, memory, 8, &op),
+        saddle_read_batch(channel, 1, 2, &offset, 1, memory, 8, &op),
+        saddle_scan_read(channel, 1, 2, 0, 1, 7, memory, 8, &op),
+        saddle_compare_swap(channel, 1, 2, 0, 1, 2, &op),
+        saddle_fetch_add(channel, 1, 2, 0, 1, &op),
+        saddle_expose(channel, memory, 4096, SADDLE_READABLE | SADDLE_ATOMIC, &op),
+    };
+
+    for (size_t i = 1; i < sizeof(results) / sizeof(results[0]); i++)
+        ck_assert_int_eq(results[i], -EOPNOTSUPP);
+    ck_assert_ptr_nonnull(strstr(saddle_strerror(session), "version 2 of the ABI"));
     ck_assert(!fake_take(&engine, 0, &(struct saddle_command){0}));
+}
+END_TEST
+
+/* What the daemon before this one does not know never reaches it. */
+START_TEST(an_older_daemon)
+{
+    const struct saddle_segment pieces[] = {{memory, 100}, {memory + 200, 100}};
+    struct saddle_op unordered = op;
+
+    unordered.flags = SADDLE_UNORDERED;
+    session->abi = SADDLE_ABI_MESSAGES - 1;
+    ck_assert_int_eq(saddle_cancel(channel, 1, &op), -EOPNOTSUPP);
+    ck_assert_ptr_nonnull(strstr(saddle_strerror(session), "version 2 of the ABI"));
+    ck_assert_int_eq(saddle_sendv(channel, 1, pieces, 2, &op), -EOPNOTSUPP);
+    ck_assert_int_eq(saddle_writev(channel, 1, 1, 0, pieces, 2, &op), -EOPNOTSUPP);
+    ck_assert_int_eq(saddle_send(channel, 1, memory, 10, &unordered), -EOPNOTSUPP);
+    assert_refused(saddle_send(channel, 1, memory, (64u << 20) + 1, &op), "67108865");
+    ck_assert(!fake_take(&engine, 0, &(struct saddle_command){0}));
+    ck_assert_int_eq(saddle_sendv(channel, 1, pieces, 1, &op), 0);
+    ck_assert_uint_eq(expect(SADDLE_CMD_SEND).flags, 0);
+}
+END_TEST
+
+START_TEST(pieces_are_gathered)
+{
+    const struct saddle_segment pieces[] = {{memory, 100}, {memory + 200, 1}, {memory + 50, 60}};
+    const struct saddle_segment small[] = {{"he", 2}, {"l", 1}, {"lo", 2}};
+    struct saddle_command command;
+
+    ck_assert_int_eq(saddle_sendv(channel, 5, pieces, 3, &op), 0);
+    command = expect(SADDLE_CMD_SEND);
+    ck_assert_uint_eq(command.flags, SADDLE_ENTRY_GATHER);
+    ck_assert_uint_eq(command.handle, 5);
+    ck_assert_uint_eq(command.len, 161);
+    ck_assert_uint_eq(command.slot, 3);
+    const struct saddle_gather *array =
+        (const struct saddle_gather *)(const void *)(engine.arena + command.buf);
+    for (uint32_t i = 0; i < 3; i++) {
+        ck_assert_uint_eq(array[i].offset, offset_of(pieces[i].data));
+        ck_assert_uint_eq(array[i].len, pieces[i].len);
+        ck_assert_uint_eq(array[i].reserved, 0);
+    }
+    ck_assert_int_eq(saddle_writev(channel, 5, 6, 7, pieces, 2, &op), 0);
+    command = expect(SADDLE_CMD_WRITE);
+    ck_assert_uint_eq(command.flags, SADDLE_ENTRY_GATHER);
+    ck_assert_uint_eq(command.key, 6);
+    ck_assert_uint_eq(command.remote_offset, 7);
+    ck_assert_uint_eq(command.len, 101);
+    ck_assert_ptr_ne(engine.arena + command.buf, array);
+    ck_assert_int_eq(saddle_sendv(channel, 5, small, 3, &op), 0);
+    command = expect(SADDLE_CMD_SEND);
+    ck_assert_uint_eq(command.flags, SADDLE_ENTRY_INLINE);
+    ck_assert_uint_eq(command.len, 5);
+    ck_assert_mem_eq(command.payload, "hello", 5);
+}
+END_TEST
+
+/* An array is not written again before the engine has gone past its command. */
+START_TEST(arrays_are_used_in_turn)
+{
+    const struct saddle_segment pieces[] = {{memory, 100}, {memory + 200, 100}};
+    uint64_t last[FAKE_ENTRIES] = {0};
+    struct saddle_command command;
+
+    for (uint32_t i = 0; i < FAKE_ENTRIES / 2; i++)
+        ck_assert_int_eq(saddle_sendv(channel, 1, pieces, 2, &op), 0);
+    ck_assert_int_eq(saddle_sendv(channel, 1, pieces, 2, &op), -EAGAIN);
+    last[0] = fake_expect(&engine, 0, SADDLE_CMD_SEND).buf;
+    ck_assert_int_eq(saddle_sendv(channel, 1, pieces, 2, &op), -EAGAIN);
+    last[1] = fake_expect(&engine, 0, SADDLE_CMD_SEND).buf;
+    ck_assert_int_eq(saddle_sendv(channel, 1, pieces, 2, &op), 0);
+    ck_assert_int_eq(saddle_sendv(channel, 1, pieces, 2, &op), -EAGAIN);
+    last[2] = fake_expect(&engine, 0, SADDLE_CMD_SEND).buf;
+    last[3] = fake_expect(&engine, 0, SADDLE_CMD_SEND).buf;
+    ck_assert_uint_eq(fake_expect(&engine, 0, SADDLE_CMD_SEND).buf, last[0]);
+    for (uint32_t i = 0; i < 4; i++)
+        for (uint32_t j = 0; j < i; j++)
+            ck_assert_uint_ne(last[i], last[j]);
+    for (uint32_t i = 0; i < 50; i++) {
+        ck_assert_int_eq(saddle_sendv(channel, 1, pieces, 2, &op), 0);
+        command = fake_expect(&engine, 0, SADDLE_CMD_SEND);
+        ck_assert_uint_eq(command.buf, last[(i + 1) % 4]);
+        fake_done(&engine, 0, &command, 0, 1);
+        if (i < 4 + 1)
+            fake_done(&engine, 0, &command, 0, 1);
+        while (saddle_poll(channel, &(struct saddle_completion){0}, 1) > 0)
+            continue;
+    }
+}
+END_TEST
+
+START_TEST(wrong_pieces_are_refused)
+{
+    struct saddle_segment pieces[SADDLE_SEGMENTS_MAX + 1];
+    uint8_t outside[200];
+
+    for (uint32_t i = 0; i <= SADDLE_SEGMENTS_MAX; i++)
+        pieces[i] = (struct saddle_segment){memory + i * 10, 10};
+    assert_refused(saddle_sendv(channel, 1, pieces, 0, &op), "0 segments");
+    assert_refused(saddle_sendv(channel, 1, pieces, SADDLE_SEGMENTS_MAX + 1, &op), "17 segments");
+    pieces[3].len = 0;
+    assert_refused(saddle_sendv(channel, 1, pieces, 9, &op), "segment 3");
+    pieces[3].len = SIZE_MAX;
+    assert_refused(saddle_writev(channel, 1, 1, 0, pieces, 9, &op), "segment 3");
+    pieces[3] = (struct saddle_segment){outside, sizeof(outside)};
+    assert_refused(saddle_sendv(channel, 1, pieces, 9, &op), "saddle_alloc");
+    pieces[3] = (struct saddle_segment){NULL, 10};
+    assert_refused(saddle_sendv(channel, 1, pieces, 9, &op), "segment 3");
+}
+END_TEST
+
+START_TEST(unordered_messages)
+{
+    struct saddle_op unordered = op;
+    struct saddle_completion event;
+    struct saddle_event said = {.type = SADDLE_EVT_DONE,
+                                .op = SADDLE_CMD_POST_RECV,
+                                .flags = SADDLE_ENTRY_UNORDERED,
+                                .len = 20000};
+
+    unordered.flags = SADDLE_UNORDERED;
+    ck_assert_int_eq(saddle_send(channel, 1, "x", 1, &unordered), 0);
+    ck_assert_uint_eq(expect(SADDLE_CMD_SEND).flags, SADDLE_ENTRY_INLINE | SADDLE_ENTRY_UNORDERED);
+    ck_assert_int_eq(saddle_send(channel, 1, memory, 100, &unordered), 0);
+    ck_assert_uint_eq(expect(SADDLE_CMD_SEND).flags, SADDLE_ENTRY_UNORDERED);
+    assert_refused(saddle_write(channel, 1, 1, 0, "x", 1, &unordered), "op->flags");
+    unordered.flags = 2;
+    assert_refused(saddle_send(channel, 1, "x", 1, &unordered), "op->flags");
+    /* A program that was built when there were no flags. */
+    unordered.size = 32;
+    ck_assert_int_eq(saddle_send(channel, 1, "x", 1, &unordered), 0);
+    ck_assert_uint_eq(expect(SADDLE_CMD_SEND).flags, SADDLE_ENTRY_INLINE);
+    fake_say(&engine, 0, &said);
+    ck_assert_int_eq(saddle_poll(channel, &event, 1), 1);
+    ck_assert_uint_eq(event.value, SADDLE_UNORDERED);
+    said = (struct saddle_event){.type = SADDLE_EVT_MESSAGE,
+                                 .flags = SADDLE_ENTRY_INLINE | SADDLE_ENTRY_UNORDERED,
+                                 .len = 1};
+    fake_say(&engine, 0, &said);
+    ck_assert_int_eq(saddle_poll(channel, &event, 1), 1);
+    ck_assert_uint_eq(event.value, SADDLE_UNORDERED);
+    fake_message(&engine, 0, 1, 1, 5);
+    ck_assert_int_eq(saddle_poll(channel, &event, 1), 1);
+    ck_assert_uint_eq(event.value, 0);
+}
+END_TEST
+
+START_TEST(cancelling)
+{
+    struct saddle_completion event;
+    struct saddle_event done = {.type = SADDLE_EVT_DONE, .op = SADDLE_CMD_CANCEL, .value = 3};
+
+    ck_assert_int_eq(saddle_cancel(channel, 77, &op), 0);
+    ck_assert_uint_eq(expect(SADDLE_CMD_CANCEL).key, 77);
+    assert_refused(saddle_cancel(channel, SADDLE_TAG_LIBRARY, &op), "the library's");
+    fake_say(&engine, 0, &done);
+    ck_assert_int_eq(saddle_poll(channel, &event, 1), 1);
+    ck_assert_uint_eq(event.value, 3);
+}
+END_TEST
+
+START_TEST(tables)
+{
+    static const uint64_t offsets[] = {24, 48, 1ull << 40};
+    struct saddle_command command;
+    struct saddle_scan scan;
+
+    ck_assert_int_eq(saddle_read_indirect(channel, 3, 11, 24, memory + 8, 4000, &op), 0);
+    command = expect(SADDLE_CMD_READ_INDIRECT);
+    ck_assert_uint_eq(command.flags, 0);
+    ck_assert_uint_eq(command.handle, 3);
+    ck_assert_uint_eq(command.key, 11);
+    ck_assert_uint_eq(command.remote_offset, 24);
+    ck_assert_uint_eq(command.buf, offset_of(memory) + 8);
+    ck_assert_uint_eq(command.len, 4000);
+    ck_assert_int_eq(saddle_read_batch(channel, 3, 11, offsets, 3, memory, 100, &op), 0);
+    command = expect(SADDLE_CMD_READ_BATCH);
+    ck_assert_uint_eq(command.flags, SADDLE_ENTRY_INLINE);
+    ck_assert_uint_eq(command.len, sizeof(offsets));
+    ck_assert_mem_eq(command.payload, offsets, sizeof(offsets));
+    ck_assert_uint_eq(command.remote_offset, 100);
+    ck_assert_uint_eq(command.buf, offset_of(memory));
+    ck_assert_int_eq(saddle_scan_read(channel, 3, 11, 64, 1024, 77, memory, 4096, &op), 0);
+    command = expect(SADDLE_CMD_SCAN_READ);
+    ck_assert_uint_eq(command.len, sizeof(scan));
+    memcpy(&scan, command.payload, sizeof(scan));
+    ck_assert_uint_eq(scan.match, 77);
+    ck_assert_uint_eq(scan.entries, 1024);
+    ck_assert_uint_eq(scan.bytes, 4096);
+    ck_assert_uint_eq(command.remote_offset, 64);
+    ck_assert_uint_eq(command.buf, offset_of(memory));
+}
+END_TEST
+
+START_TEST(atomic_operations)
+{
+    static const uint64_t values[] = {5, UINT64_MAX};
+    struct saddle_command command;
+
+    ck_assert_int_eq(saddle_compare_swap(channel, 3, 11, 16, values[0], values[1], &op), 0);
+    command = expect(SADDLE_CMD_COMPARE_SWAP);
+    ck_assert_uint_eq(command.flags, SADDLE_ENTRY_INLINE);
+    ck_assert_uint_eq(command.len, sizeof(values));
+    ck_assert_mem_eq(command.payload, values, sizeof(values));
+    ck_assert_uint_eq(command.handle, 3);
+    ck_assert_uint_eq(command.key, 11);
+    ck_assert_uint_eq(command.remote_offset, 16);
+    ck_assert_int_eq(saddle_fetch_add(channel, 3, 11, 16, values[1], &op), 0);
+    command = expect(SADDLE_CMD_FETCH_ADD);
+    ck_assert_uint_eq(command.len, sizeof(values[1]));
+    ck_assert_mem_eq(command.payload, &values[1], sizeof(values[1]));
+    ck_assert_int_eq(saddle_expose(channel, memory, 64, SADDLE_ATOMIC, &op), 0);
+    ck_assert_uint_eq(expect(SADDLE_CMD_EXPOSE).key, SADDLE_RIGHT_ATOMIC);
+}
+END_TEST
+
+START_TEST(tables_are_checked)
+{
+    static const uint64_t offsets[SADDLE_BATCH_ITEMS + 1];
+
+    assert_refused(saddle_read_indirect(channel, 1, 2, 0, memory, 0, &op), "bytes");
+    assert_refused(saddle_read_indirect(channel, 1, 2, 0, memory + 4000, 1u << 20, &op),
+                   "saddle_alloc");
+    assert_refused(saddle_read_batch(channel, 1, 2, offsets, 0, memory, 8, &op), "items");
+    assert_refused(
+        saddle_read_batch(channel, 1, 2, offsets, SADDLE_BATCH_ITEMS + 1, memory, 8, &op), "items");
+    assert_refused(saddle_read_batch(channel, 1, 2, offsets, 8, memory, 0, &op), "bytes");
+    assert_refused(saddle_read_batch(channel, 1, 2, offsets, 8, memory, SIZE_MAX / 8 + 1, &op),
+                   "bytes");
+    assert_refused(saddle_read_batch(channel, 1, 2, offsets, 8, memory, 1u << 20, &op),
+                   "saddle_alloc");
+    assert_refused(saddle_scan_read(channel, 1, 2, 0, 0, 1, memory, 8, &op), "entries");
+    assert_refused(saddle_scan_read(channel, 1, 2, 0, 1025, 1, memory, 8, &op), "entries");
+    assert_refused(saddle_scan_read(channel, 1, 2, 0, 1, 1, memory, 1ull << 32, &op), "bytes");
+    assert_refused(saddle_expose(channel, memory, 64, 8, &op), "SADDLE_ATOMIC");
+}
+END_TEST
+
+START_TEST(entries_of_tables)
+{
+    struct saddle_match entry;
+
+    memset(&entry, 0xff, sizeof(entry));
+    saddle_match_set(&entry, 1, 2, 3, 4);
+    ck_assert_uint_eq(entry.match, 1);
+    ck_assert_uint_eq(entry.pointer.key, 2);
+    ck_assert_uint_eq(entry.pointer.offset, 3);
+    ck_assert_uint_eq(entry.pointer.length, 4);
+    ck_assert_uint_eq(entry.pointer.reserved, 0);
+    saddle_pointer_set(&entry.pointer, 0, 0, 0);
+    ck_assert_uint_eq(entry.match, 1);
+    ck_assert_uint_eq(entry.pointer.key, 0);
+}
+END_TEST
+
+START_TEST(what_a_batch_read)
+{
+    static const struct saddle_item said[] = {{0, 100}, {-EACCES, 0}, {-EMSGSIZE, 4000}};
+    struct saddle_event done = {.type = SADDLE_EVT_DONE,
+                                .flags = SADDLE_ENTRY_INLINE,
+                                .op = SADDLE_CMD_READ_BATCH,
+                                .len = sizeof(said)};
+    struct saddle_read_item items[SADDLE_BATCH_ITEMS];
+    struct saddle_completion event, copy;
+
+    memcpy(done.payload, said, sizeof(said));
+    fake_say(&engine, 0, &done);
+    ck_assert_int_eq(saddle_poll(channel, &event, 1), 1);
+    saddle_completion_copy(&copy, &event);
+    memset(&event, 0, sizeof(event));
+    ck_assert_int_eq(saddle_read_items(&copy, items, SADDLE_BATCH_ITEMS), 3);
+    ck_assert_mem_eq(items, said, sizeof(said));
+    assert_refused(saddle_read_items(&copy, items, 2), "3 items");
+    copy.status = -ETIMEDOUT;
+    assert_refused(saddle_read_items(&copy, items, 8), "end of a batch");
+    copy.status = 0;
+    copy.op = SADDLE_CMD_READ;
+    assert_refused(saddle_read_items(&copy, items, 8), "end of a batch");
+    done = (struct saddle_event){.type = SADDLE_EVT_DONE,
+                                 .op = SADDLE_CMD_READ_BATCH,
+                                 .status = -ETIMEDOUT};
+    fake_say(&engine, 0, &done);
+    ck_assert_int_eq(saddle_poll(channel, &event, 1), 1);
+    ck_assert_int_eq(event.status, -ETIMEDOUT);
 }
 END_TEST
 
@@ -378,7 +673,18 @@ int main(void)
     tcase_add_test(tcase, options_are_checked);
     tcase_add_test(tcase, channels_are_apart);
     tcase_add_test(tcase, pings);
-    tcase_add_test(tcase, a_daemon_that_cannot_ping);
+    tcase_add_test(tcase, a_daemon_without_tables);
+    tcase_add_test(tcase, tables);
+    tcase_add_test(tcase, atomic_operations);
+    tcase_add_test(tcase, tables_are_checked);
+    tcase_add_test(tcase, entries_of_tables);
+    tcase_add_test(tcase, what_a_batch_read);
+    tcase_add_test(tcase, an_older_daemon);
+    tcase_add_test(tcase, pieces_are_gathered);
+    tcase_add_test(tcase, arrays_are_used_in_turn);
+    tcase_add_test(tcase, wrong_pieces_are_refused);
+    tcase_add_test(tcase, unordered_messages);
+    tcase_add_test(tcase, cancelling);
     tcase_add_test(tcase, what_a_ping_found_out);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_ENV);

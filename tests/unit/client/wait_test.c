@@ -171,6 +171,163 @@ START_TEST(a_host_is_pinged)
 }
 END_TEST
 
+/* Completes what reads as one that read `len` bytes and says `value`. */
+static void tell(const struct saddle_command *command, int status, uint32_t len, uint64_t value)
+{
+    const struct saddle_event event = {.type = SADDLE_EVT_DONE,
+                                       .op = command->op,
+                                       .tag = command->tag,
+                                       .status = status,
+                                       .len = len,
+                                       .value = value};
+
+    for (uint32_t at = 0; at < len && at < 2 * LARGE && !status; at++)
+        engine.arena[command->buf + at] = fake_byte(at);
+    fake_say(&engine, 0, &event);
+}
+
+static const struct saddle_item batch[] = {{0, 100}, {-ENOENT, 0}, {-EMSGSIZE, 101}};
+
+static void *script_tables(void *argument)
+{
+    struct saddle_command command = await(SADDLE_CMD_READ_INDIRECT);
+    struct saddle_event done = {.type = SADDLE_EVT_DONE,
+                                .flags = SADDLE_ENTRY_INLINE,
+                                .op = SADDLE_CMD_READ_BATCH,
+                                .len = sizeof(batch)};
+
+    ck_assert_uint_eq(command.handle, CONNECTION);
+    ck_assert_uint_eq(command.key, 11);
+    ck_assert_uint_eq(command.remote_offset, 24);
+    ck_assert_uint_eq(command.len, LARGE);
+    tell(&command, 0, LARGE - 1, 0);
+    command = await(SADDLE_CMD_READ_INDIRECT);
+    tell(&command, -EMSGSIZE, 4001, 0);
+    command = await(SADDLE_CMD_READ_BATCH);
+    for (uint32_t at = 0; at < 300; at++)
+        engine.arena[command.buf + at] = fake_byte(at);
+    done.tag = command.tag;
+    memcpy(done.payload, batch, sizeof(batch));
+    fake_say(&engine, 0, &done);
+    command = await(SADDLE_CMD_SCAN_READ);
+    tell(&command, 0, 5000, 77);
+    command = await(SADDLE_CMD_SCAN_READ);
+    tell(&command, -ENOENT, 0, 0);
+    return argument;
+}
+
+START_TEST(what_tables_point_to)
+{
+    static const uint64_t offsets[] = {0, 24, 48};
+    static uint8_t buffer[LARGE];
+    struct saddle_read_item items[3];
+    uint32_t index;
+
+    serve(script_tables);
+    ck_assert_int_eq(saddle_read_indirect_wait(channel, CONNECTION, 11, 24, buffer, LARGE, -1),
+                     LARGE - 1);
+    assert_bytes(buffer, LARGE - 1);
+    buffer[0] = 0xee;
+    ck_assert_int_eq(saddle_read_indirect_wait(channel, CONNECTION, 11, 24, buffer, 4000, -1),
+                     -EMSGSIZE);
+    ck_assert_ptr_nonnull(strstr(saddle_strerror(session), "4001 bytes for a buffer of 4000"));
+    ck_assert_uint_eq(buffer[0], 0xee);
+    ck_assert_int_eq(
+        saddle_read_batch_wait(channel, CONNECTION, 11, offsets, 3, buffer, 100, items, -1), 0);
+    ck_assert_mem_eq(items, batch, sizeof(batch));
+    assert_bytes(buffer, 300);
+    ck_assert_int_eq(
+        saddle_scan_read_wait(channel, CONNECTION, 11, 0, 9, 7, buffer, 6000, &index, -1), 5000);
+    ck_assert_uint_eq(index, 77);
+    ck_assert_int_eq(
+        saddle_scan_read_wait(channel, CONNECTION, 11, 0, 9, 7, buffer, 6000, NULL, -1), -ENOENT);
+    ck_assert_ptr_null(channel->errands.first);
+    served();
+    ck_assert_int_eq(saddle_read_indirect_wait(channel, CONNECTION, 1, 0, buffer, 0, 0), -EINVAL);
+    ck_assert_int_eq(
+        saddle_read_batch_wait(channel, CONNECTION, 1, offsets, 9, buffer, 8, items, 0), -EINVAL);
+    ck_assert_int_eq(saddle_read_indirect_wait(channel, CONNECTION, 1, 0, buffer,
+                                               FAKE_HEAP_BYTES + 1, 0),
+                     -ENOMEM);
+}
+END_TEST
+
+static void *script_too_long(void *argument)
+{
+    struct saddle_command command = await(SADDLE_CMD_READ_INDIRECT);
+
+    tell(&command, 0, 101, 0);
+    return argument;
+}
+
+START_TEST(more_than_the_buffer_is_nonsense)
+{
+    uint8_t buffer[100];
+
+    serve(script_too_long);
+    ck_assert_int_eq(saddle_read_indirect_wait(channel, CONNECTION, 1, 0, buffer, 100, -1),
+                     -EPROTO);
+    served();
+}
+END_TEST
+
+static void *script_atomics(void *argument)
+{
+    struct saddle_command command = await(SADDLE_CMD_EXPOSE);
+
+    ck_assert_uint_eq(command.key, SADDLE_RIGHT_ATOMIC);
+    tell(&command, 0, 0, 99);
+    command = await(SADDLE_CMD_COMPARE_SWAP);
+    ck_assert_uint_eq(command.key, 99);
+    ck_assert_uint_eq(command.remote_offset, 8);
+    tell(&command, 0, 0, 3);
+    command = await(SADDLE_CMD_FETCH_ADD);
+    tell(&command, 0, 0, UINT64_MAX);
+    command = await(SADDLE_CMD_FETCH_ADD);
+    tell(&command, -EACCES, 0, 0);
+    return argument;
+}
+
+START_TEST(words_that_change)
+{
+    void *memory = saddle_alloc(session, 64);
+    uint64_t before = 0;
+    saddle_key key;
+
+    serve(script_atomics);
+    ck_assert_int_eq(saddle_expose_wait(channel, memory, 64, SADDLE_ATOMIC, -1, &key), 0);
+    ck_assert_uint_eq(key, 99);
+    ck_assert_int_eq(saddle_compare_swap_wait(channel, CONNECTION, key, 8, 3, 4, -1, &before), 0);
+    ck_assert_uint_eq(before, 3);
+    ck_assert_int_eq(saddle_fetch_add_wait(channel, CONNECTION, key, 8, 1, -1, &before), 0);
+    ck_assert_uint_eq(before, UINT64_MAX);
+    ck_assert_int_eq(saddle_fetch_add_wait(channel, CONNECTION, key, 8, 1, -1, NULL), -EACCES);
+    ck_assert_ptr_nonnull(strstr(saddle_strerror(session), "fetch and add: Permission denied"));
+    served();
+}
+END_TEST
+
+/* A region that was exposed after its caller had gone is withdrawn: nobody has its key. */
+START_TEST(a_stray_region_is_revoked)
+{
+    void *memory = saddle_alloc(session, 64);
+    struct saddle_completion event;
+    struct saddle_command command;
+    saddle_key key = 7;
+
+    ck_assert_int_eq(saddle_expose_wait(channel, memory, 64, SADDLE_READABLE, 0, &key), -ETIMEDOUT);
+    ck_assert_uint_eq(key, 0);
+    command = fake_expect(&engine, 0, SADDLE_CMD_EXPOSE);
+    tell(&command, 0, 0, 99);
+    ck_assert_int_eq(saddle_poll(channel, &event, 1), 0);
+    command = fake_expect(&engine, 0, SADDLE_CMD_REVOKE);
+    ck_assert_uint_eq(command.key, 99);
+    tell(&command, 0, 0, 0);
+    ck_assert_int_eq(saddle_poll(channel, &event, 1), 0);
+    ck_assert_ptr_null(channel->errands.first);
+}
+END_TEST
+
 static void *script_refuse(void *argument)
 {
     struct saddle_command command = await(SADDLE_CMD_CONNECT);
@@ -571,6 +728,10 @@ static void add_tests(TCase *tcase)
 {
     tcase_add_test(tcase, a_whole_call);
     tcase_add_test(tcase, a_host_is_pinged);
+    tcase_add_test(tcase, what_tables_point_to);
+    tcase_add_test(tcase, more_than_the_buffer_is_nonsense);
+    tcase_add_test(tcase, words_that_change);
+    tcase_add_test(tcase, a_stray_region_is_revoked);
     tcase_add_test(tcase, errors_name_what_failed);
     tcase_add_test(tcase, errors_name_the_right_that_is_missing);
     tcase_add_test(tcase, large_messages_go_through_the_heap);

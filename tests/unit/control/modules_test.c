@@ -24,9 +24,9 @@
 #define OWNER 900u
 
 static const struct policy_rule rules[] = {
-    {POLICY_ANY, 0, POLICY_ATTACH},
-    {POLICY_GID, 50, POLICY_LISTEN | POLICY_CONNECT},
-    {POLICY_UID, 1001, POLICY_EXPOSE},
+    {POLICY_ANY, 0, POLICY_ATTACH, false},
+    {POLICY_GID, 50, POLICY_LISTEN | POLICY_CONNECT, false},
+    {POLICY_UID, 1001, POLICY_EXPOSE, false},
 };
 
 static void setup(void)

@@ -28,8 +28,8 @@ END_TEST
 
 START_TEST(test_rules)
 {
-    const struct policy_rule rules[] = {{POLICY_UID, 1001, POLICY_ATTACH},
-                                        {POLICY_GID, 50, POLICY_ATTACH}};
+    const struct policy_rule rules[] = {{POLICY_UID, 1001, POLICY_ATTACH, false},
+                                        {POLICY_GID, 50, POLICY_ATTACH, false}};
     const struct policy policy = {OWNER, rules, 2};
     struct policy_peer peer = {.uid = STRANGER, .gid = STRANGER};
     ck_assert(!policy_rights(&policy, &peer));
@@ -54,7 +54,7 @@ END_TEST
 
 START_TEST(test_anybody)
 {
-    const struct policy_rule rule = {POLICY_ANY, 0, POLICY_ATTACH};
+    const struct policy_rule rule = {POLICY_ANY, 0, POLICY_ATTACH, false};
     const struct policy policy = {OWNER, &rule, 1};
     const struct policy_peer peer = {.uid = STRANGER, .gid = STRANGER};
     ck_assert_uint_eq(policy_rights(&policy, &peer), POLICY_ATTACH);
@@ -65,11 +65,11 @@ END_TEST
 START_TEST(test_union)
 {
     const struct policy_rule rules[] = {
-        {POLICY_ANY, 0, POLICY_ATTACH},
-        {POLICY_GID, 50, POLICY_LISTEN | POLICY_CONNECT},
-        {POLICY_UID, 1001, POLICY_EXPOSE},
-        {POLICY_UID, 1002, POLICY_LISTEN},
-        {POLICY_UID, 1003, 0},
+        {POLICY_ANY, 0, POLICY_ATTACH, false},
+        {POLICY_GID, 50, POLICY_LISTEN | POLICY_CONNECT, false},
+        {POLICY_UID, 1001, POLICY_EXPOSE, false},
+        {POLICY_UID, 1002, POLICY_LISTEN, false},
+        {POLICY_UID, 1003, 0, false},
     };
     const struct policy policy = {OWNER, rules, 5};
     struct policy_peer peer = {.uid = STRANGER, .gid = STRANGER};
@@ -87,13 +87,33 @@ END_TEST
 /* One right brings no other along, and a rule may grant none. */
 START_TEST(test_no_more_than_said)
 {
-    const struct policy_rule rules[] = {{POLICY_UID, 1001, POLICY_CONNECT}, {POLICY_UID, 1003, 0}};
+    const struct policy_rule rules[] = {{POLICY_UID, 1001, POLICY_CONNECT, false},
+                                        {POLICY_UID, 1003, 0, false}};
     const struct policy policy = {OWNER, rules, 2};
     struct policy_peer peer = {.uid = 1001, .gid = STRANGER};
     ck_assert_uint_eq(policy_rights(&policy, &peer), POLICY_CONNECT);
     peer.uid = 1003;
     ck_assert_uint_eq(policy_rights(&policy, &peer), 0);
     ck_assert(policy_names(&policy, &peer));
+}
+END_TEST
+
+/* Any rule that names somebody makes his sessions exclusive, and none of the others. */
+START_TEST(test_exclusive)
+{
+    const struct policy_rule rules[] = {{POLICY_ANY, 0, POLICY_ATTACH, false},
+                                        {POLICY_GID, 50, 0, true},
+                                        {POLICY_UID, 1001, POLICY_ALL, true}};
+    const struct policy policy = {OWNER, rules, 3};
+    struct policy_peer peer = {.uid = STRANGER, .gid = STRANGER};
+    ck_assert(!policy_exclusive(&policy, &peer));
+    peer.gid = 50;
+    ck_assert(policy_exclusive(&policy, &peer));
+    peer.gid = STRANGER;
+    peer.uid = 1001;
+    ck_assert(policy_exclusive(&policy, &peer));
+    peer.uid = OWNER;
+    ck_assert(!policy_exclusive(&policy, &peer));
 }
 END_TEST
 
@@ -133,6 +153,7 @@ int main(void)
     tcase_add_test(tcase, test_anybody);
     tcase_add_test(tcase, test_union);
     tcase_add_test(tcase, test_no_more_than_said);
+    tcase_add_test(tcase, test_exclusive);
     tcase_add_test(tcase, test_words);
     tcase_add_test(tcase, test_identify);
     suite_add_tcase(suite, tcase);

@@ -184,6 +184,53 @@ START_TEST(test_the_same_claims)
 }
 END_TEST
 
+/* Who shares a port is settled when it is opened; what they are is not. */
+#define SHARED                                                                                     \
+    PORTS "engines:\n"                                                                             \
+          "  - {name: s, kind: steer, port: a}\n"                                                  \
+          "  - {name: x, port: a, addresses: [10.0.0.1]}\n"
+#define SECOND "  - {name: z, port: a, addresses: [10.0.0.1], udp_port: 50708}\n"
+
+static const struct {
+    const char *before, *after;
+    enum config_effect effect;
+} shared[] = {
+    {SHARED SECOND, SHARED, CONFIG_RESTART},
+    {SHARED, SHARED SECOND, CONFIG_RESTART},
+    {SHARED SECOND, SHARED "  - {name: z, port: a, addresses: [10.0.0.1], udp_port: 50709}\n",
+     CONFIG_RESTART},
+    {SHARED SECOND, SHARED "  - {name: other, port: a, addresses: [10.0.0.1], udp_port: 50708}\n",
+     CONFIG_RESTART},
+    {SHARED, PORTS "engines:\n  - {name: x, port: a, addresses: [10.0.0.1]}\n", CONFIG_RESTART},
+    {PORTS "engines:\n  - {name: x, port: a, addresses: [10.0.0.1]}\n", SHARED, CONFIG_RESTART},
+    {SHARED,
+     PORTS "engines:\n  - {name: t, kind: steer, port: a}\n"
+           "  - {name: x, port: a, addresses: [10.0.0.1]}\n",
+     CONFIG_RESTART},
+    {SHARED,
+     PORTS "engines:\n  - {name: s, kind: steer, port: a}\n"
+           "  - {name: x, port: a, addresses: [10.0.0.9]}\n",
+     CONFIG_RESTART},
+    {SHARED SECOND,
+     SHARED "  - {name: z, port: a, addresses: [10.0.0.1], udp_port: 50708, window: 9}\n",
+     CONFIG_ENGINE},
+    {SHARED, SHARED "  - {name: y, port: b, addresses: [10.0.0.2]}\n", CONFIG_ENGINE},
+};
+
+START_TEST(test_engines_that_share_a_port)
+{
+    bool found = false;
+
+    load(&before, shared[_i].before);
+    load(&after, shared[_i].after);
+    ck_assert_int_eq(config_diff(&changes, &before, &before, &after), 0);
+    for (uint32_t i = 0; i < changes.count; i++)
+        found |= changes.list[i].effect == shared[_i].effect;
+    ck_assert(found);
+    ck_assert_int_eq(changes.restart, shared[_i].effect == CONFIG_RESTART);
+}
+END_TEST
+
 /* To a configuration in which x has so many peers, and whose policy is long. */
 static void diff_many(int peers)
 {
@@ -237,6 +284,8 @@ int main(void)
     tcase_add_test(tcase, test_groups_policy_and_limits);
     tcase_add_loop_test(tcase, test_what_needs_a_restart, 0, sizeof(fixed) / sizeof(fixed[0]));
     tcase_add_test(tcase, test_the_same_claims);
+    tcase_add_loop_test(tcase, test_engines_that_share_a_port, 0,
+                        sizeof(shared) / sizeof(shared[0]));
     tcase_add_test(tcase, test_a_long_value);
     tcase_add_test(tcase, test_more_than_are_kept);
     suite_add_tcase(suite, tcase);

@@ -25,6 +25,8 @@
     "ports: [{name: t, driver: ethdev, device: 'net_af_packet0,iface=eth0', interface: eth0}]\n"
 #define ON_T "engines: [{name: x, port: t, addresses: [10.0.0.1/24, 'fd00::1/64']"
 
+#define SHARED PORTS ENGINES "  - {name: s, kind: steer, port: a}\n"
+
 static struct config config;
 static struct schema_source source;
 
@@ -78,6 +80,28 @@ START_TEST(test_defaults)
     ck_assert_uint_eq(config.limits.exposed_per_session, 0);
     ck_assert_ptr_eq(config_engine_on(&config, "b"), config_engine(&config, 1));
     ck_assert_ptr_null(config_find_engine(&config, "z"));
+}
+END_TEST
+
+START_TEST(test_engines_that_share_a_port)
+{
+    const struct config_engine *mates[CONFIG_MATES_MAX];
+
+    ck_assert_msg(parse(SHARED
+                        "  - {name: z, port: a, addresses: [10.0.0.1], udp_port: 50770}\n") == 0,
+                  "%s", source.error);
+    ck_assert_ptr_eq(config_engine_on(&config, "a"), config_engine(&config, 0));
+    ck_assert_ptr_eq(config_steer_on(&config, "a"), config_engine(&config, 2));
+    ck_assert_ptr_null(config_steer_on(&config, "b"));
+    ck_assert_uint_eq(config_mates(&config, "a", mates), 2);
+    ck_assert_ptr_eq(mates[0], config_engine(&config, 0));
+    ck_assert_ptr_eq(mates[1], config_engine(&config, 3));
+    for (uint32_t i = 0; i < config.engines.count; i++)
+        ck_assert_ptr_eq(config_in_place(&config, config_engine(&config, i)),
+                         config_engine(&config, i));
+    ck_assert_str_eq(config_host_name(&config, "a"), "s");
+    ck_assert_str_eq(config_host_name(&config, "b"), "y");
+    release();
 }
 END_TEST
 
@@ -208,6 +232,36 @@ static const struct wrong {
      "f:4:27: port: there is no port \"c\""},
     {PORTS ENGINES "  - {name: z, port: a, addresses: [10.0.0.3]}\n",
      "f:7:21: port: \"a\" already belongs to engine \"x\""},
+    {SHARED "  - {name: t, kind: steer, port: a}\n",
+     "f:8:34: port: \"a\" is shared out by \"s\" already"},
+    {PORTS ENGINES "  - {name: s, kind: steer, port: a, addresses: [10.0.0.1]}\n",
+     "f:7:5: engine \"s\": a steer has no addresses, gateways and peers: those of the engines on "
+     "its "
+     "port count"},
+    {PORTS "engines: [{name: s, kind: steer, port: a}]",
+     "f:4:11: engine \"s\": there is no other engine on port \"a\""},
+    {SHARED "  - {name: z, port: a, addresses: [10.0.0.1]}\n",
+     "f:8:5: engine \"z\": udp_port is not one of the 63 that follow 50707, that of engine \"x\""},
+    {SHARED "  - {name: z, port: a, addresses: [10.0.0.1], udp_port: 50771}\n",
+     "f:8:5: engine \"z\": udp_port is not one of the 63 that follow 50707, that of engine \"x\""},
+    {SHARED "  - {name: z, port: a, addresses: [10.0.0.1], udp_port: 50709}\n"
+            "  - {name: w, port: a, addresses: [10.0.0.1], udp_port: 50709}\n",
+     "f:9:5: engine \"w\": udp_port is that of \"z\" too"},
+    {PORTS "engines: [{name: x, port: a, addresses: [fd00::1, 'fd00:0::1']},\n"
+           "  {name: s, kind: steer, port: a}]",
+     "f:4:51: addresses: fd00:0::1 is already used by engine \"x\""},
+    {SHARED "  - {name: z, port: a, addresses: [10.0.0.3], udp_port: 50708}\n",
+     "f:8:5: engine \"z\": addresses, gateways and vlan are those of the host, as engine \"x\" has "
+     "them"},
+    {SHARED "  - {name: z, port: a, addresses: [10.0.0.1], udp_port: 50708, vlan: 7}\n",
+     "f:8:5: engine \"z\": addresses, gateways and vlan are those of the host, as engine \"x\" has "
+     "them"},
+    {SHARED "  - {name: z, port: a, addresses: [10.0.0.1], udp_port: 50708}\n"
+            "policy: [{any: true, allow: all, engines: some}]\n",
+     "f:9:43: engines: \"some\" is none of shared, exclusive"},
+    {"ports: [{name: t, driver: ethdev, device: 'net_tap0,iface=sad0'}]\n" ON_T
+     ", peers: [{name: p, address: 10.0.0.2}]}, {name: s, kind: steer, port: t}]",
+     "f:2:78: peer \"p\": the key \"mac\" is missing: port \"t\" (ethdev) cannot ask for it"},
     {PORTS "engines: [{name: x, port: a}]",
      "f:4:11: engine \"x\": the key \"addresses\" is missing"},
     {PORTS "engines: [{name: x, port: a, addresses: [10.0.0]}]",
@@ -218,6 +272,8 @@ static const struct wrong {
      "f:4:51: addresses: fd00:0::1 is already used by engine \"x\""},
     {PORTS "engines: [{name: x, port: a, addresses: [1,2,3,4,5,6,7,8,9]}]",
      "f:4:41: addresses: 9 entries, at most 8"},
+    {PORTS "engines: [{name: x, port: a, addresses: [10.0.0.1], wire_min: 2, wire_max: 1}]",
+     "f:4:11: engine \"x\": wire_max is below wire_min"},
     {PORTS "engines: [{name: x, port: a, addresses: [10.0.0.1], rto_min: 1s}]",
      "f:4:11: engine \"x\": rto_max is below rto_min"},
     {PORTS "engines: [{name: x, port: a, addresses: [10.0.0.1], udp_port: 65536}]",
@@ -501,6 +557,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, NULL, release);
     tcase_add_test(tcase, test_defaults);
     tcase_add_test(tcase, test_xdp);
+    tcase_add_test(tcase, test_engines_that_share_a_port);
     tcase_add_test(tcase, test_values);
     tcase_add_test(tcase, test_wrong);
     tcase_add_test(tcase, test_print_and_parse);

@@ -5,6 +5,7 @@
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define PAGE 4096u
 
@@ -30,7 +31,7 @@ static void make_channel(struct app *app, uint32_t index, uint64_t at)
     queue_consumer_open(&app->channels[index].completions, &config->completion, 0);
 }
 
-struct app *app_create(uint64_t id, uint32_t host, uint32_t slots)
+static struct app *create(uint64_t id, uint32_t host, uint32_t slots, uint64_t heap, bool mapped)
 {
     struct app *app = calloc(1, sizeof(*app));
     uint64_t queues = 2 * pages(queue_bytes(APP_ENTRIES));
@@ -45,12 +46,19 @@ struct app *app_create(uint64_t id, uint32_t host, uint32_t slots)
     config->slot_count = slots;
     config->slots_offset = at + APP_CHANNELS * queues;
     config->heap_offset = config->slots_offset + (uint64_t)slots * SADDLE_EAGER_MAX;
-    config->heap_bytes = APP_HEAP;
-    config->arena_bytes = config->heap_offset + APP_HEAP;
+    config->heap_bytes = heap;
+    config->arena_bytes = config->heap_offset + heap;
     app->host = host;
-    app->arena = aligned_alloc(PAGE, config->arena_bytes);
-    ck_assert_ptr_nonnull(app->arena);
-    memset(app->arena, 0, config->arena_bytes);
+    app->mapped = mapped;
+    if (mapped) {
+        app->arena = mmap(NULL, config->arena_bytes, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        ck_assert_ptr_ne(app->arena, MAP_FAILED);
+    } else {
+        app->arena = aligned_alloc(PAGE, config->arena_bytes);
+        ck_assert_ptr_nonnull(app->arena);
+        memset(app->arena, 0, config->arena_bytes);
+    }
     config->arena = app->arena;
     for (uint32_t i = 0; i < APP_CHANNELS; i++)
         make_channel(app, i, at + i * queues);
@@ -58,10 +66,30 @@ struct app *app_create(uint64_t id, uint32_t host, uint32_t slots)
     return app;
 }
 
-void app_destroy(struct app *app)
+struct app *app_create(uint64_t id, uint32_t host, uint32_t slots)
+{
+    return create(id, host, slots, APP_HEAP, false);
+}
+
+struct app *app_create_large(uint64_t id, uint32_t host, uint32_t slots, uint64_t heap)
+{
+    return create(id, host, slots, heap, true);
+}
+
+void app_leave(struct app *app)
 {
     pony_session_destroy(app->session);
-    free(app->arena);
+    if (app->mapped && app->arena)
+        munmap(app->arena, app->config.arena_bytes);
+    else
+        free(app->arena);
+    app->arena = NULL;
+    app->session = NULL;
+}
+
+void app_destroy(struct app *app)
+{
+    app_leave(app);
     free(app);
 }
 
@@ -87,6 +115,8 @@ bool app_reap(struct app *app)
 
     for (uint32_t i = 0; i < APP_CHANNELS; i++) {
         struct queue_consumer *queue = &app->channels[i].completions;
+        if (i > 0 && i == app->hold_channel)
+            continue;
         while (queue_poll(queue) == 1) {
             ck_assert_uint_lt(app->event_count, APP_EVENTS);
             struct saddle_event *event = &app->events[app->event_count];

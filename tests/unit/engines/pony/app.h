@@ -34,13 +34,19 @@ struct app {
     struct saddle_event events[APP_EVENTS]; /* all that it saw, in order */
     uint32_t event_channel[APP_EVENTS];
     uint32_t event_count;
-    bool hold; /* does not reap */
-    bool keep; /* does not release receive slots */
+    bool hold;             /* does not reap */
+    uint32_t hold_channel; /* does not reap this one, if it is not 0 */
+    bool mapped;           /* the arena is too large to be filled */
+    bool keep;             /* does not release receive slots */
 };
 
 /* With a session that nobody serves yet. `host` is the caller's to use. */
 struct app *app_create(uint64_t id, uint32_t host, uint32_t slots);
+/* The same with a heap of this many bytes, which are not there until they are touched. */
+struct app *app_create_large(uint64_t id, uint32_t host, uint32_t slots, uint64_t heap);
 void app_destroy(struct app *app);
+/* Its session and arena only. */
+void app_leave(struct app *app);
 /* A fresh engine's side of the same session. */
 void app_renew(struct app *app);
 /* Takes all events, and releases receive slots unless `keep`; true if there were any. */

@@ -91,11 +91,17 @@ static void connect_hosts(void)
     ck_assert(bed_run(bed, bed_both_open, NSEC_PER_SEC));
 }
 
+static bool is_open(const struct bed *b)
+{
+    return b->hosts[0].flow && flow_is_open(b->hosts[0].flow);
+}
+
 START_TEST(opens_in_two_round_trips)
 {
     uint64_t start = bed->now;
 
-    connect_hosts();
+    bed_connect(bed, 0);
+    ck_assert(bed_run(bed, is_open, NSEC_PER_SEC));
     ck_assert_uint_eq(seen[WIRE_HELLO_CALL], 2);
     ck_assert_uint_eq(seen[WIRE_HELLO_COOKIE], 1);
     ck_assert_uint_eq(seen[WIRE_HELLO_WELCOME], 1);
@@ -111,10 +117,10 @@ START_TEST(features_are_what_both_sides_have)
     struct wire_hello hello;
 
     connect_hosts();
-    ck_assert_uint_eq(bed->hosts[0].flow->features, WIRE_FEATURE_ECHO);
-    ck_assert_uint_eq(bed->hosts[1].flow->features, WIRE_FEATURE_ECHO);
+    ck_assert_uint_eq(bed->hosts[0].flow->features, WIRE_FEATURES_KNOWN);
+    ck_assert_uint_eq(bed->hosts[1].flow->features, WIRE_FEATURES_KNOWN);
     ck_assert_uint_eq(last[WIRE_HELLO_CALL].features, WIRE_FEATURES_KNOWN);
-    ck_assert_uint_eq(last[WIRE_HELLO_WELCOME].features, WIRE_FEATURE_ECHO);
+    ck_assert_uint_eq(last[WIRE_HELLO_WELCOME].features, WIRE_FEATURES_KNOWN);
     /* Callers that have none of them, and some that nobody knows. */
     bed_destroy(bed);
     setup();
@@ -247,7 +253,7 @@ START_TEST(no_common_version_is_refused)
 {
     struct wire_hello hello = make_call(NONCE, 0);
 
-    hello.version_min = 2;
+    hello.version_min = WIRE_VERSION_MAX + 1;
     hello.version_max = 9;
     bed_inject_hello(bed, 1, 0, &hello);
     run_for(NSEC_PER_USEC);
@@ -264,6 +270,78 @@ START_TEST(no_common_version_is_refused)
     bed_inject_hello(bed, 1, 0, &hello);
     run_for(NSEC_PER_USEC);
     ck_assert_uint_eq(seen[WIRE_HELLO_COOKIE], 1);
+}
+END_TEST
+
+/* The versions of host 0 and of host 1, and what they agree on; 0: nothing. */
+static const struct {
+    uint8_t min[BED_HOSTS], max[BED_HOSTS], agreed;
+} pairs[] = {
+    {{1, 1}, {1, 1}, 1}, {{1, 1}, {1, 2}, 1}, {{1, 1}, {2, 1}, 1},
+    {{2, 1}, {2, 2}, 2}, {{1, 2}, {2, 2}, 2}, {{2, 2}, {2, 2}, 2},
+    {{1, 1}, {2, 2}, 2}, {{1, 2}, {1, 2}, 0}, {{2, 1}, {2, 1}, 0},
+};
+
+static void speak(uint32_t pair)
+{
+    bed_destroy(bed);
+    bed = bed_create();
+    for (uint32_t i = 0; i < BED_HOSTS; i++) {
+        bed->hosts[i].config.wire_min = pairs[pair].min[i];
+        bed->hosts[i].config.wire_max = pairs[pair].max[i];
+    }
+    bed_start(bed);
+    bed->judge = watch;
+}
+
+START_TEST(the_highest_common_version_is_spoken)
+{
+    uint8_t agreed = pairs[_i].agreed;
+
+    speak((uint32_t)_i);
+    bed_connect(bed, 0);
+    if (agreed == 0) {
+        run_for(NSEC_PER_SEC);
+        ck_assert_int_eq(bed->hosts[0].error, -EPROTONOSUPPORT);
+        ck_assert_uint_eq(bed->hosts[0].ended, 1);
+        ck_assert_uint_eq(flows(0) + flows(1), 0);
+        ck_assert_uint_eq(last[WIRE_HELLO_REFUSE].version_max, pairs[_i].max[1]);
+        return;
+    }
+    ck_assert(bed_run(bed, bed_both_open, NSEC_PER_SEC));
+    for (uint32_t i = 0; i < BED_HOSTS; i++)
+        ck_assert_uint_eq(bed->hosts[i].flow->version, agreed);
+    ck_assert_uint_eq(last[WIRE_HELLO_WELCOME].version_min, agreed);
+    ck_assert_uint_eq(last[WIRE_HELLO_WELCOME].version_max, agreed);
+    bed->judge = bed_chaos;
+    bed->loss = 100000;
+    bed->reorder = 100000;
+    bed->hosts[0].item_bytes = 100;
+    bed_give(bed, 0, 2000);
+    bed_give(bed, 1, 2000);
+    ck_assert(bed_run(bed, bed_all_received, 10 * NSEC_PER_SEC));
+    for (uint32_t i = 0; i < BED_HOSTS; i++)
+        ck_assert_uint_eq(bed->hosts[i].repeated + bed->hosts[i].damaged, 0);
+}
+END_TEST
+
+/* An open flow keeps its version, whatever packets say. */
+START_TEST(a_packet_of_another_version_than_its_flow_is_dropped)
+{
+    struct wire_flow probe = {.type = WIRE_PROBE};
+    uint64_t malformed, received;
+
+    connect_hosts();
+    malformed = transport_stats(bed->hosts[1].transport)->rx_malformed;
+    received = bed->hosts[1].flow->seen.received;
+    probe.version = bed->hosts[1].flow->version - 1;
+    probe.token = bed->hosts[1].flow->token;
+    probe.seq = bed->hosts[1].flow->rx.next;
+    probe.ack = bed->hosts[1].flow->tx.una;
+    bed_inject_flow(bed, 1, 0, &probe);
+    run_for(NSEC_PER_USEC);
+    ck_assert_uint_eq(transport_stats(bed->hosts[1].transport)->rx_malformed, malformed + 1);
+    ck_assert_uint_eq(bed->hosts[1].flow->seen.received, received);
 }
 END_TEST
 
@@ -297,7 +375,7 @@ START_TEST(a_false_welcome_opens_nothing)
     welcome.nonce = bed->hosts[0].flow->nonce ^ 1;
     bed_inject_hello(bed, 0, 0, &welcome);
     welcome.nonce ^= 1;
-    welcome.version_max = 2; /* a version that we do not speak, or two at once */
+    welcome.version_max = 3; /* a version that we do not speak, or two at once */
     bed_inject_hello(bed, 0, 0, &welcome);
     welcome.version_max = 1;
     welcome.mtu = MTU_MIN - 1;
@@ -340,6 +418,8 @@ START_TEST(both_call_at_once_and_share_one_flow)
         ck_assert_uint_eq(bed->hosts[i].ended, 0);
         ck_assert_uint_eq(flows(i), 1);
     }
+    /* It says nothing of the cookie that its sender was given as a caller. */
+    ck_assert_uint_eq(last[WIRE_HELLO_WELCOME].cookie, 0);
     ck_assert_uint_eq(bed->hosts[0].flow->peer_token, bed->hosts[1].flow->token);
     bed_give(bed, 0, 1000);
     bed_give(bed, 1, 1000);
@@ -399,6 +479,8 @@ int main(void)
     tcase_add_test(tc, an_old_call_harms_no_flow);
     tcase_add_test(tc, a_restarted_peer_is_noticed);
     tcase_add_test(tc, no_common_version_is_refused);
+    tcase_add_loop_test(tc, the_highest_common_version_is_spoken, 0, RTE_DIM(pairs));
+    tcase_add_test(tc, a_packet_of_another_version_than_its_flow_is_dropped);
     tcase_add_test(tc, a_refusal_is_believed_only_with_our_nonce);
     tcase_add_test(tc, a_false_welcome_opens_nothing);
     tcase_add_test(tc, nobody_answers);

@@ -72,7 +72,7 @@ static void settle(void)
 /* A header that host 1 would believe. */
 static struct wire_flow header_of(uint8_t type)
 {
-    struct wire_flow header = {.version = 1,
+    struct wire_flow header = {.version = WIRE_VERSION_MAX,
                                .type = type,
                                .token = bed->hosts[1].flow->token,
                                .seq = bed->hosts[0].flow->tx.next,
@@ -201,7 +201,7 @@ END_TEST
 
 START_TEST(a_reset_needs_the_secret)
 {
-    struct wire_flow header = {.version = 1,
+    struct wire_flow header = {.version = WIRE_VERSION_MAX,
                                .type = WIRE_RESET,
                                .token = bed->hosts[1].flow->peer_token ^ 1};
 
@@ -227,7 +227,7 @@ START_TEST(damage_and_foreign_packets_are_counted_and_dropped)
     uint8_t bytes[WIRE_FLOW_BYTES];
 
     wire_flow_encode(&header, bytes);
-    bytes[0] = 2 << 4 | WIRE_PROBE;
+    bytes[0] = (WIRE_VERSION_MAX + 1) << 4 | WIRE_PROBE;
     bed_inject(bed, 1, 0, bytes, sizeof(bytes));
     settle();
     ck_assert_uint_eq(stats(1)->rx_malformed, 1);
@@ -289,13 +289,13 @@ START_TEST(marks_are_echoed_and_heeded)
     bed->hosts[0].item_bytes = 1000;
     bed_give(bed, 0, 20000);
     ck_assert(bed_run(bed, bed_all_received, NSEC_PER_SEC));
-    window = cc_window.window(bed->hosts[0].flow->cc);
+    window = cc_swift.window(bed->hosts[0].flow->cc);
     ck_assert_uint_eq(echoes, 0);
     bed->judge = mark_data;
     bed_give(bed, 0, 20000);
     ck_assert(bed_run(bed, bed_all_received, NSEC_PER_SEC));
     ck_assert_uint_gt(echoes, 10);
-    ck_assert_uint_lt(cc_window.window(bed->hosts[0].flow->cc), window / 2);
+    ck_assert_uint_lt(cc_swift.window(bed->hosts[0].flow->cc), window / 2);
     ck_assert_uint_eq(stats(0)->retransmissions, 0);
     check_unharmed();
 }

@@ -10,7 +10,8 @@
 
 static struct bed *bed;
 static uint32_t largest;
-static uint64_t last_data, least_gap = UINT64_MAX;
+static uint64_t first_data, last_data;
+static uint32_t data_packets;
 
 static void setup(void)
 {
@@ -27,6 +28,8 @@ static void connect_hosts(void)
     bed_start(bed);
     bed_connect(bed, 0);
     ck_assert(bed_run(bed, bed_both_open, NSEC_PER_SEC));
+    /* And know what size passes. */
+    bed_run(bed, bed_never, 100 * NSEC_PER_USEC);
 }
 
 static struct bed_fate measure(struct bed *b, uint32_t from, const struct wire_flow *header,
@@ -34,8 +37,8 @@ static struct bed_fate measure(struct bed *b, uint32_t from, const struct wire_f
 {
     if (from == 0 && header->type == WIRE_DATA) {
         largest = RTE_MAX(largest, bytes);
-        if (last_data != 0)
-            least_gap = RTE_MIN(least_gap, b->now - last_data);
+        if (data_packets++ == 0)
+            first_data = b->now;
         last_data = b->now;
     }
     return bed_perfect(b, from, header, payload, bytes);
@@ -68,6 +71,17 @@ START_TEST(ipv6_and_a_tag)
     bed_give(bed, 1, 5000);
     ck_assert(bed_run(bed, bed_all_received, 10 * NSEC_PER_SEC));
     ck_assert_uint_eq(bed->hosts[0].repeated + bed->hosts[1].repeated, 0);
+}
+END_TEST
+
+/* A fill that has nothing to say yet, and kicks, is asked again until it has. */
+START_TEST(work_that_says_nothing_yet_goes_on)
+{
+    connect_hosts();
+    bed->hosts[0].thinks = 1000;
+    bed_give(bed, 0, 10);
+    ck_assert(bed_run(bed, bed_all_received, NSEC_PER_SEC));
+    ck_assert_uint_eq(bed->hosts[0].thinks, 0);
 }
 END_TEST
 
@@ -160,25 +174,82 @@ START_TEST(a_packet_in_other_hands_is_never_written_to)
 }
 END_TEST
 
+static uint64_t gap;
+
 static uint64_t gap_ns(const void *state)
 {
     (void)state;
-    return PACE_NS;
+    return gap;
+}
+
+static void pace_by(uint64_t ns)
+{
+    static struct cc_ops paced;
+
+    paced = cc_window;
+    paced.gap_ns = gap_ns;
+    gap = 0;
+    bed->hosts[0].config.cc = &paced;
+    bed->hosts[0].item_bytes = 1000;
+    connect_hosts();
+    gap = ns;
+    bed->judge = measure;
 }
 
 START_TEST(packets_are_paced)
 {
-    struct cc_ops paced = cc_window;
-
-    paced.gap_ns = gap_ns;
-    bed->hosts[0].config.cc = &paced;
-    bed->hosts[0].item_bytes = 1000;
-    connect_hosts();
-    bed->judge = measure;
+    pace_by(PACE_NS);
     bed_give(bed, 0, 100);
     ck_assert(bed_run(bed, bed_all_received, NSEC_PER_SEC));
-    /* The wheel fires late, never early: the gaps that follow a late packet may be shorter. */
-    ck_assert_uint_ge(least_gap, PACE_NS - WHEEL_TICK_NS);
+    ck_assert_uint_eq(data_packets, 100);
+    /* What the wheel is late by is made up for, and a pause by as much as the slack. */
+    ck_assert_uint_ge(last_data - first_data, 99 * PACE_NS - PACE_SLACK_NS);
+    ck_assert_uint_le(last_data - first_data, 99 * PACE_NS + PACE_NS);
+}
+END_TEST
+
+/* A gap as long as a thread's pause makes it: the next, short one counts at once. */
+START_TEST(a_gap_that_shrinks_is_not_waited_for)
+{
+    pace_by(NSEC_PER_SEC);
+    bed_give(bed, 0, 2);
+    bed_run(bed, bed_never, 10 * NSEC_PER_MSEC);
+    ck_assert_uint_eq(data_packets, 1);
+    gap = PACE_NS;
+    flow_kick(bed->hosts[0].flow);
+    bed_run(bed, bed_never, 2 * PACE_NS);
+    ck_assert_uint_eq(data_packets, 2);
+}
+END_TEST
+
+/* Nothing queues and the application is the limit: no timer, by either algorithm. */
+START_TEST(an_uncongested_flow_is_not_paced)
+{
+    static const struct cc_ops *const all[] = {&cc_swift, &cc_timely};
+
+    bed->hosts[0].config.cc = all[_i];
+    bed->hosts[0].item_bytes = 1000;
+    connect_hosts();
+    for (uint32_t i = 0; i < 500; i++) {
+        bed_give(bed, 0, 4);
+        ck_assert(bed_run(bed, bed_all_received, NSEC_PER_SEC));
+        ck_assert(!wheel_timer_armed(&bed->hosts[0].flow->pace_timer));
+    }
+    ck_assert_uint_eq(bed->hosts[0].flow->pace_ns, 0);
+    ck_assert_uint_eq(all[_i]->gap_ns(bed->hosts[0].flow->cc), 0);
+    /* It did not grow either: that it was not needed says nothing of what the network bears. */
+    ck_assert_uint_eq(all[_i]->window(bed->hosts[0].flow->cc), CC_INITIAL);
+}
+END_TEST
+
+START_TEST(peers_may_have_an_algorithm_of_their_own)
+{
+    bed->hosts[0].peers[0].cc = &cc_window;
+    connect_hosts();
+    ck_assert_ptr_eq(bed->hosts[0].flow->cc_ops, &cc_window);
+    ck_assert_ptr_eq(bed->hosts[1].flow->cc_ops, &cc_swift);
+    bed_reload(bed, 0);
+    ck_assert_ptr_eq(bed->hosts[0].flow->cc_ops, &cc_window);
 }
 END_TEST
 
@@ -194,11 +265,15 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, packets_fit_the_smaller_side);
     tcase_add_test(tc, ipv6_and_a_tag);
+    tcase_add_test(tc, work_that_says_nothing_yet_goes_on);
     tcase_add_test(tc, the_wrong_tag_is_nobodys);
     tcase_add_test(tc, a_full_port_delays_and_loses_nothing);
     tcase_add_test(tc, an_empty_pool_delays_and_loses_nothing);
     tcase_add_test(tc, a_packet_in_other_hands_is_never_written_to);
     tcase_add_test(tc, packets_are_paced);
+    tcase_add_test(tc, a_gap_that_shrinks_is_not_waited_for);
+    tcase_add_loop_test(tc, an_uncongested_flow_is_not_paced, 0, 2);
+    tcase_add_test(tc, peers_may_have_an_algorithm_of_their_own);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

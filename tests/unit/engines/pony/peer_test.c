@@ -91,19 +91,37 @@ static const struct wire_op lies[] = {
     {.type = WIRE_OP_MESSAGE, .length = SADDLE_EAGER_MAX + 1},
     {.type = WIRE_OP_OFFER, .offset = 0},
     {.type = WIRE_OP_OFFER, .offset = SADDLE_EAGER_MAX},
-    {.type = WIRE_OP_OFFER, .offset = SADDLE_MESSAGE_MAX + 1},
-    {.type = WIRE_OP_OFFER, .offset = UINT32_MAX},
+    {.type = WIRE_OP_OFFER, .offset = SADDLE_EAGER_MAX, .flags = WIRE_OP_UNORDERED},
+    {.type = WIRE_OP_OFFER, .offset = 20000, .flags = WIRE_OP_LAST},
     {.type = WIRE_OP_OFFER, .offset = 20000, .length = 1},
     {.type = WIRE_OP_PULL, .id = 0},
     {.type = WIRE_OP_PULL, .id = 0, .stream = 9},
     {.type = WIRE_OP_BULK, .length = 10},
     {.type = WIRE_OP_BULK, .length = 10, .stream = UINT16_MAX},
+    {.type = WIRE_OP_BULK, .length = 10, .flags = WIRE_OP_UNORDERED},
+    {.type = WIRE_OP_PULL, .flags = WIRE_OP_UNORDERED},
+    {.type = WIRE_OP_SKIP, .flags = WIRE_OP_UNORDERED, .stream = SADDLE_STREAMS_MAX},
+    {.type = WIRE_OP_READ, .length = WIRE_ACCESS_BYTES, .flags = WIRE_OP_UNORDERED},
     {.type = WIRE_OP_DELIVERED, .length = 8},
     {.type = WIRE_OP_DELIVERED, .length = 9},
     {.type = WIRE_OP_DELIVERED, .length = 0},
     {.type = WIRE_OP_READ, .length = WIRE_ACCESS_BYTES - 1},
     {.type = WIRE_OP_READ, .length = WIRE_ACCESS_BYTES + 1},
     {.type = WIRE_OP_WRITE, .length = WIRE_ACCESS_BYTES - 1},
+    {.type = WIRE_OP_READ_INDIRECT, .length = WIRE_ACCESS_BYTES - 1},
+    {.type = WIRE_OP_READ_INDIRECT, .length = WIRE_ACCESS_BYTES}, /* of nothing */
+    {.type = WIRE_OP_READ_BATCH, .length = WIRE_BATCH_BYTES},
+    {.type = WIRE_OP_READ_BATCH, .length = WIRE_BATCH_BYTES + 12},
+    {.type = WIRE_OP_READ_BATCH, .length = WIRE_BATCH_BYTES + 9 * WIRE_OFFSET_BYTES},
+    {.type = WIRE_OP_READ_BATCH, .length = WIRE_BATCH_BYTES + WIRE_OFFSET_BYTES},
+    {.type = WIRE_OP_SCAN_READ, .length = WIRE_SCAN_BYTES + 1},
+    {.type = WIRE_OP_SCAN_READ, .length = WIRE_SCAN_BYTES},
+    {.type = WIRE_OP_COMPARE_SWAP, .length = WIRE_ATOMIC_BYTES},
+    {.type = WIRE_OP_FETCH_ADD, .length = WIRE_SWAP_BYTES},
+    {.type = WIRE_OP_FETCH_ADD, .length = WIRE_ATOMIC_BYTES, .flags = WIRE_OP_LAST},
+    {.type = WIRE_OP_RESULT, .length = 0},
+    {.type = WIRE_OP_RESULT, .length = WIRE_RESULT_BYTES + 4},
+    {.type = WIRE_OP_RESULT, .length = WIRE_RESULT_BYTES + 9 * WIRE_ITEM_BYTES},
     {.type = WIRE_OP_CLOSE, .length = 0},
     {.type = WIRE_OP_OPENED, .length = 1},
 };
@@ -242,6 +260,124 @@ START_TEST(requests_beyond_the_table)
 }
 END_TEST
 
+/* ---- Answers that no honest engine gives ---- */
+
+enum question {
+    ASKED_READ,
+    ASKED_INDIRECT, /* of 100 bytes */
+    ASKED_BATCH,    /* of 2 items of 100 bytes */
+    ASKED_ADD,
+};
+
+static const struct {
+    enum question question;
+    uint8_t type;
+    uint32_t sent; /* what RESULT counts, or DONE says */
+    uint32_t items;
+    struct wire_item item[2];
+    uint32_t data; /* bytes of READ_DATA before it */
+} answers[] = {
+    {ASKED_READ, WIRE_OP_DONE, 0, 0, {{0}}, 0},
+    {ASKED_READ, WIRE_OP_RESULT, 0, 0, {{0}}, 0},
+    {ASKED_READ, WIRE_OP_RESULT, 100, 1, {{0, 100}}, 0},
+    {ASKED_INDIRECT, WIRE_OP_DONE, 0, 0, {{0}}, 0},
+    {ASKED_INDIRECT, WIRE_OP_RESULT, 0, 0, {{0}}, 0},
+    {ASKED_INDIRECT, WIRE_OP_RESULT, 0, 2, {{0}}, 0},
+    {ASKED_INDIRECT, WIRE_OP_RESULT, 101, 1, {{0, 101}}, 0},
+    {ASKED_INDIRECT, WIRE_OP_RESULT, 100, 1, {{0, UINT32_MAX}}, 0},
+    {ASKED_INDIRECT, WIRE_OP_RESULT, 101, 1, {{0, 100}}, 0},
+    {ASKED_INDIRECT, WIRE_OP_RESULT, 99, 1, {{0, 100}}, 0},
+    {ASKED_INDIRECT, WIRE_OP_READ_DATA, 0, 0, {{0}}, 101},
+    {ASKED_BATCH, WIRE_OP_RESULT, 100, 1, {{0, 100}}, 0},
+    {ASKED_BATCH, WIRE_OP_RESULT, 150, 2, {{0, 50}, {0, 101}}, 0},
+    {ASKED_BATCH, WIRE_OP_RESULT, 150, 2, {{0, 76}, {0, 75}}, 0},
+    {ASKED_BATCH, WIRE_OP_READ_DATA, 0, 0, {{0}}, 201},
+    {ASKED_ADD, WIRE_OP_DONE, 0, 0, {{0}}, 0},
+    {ASKED_ADD, WIRE_OP_RESULT, 1, 0, {{0}}, 0},
+    {ASKED_ADD, WIRE_OP_RESULT, 0, 1, {{0}}, 0},
+    {ASKED_ADD, WIRE_OP_READ_DATA, 0, 0, {{0}}, 1},
+};
+
+/* The server asks; the id of its question. */
+static uint32_t ask(enum question question)
+{
+    static const uint8_t ops[] = {SADDLE_CMD_READ, SADDLE_CMD_READ_INDIRECT, SADDLE_CMD_READ_BATCH,
+                                  SADDLE_CMD_FETCH_ADD};
+    struct saddle_command command = {
+        .op = ops[question],
+        .handle = incoming,
+        .buf = server->config.heap_offset,
+        .len = 100,
+        .tag = 70,
+    };
+
+    if (question >= ASKED_BATCH) {
+        command.flags = SADDLE_ENTRY_INLINE;
+        command.remote_offset = 100;
+        command.len = question == ASKED_BATCH ? 16 : 8;
+    }
+    ck_assert(app_submit(server, &command));
+    rig_step(rig);
+    for (uint32_t i = 0; i < rig->hosts[0].upper.operations_max; i++)
+        if (rig->hosts[0].upper.operations[i].state == OPERATION_ISSUED)
+            return rig->hosts[0].upper.operations[i].id;
+    ck_abort_msg("nothing was asked");
+}
+
+static void answer_falsely(uint32_t which, uint32_t id)
+{
+    struct wire_result result = {.items = {answers[which].item[0], answers[which].item[1]}};
+    uint8_t payload[WIRE_RESULT_MOST];
+    struct wire_op op = {.type = WIRE_OP_READ_DATA,
+                         .length = (uint16_t)answers[which].data,
+                         .connection = incoming,
+                         .id = id};
+
+    if (op.length)
+        ck_assert(inject(op, zeroes));
+    if (answers[which].type == WIRE_OP_READ_DATA)
+        return;
+    op.type = answers[which].type;
+    op.offset = answers[which].sent;
+    op.length = 0;
+    if (op.type == WIRE_OP_RESULT) {
+        op.length = (uint16_t)(WIRE_RESULT_BYTES + answers[which].items * WIRE_ITEM_BYTES);
+        payload_put_result(payload, &result, answers[which].items);
+    }
+    ck_assert(inject(op, payload));
+}
+
+START_TEST(false_answer_ends_the_connection)
+{
+    memset(server->arena + server->config.heap_offset, 0x55, 300);
+    answer_falsely((uint32_t)_i, ask(answers[_i].question));
+    assert_ended();
+    ck_assert_int_eq(app_done(server, 70)->status, -EPROTO);
+    ck_assert_uint_eq(app_done(server, 70)->len, 0);
+    for (uint32_t i = 200; i < 300; i++)
+        ck_assert_uint_eq(server->arena[server->config.heap_offset + i], 0x55);
+}
+END_TEST
+
+START_TEST(two_results_end_the_connection)
+{
+    uint32_t id = ask(ASKED_INDIRECT);
+    uint8_t payload[WIRE_RESULT_BYTES + WIRE_ITEM_BYTES];
+    const struct wire_result result = {.items = {{.length = 50}}};
+    const struct wire_op op = {.type = WIRE_OP_RESULT,
+                               .length = sizeof(payload),
+                               .connection = incoming,
+                               .id = id,
+                               .offset = 50};
+
+    payload_put_result(payload, &result, 1);
+    ck_assert(inject(op, payload));
+    rig_step(rig);
+    ck_assert(inject(op, payload));
+    assert_ended();
+}
+END_TEST
+
 START_TEST(damaged_control_is_declined)
 {
     struct rig_host *host = &rig->hosts[0];
@@ -292,7 +428,7 @@ START_TEST(storm)
         };
         struct wire_op op = {
             .type = (uint8_t)rng_below(&rng, WIRE_OP_COUNT + 1),
-            .flags = (uint8_t)rng_below(&rng, 2),
+            .flags = (uint8_t)rng_below(&rng, 4),
             .length = (uint16_t)rng_below(&rng, 64),
             .connection = rng_below(&rng, 8) ? incoming + (uint32_t)rng_below(&rng, 3) * 0x10000
                                              : (uint32_t)rng_below(&rng, 128),
@@ -341,6 +477,9 @@ int main(void)
     tcase_add_test(tcase, connections_that_are_not);
     tcase_add_test(tcase, calls_beyond_the_backlog);
     tcase_add_test(tcase, requests_beyond_the_table);
+    tcase_add_loop_test(tcase, false_answer_ends_the_connection, 0,
+                        sizeof(answers) / sizeof(answers[0]));
+    tcase_add_test(tcase, two_results_end_the_connection);
     tcase_add_test(tcase, damaged_control_is_declined);
     tcase_add_test(tcase, closed_for_strange_reasons);
     suite_add_tcase(suite, tcase);

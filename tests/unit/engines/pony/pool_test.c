@@ -28,6 +28,53 @@ START_TEST(used_again_as_late_as_possible)
 }
 END_TEST
 
+/* An entry rests while POOL_REST others are given back, and no longer: what comes and goes all day
+ * takes no more of a large table than that. */
+START_TEST(rest)
+{
+    enum { TABLE = 4 * POOL_REST };
+    struct pool pool;
+
+    ck_assert_int_eq(pool_init(&pool, TABLE), 0);
+    for (uint32_t i = 0; i <= POOL_REST; i++) {
+        ck_assert_uint_eq(pool_take(&pool), i);
+        pool_give(&pool, i);
+    }
+    for (uint32_t i = 0; i < 3 * TABLE; i++) {
+        uint32_t index = pool_take(&pool);
+        ck_assert_uint_eq(index, i % (POOL_REST + 1));
+        pool_give(&pool, index);
+    }
+    ck_assert_uint_eq(pool.free, TABLE);
+    /* Everything can be had, once. */
+    static bool seen[TABLE];
+    for (uint32_t i = 0; i < TABLE; i++) {
+        uint32_t index = pool_take(&pool);
+        ck_assert_uint_lt(index, TABLE);
+        ck_assert(!seen[index]);
+        seen[index] = true;
+    }
+    ck_assert_uint_eq(pool_take(&pool), POOL_NONE);
+    pool_fini(&pool);
+}
+END_TEST
+
+START_TEST(loaded)
+{
+    struct pool pool;
+
+    ck_assert_int_eq(pool_init(&pool, SIZE), 0);
+    pool_reset(&pool, 3);
+    ck_assert_uint_eq(pool.free, SIZE - 3);
+    pool_give(&pool, 1);
+    ck_assert_uint_eq(pool_take(&pool), 3);
+    ck_assert_uint_eq(pool_take(&pool), 4);
+    ck_assert_uint_eq(pool_take(&pool), 1);
+    ck_assert_uint_eq(pool_take(&pool), POOL_NONE);
+    pool_fini(&pool);
+}
+END_TEST
+
 START_TEST(shares_leave_everybody_something)
 {
     struct share share;
@@ -82,6 +129,8 @@ int main(void)
     int failed;
 
     tcase_add_test(tcase, used_again_as_late_as_possible);
+    tcase_add_test(tcase, rest);
+    tcase_add_test(tcase, loaded);
     tcase_add_test(tcase, shares_leave_everybody_something);
     tcase_add_test(tcase, lists);
     suite_add_tcase(suite, tcase);

@@ -121,7 +121,7 @@ START_TEST(a_packet_lost_again_and_again_arrives)
     connect_hosts();
     bed_give(bed, 0, 1);
     ck_assert(bed_run(bed, bed_all_received, NSEC_PER_SEC));
-    ck_assert_uint_eq(stats()->timeouts, 6);
+    ck_assert_uint_eq(stats()->timeouts, 5); /* and before them the question for the tail */
     ck_assert_uint_eq(stats()->retransmissions, 6);
 }
 END_TEST
@@ -152,8 +152,9 @@ START_TEST(a_silent_peer_is_dead_in_bounded_time)
     bed_run(bed, bed_never, 20 * NSEC_PER_MSEC);
     ck_assert_uint_eq(bed->hosts[0].ended, 1);
     ck_assert_int_eq(bed->hosts[0].error, -ETIMEDOUT);
-    /* Backing off: far fewer tries than the shortest time-out allows. */
-    ck_assert_uint_lt(bed->script[0], 40);
+    /* Backing off: far fewer tries than the shortest time-out allows. That includes questions about
+     * the size of packets, for it might have been that. */
+    ck_assert_uint_lt(bed->script[0], 80);
     ck_assert_uint_gt(bed->now, start);
 }
 END_TEST
@@ -214,6 +215,29 @@ START_TEST(numbers_wrap)
 }
 END_TEST
 
+/* An engine that sleeps without being rung looks for packets now and then: the round trip is long,
+ * and the network is empty. 0 and 1: that host alone; 2: both. */
+START_TEST(a_host_that_looks_rarely_is_no_congestion)
+{
+    for (uint32_t i = 0; i < BED_HOSTS; i++)
+        bed->hosts[i].config.cc = &cc_swift;
+    bed_start(bed);
+    bed_connect(bed, 0);
+    ck_assert(bed_run(bed, bed_both_open, NSEC_PER_SEC));
+    for (int i = 0; i < (int)BED_HOSTS; i++)
+        bed->hosts[i].looks_every = _i == i || _i == 2 ? 2 * NSEC_PER_MSEC : 0;
+    bed_give(bed, 0, 2000);
+    ck_assert(bed_run(bed, bed_all_received, 10 * NSEC_PER_SEC));
+    /* Time has run out before the time-out had learned; but the flow does not crawl. */
+    struct flow *flow = bed->hosts[0].flow;
+    ck_assert_uint_gt(flow->cc_ops->window(flow->cc), 3);
+    ck_assert_uint_eq(flow->cc_ops->gap_ns(flow->cc), 0);
+    /* Time-outs reckon with it. */
+    if (_i != 0)
+        ck_assert_uint_ge(flow->rtt.smoothed_ns, NSEC_PER_MSEC);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("recovery");
@@ -233,6 +257,7 @@ int main(void)
     tcase_add_test(tc, reordering_teaches_patience);
     tcase_add_test(tc, losses_of_one_round_trip_are_one_signal);
     tcase_add_test(tc, numbers_wrap);
+    tcase_add_loop_test(tc, a_host_that_looks_rarely_is_no_congestion, 0, 3);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

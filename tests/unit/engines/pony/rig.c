@@ -41,6 +41,12 @@ const struct address *flow_peer(const struct flow *flow)
     return &flow->peer;
 }
 
+bool flow_is_first(const struct flow *flow)
+{
+    (void)flow;
+    return true;
+}
+
 uint32_t flow_id(const struct flow *flow)
 {
     (void)flow;
@@ -60,8 +66,12 @@ bool flow_is_open(const struct flow *flow)
 
 uint32_t flow_room(const struct flow *flow)
 {
-    (void)flow;
-    return RIG_ROOM;
+    return flow->room ? flow->room : RIG_ROOM;
+}
+
+uint32_t flow_room_hoped(const struct flow *flow)
+{
+    return flow->hoped ? flow->hoped : RIG_ROOM;
 }
 
 void flow_report(const struct flow *flow, struct flow_report *report)
@@ -94,6 +104,18 @@ int transport_flow(struct transport *transport, const struct address *peer, uint
     return 0;
 }
 
+/* There is no other engine. */
+int transport_flow_to(struct transport *transport, const struct address *peer, uint16_t udp_port,
+                      uint64_t now, struct flow **flow)
+{
+    (void)transport;
+    (void)peer;
+    (void)udp_port;
+    (void)now;
+    *flow = NULL;
+    return -EINVAL;
+}
+
 struct flow *transport_flow_by_id(struct transport *transport, uint32_t id)
 {
     return id == FLOW_TAKEN ? &host_of(transport)->flow : NULL;
@@ -116,8 +138,11 @@ static uint64_t rig_now(void *arg)
 static void make_host(struct rig *rig, uint32_t index)
 {
     struct rig_host *host = &rig->hosts[index];
-    const struct upper_limits limits = {
-        .sessions = 4, .connections = 64, .operations = 512, .regions = 32, .flows = 4};
+    const struct upper_limits limits = {.sessions = 4,
+                                        .connections = rig->connections_max,
+                                        .operations = 512,
+                                        .regions = 32,
+                                        .flows = 4};
 
     memset(&host->upper, 0, sizeof(host->upper));
     wheel_init(&host->wheel, rig->now);
@@ -131,7 +156,7 @@ static void make_host(struct rig *rig, uint32_t index)
         .rig = rig,
         .host = index,
         .open = true,
-        .says = {.features = WIRE_FEATURE_ECHO,
+        .says = {.features = WIRE_FEATURES_KNOWN,
                  .mtu = RIG_MTU,
                  .udp_port = WIRE_UDP_PORT,
                  .version = WIRE_VERSION_MAX},
@@ -140,10 +165,16 @@ static void make_host(struct rig *rig, uint32_t index)
 
 struct rig *rig_create(uint64_t seed, uint32_t slots)
 {
+    return rig_create_wide(seed, slots, RIG_CONNECTIONS);
+}
+
+struct rig *rig_create_wide(uint64_t seed, uint32_t slots, uint32_t connections)
+{
     struct rig *rig = calloc(1, sizeof(*rig));
 
     ck_assert_ptr_nonnull(rig);
     rig->now = START_NS;
+    rig->connections_max = connections;
     rig->clock = (struct clock){.now = rig_now, .arg = rig};
     rig->packets = malloc(RIG_PACKETS * sizeof(rig->packets[0]));
     ck_assert_ptr_nonnull(rig->packets);
@@ -173,20 +204,23 @@ struct app *rig_attach(struct rig *rig, uint32_t host, uint32_t slots)
 {
     struct app *app = app_create(100 + rig->app_count, host, slots);
 
-    ck_assert_uint_lt(rig->app_count, RIG_APPS);
-    ck_assert_int_eq(upper_attach(&rig->hosts[host].upper, app->session), 0);
-    rig->apps[rig->app_count++] = app;
+    rig_join(rig, app);
     return app;
+}
+
+void rig_join(struct rig *rig, struct app *app)
+{
+    ck_assert_uint_lt(rig->app_count, RIG_APPS);
+    ck_assert_int_eq(upper_attach(&rig->hosts[app->host].upper, app->session), 0);
+    rig->apps[rig->app_count++] = app;
 }
 
 void rig_detach(struct rig *rig, struct app *app)
 {
-    upper_detach(&rig->hosts[app->host].upper, app->session);
+    while (upper_detach(&rig->hosts[app->host].upper, app->session) == -EAGAIN)
+        continue;
     /* Whatever the engine would still touch is gone. */
-    pony_session_destroy(app->session);
-    free(app->arena);
-    app->arena = NULL;
-    app->session = NULL;
+    app_leave(app);
 }
 
 /* ---- Steps ---- */
@@ -203,7 +237,7 @@ static bool fill_one(struct rig *rig, struct rig_host *host)
     packet->bytes = upper_flow_ops.fill(&host->upper, flow, packet->ops, RIG_ROOM, rig->now);
     ck_assert_uint_le(packet->bytes, RIG_ROOM);
     if (packet->bytes == 0)
-        return false;
+        return flow->kicked;
     packet->to = 1 - flow->host;
     rig->packet_count++;
     flow->kicked = true;
@@ -363,8 +397,16 @@ void rig_pair(struct rig *rig, struct app *server, struct app *client, uint32_t 
 
 static void check_session(const struct pony_session *session)
 {
-    uint32_t free = 0, promised = 0, connections = 0;
+    uint32_t free = 0, promised = 0, connections = 0, receivers = 0, holders = 0, held = 0;
+    uint32_t lent = 0;
     const struct list *node;
+
+    LIST_EACH(node, &session->dead)
+    {
+        const struct connection *connection = LIST_OF(node, struct connection, session_node);
+        ck_assert_uint_eq(connection->state, CONNECTION_DEAD);
+        connections++;
+    }
 
     for (uint32_t i = 0; i < session->config.slot_count; i++)
         free += session->slots[i].state == SLOT_FREE;
@@ -373,8 +415,23 @@ static void check_session(const struct pony_session *session)
     {
         const struct connection *connection = LIST_OF(node, struct connection, session_node);
         connections++;
-        promised += connection->credits_granted - connection->credits_consumed;
+        uint32_t unused = connection->credits_granted - connection->credits_consumed;
+        promised += unused;
+        receivers += connection->receives;
+        holders += connection->receives && unused + connection->held > 0;
+        held += connection->receives ? connection->held : 0;
+        ck_assert(connection->receives == (connection->state == CONNECTION_OPENING ||
+                                           connection->state == CONNECTION_INCOMING ||
+                                           connection->state == CONNECTION_OPEN));
     }
+    for (uint32_t i = 0; i < session->config.slot_count; i++) {
+        const struct slot *slot = &session->slots[i];
+        const struct connection *owner = connection_find(session->upper, slot->owner);
+        lent += slot->state != SLOT_FREE && owner && owner->session == session && owner->receives;
+    }
+    ck_assert_uint_eq(receivers, session->receivers);
+    ck_assert_uint_eq(holders, session->holders);
+    ck_assert_uint_eq(held, lent);
     ck_assert_uint_eq(connections, session->connection_count);
     ck_assert_uint_eq(promised, session->promised);
     ck_assert_uint_le(promised, free);
@@ -383,7 +440,10 @@ static void check_session(const struct pony_session *session)
 void rig_check_host(struct rig *rig, uint32_t index)
 {
     const struct upper *upper = &rig->hosts[index].upper;
-    uint32_t connections = 0, operations = 0, streams = 0, served = 0;
+    uint32_t connections = 0, operations = 0, streams = 0, served = 0, gathers = 0;
+    for (uint32_t j = 0; j < upper->gathers_max; j++)
+        gathers += upper->gathers[j].count > 0;
+    ck_assert_uint_eq(gathers + upper->gather_pool.free, upper->gathers_max);
     for (uint32_t j = 0; j < upper->connections_max; j++)
         connections += upper->connections[j].state != CONNECTION_FREE;
     for (uint32_t j = 0; j < upper->operations_max; j++)

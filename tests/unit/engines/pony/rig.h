@@ -13,8 +13,9 @@
 #include "engines/pony/upper.h"
 #include "tests/unit/engines/pony/app.h"
 
-#define RIG_HOSTS 2u
-#define RIG_APPS  4u
+#define RIG_HOSTS       2u
+#define RIG_APPS        5u
+#define RIG_CONNECTIONS 64u /* of each host, unless a test wants more */
 #ifndef RIG_PACKETS
 #define RIG_PACKETS 4096u /* on their way at most */
 #endif
@@ -30,6 +31,7 @@ struct flow {
     bool kicked, open, ended;
     struct address peer;
     struct flow_report says; /* of itself */
+    uint32_t room, hoped;    /* bytes that fit, and that may fit yet; 0: RIG_ROOM */
 };
 
 struct rig_packet {
@@ -57,12 +59,17 @@ struct rig {
     uint32_t corrupt_per_million; /* chance that a packet's payload is damaged */
     uint32_t decline_per_million; /* chance that a packet is not taken, and comes again */
     uint64_t delivered, damaged;
+    uint32_t connections_max; /* of each host */
 };
 
 /* Both hosts, with one application each if `slots` is not 0. */
 struct rig *rig_create(uint64_t seed, uint32_t slots);
+/* The same, with room for so many connections on each host. */
+struct rig *rig_create_wide(uint64_t seed, uint32_t slots, uint32_t connections);
 void rig_destroy(struct rig *rig);
 struct app *rig_attach(struct rig *rig, uint32_t host, uint32_t slots);
+/* The same with an application that is there already. */
+void rig_join(struct rig *rig, struct app *app);
 void rig_detach(struct rig *rig, struct app *app);
 
 /* One step of everything: commands, timers, packets one way or the other. False if nothing moved.

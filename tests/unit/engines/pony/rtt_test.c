@@ -51,7 +51,10 @@ START_TEST(the_peers_delay_is_taken_off_but_not_below_the_least_seen)
     rtt_sample(&rtt, 30000, 20000);
     ck_assert_uint_eq(rtt.latest_ns, 10000);
     rtt_sample(&rtt, 30000, 20001);
-    ck_assert_uint_eq(rtt.latest_ns, 30000);
+    ck_assert_uint_eq(rtt.latest_ns, 10000);
+    ck_assert_uint_eq(rtt_without_delay(&rtt, 30000, 15000), 15000);
+    ck_assert_uint_eq(rtt_without_delay(&rtt, 30000, UINT64_MAX), 10000);
+    ck_assert_uint_eq(rtt_without_delay(&rtt, 9000, 1000), 9000);
 }
 END_TEST
 

@@ -171,8 +171,12 @@ static uint32_t upper_fill(void *upper, struct flow *flow, uint8_t *ops, uint32_
     struct bed_host *host = upper;
     uint32_t used = 0, count = 0;
 
-    (void)flow;
     (void)now;
+    if (host->thinks > 0) {
+        host->thinks--;
+        flow_kick(flow);
+        return 0;
+    }
     while (host->next_item < host->items && count < WIRE_OPS_MAX &&
            room - used >= WIRE_OP_BYTES + host->item_bytes) {
         struct wire_op op = {.type = WIRE_OP_MESSAGE,
@@ -358,6 +362,11 @@ static uint32_t run_host(struct bed *bed, struct bed_host *host)
 {
     uint32_t work = 0, received;
 
+    if (host->looks_every == 0)
+        transport_watched(host->transport, bed->now);
+    else if (bed->now - host->looked_at < host->looks_every)
+        return 0;
+    host->looked_at = bed->now;
     while ((received = transport_receive(host->transport, bed->now)) > 0)
         work += received;
     work += wheel_advance(&host->wheel, bed->now, TIMERS_MAX);
@@ -395,10 +404,16 @@ bool bed_run(struct bed *bed, bool (*done)(const struct bed *bed), uint64_t limi
     return true;
 }
 
+/* Open, with the first questions answered. */
+static bool is_up(const struct flow *flow)
+{
+    return flow && flow_is_open(flow) && flow->rtt.smoothed_ns != 0 &&
+           tx_window_outstanding(&flow->tx) == 0;
+}
+
 bool bed_both_open(const struct bed *bed)
 {
-    return bed->hosts[0].flow && flow_is_open(bed->hosts[0].flow) && bed->hosts[1].flow &&
-           flow_is_open(bed->hosts[1].flow);
+    return is_up(bed->hosts[0].flow) && is_up(bed->hosts[1].flow);
 }
 
 bool bed_all_received(const struct bed *bed)
@@ -477,10 +492,13 @@ void bed_inject(struct bed *bed, uint32_t to, uint32_t peer, const uint8_t *byte
 
 void bed_inject_flow(struct bed *bed, uint32_t to, uint32_t peer, const struct wire_flow *header)
 {
-    uint8_t bytes[WIRE_FLOW_BYTES + WIRE_SACK_BYTES] = {0};
+    uint8_t bytes[WIRE_FLOW_BYTES + WIRE_SACK_BYTES] = {0}, sack[WIRE_SACK_BYTES] = {0};
+    uint32_t length = WIRE_FLOW_BYTES;
 
     wire_flow_encode(header, bytes);
-    bed_inject(bed, to, peer, bytes, header->type == WIRE_ACK ? sizeof(bytes) : WIRE_FLOW_BYTES);
+    if (header->type == WIRE_ACK)
+        length += wire_codec(header->version)->put_sack(sack, bytes + WIRE_FLOW_BYTES);
+    bed_inject(bed, to, peer, bytes, length);
 }
 
 void bed_inject_hello(struct bed *bed, uint32_t to, uint32_t peer, const struct wire_hello *hello)

@@ -46,12 +46,15 @@ struct bed_host {
     struct rng rng;
     struct wheel wheel;
     struct transport *transport;
-    uint16_t room; /* what the port says it takes */
+    uint16_t room;        /* what the port says it takes */
+    uint64_t looks_every; /* ns; 0: at once, its thread watches the port */
+    uint64_t looked_at;
 
     struct flow *flow; /* the one opened by bed_connect, or by the peer */
     uint32_t opened, ended;
     int error;                 /* of the last end */
     bool decline;              /* admit says no */
+    uint32_t thinks;           /* fills that only work on and want to be asked again */
     uint32_t item_bytes;       /* payload of an item */
     uint32_t next_item, items; /* sent so far, to send */
     uint32_t received;         /* different ones */
@@ -96,7 +99,7 @@ void bed_connect(struct bed *bed, uint32_t from);
 void bed_give(struct bed *bed, uint32_t from, uint32_t items);
 /* Runs until `done` says so or `limit_ns` have passed; returns whether it is done. */
 bool bed_run(struct bed *bed, bool (*done)(const struct bed *bed), uint64_t limit_ns);
-bool bed_both_open(const struct bed *bed);
+bool bed_both_open(const struct bed *bed);    /* and the first round trips measured */
 bool bed_all_received(const struct bed *bed); /* and acknowledged */
 bool bed_never(const struct bed *bed);
 /* Judges. */

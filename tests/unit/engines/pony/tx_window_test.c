@@ -131,6 +131,7 @@ START_TEST(a_late_original_condemns_nobody)
     tx_window_ack(&window, 4, NULL, 2100, RTT_NS, &progress);
     ck_assert_uint_eq(progress.packets, 1);
     ck_assert_uint_eq(progress.sample_ns, 0);
+    ck_assert_uint_eq(progress.again_ns, 0);
     ck_assert_uint_eq(tx_window_detect(&window, 2100, 3, 100000, &deadline), 0);
     ck_assert_uint_eq(window.lost.count, 0);
     /* An answer a round trip later would have condemned those three transmissions older. */
@@ -148,9 +149,12 @@ START_TEST(karns_rule_and_needless_suspicion)
     /* 0 was sent twice: no sample. 1 was only suspected: it was sent once and gives one. */
     tx_window_ack(&window, 1, NULL, 4000, RTT_NS, &progress);
     ck_assert_uint_eq(progress.sample_ns, 0);
+    ck_assert_uint_eq(progress.again_ns,
+                      2000); /* what may be a sample, for who can bear a wrong one */
     ck_assert_uint_eq(progress.needless, 0);
     tx_window_ack(&window, 2, NULL, 4000, RTT_NS, &progress);
     ck_assert_uint_eq(progress.sample_ns, 1001);
+    ck_assert_uint_eq(progress.again_ns, 0);
     ck_assert_uint_eq(progress.needless, 1);
     check_conserved();
 }

@@ -51,6 +51,42 @@ static void submit(struct app *client, uint32_t outgoing, uint64_t key, uint32_t
     ck_assert(app_submit(client, &command));
 }
 
+/* Reads by way of a table, scans and atomic operations, in turn: what the table holds does not
+ * matter. */
+static void by_table(struct app *app, uint32_t handle, uint64_t key, uint32_t i)
+{
+    const struct saddle_scan scan = {.match = 0x4d, .entries = 1024, .bytes = 5000};
+    struct saddle_command command = {
+        .op = (uint8_t)(SADDLE_CMD_READ_INDIRECT + i % 5),
+        .handle = handle,
+        .flags = SADDLE_ENTRY_INLINE,
+        .buf = app->config.heap_offset + READ_AREA,
+        .len = 8,
+        .key = key,
+        .tag = 100 + i,
+    };
+
+    switch (command.op) {
+    case SADDLE_CMD_READ_INDIRECT:
+        command.flags = 0;
+        break;
+    case SADDLE_CMD_READ_BATCH:
+        command.len = 64;
+        command.remote_offset = 5000;
+        break;
+    case SADDLE_CMD_SCAN_READ:
+        command.len = sizeof(scan);
+        memcpy(command.payload, &scan, sizeof(scan));
+        break;
+    case SADDLE_CMD_COMPARE_SWAP:
+        command.len = 16;
+        break;
+    default:
+        break;
+    }
+    ck_assert(app_submit(app, &command));
+}
+
 static void post(struct app *server, uint32_t incoming, uint32_t i)
 {
     const struct saddle_command command = {
@@ -70,7 +106,7 @@ static uint64_t expose(struct rig *rig, struct app *server)
         .op = SADDLE_CMD_EXPOSE,
         .buf = server->config.heap_offset,
         .len = 2 * AREA,
-        .key = SADDLE_RIGHT_READ | SADDLE_RIGHT_WRITE,
+        .key = SADDLE_RIGHT_READ | SADDLE_RIGHT_WRITE | SADDLE_RIGHT_ATOMIC,
         .tag = 50,
     };
 
@@ -207,6 +243,38 @@ START_TEST(deadlines_go_on)
 }
 END_TEST
 
+/* Messages that are unordered, complete and not, and gathered ones that wait. */
+static void add_kinds(struct app *server, struct app *client, uint32_t incoming, uint32_t outgoing)
+{
+    struct saddle_command command = {.op = SADDLE_CMD_SEND,
+                                     .handle = outgoing,
+                                     .flags = SADDLE_ENTRY_UNORDERED};
+    struct saddle_gather *pieces = (struct saddle_gather *)(void *)app_heap(server, READ_AREA);
+
+    for (uint32_t i = 0; i < 8; i++) {
+        command.buf = client->config.heap_offset;
+        command.len = i % 2 ? LARGE : 9000;
+        command.stream = (uint16_t)(i % 3);
+        command.tag = 500 + i;
+        command.timeout_ns = i % 4 == 3 ? 1 : 0;
+        ck_assert(app_submit(client, &command));
+    }
+    for (uint32_t i = 0; i < SADDLE_SEGMENTS_MAX; i++)
+        pieces[i] = (struct saddle_gather){.offset = server->config.heap_offset, .len = 3000};
+    for (uint32_t i = 1; i < 4; i++) {
+        command = (struct saddle_command){
+            .op = SADDLE_CMD_SEND,
+            .handle = incoming,
+            .flags = SADDLE_ENTRY_GATHER | (i % 2 ? SADDLE_ENTRY_UNORDERED : 0),
+            .buf = server->config.heap_offset + READ_AREA,
+            .slot = 5 * i,
+            .len = 15000 * i,
+            .tag = 600 + i,
+        };
+        ck_assert(app_submit(server, &command));
+    }
+}
+
 /* A state in the middle of much, as bytes. */
 static struct rig *busy(struct state_writer *writer)
 {
@@ -220,6 +288,11 @@ static struct rig *busy(struct state_writer *writer)
         post(server, incoming, i);
     for (uint32_t i = 0; i < 24; i++)
         submit(client, outgoing, key, i);
+    for (uint32_t i = 0; i < 10; i++) {
+        by_table(client, outgoing, key, 200 + i);
+        by_table(server, incoming, key, 300 + i);
+    }
+    add_kinds(server, client, incoming, outgoing);
     for (uint32_t i = 0; i < 6; i++)
         rig_step(rig);
     state_writer_init(writer);

@@ -1,5 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
+#include "engines/pony/payload.h"
 #include "engines/pony/wire.h"
 
 #include <check.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 
 #define PACKET_BYTES 256u
+#define SEARCH_BYTES 100u /* of padding */
 
 static const struct wire_addresses addresses = {
     .source = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 1},
@@ -18,7 +20,7 @@ static const struct wire_addresses addresses = {
 
 static uint32_t put_flow(uint8_t *packet, uint8_t type)
 {
-    struct wire_flow flow = {.version = 1,
+    struct wire_flow flow = {.version = type > WIRE_RESET ? 2 : 1,
                              .type = type,
                              .flags = WIRE_FLAG_ECN_ECHO,
                              .ack_delay = 0x0102,
@@ -58,6 +60,15 @@ static uint32_t make(uint8_t type, uint8_t packet[PACKET_BYTES])
     } else if (type == WIRE_ACK) {
         memset(packet + bytes, 0x5a, WIRE_SACK_BYTES);
         bytes += WIRE_SACK_BYTES;
+    } else if (type == WIRE_SEARCH) {
+        memset(packet + bytes, 0, SEARCH_BYTES);
+        bytes += SEARCH_BYTES;
+    } else if (type == WIRE_PART) {
+        struct wire_part part = {.total = 2 * WIRE_PART_UNIT - 1, .offset = WIRE_PART_UNIT};
+
+        wire_part_encode(&part, packet + bytes);
+        memset(packet + bytes + WIRE_PART_BYTES, 0xbb, WIRE_PART_UNIT - 1);
+        bytes += WIRE_PART_BYTES + WIRE_PART_UNIT - 1;
     } else if (type == WIRE_HELLO) {
         struct wire_hello hello = {.kind = WIRE_HELLO_CALL, .version_min = 1, .version_max = 3};
 
@@ -127,6 +138,54 @@ static uint32_t slow_crc32c(uint32_t crc, const uint8_t *bytes, uint32_t length)
     return crc;
 }
 
+/* Payloads of the operations by way of a table, and of the atomic ones, byte for byte. */
+START_TEST(every_number_of_a_payload_has_its_place)
+{
+    static const uint8_t wanted[] = {1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0, 0, 0, 0, 9};
+    const struct wire_batch batch = {.key = 0x0102030405060708, .length = 10, .offsets = {11, 12}};
+    const struct wire_scan scan = {
+        .key = 0x0102030405060708, .offset = 9, .match = 10, .entries = 11, .length = 12};
+    const struct wire_atomic atomic = {
+        .key = 0x0102030405060708, .offset = 9, .operand = 10, .expected = 11};
+    const struct wire_result result = {.value = 0x0102030405060708, .items = {{9, 10}, {11, 12}}};
+    uint8_t bytes[WIRE_BATCH_MOST] = {0};
+    struct wire_batch batch_again;
+    struct wire_scan scan_again;
+    struct wire_atomic atomic_again;
+    struct wire_result result_again;
+
+    payload_put_batch(bytes, &batch, 2);
+    ck_assert_mem_eq(bytes, wanted, 8);
+    ck_assert_uint_eq(bytes[11], 10);
+    ck_assert_uint_eq(bytes[19], 11);
+    ck_assert_uint_eq(bytes[27], 12);
+    ck_assert_uint_eq(payload_get_batch(&batch_again, bytes, 28), 2);
+    ck_assert_uint_eq(batch_again.key, batch.key);
+    ck_assert_uint_eq(batch_again.length, batch.length);
+    ck_assert_mem_eq(batch_again.offsets, batch.offsets, 2 * sizeof(batch.offsets[0]));
+    payload_put_scan(bytes, &scan);
+    ck_assert_mem_eq(bytes, wanted, sizeof(wanted));
+    ck_assert_uint_eq(bytes[23], 10);
+    ck_assert_uint_eq(bytes[27], 11);
+    ck_assert_uint_eq(bytes[31], 12);
+    payload_get_scan(&scan_again, bytes);
+    ck_assert_mem_eq(&scan_again, &scan, sizeof(scan));
+    payload_put_atomic(bytes, &atomic, WIRE_SWAP_BYTES);
+    ck_assert_mem_eq(bytes, wanted, sizeof(wanted));
+    ck_assert_uint_eq(bytes[23], 10);
+    ck_assert_uint_eq(bytes[31], 11);
+    payload_get_atomic(&atomic_again, bytes, WIRE_SWAP_BYTES);
+    ck_assert_mem_eq(&atomic_again, &atomic, sizeof(atomic));
+    payload_put_result(bytes, &result, 2);
+    ck_assert_mem_eq(bytes, wanted, 8);
+    ck_assert_uint_eq(bytes[11], 9);
+    ck_assert_uint_eq(bytes[15], 10);
+    ck_assert_uint_eq(bytes[23], 12);
+    ck_assert_uint_eq(payload_get_result(&result_again, bytes, 24), 2);
+    ck_assert_mem_eq(result_again.items, result.items, 2 * sizeof(struct wire_item));
+}
+END_TEST
+
 START_TEST(header_crc_covers_what_the_document_says)
 {
     uint8_t packet[PACKET_BYTES], pseudo[40] = {0};
@@ -156,7 +215,7 @@ START_TEST(valid_packets_pass)
     uint8_t packet[PACKET_BYTES];
     struct wire_flow flow;
 
-    for (uint8_t type = WIRE_DATA; type <= WIRE_RESET; type++) {
+    for (uint8_t type = WIRE_DATA; type <= WIRE_PART; type++) {
         uint32_t bytes = make(type, packet);
 
         ck_assert_int_eq(wire_check(packet, bytes, &addresses, &flow), 0);
@@ -170,7 +229,7 @@ START_TEST(every_truncation_and_every_extension_is_refused)
     uint8_t packet[PACKET_BYTES];
     struct wire_flow flow;
 
-    for (uint8_t type = WIRE_DATA; type <= WIRE_RESET; type++) {
+    for (uint8_t type = WIRE_DATA; type <= WIRE_PART; type++) {
         uint32_t bytes = make(type, packet);
 
         for (uint32_t length = 0; length < bytes; length++) {
@@ -192,7 +251,7 @@ START_TEST(every_flipped_bit_is_noticed)
     uint8_t packet[PACKET_BYTES];
     struct wire_flow flow;
 
-    for (uint8_t type = WIRE_DATA; type <= WIRE_RESET; type++) {
+    for (uint8_t type = WIRE_DATA; type <= WIRE_PART; type++) {
         uint32_t bytes = make(type, packet);
 
         for (uint32_t bit = 0; bit < 8 * bytes; bit++) {
@@ -248,10 +307,10 @@ START_TEST(shapes_are_checked_even_when_sealed)
     wire_seal(packet, bytes, &addresses);
     ck_assert_int_eq(wire_check(packet, bytes, &addresses, &flow), -EBADMSG);
     packet[1] = 0;
-    packet[0] = 2 << 4 | WIRE_PROBE;
+    packet[0] = (WIRE_VERSION_MAX + 1) << 4 | WIRE_PROBE;
     wire_seal(packet, bytes, &addresses);
     ck_assert_int_eq(wire_check(packet, bytes, &addresses, &flow), -EPROTONOSUPPORT);
-    packet[0] = 1 << 4 | 9;
+    packet[0] = WIRE_VERSION_MAX << 4 | (WIRE_PART + 1);
     wire_seal(packet, bytes, &addresses);
     ck_assert_int_eq(wire_check(packet, bytes, &addresses, &flow), -EBADMSG);
     bytes = make(WIRE_RESET, packet);
@@ -292,6 +351,7 @@ int main(void)
     int failed;
 
     tcase_add_test(tc, every_field_has_its_place);
+    tcase_add_test(tc, every_number_of_a_payload_has_its_place);
     tcase_add_test(tc, header_crc_covers_what_the_document_says);
     tcase_add_test(tc, valid_packets_pass);
     tcase_add_test(tc, every_truncation_and_every_extension_is_refused);

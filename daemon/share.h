@@ -1,0 +1,31 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the engines of one host have in common that share a port: the fan that joins them to it, and
+ * the directory of their services. It is settled when the port is opened, and outlives engines that
+ * are made anew.
+ *
+ * Ownership: the ports'; it borrows the port. Threads: the control thread; EAL is started.
+ */
+#ifndef DAEMON_SHARE_H
+#define DAEMON_SHARE_H
+
+#include "daemon/config.h"
+#include "engines/pony/pony.h"
+#include "engines/steer/fan.h"
+
+struct share;
+
+/* For the engines on the port of this name, and the port itself. 0 or a negative errno. */
+int share_create(struct share **share, const struct config *config, const char *name,
+                 struct port *port);
+/* NULL is fine. */
+void share_destroy(struct share *share);
+
+struct fan *share_fan(const struct share *share);
+/* The port of the engine that receives there, which is one of them. */
+struct port *share_port(const struct share *share, uint16_t udp_port);
+/* Tells that engine of the others. */
+void share_describe(const struct share *share, uint16_t udp_port, struct pony_config *pony);
+
+#endif

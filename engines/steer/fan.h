@@ -1,0 +1,73 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A fan: one port for several engines of one host. Each of them, a member, has a port of its own
+ * kind that a pair of rings joins to the real one; the steering engine (steer.h) moves packets
+ * between them: those received by their UDP destination port, those sent in turns.
+ *
+ * Nothing that a member sends is lost here: a member sees no more room than its ring has, which the
+ * steering engine empties as fast as the real port takes packets. A received packet whose member
+ * does not keep up is dropped and counted, as a full port would. Either side sleeps: whoever puts
+ * packets into a ring whose other side is armed rings, once a burst.
+ *
+ * A member's port has no resolver and answers no ARP: what finds hosts, where it is part of the
+ * real port, works beneath the fan.
+ *
+ * Ownership: the daemon's; it borrows the real port. Members and the steering engine end first.
+ * Threads: made and destroyed by control; a member's functions on its engine's thread, fan_* on the
+ * steering engine's, all at the same time. Each ring has one producer and one consumer.
+ * Trust: frames are hostile. They are looked at, never changed; what a member gets it checks
+ * itself.
+ */
+#ifndef ENGINES_STEER_FAN_H
+#define ENGINES_STEER_FAN_H
+
+#include "engines/port.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define FAN_MEMBERS_MAX 16u
+
+struct fan;
+
+struct fan_config {
+    struct port *port;                   /* the real one */
+    uint16_t udp_ports[FAN_MEMBERS_MAX]; /* of the members: different ones, the first one's first */
+    uint32_t count;
+    uint32_t ring_packets; /* each way of each member, a power of two; 0: 1024, which holds 1023 */
+};
+
+struct fan_stats {
+    uint64_t rx_packets, tx_packets;
+    uint64_t rx_strays;   /* for no member */
+    uint64_t rx_full;     /* dropped: the member's ring was full */
+    uint64_t rx_for_all;  /* copies of what is for every member */
+    uint64_t rx_no_copy;  /* for want of memory */
+    uint64_t tx_deferred; /* packets that the port did not take although it had said so */
+};
+
+/* 0, -EINVAL, -ENOMEM, or a negative errno. EAL must be initialised. */
+int fan_create(struct fan **fan, const struct fan_config *config);
+/* NULL is fine. */
+void fan_destroy(struct fan *fan);
+/* A member's port, by position; it lives as long as the fan. */
+struct port *fan_member(struct fan *fan, uint32_t index);
+
+/* The steering engine's side. */
+/* Receives one burst and hands it out; returns how many packets there were. */
+uint32_t fan_receive(struct fan *fan, uint64_t now);
+/* Sends up to one burst of each member while the port has room; returns how many packets left. */
+uint32_t fan_send(struct fan *fan, uint64_t now);
+/* Some member has something to send. */
+bool fan_pending(const struct fan *fan);
+/* About to sleep: false, and nothing armed, if a member has something to send. */
+bool fan_arm(struct fan *fan);
+void fan_disarm(struct fan *fan);
+/* Rung by members; edge-triggered, never read. */
+int fan_wake_fd(const struct fan *fan);
+struct port *fan_port(const struct fan *fan);
+/* Written by the steering engine's thread, with relaxed stores; anybody may read them so. */
+struct fan_stats *fan_stats(struct fan *fan);
+
+#endif

@@ -1,0 +1,185 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "engines/steer/steer.h"
+
+#include "sched/state.h"
+
+#include <errno.h>
+#include <stdalign.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROUNDS_MAX     64u                  /* of one run; the budget ends it long before */
+#define POLL_NS        (50 * NSEC_PER_USEC) /* as pony has it: a port without an interrupt */
+#define FULL_RETRY_NS  (20 * NSEC_PER_USEC) /* the port was full: look again after this */
+#define PACKET_COST_NS 50u                  /* charged to a modelled clock for each packet */
+
+#define RECORD_COUNTERS 0x0300u
+#define RECORD_VERSION  1u
+#define COUNTERS        (sizeof(struct fan_stats) / sizeof(uint64_t))
+
+struct steer {
+    struct engine engine;
+    struct fan *fan;
+};
+
+static uint32_t run(struct engine *engine, uint64_t now, uint64_t budget_ns)
+{
+    struct steer *steer = (struct steer *)engine;
+    uint64_t end = now + budget_ns;
+    uint32_t total = 0;
+
+    for (uint32_t round = 0; round < ROUNDS_MAX; round++) {
+        uint32_t work = fan_receive(steer->fan, now);
+
+        now = clock_now(engine->clock);
+        work += fan_send(steer->fan, now);
+        clock_charge(engine->clock, work * PACKET_COST_NS);
+        total += work;
+        now = clock_now(engine->clock);
+        if (work == 0) {
+            /* What members have to send waits for the port, not for this engine. */
+            engine_mark_drained(engine, now);
+            break;
+        }
+        if (now >= end)
+            break;
+    }
+    return total;
+}
+
+static void disarm(struct engine *engine)
+{
+    struct steer *steer = (struct steer *)engine;
+    struct port *port = fan_port(steer->fan);
+
+    fan_disarm(steer->fan);
+    if (port->ops->disarm)
+        port->ops->disarm(port);
+}
+
+static uint64_t arm(struct engine *engine, uint64_t now)
+{
+    struct steer *steer = (struct steer *)engine;
+    struct port *port = fan_port(steer->fan);
+    uint64_t deadline = ENGINE_NEVER;
+    int result;
+
+    if (!fan_arm(steer->fan)) {
+        if (port->ops->tx_room(port) > 0)
+            return 0;
+        deadline = now + FULL_RETRY_NS;
+    }
+    result = port->ops->arm ? port->ops->arm(port) : -ENOTSUP;
+    if (port->ops->deadline) {
+        uint64_t due = port->ops->deadline(port);
+        deadline = due < deadline ? due : deadline;
+    }
+    if (result == 1 || deadline <= now) {
+        disarm(engine);
+        return 0;
+    }
+    if (result < 0 && now + POLL_NS < deadline)
+        deadline = now + POLL_NS;
+    return deadline;
+}
+
+/* Packets in the rings are lost with it, as on a wire; flows send them again. */
+static int save(struct engine *engine, struct state_writer *writer)
+{
+    const uint64_t *values = (const uint64_t *)fan_stats(((struct steer *)engine)->fan);
+
+    state_record_begin(writer, RECORD_COUNTERS, RECORD_VERSION);
+    state_put_u32(writer, COUNTERS);
+    for (uint32_t i = 0; i < COUNTERS; i++)
+        state_put_u64(writer, values[i]);
+    state_record_end(writer);
+    return writer->error;
+}
+
+static void load_counters(struct steer *steer, struct state_reader *reader)
+{
+    uint64_t *values = (uint64_t *)fan_stats(steer->fan);
+    uint32_t count = state_get_u32(reader);
+
+    for (uint32_t i = 0; i < count && i < COUNTERS; i++)
+        __atomic_store_n(&values[i], state_get_u64(reader), __ATOMIC_RELAXED);
+}
+
+static int load(struct engine *engine, struct state_reader *reader)
+{
+    uint16_t type, version;
+
+    while (state_record_next(reader, &type, &version)) {
+        if (version == 0)
+            state_reader_fail(reader, -EPROTO);
+        else if (type == RECORD_COUNTERS)
+            load_counters((struct steer *)engine, reader);
+    }
+    return reader->error;
+}
+
+static uint32_t stats(const struct engine *engine, struct engine_stat *list, uint32_t max)
+{
+    const struct fan_stats *from = fan_stats(((const struct steer *)engine)->fan);
+    const struct {
+        const char *name;
+        const uint64_t *value;
+    } all[] = {
+        {"rx_packets", &from->rx_packets},   {"tx_packets", &from->tx_packets},
+        {"rx_strays", &from->rx_strays},     {"rx_full", &from->rx_full},
+        {"rx_for_all", &from->rx_for_all},   {"rx_no_copy", &from->rx_no_copy},
+        {"tx_deferred", &from->tx_deferred},
+    };
+    uint32_t count = sizeof(all) / sizeof(all[0]);
+
+    for (uint32_t i = 0; i < count && i < max; i++)
+        list[i] = (struct engine_stat){
+            .name = all[i].name,
+            .value = __atomic_load_n(all[i].value, __ATOMIC_RELAXED),
+        };
+    return count;
+}
+
+static void destroy(struct engine *engine)
+{
+    engine_fini(engine);
+    free(engine);
+}
+
+static const struct engine_ops steer_ops = {
+    .kind = STEER_KIND,
+    .run = run,
+    .arm = arm,
+    .disarm = disarm,
+    .save = save,
+    .load = load,
+    .stats = stats,
+    .destroy = destroy,
+};
+
+int steer_create(struct engine **engine, const char *name, struct fan *fan,
+                 const struct clock *clock)
+{
+    struct steer *steer = NULL;
+    int error;
+
+    if (posix_memalign((void **)&steer, alignof(struct steer), sizeof(*steer)))
+        return -ENOMEM;
+    memset(steer, 0, sizeof(*steer));
+    steer->fan = fan;
+    error = engine_init(&steer->engine, &steer_ops, name, clock);
+    if (error) {
+        free(steer);
+        return error;
+    }
+    error = engine_watch(&steer->engine, fan_wake_fd(fan));
+    if (!error && fan_port(fan)->wake_fd >= 0)
+        error = engine_watch(&steer->engine, fan_port(fan)->wake_fd);
+    if (error) {
+        destroy(&steer->engine);
+        return error;
+    }
+    *engine = &steer->engine;
+    return 0;
+}

@@ -1,0 +1,124 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An application whose peers' daemon may go and come: it keeps its session, and calls again.
+ *
+ *     survivor --socket PATH --service NAME                  takes what callers send, one at a time
+ *     survivor --socket PATH --service NAME --host ADDRESS   calls, sends without a pause, and
+ * calls again when the connection ends
+ *
+ * Prints "ready" once attached; the caller also "connected" for each connection, and "ended ERROR"
+ * when it has ended. Ends at the end of input, and with a line on standard error when its session
+ * does.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <saddle/saddle.h>
+
+#define TRY_MS     1000 /* one call */
+#define MESSAGE_MS 30000
+#define NAP_MS     10    /* between two calls */
+#define BYTES      3000u /* of a message: more than one packet of the default size */
+
+static struct saddle_session *session;
+static struct saddle_channel *channel;
+
+static void __attribute__((noreturn)) die(const char *what, int error)
+{
+    fprintf(stderr, "survivor: %s: %s\n", what, strerror(-error));
+    exit(EXIT_FAILURE);
+}
+
+static bool input_ended(int wait_ms)
+{
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+
+    return poll(&input, 1, wait_ms) > 0;
+}
+
+/* Failures of a call are the peer's, as long as the session lives. */
+static void check_session(void)
+{
+    int error = saddle_status(session);
+
+    if (error)
+        die("the session", error);
+}
+
+static void call_once(const char *host, const char *service)
+{
+    static uint8_t bytes[BYTES];
+    saddle_handle connection;
+    int error = saddle_connect_wait(channel, host, service, TRY_MS, &connection);
+
+    check_session();
+    if (error)
+        return;
+    printf("connected\n");
+    while (!error && !input_ended(0))
+        error = saddle_send_wait(channel, connection, bytes, sizeof(bytes), MESSAGE_MS);
+    check_session();
+    printf("ended %s\n", strerrorname_np(-error));
+    saddle_close_wait(channel, connection, TRY_MS);
+}
+
+static void serve(const char *service)
+{
+    static uint8_t bytes[BYTES];
+    saddle_handle listener, connection;
+    int error = saddle_listen_wait(channel, service, -1, &listener);
+
+    if (error)
+        die("listen", error);
+    while (!input_ended(0)) {
+        if (saddle_accept_wait(channel, listener, TRY_MS, &connection) != 0) {
+            check_session();
+            continue;
+        }
+        while (saddle_recv_wait(channel, connection, bytes, sizeof(bytes), MESSAGE_MS) > 0)
+            ;
+        check_session();
+        saddle_close_wait(channel, connection, TRY_MS);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option table[] = {{"socket", required_argument, NULL, 's'},
+                                          {"service", required_argument, NULL, 'n'},
+                                          {"host", required_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
+    struct saddle_attach_options options = {.size = sizeof(options)};
+    const char *host = NULL, *service = NULL;
+    int option, error;
+
+    while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
+        if (option == 's')
+            options.socket = optarg;
+        else if (option == 'n')
+            service = optarg;
+        else if (option == 'h')
+            host = optarg;
+    }
+    if (!options.socket || !service)
+        die("socket and service", -EINVAL);
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    error = saddle_attach(&session, &options, NULL, 0);
+    if (error)
+        die("attach", error);
+    channel = saddle_channel(session, 0);
+    printf("ready\n");
+    if (!host)
+        serve(service);
+    while (host && !input_ended(NAP_MS))
+        call_once(host, service);
+    saddle_detach(session);
+    return EXIT_SUCCESS;
+}
