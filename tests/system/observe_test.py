@@ -197,8 +197,12 @@ def refuse(plane, count):
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as knock:
             knock.settimeout(PATIENCE_S)
             knock.connect(str(plane.folder.socket))
-            knock.send(b"?")
-            knock.recv(4096)
+            try:
+                knock.send(b"?")
+                knock.recv(4096)
+            except OSError as error:
+                plane.daemon.check_alive()
+                raise harness.Failure(f"hung up on: {error}\n{plane.daemon.text()}") from error
 
 
 class Reader:
