@@ -412,22 +412,41 @@ int saddle_revoke(struct saddle_channel *channel, saddle_key key, const struct s
     return 0;
 }
 
+/* A buffer for what is read. */
+static int operation_buffer(struct saddle_channel *channel, struct saddle_command *command,
+                            const char *what, const void *buffer, size_t len)
+{
+    int error = operation_length(channel, what, len);
+
+    return error ? error : operation_memory(channel, command, what, buffer, len);
+}
+
+/* Starts a command for a region of the peer's. */
+static int operation_remote(struct saddle_channel *channel, enum saddle_command_op code,
+                            saddle_handle connection, saddle_key key, uint64_t offset,
+                            const struct saddle_op *op, struct saddle_command **command)
+{
+    int error = operation_begin(channel, code, op, command);
+
+    if (error)
+        return error;
+    (*command)->handle = connection;
+    (*command)->key = key;
+    (*command)->remote_offset = offset;
+    return 0;
+}
+
 int saddle_read(struct saddle_channel *channel, saddle_handle connection, saddle_key key,
                 uint64_t remote_offset, void *buffer, size_t len, const struct saddle_op *op)
 {
     struct saddle_command *command;
-    int error = operation_begin(channel, SADDLE_CMD_READ, op, &command);
+    int error =
+        operation_remote(channel, SADDLE_CMD_READ, connection, key, remote_offset, op, &command);
 
-    if (error)
-        return error;
-    error = operation_length(channel, "saddle_read", len);
     if (!error)
-        error = operation_memory(channel, command, "saddle_read", buffer, len);
+        error = operation_buffer(channel, command, "saddle_read", buffer, len);
     if (error)
         return error;
-    command->handle = connection;
-    command->key = key;
-    command->remote_offset = remote_offset;
     client_channel_publish(channel);
     return 0;
 }
@@ -436,16 +455,13 @@ int saddle_write(struct saddle_channel *channel, saddle_handle connection, saddl
                  uint64_t remote_offset, const void *data, size_t len, const struct saddle_op *op)
 {
     struct saddle_command *command;
-    int error = operation_begin(channel, SADDLE_CMD_WRITE, op, &command);
+    int error =
+        operation_remote(channel, SADDLE_CMD_WRITE, connection, key, remote_offset, op, &command);
 
+    if (!error)
+        error = operation_data(channel, command, "saddle_write", data, len);
     if (error)
         return error;
-    error = operation_data(channel, command, "saddle_write", data, len);
-    if (error)
-        return error;
-    command->handle = connection;
-    command->key = key;
-    command->remote_offset = remote_offset;
     client_channel_publish(channel);
     return 0;
 }
@@ -455,16 +471,13 @@ int saddle_writev(struct saddle_channel *channel, saddle_handle connection, sadd
                   const struct saddle_op *op)
 {
     struct saddle_command *command;
-    int error = operation_begin(channel, SADDLE_CMD_WRITE, op, &command);
+    int error =
+        operation_remote(channel, SADDLE_CMD_WRITE, connection, key, remote_offset, op, &command);
 
+    if (!error)
+        error = operation_gather(channel, command, "saddle_writev", segments, count);
     if (error)
         return error;
-    error = operation_gather(channel, command, "saddle_writev", segments, count);
-    if (error)
-        return error;
-    command->handle = connection;
-    command->key = key;
-    command->remote_offset = remote_offset;
     client_channel_publish(channel);
     return 0;
 }
@@ -487,22 +500,15 @@ void saddle_match_set(struct saddle_match *entry, uint64_t match, saddle_key key
     words_publish(&entry->match, match);
 }
 
-/* Starts a command that came with version 3 of the ABI, for a region of the peer's. */
-static int operation_remote(struct saddle_channel *channel, enum saddle_command_op code,
-                            const char *what, saddle_handle connection, saddle_key key,
-                            uint64_t offset, const struct saddle_op *op,
-                            struct saddle_command **command)
+/* The same for one that came with version 3 of the ABI. */
+static int operation_remote_3(struct saddle_channel *channel, enum saddle_command_op code,
+                              const char *what, saddle_handle connection, saddle_key key,
+                              uint64_t offset, const struct saddle_op *op,
+                              struct saddle_command **command)
 {
-    int error = operation_begin(channel, code, op, command);
+    int error = operation_remote(channel, code, connection, key, offset, op, command);
 
-    if (!error)
-        error = operation_since(channel, what, SADDLE_ABI_ONESIDED);
-    if (error)
-        return error;
-    (*command)->handle = connection;
-    (*command)->key = key;
-    (*command)->remote_offset = offset;
-    return 0;
+    return error ? error : operation_since(channel, what, SADDLE_ABI_ONESIDED);
 }
 
 /* The entry's payload. */
@@ -513,23 +519,14 @@ static void operation_inline(struct saddle_command *command, const void *payload
     command->len = (uint32_t)len;
 }
 
-/* A buffer for what is read. */
-static int operation_buffer(struct saddle_channel *channel, struct saddle_command *command,
-                            const char *what, const void *buffer, size_t len)
-{
-    int error = operation_length(channel, what, len);
-
-    return error ? error : operation_memory(channel, command, what, buffer, len);
-}
-
 int saddle_read_indirect(struct saddle_channel *channel, saddle_handle connection, saddle_key table,
                          uint64_t entry_offset, void *buffer, size_t len,
                          const struct saddle_op *op)
 {
     const char *what = "saddle_read_indirect";
     struct saddle_command *command;
-    int error = operation_remote(channel, SADDLE_CMD_READ_INDIRECT, what, connection, table,
-                                 entry_offset, op, &command);
+    int error = operation_remote_3(channel, SADDLE_CMD_READ_INDIRECT, what, connection, table,
+                                   entry_offset, op, &command);
 
     if (!error)
         error = operation_buffer(channel, command, what, buffer, len);
@@ -545,8 +542,8 @@ int saddle_read_batch(struct saddle_channel *channel, saddle_handle connection, 
 {
     const char *what = "saddle_read_batch";
     struct saddle_command *command;
-    int error = operation_remote(channel, SADDLE_CMD_READ_BATCH, what, connection, table, stride,
-                                 op, &command);
+    int error = operation_remote_3(channel, SADDLE_CMD_READ_BATCH, what, connection, table, stride,
+                                   op, &command);
 
     if (error)
         return error;
@@ -570,8 +567,8 @@ int saddle_scan_read(struct saddle_channel *channel, saddle_handle connection, s
     const char *what = "saddle_scan_read";
     const struct saddle_scan scan = {.match = match, .entries = entries, .bytes = (uint32_t)len};
     struct saddle_command *command;
-    int error = operation_remote(channel, SADDLE_CMD_SCAN_READ, what, connection, table, offset, op,
-                                 &command);
+    int error = operation_remote_3(channel, SADDLE_CMD_SCAN_READ, what, connection, table, offset,
+                                   op, &command);
 
     if (error)
         return error;
@@ -610,8 +607,8 @@ int saddle_compare_swap(struct saddle_channel *channel, saddle_handle connection
 {
     const uint64_t values[] = {expected, desired};
     struct saddle_command *command;
-    int error = operation_remote(channel, SADDLE_CMD_COMPARE_SWAP, "saddle_compare_swap",
-                                 connection, key, offset, op, &command);
+    int error = operation_remote_3(channel, SADDLE_CMD_COMPARE_SWAP, "saddle_compare_swap",
+                                   connection, key, offset, op, &command);
 
     if (error)
         return error;
@@ -624,8 +621,8 @@ int saddle_fetch_add(struct saddle_channel *channel, saddle_handle connection, s
                      uint64_t offset, uint64_t addend, const struct saddle_op *op)
 {
     struct saddle_command *command;
-    int error = operation_remote(channel, SADDLE_CMD_FETCH_ADD, "saddle_fetch_add", connection, key,
-                                 offset, op, &command);
+    int error = operation_remote_3(channel, SADDLE_CMD_FETCH_ADD, "saddle_fetch_add", connection,
+                                   key, offset, op, &command);
 
     if (error)
         return error;

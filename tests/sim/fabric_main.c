@@ -5,18 +5,16 @@
  * The same build and seed print the same figures.
  */
 #include "tests/sim/fabric_scene.h"
+#include "tests/sim/packets.h"
 
 #include <getopt.h>
 #include <inttypes.h>
-#include <rte_eal.h>
 #include <rte_mbuf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define POOL_PACKETS 32767u /* of all engines and lanes; 2^n - 1 wastes no memory */
-#define POOL_CACHE   256u
-#define PACKET_BYTES 5120u /* of the largest packet, with its headers */
+#define POOL_PACKETS 32767u /* of all engines and lanes */
 
 static const struct {
     const char *name;
@@ -33,27 +31,6 @@ static void usage(void)
         fprintf(stderr, ", %s", scenes[i].name);
     fprintf(stderr, "\n");
     exit(2);
-}
-
-/* The environment abstraction layer, without anything of the machine but memory. */
-static struct rte_mempool *start_dpdk(void)
-{
-    static char words[] = "saddle-fabric --no-huge --no-shconf --no-pci --no-telemetry -m 256"
-                          " --log-level lib.*:error -l 0";
-    char *argv[sizeof(words) / 2];
-    int argc = 0;
-    for (char *word = strtok(words, " "); word; word = strtok(NULL, " "))
-        argv[argc++] = word;
-    if (rte_eal_init(argc, argv) < 0)
-        exit(1);
-    struct rte_mempool *pool =
-        rte_pktmbuf_pool_create("fabric", POOL_PACKETS, POOL_CACHE, 0,
-                                RTE_PKTMBUF_HEADROOM + PACKET_BYTES, SOCKET_ID_ANY);
-    if (!pool) {
-        fprintf(stderr, "saddle-fabric: no memory for packets\n");
-        exit(1);
-    }
-    return pool;
 }
 
 static void run_named(struct scene *scene, const char *name)
@@ -84,7 +61,7 @@ int main(int argc, char **argv)
     }
     if (optind == argc)
         usage();
-    scene.pool = start_dpdk();
+    scene.pool = packets_start("saddle-fabric", POOL_PACKETS);
     uint32_t full = rte_mempool_avail_count(scene.pool);
     for (int i = optind; i < argc; i++)
         run_named(&scene, argv[i]);

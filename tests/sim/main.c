@@ -4,13 +4,13 @@
  * saddle-sim: runs the simulation for one seed or for many.
  */
 #include "tests/sim/fault.h"
+#include "tests/sim/packets.h"
 #include "tests/sim/pcap.h"
 #include "tests/sim/sim.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <rte_eal.h>
 #include <rte_mbuf.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,9 +19,7 @@
 #define OPERATIONS_DEFAULT 2000u
 #define LOSS_PPM_DEFAULT   500000u /* 50 % */
 #define PPM_PER_PERCENT    10000.0
-#define POOL_PACKETS       24575u /* of all hosts and links; 2^n - 1 wastes no memory */
-#define POOL_CACHE         256u
-#define PACKET_BYTES       5120u /* of the largest packet, with its headers */
+#define POOL_PACKETS       24575u /* of all hosts and links */
 
 struct arguments {
     struct sim_options options;
@@ -141,27 +139,6 @@ static void parse(struct arguments *arguments, int argc, char **argv)
         complain("argument", argv[optind]);
 }
 
-/* The environment abstraction layer, without anything of the machine but memory. */
-static struct rte_mempool *start_dpdk(void)
-{
-    static char words[] = "saddle-sim --no-huge --no-shconf --no-pci --no-telemetry -m 256"
-                          " --log-level lib.*:error -l 0";
-    char *argv[sizeof(words) / 2];
-    int argc = 0;
-    for (char *word = strtok(words, " "); word; word = strtok(NULL, " "))
-        argv[argc++] = word;
-    if (rte_eal_init(argc, argv) < 0)
-        exit(1);
-    struct rte_mempool *pool =
-        rte_pktmbuf_pool_create("sim", POOL_PACKETS, POOL_CACHE, 0,
-                                RTE_PKTMBUF_HEADROOM + PACKET_BYTES, SOCKET_ID_ANY);
-    if (!pool) {
-        fprintf(stderr, "saddle-sim: no memory for packets\n");
-        exit(1);
-    }
-    return pool;
-}
-
 static void add_totals(struct sim_totals *sum, const struct sim_totals *more)
 {
     /* All fields are counters of one type. */
@@ -252,7 +229,7 @@ int main(int argc, char **argv)
     struct arguments arguments;
     parse(&arguments, argc, argv);
     start_pcap(&arguments);
-    struct rte_mempool *pool = start_dpdk();
+    struct rte_mempool *pool = packets_start("saddle-sim", POOL_PACKETS);
     struct sim_totals sum = {0};
     uint64_t wrong = 0;
     for (uint64_t seed = arguments.first; seed <= arguments.last; seed++) {

@@ -23,7 +23,6 @@
 #define LARGE_MAX       (768u << 10) /* bytes of a large message in an ordinary run */
 #define HUGE_PPM        30000u       /* of runs: with one message of the largest size */
 #define HUGE_HEAP_BYTES (200ull << 20)
-#define HUGE_OPERATIONS 1500u /* after so many it is sent */
 #define WORK_NS_MAX     (300 * SEC)
 #define SETTLE_NS_MAX   (120 * SEC) /* of virtual time to finish in, once healed */
 #define SETTLE_STEP_NS  MSEC

@@ -15,13 +15,13 @@ import contextlib
 import json
 import os
 import pathlib
-import subprocess
 import sys
 
 import harness
 import hosts
 import netns
 from harness import expect, expect_equal
+from rights import Application, applications
 
 SADDLED, VICTIM, CLIENT = (pathlib.Path(word) for word in sys.argv[1:4])
 KIND = hosts.KINDS[sys.argv[4]] if len(sys.argv) > 4 else None
@@ -88,70 +88,10 @@ class Shared(hosts.Host):
         return json.loads((self.folder.path / "stats.json").read_text())["engines"]
 
 
-class Application:
-    """A rights-client, as some user."""
-
-    def __init__(self, socket, engine, uid=None):
-        own = {} if uid is None else {"user": uid, "group": uid, "extra_groups": []}
-        self.process = subprocess.Popen([CLIENT, socket, engine], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True, **own)
-        self.attached = self.line()
-
-    def line(self):
-        return self.process.stdout.readline().strip()
-
-    def tell(self, command):
-        self.process.stdin.write(f"{command}\n")
-        self.process.stdin.flush()
-
-    def ask(self, command):
-        """What comes of it: "0", or an error's name and an explanation."""
-        self.tell(command)
-        what, _, outcome = self.line().partition(": ")
-        expect_equal(what, command.split()[0], "the answer is of what was asked")
-        return outcome
-
-    def call(self, host, service, callee):
-        """Connects, and hears from whoever accepts."""
-        self.tell(f"connect {host} {service}")
-        callee.may("accept")
-        expect_equal(self.line(), "connect: 0", f"{service} is called")
-        callee.tell("send")
-        self.may("receive")
-        expect_equal(callee.line(), "send: 0", "it is received")
-
-    def may(self, command):
-        expect_equal(self.ask(command), "0", command)
-
-    def stop(self):
-        self.process.communicate(timeout=harness.PATIENCE_S)
-
-    def kill(self):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.communicate()
-
-
-@contextlib.contextmanager
-def applications(socket, *who):
-    """Engine, and user if it is another one, of each; all attach."""
-    made = []
-    try:
-        for one in who:
-            made.append(Application(socket, *one))
-            expect_equal(made[-1].attached, "attach: 0", f"{one}")
-        yield made
-        for one in made:
-            one.stop()
-    finally:
-        for one in made:
-            one.kill()
-
-
 def refused(socket, engine, uid=None):
     """Why an application may not attach."""
-    application = Application(socket, engine, uid)
-    application.stop()
+    application = Application(CLIENT, socket, engine, uid)
+    application.kill()
     expect(application.attached.startswith("attach: E"), application.attached)
     return application.attached.removeprefix("attach: ")
 
@@ -228,7 +168,7 @@ def test_sessions_spread_over_the_engines():
 
 def test_a_service_is_one_engines():
     with wire() as daemon:
-        with applications(daemon.folder.socket, ("alpha0",), ("alpha1",), ("beta0",),
+        with applications(CLIENT, daemon.folder.socket, ("alpha0",), ("alpha1",), ("beta0",),
                           ("beta1",)) as (alpha0, alpha1, beta0, beta1):
             alpha1.may("listen here")
             expect(alpha0.ask("listen here").startswith("EADDRINUSE"), "a name is used once")
@@ -248,26 +188,26 @@ def test_a_service_is_one_engines():
 def test_exclusive_sessions():
     with wire() as daemon:
         socket = daemon.folder.socket
-        with applications(socket, ("alpha", LONER), ("alpha", LONER)) as (first, _):
+        with applications(CLIENT, socket, ("alpha", LONER), ("alpha", LONER)) as (first, _):
             for engine in ("alpha", "alpha0", "alpha1"):
                 for uid in (None, OTHER, LONER):
                     why = refused(socket, engine, uid)
                     expect(why.startswith("EBUSY: attach: "), why)
-            with applications(socket, ("beta", OTHER), ("beta0", OTHER), ("beta", OTHER)):
+            with applications(CLIENT, socket, ("beta", OTHER), ("beta0", OTHER), ("beta", OTHER)):
                 expect("policy wants" in refused(socket, "beta", LONER), "all have sessions")
             first.stop()
 
             def attaches():
-                application = Application(socket, "alpha", OTHER)
+                application = Application(CLIENT, socket, "alpha", OTHER)
                 application.stop()
                 return application.attached == "attach: 0"
 
             harness.await_true(attaches, "the engine is free again")
-        with applications(socket, ("alpha", OTHER), ("alpha", LONER)) as (shared, alone):
+        with applications(CLIENT, socket, ("alpha", OTHER), ("alpha", LONER)) as (shared, alone):
             shared.may("listen one")
             alone.may("listen two")
             expect(refused(socket, "alpha", LONER).startswith("EBUSY"), "none is left")
-            with applications(socket, ("alpha", OTHER), ("alpha", OTHER)):
+            with applications(CLIENT, socket, ("alpha", OTHER), ("alpha", OTHER)):
                 pass
 
 

@@ -13,11 +13,11 @@ import contextlib
 import json
 import os
 import pathlib
-import subprocess
 import sys
 
 import harness
 from harness import expect, expect_equal
+from rights import Application, applications
 
 SADDLED, VICTIM, CLIENT, CONTROL, SADDLECTL = (pathlib.Path(word).resolve()
                                                for word in sys.argv[1:6])
@@ -34,64 +34,6 @@ policy:
   - {{uid: {SPEAKER}, allow: all}}
 """
 EXPLAINED = {"listen": "no right to listen", "connect": "no right to connect"}
-
-
-class Application:
-    """A rights-client, as some user."""
-
-    def __init__(self, daemon, engine, uid=None, group=None):
-        own = {} if uid is None else {"user": uid, "group": group or uid, "extra_groups": []}
-        self.process = subprocess.Popen(
-            [CLIENT, daemon.folder.socket, engine], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, text=True, **own)
-        self.attached = self.line()
-
-    def line(self):
-        return self.process.stdout.readline().strip()
-
-    def tell(self, command):
-        self.process.stdin.write(f"{command}\n")
-        self.process.stdin.flush()
-
-    def ask(self, command):
-        """What comes of it: "0", or an error's name and an explanation."""
-        self.tell(command)
-        what, _, outcome = self.line().partition(": ")
-        expect_equal(what, command.split()[0], "the answer is of what was asked")
-        return outcome
-
-    def may(self, command):
-        expect_equal(self.ask(command), "0", command)
-
-    def may_not(self, command, error="EACCES", explanation=""):
-        outcome = self.ask(command)
-        expect(outcome.startswith(f"{error}: ") and explanation in outcome,
-               f"{command}: {outcome}")
-
-    def stop(self):
-        self.process.communicate(timeout=harness.PATIENCE_S)
-        expect_equal(self.process.returncode, 0, "its exit status")
-
-    def kill(self):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.communicate()
-
-
-@contextlib.contextmanager
-def applications(daemon, *who):
-    """Engine, user and group of each."""
-    made = []
-    try:
-        for one in who:
-            made.append(Application(daemon, *one))
-            expect_equal(made[-1].attached, "attach: 0", f"{one}")
-        yield made
-        for one in made:
-            one.stop()
-    finally:
-        for one in made:
-            one.kill()
 
 
 def lines_of(daemon, *words):
@@ -131,7 +73,7 @@ def running(extra="", limits=None, victim=True):
 def test_attach_alone():
     """It has a session, and may ping; nothing else, however often it tries."""
     with running(RULES) as daemon:
-        with applications(daemon, ("alpha", BARE, CLUB)) as (bare,):
+        with applications(CLIENT, daemon.folder.socket, ("alpha", BARE, CLUB)) as (bare,):
             for _ in range(3):
                 bare.may_not("listen mine", explanation=EXPLAINED["listen"])
                 bare.may_not("connect beta mine", explanation=EXPLAINED["connect"])
@@ -147,7 +89,7 @@ def test_each_right():
     """One user may listen, another call; the two speak, and neither does more. The rights of all
     rules that name a process are added up."""
     with running(RULES) as daemon:
-        with applications(daemon, ("alpha", CALLER), ("beta", LISTENER),
+        with applications(CLIENT, daemon.folder.socket, ("alpha", CALLER), ("beta", LISTENER),
                           ("beta", EXPOSER, CLUB)) as (caller, listener, exposer):
             listener.may("listen echo")
             caller.may_not("listen echo", explanation=EXPLAINED["listen"])
@@ -175,7 +117,7 @@ def test_no_attach():
     """Nobody's rule, and rules that grant everything but a session."""
     with running(RULES) as daemon:
         for uid, granted in ((STRANGER, "nothing"), (USELESS, "listen, connect, expose")):
-            refused = Application(daemon, "alpha", uid)
+            refused = Application(CLIENT, daemon.folder.socket, "alpha", uid)
             expect(refused.attached.startswith("attach: EACCES: ")
                    and f"uid {uid}" in refused.attached and granted in refused.attached,
                    refused.attached)
@@ -185,7 +127,8 @@ def test_no_attach():
 
 def test_everything():
     with running(RULES) as daemon:
-        with applications(daemon, ("alpha", SPEAKER), ("beta", SPEAKER)) as (one, other):
+        with applications(CLIENT, daemon.folder.socket, ("alpha", SPEAKER),
+                          ("beta", SPEAKER)) as (one, other):
             for application in (one, other):
                 application.may("expose 4096")
             other.may("listen echo")
@@ -201,7 +144,8 @@ QUOTAS = ("sessions_per_uid: 3, connections_per_session: 1, listeners_per_sessio
 def test_quotas():
     """What is beyond is refused; the session and its other things stay."""
     with running(limits=QUOTAS, victim=False) as daemon:
-        with applications(daemon, ("alpha",), ("beta",), ("alpha",)) as (caller, callee, other):
+        with applications(CLIENT, daemon.folder.socket, ("alpha",), ("beta",),
+                          ("alpha",)) as (caller, callee, other):
             callee.may("listen echo")
             callee.may("listen second")
             callee.may_not("listen third", "EDQUOT", "quota")
@@ -218,7 +162,7 @@ def test_quotas():
             other.may_not("expose 4096", "EDQUOT")
             caller.may("send")
             callee.may("receive")
-            fourth = Application(daemon, "alpha")
+            fourth = Application(CLIENT, daemon.folder.socket, "alpha")
             expect(fourth.attached.startswith("attach: EDQUOT: "), fourth.attached)
             fourth.process.communicate(timeout=harness.PATIENCE_S)
     counted = daemon.counters
@@ -239,7 +183,7 @@ def test_shown():
                       shown["limits"]["connections_per_session"]), (os.geteuid(), 64, 0), "limits")
         expect_equal([(one["uid"], one["sessions"]) for one in shown["usage"]],
                      [(os.geteuid(), 2)], "who has sessions")
-        with applications(daemon, ("alpha", BARE, CLUB)):
+        with applications(CLIENT, daemon.folder.socket, ("alpha", BARE, CLUB)):
             usage = {one["uid"]: one for one in lines_of(daemon, "policy", "show")["usage"]}
             expect_equal(usage[BARE]["sessions"], 1, "its sessions")
             expect(usage[BARE]["arena_bytes"] > 16 << 20, f"its memory: {usage}")
