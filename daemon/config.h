@@ -82,8 +82,8 @@ enum config_engines {
 };
 
 enum config_mode {
-    CONFIG_SPIN,
-    CONFIG_SLEEP,
+    CONFIG_DEDICATED,
+    CONFIG_SPREADING,
 };
 
 /* Faults a port is to cause: shares in parts per million, times in ns. */

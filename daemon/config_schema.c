@@ -37,7 +37,7 @@ static const char *const zerocopy_choices[] = {"auto", "off", "required", NULL};
 static const char *const kind_choices[] = {"pony", "steer", NULL};
 static const char *const congestion_choices[] = {"swift", "timely", "window", NULL};
 static const char *const peer_congestion_choices[] = {"swift", "timely", "window", "engine", NULL};
-static const char *const mode_choices[] = {"spin", "sleep", NULL};
+static const char *const mode_choices[] = {"dedicated", "spreading", NULL};
 static const char *const engines_choices[] = {"shared", "exclusive", NULL};
 static const char *const bool_choices[] = {"false", "true", NULL};
 /* Rights of the policy, in the order of their bits, and the word for all of them. */
@@ -207,8 +207,8 @@ static const struct schema engine_schema = {engine_fields, sizeof(struct config_
 
 static const struct schema_field group_fields[] = {
     TEXT(config_group, name, SCHEMA_NAME, NAME_LENGTH_MAX, NULL, "by which operators speak of it"),
-    CHOICE(config_group, mode, SCHEMA_CHOICE, mode_choices, "sleep",
-           "`spin`: threads never sleep; `sleep`: they wait when there is nothing to do"),
+    CHOICE(config_group, mode, SCHEMA_CHOICE, mode_choices, "spreading",
+           "`dedicated`: threads never sleep; `spreading`: they wait when there is nothing to do"),
     TEXT(config_group, cpus, SCHEMA_TEXT, 0, "", "where its threads run: a list such as `0-2,5`",
          .otherwise = "all"),
     NUMBER(config_group, threads, UNITS_COUNT, 0, GROUP_THREADS_MAX, "0",

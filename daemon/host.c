@@ -159,7 +159,7 @@ void host_describe(const struct host *host, struct plant *plant)
         plant->groups[plant->group_count++] = (struct plant_group){
             .group = layout->groups[i],
             .name = group->name.text,
-            .mode = group->mode == CONFIG_SPIN ? "spin" : "sleep",
+            .mode = group->mode == CONFIG_DEDICATED ? "dedicated" : "spreading",
             .cpus = group->cpus.text,
             .idle_ns = group->idle,
         };

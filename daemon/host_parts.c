@@ -310,7 +310,7 @@ int host_make_group(struct host_layout *layout, uint32_t index, const struct rea
 {
     const struct config_group *group = config_group(layout->config, index);
     struct group_config config = {
-        .mode = group->mode == CONFIG_SPIN ? &group_mode_spin : &group_mode_sleep,
+        .mode = group->mode == CONFIG_DEDICATED ? &group_mode_dedicated : &group_mode_spreading,
         .threads = (uint32_t)group->threads,
         .idle_ns = group->idle,
         .thread_start = eal_thread_start,

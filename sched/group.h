@@ -24,10 +24,10 @@
 
 struct group_mode;
 /* Spins: engines share the group's threads, which never sleep. */
-extern const struct group_mode group_mode_spin;
+extern const struct group_mode group_mode_dedicated;
 /* Sleeps when idle: a thread waits for doorbells, mailboxes and ports, until the next deadline. */
-extern const struct group_mode group_mode_sleep;
-/* By its configuration name ("spin", "sleep"); NULL if unknown. */
+extern const struct group_mode group_mode_spreading;
+/* By its configuration name ("dedicated", "spreading"); NULL if unknown. */
 const struct group_mode *group_mode_by_name(const char *name);
 const char *group_mode_name(const struct group_mode *mode);
 

@@ -29,16 +29,16 @@ static bool rests_when_idle(uint64_t idle_ns, uint64_t limit_ns)
     return idle_ns >= limit_ns;
 }
 
-const struct group_mode group_mode_spin = {.name = "spin",
-                                           .place = place_evenly,
-                                           .rests = never_rests};
-const struct group_mode group_mode_sleep = {.name = "sleep",
-                                            .place = place_evenly,
-                                            .rests = rests_when_idle};
+const struct group_mode group_mode_dedicated = {.name = "dedicated",
+                                                .place = place_evenly,
+                                                .rests = never_rests};
+const struct group_mode group_mode_spreading = {.name = "spreading",
+                                                .place = place_evenly,
+                                                .rests = rests_when_idle};
 
 const struct group_mode *group_mode_by_name(const char *name)
 {
-    static const struct group_mode *const modes[] = {&group_mode_spin, &group_mode_sleep};
+    static const struct group_mode *const modes[] = {&group_mode_dedicated, &group_mode_spreading};
     for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
         if (strcmp(modes[i]->name, name) == 0)
             return modes[i];

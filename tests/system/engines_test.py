@@ -46,8 +46,8 @@ engines:
   - {{name: beta0, port: wire-b, addresses: [10.77.0.2, 'fd77::2']}}
   - {{name: beta1, port: wire-b, addresses: [10.77.0.2, 'fd77::2'], udp_port: 50710}}
 groups:
-  - {{name: one, mode: sleep, engines: [alpha, alpha0, beta1]}}
-  - {{name: two, mode: sleep, engines: [beta, alpha1, beta0]}}
+  - {{name: one, mode: spreading, engines: [alpha, alpha0, beta1]}}
+  - {{name: two, mode: spreading, engines: [beta, alpha1, beta0]}}
 policy:
   - {{uid: {loner}, allow: all, engines: exclusive}}
   - {{uid: {other}, allow: all}}
@@ -62,8 +62,8 @@ engines:
   - {{name: {name}0, port: eth, {addresses}, peers: [{peers}], {times}}}
   - {{name: {name}1, port: eth, {addresses}, peers: [{peers}], udp_port: 50708, {times}}}
 groups:
-  - {{name: one, mode: sleep, engines: [{name}, {name}0]}}
-  - {{name: two, mode: sleep, engines: [{name}1]}}
+  - {{name: one, mode: spreading, engines: [{name}, {name}0]}}
+  - {{name: two, mode: spreading, engines: [{name}1]}}
 """
 
 

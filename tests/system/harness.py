@@ -29,7 +29,7 @@ engines:
   - {{name: alpha, port: wire-a, addresses: [10.77.0.1, 'fd77::1']}}
   - {{name: beta, port: wire-b, addresses: [10.77.0.2, 'fd77::2']}}
 groups:
-  - {{name: main, mode: sleep, engines: [alpha, beta]}}
+  - {{name: main, mode: spreading, engines: [alpha, beta]}}
 limits: {{handshake_timeout: 500ms}}
 {extra}
 """

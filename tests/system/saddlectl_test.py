@@ -54,9 +54,9 @@ ANSWERS = {
         {"name": "an-engine-with-a-long-name", "kind": "pony", "group": "group-of-the-others",
          "port": "port-with-a-name", "sessions": MAX32, "busy_ns": MAX64, "runs": MAX64}]},
     "saddle.v1.Groups/List": {"groups": [
-        {"name": "main", "mode": "sleep", "cpus": "0-2,5", "idle_ns": 50_000,
+        {"name": "main", "mode": "spreading", "cpus": "0-2,5", "idle_ns": 50_000,
          "engines": ["alpha", "beta"], "threads": [{"tid": 1, "sleeps": MAX64}, {"tid": 2}]},
-        {"name": "spare", "mode": "spin", "engines": [f"engine-{i}" for i in range(8)]}]},
+        {"name": "spare", "mode": "dedicated", "engines": [f"engine-{i}" for i in range(8)]}]},
     "saddle.v1.Ports/List": {"ports": [
         {"name": "eth", "driver": "xdp", "interface": "enp0s31f6", "owner": "kernel",
          "engine": "alpha", "mac": "02:00:00:00:00:01", "mtu": 1500},
@@ -363,8 +363,8 @@ def test_files():
                 (["engine", "destroy", "alpha", "--disrupt"], {"name": "alpha", "disrupt": True}),
                 (["engine", "move", "alpha", "main"], {"engine": "alpha", "group": "main"}),
                 (["group", "create", good], {"group": text}),
-                (["group", "change", "main", "mode=spin", "cpus=0-1,3"],
-                 {"name": "main", "mode": "spin", "cpus": "0-1,3"}),
+                (["group", "change", "main", "mode=dedicated", "cpus=0-1,3"],
+                 {"name": "main", "mode": "dedicated", "cpus": "0-1,3"}),
                 (["group", "destroy", "main"], {"name": "main"})):
             status, _, errors = run(path, *words)
             expect_equal((status, errors), (0, ""), f"{words}")

@@ -106,12 +106,12 @@ END_TEST
 
 START_TEST(test_groups_policy_and_limits)
 {
-    diff(PORTS ENGINES "groups: [{name: g, mode: spin, cpus: '1', engines: [x, y]},\n"
+    diff(PORTS ENGINES "groups: [{name: g, mode: dedicated, cpus: '1', engines: [x, y]},\n"
                        "  {name: h, engines: [kernels, owned]}, {name: empty}]\n"
                        "policy: [{uid: 7, allow: attach}]\n"
                        "limits: {sessions_per_uid: 2}\n");
     ck_assert_uint_eq(changes.count, 5);
-    ck_assert_str_eq(change(0, "groups.g.mode")->what.after, "spin");
+    ck_assert_str_eq(change(0, "groups.g.mode")->what.after, "dedicated");
     ck_assert_str_eq(change(1, "groups.g.cpus")->what.after, "1");
     ck_assert_str_eq(change(2, "groups.empty")->what.after, "{name: empty}");
     ck_assert_str_eq(change(3, "policy")->what.before, "[]");

@@ -72,7 +72,7 @@ START_TEST(test_defaults)
     ck_assert_uint_eq(config_engine(&config, 0)->dead_after, 5000000000u);
     /* One group for all engines. */
     ck_assert_uint_eq(config.groups.count, 1);
-    ck_assert_uint_eq(config_group(&config, 0)->mode, CONFIG_SLEEP);
+    ck_assert_uint_eq(config_group(&config, 0)->mode, CONFIG_SPREADING);
     ck_assert_uint_eq(config_group(&config, 0)->engines.count, 2);
     ck_assert_uint_eq(config.policy.count, 0);
     ck_assert_uint_eq(config.limits.sessions_per_uid, 64);
@@ -122,7 +122,7 @@ START_TEST(test_values)
                         "    peers: [{name: p, address: 'fd00::2', mac: 02:00:00:00:00:0a}]\n"
                         "    window: 32\n"
                         "groups:\n"
-                        "  - {name: g, mode: spin, cpus: '0-1,3', engines: [x]}\n"
+                        "  - {name: g, mode: dedicated, cpus: '0-1,3', engines: [x]}\n"
                         "policy:\n"
                         "  - {uid: 1000, allow: attach}\n"
                         "  - {gid: 50, allow: attach}\n"
@@ -138,7 +138,7 @@ START_TEST(test_values)
     ck_assert_uint_eq(config_port(&config, 0)->impair.delay, 10000);
     ck_assert_uint_eq(config_engine(&config, 0)->addresses.count, 2);
     ck_assert_uint_eq(config_engine(&config, 0)->peers.count, 1);
-    ck_assert_uint_eq(config_group(&config, 0)->mode, CONFIG_SPIN);
+    ck_assert_uint_eq(config_group(&config, 0)->mode, CONFIG_DEDICATED);
     ck_assert_int_eq(config_cpus(config_group(&config, 0)->cpus.text, &cpus), 0);
     ck_assert_int_eq(CPU_COUNT(&cpus), 3);
     ck_assert(CPU_ISSET(3, &cpus));
@@ -348,7 +348,7 @@ static const struct wrong {
     {PORTS ENGINES "groups: [{name: g, engines: [x, y]}, {name: h, engines: [y]}]",
      "f:7:58: engines: \"y\" is in a group already, in line 7"},
     {PORTS ENGINES "groups: [{name: g, mode: fast, engines: [x, y]}]",
-     "f:7:26: mode: \"fast\" is none of spin, sleep"},
+     "f:7:26: mode: \"fast\" is none of dedicated, spreading"},
     {PORTS ENGINES "groups: [{name: g, cpus: '1-', engines: [x, y]}]",
      "f:7:26: cpus: \"1-\" is no list of CPUs (0-2,5)"},
     {PORTS ENGINES "policy: [{allow: attach}]",

@@ -165,7 +165,7 @@ static const char *const only_v4[] = {"10.1.0.1/24", NULL};
 
 static void start(const char *interface, const char *const *addresses)
 {
-    struct group_config config = {.name = "resolver", .mode = &group_mode_sleep};
+    struct group_config config = {.name = "resolver", .mode = &group_mode_spreading};
     ck_assert_msg(create(interface, 0, addresses) == 0, "%s", line);
     toy = toy_create("toy");
     kernel_resolver_serve(resolver, &toy->engine);

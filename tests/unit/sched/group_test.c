@@ -45,7 +45,7 @@ static void drop(struct group *group, struct toy *toy)
     toy->engine.ops->destroy(&toy->engine);
 }
 
-static const struct group_mode *const modes[] = {&group_mode_spin, &group_mode_sleep};
+static const struct group_mode *const modes[] = {&group_mode_dedicated, &group_mode_spreading};
 
 START_TEST(items_are_handled)
 {
@@ -64,7 +64,7 @@ END_TEST
 
 START_TEST(sleeper_wakes_by_doorbell)
 {
-    struct group *group = make_group(&group_mode_sleep, 1);
+    struct group *group = make_group(&group_mode_spreading, 1);
     struct toy *toy = toy_create("toy");
     ck_assert_int_eq(group_add(group, &toy->engine), 0);
     for (uint32_t i = 1; i <= ITEMS; i++) {
@@ -83,7 +83,7 @@ END_TEST
 
 START_TEST(sleeper_wakes_by_port)
 {
-    struct group *group = make_group(&group_mode_sleep, 1);
+    struct group *group = make_group(&group_mode_spreading, 1);
     struct toy *toy = toy_create("toy");
     ck_assert_int_eq(group_add(group, &toy->engine), 0);
     for (uint32_t i = 1; i <= ITEMS; i++) {
@@ -103,7 +103,7 @@ static int double_it(void *context, void *argument)
 
 START_TEST(sleeper_wakes_by_mailbox)
 {
-    struct group *group = make_group(&group_mode_sleep, 1);
+    struct group *group = make_group(&group_mode_spreading, 1);
     struct toy *toy = toy_create("toy");
     ck_assert_int_eq(group_add(group, &toy->engine), 0);
     for (int i = 0; i < (int)ITEMS; i++) {
@@ -118,7 +118,7 @@ END_TEST
 
 START_TEST(sleeper_wakes_by_deadline)
 {
-    struct group *group = make_group(&group_mode_sleep, 1);
+    struct group *group = make_group(&group_mode_spreading, 1);
     struct toy *toy = toy_create("toy");
     for (uint64_t i = 1; i <= 3; i++) {
         /* Set while nobody runs it, so that only time can wake it. */
@@ -135,7 +135,7 @@ END_TEST
 
 START_TEST(spinner_never_sleeps)
 {
-    struct group *group = make_group(&group_mode_spin, 1);
+    struct group *group = make_group(&group_mode_dedicated, 1);
     struct toy *toy = toy_create("toy");
     ck_assert_int_eq(group_add(group, &toy->engine), 0);
     while (atomic_load(&toy->engine.runs) < ITEMS)
@@ -195,7 +195,8 @@ static void *produce(void *argument)
 
 START_TEST(moving_engines_loses_nothing)
 {
-    struct group *groups[2] = {make_group(&group_mode_spin, 1), make_group(&group_mode_sleep, 2)};
+    struct group *groups[2] = {make_group(&group_mode_dedicated, 1),
+                               make_group(&group_mode_spreading, 2)};
     struct load load = {.stop = false};
     for (uint32_t i = 0; i < TOYS; i++) {
         load.toys[i] = toy_create("toy");
@@ -227,7 +228,7 @@ END_TEST
 
 START_TEST(saved_engine_goes_on_elsewhere)
 {
-    struct group *group = make_group(&group_mode_sleep, 1);
+    struct group *group = make_group(&group_mode_spreading, 1);
     struct toy *before = toy_create("before");
     ck_assert_int_eq(group_add(group, &before->engine), 0);
     for (uint32_t i = 0; i < ITEMS; i++)
@@ -256,7 +257,7 @@ END_TEST
 
 START_TEST(membership_is_checked)
 {
-    struct group *group = make_group(&group_mode_sleep, 2);
+    struct group *group = make_group(&group_mode_spreading, 2);
     struct toy *toys[GROUP_ENGINES_MAX];
     for (uint32_t i = 0; i < GROUP_ENGINES_MAX; i++) {
         toys[i] = toy_create("toy");
@@ -300,7 +301,7 @@ START_TEST(threads_are_registered)
 {
     struct hooks hooks = {.refuse_at = 3};
     struct group_config config = {.name = "a name longer than threads",
-                                  .mode = &group_mode_sleep,
+                                  .mode = &group_mode_spreading,
                                   .threads = 3,
                                   .thread_start = hook_start,
                                   .thread_stop = hook_stop,
@@ -326,7 +327,7 @@ START_TEST(configuration_is_checked)
     struct group *group = NULL;
     struct group_config config = {.name = "test"};
     ck_assert_int_eq(group_create(&group, &config), -EINVAL);
-    config.mode = &group_mode_sleep;
+    config.mode = &group_mode_spreading;
     config.threads = GROUP_THREADS_MAX + 1;
     ck_assert_int_eq(group_create(&group, &config), -EINVAL);
     config.threads = 1;
@@ -347,8 +348,8 @@ START_TEST(threads_follow_the_cpus_given)
     CPU_ZERO(&one);
     CPU_SET(cpu, &one);
     ck_assert_int_eq(sched_setaffinity(0, sizeof(one), &one), 0);
-    struct group *anywhere = make_group(&group_mode_sleep, 1);
-    struct group_config config = {.name = "pinned", .mode = &group_mode_sleep, .cpus = one};
+    struct group *anywhere = make_group(&group_mode_spreading, 1);
+    struct group_config config = {.name = "pinned", .mode = &group_mode_spreading, .cpus = one};
     struct group *pinned = NULL;
     ck_assert_int_eq(group_create(&pinned, &config), 0);
 

@@ -8,27 +8,27 @@
 
 START_TEST(modes_have_names)
 {
-    ck_assert_ptr_eq(group_mode_by_name("spin"), &group_mode_spin);
-    ck_assert_ptr_eq(group_mode_by_name("sleep"), &group_mode_sleep);
+    ck_assert_ptr_eq(group_mode_by_name("dedicated"), &group_mode_dedicated);
+    ck_assert_ptr_eq(group_mode_by_name("spreading"), &group_mode_spreading);
     ck_assert_ptr_null(group_mode_by_name("doze"));
     ck_assert_ptr_null(group_mode_by_name(""));
-    ck_assert_str_eq(group_mode_name(&group_mode_sleep), "sleep");
+    ck_assert_str_eq(group_mode_name(&group_mode_spreading), "spreading");
 }
 END_TEST
 
 START_TEST(engines_go_where_fewest_are)
 {
     const uint32_t loads[] = {2, 1, 3, 1};
-    ck_assert_uint_eq(group_mode_spin.place(loads, 4), 1);
-    ck_assert_uint_eq(group_mode_sleep.place(loads, 1), 0);
+    ck_assert_uint_eq(group_mode_dedicated.place(loads, 4), 1);
+    ck_assert_uint_eq(group_mode_spreading.place(loads, 1), 0);
 }
 END_TEST
 
 START_TEST(only_sleepers_rest)
 {
-    ck_assert(!group_mode_spin.rests(UINT64_MAX, 0));
-    ck_assert(!group_mode_sleep.rests(999, 1000));
-    ck_assert(group_mode_sleep.rests(1000, 1000));
+    ck_assert(!group_mode_dedicated.rests(UINT64_MAX, 0));
+    ck_assert(!group_mode_spreading.rests(999, 1000));
+    ck_assert(group_mode_spreading.rests(1000, 1000));
 }
 END_TEST
 
