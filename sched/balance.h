@@ -14,7 +14,7 @@
  * words), calls balance_decide, and has the threads carry out the moves by message. From then on it
  * reports an engine as `moving`, on either thread, until the new thread has taken it.
  *
- *     while (balance_due(&balance, now)) {
+ *     if (balance_due(&balance, now)) {
  *         for (i = 0; i < count; i++)
  *             balance_observe(&seen[i], engine[i], thread_of[i], moving[i], now);
  *         n = balance_decide(&balance, now, seen, count, moves, BALANCE_MOVES_MAX);
@@ -67,7 +67,8 @@ struct balance_config {
     uint64_t slo_ns;    /* of queueing delay; 0: BALANCE_SLO_NS */
     uint64_t period_ns; /* of looks; 0: half the SLO, since a look sees what is older than it */
     uint32_t threads;   /* 1 to BALANCE_THREADS_MAX */
-    /* Moves at once whatever seems better at a look. It swings; for tests that show that. */
+    /* Without hysteresis: each look counts, and so does each window. It swings: that is what a test
+     * shows with it. */
     bool hasty;
 };
 
@@ -94,39 +95,44 @@ struct balance_move {
     uint32_t load, from_load, to_load;
 };
 
-/* What is remembered of an engine between looks. */
+/* What is remembered of an engine between looks. Loads are in thousandths of a core. */
 struct balance_memory {
     const void *id;
-    uint32_t thread;
+    uint32_t thread, to;                /* to: by the last move */
     uint64_t drained_ns, busy_ns, runs; /* at the last look */
-    uint64_t pass_until;                /* has come here just now: lateness does not count */
-    uint32_t late;                      /* how sure it is that it is late */
-    /* Load in thousandths of a core: of the last window, and the highest of the last windows. */
-    uint64_t window_busy_ns; /* at the start of the window */
-    uint32_t load, peak, peak_before;
-    bool measured; /* for as long as a merge takes it for */
+    /* When a look last found that it had been drained, and how busy its thread had been by then. */
+    uint64_t since_ns, since_busy_ns;
+    bool backlog;       /* its last turn ended before it was drained */
+    uint32_t late;      /* how sure it is that it is late */
+    uint64_t late_runs; /* of its thread, at the last late look */
+    /* Load over the last short and the last long window; the highest of the long ones in this
+     * period of peaks and in the one before. */
+    uint64_t short_busy_ns, long_busy_ns; /* as those windows began */
+    uint32_t load, steady, peak, peak_before;
     uint64_t met_ns;
-    /* The last merge that this engine made, and what it forbids. */
+    /* The last merge that it took part in, with the load of the whole group and of its thread. */
     uint64_t merged_ns;
-    uint32_t merged_load; /* of the thread it joined, with it */
-    uint64_t barred_until;
-    uint64_t bar_ns;      /* how long the next bar lasts */
-    uint32_t barred_load; /* merges that give so much fail */
+    uint32_t merged_total, merged_load;
+    uint64_t suspect_ns; /* that merge may have failed then; 0: not */
+    /* Merges that make a thread's load so high, or half as high, are not for it. */
+    uint64_t barred_until, bar_ns;
+    uint32_t barred_load;
 };
 
 /* What is remembered of a thread. */
 struct balance_thread {
-    uint64_t busy_ns, runs; /* grown since the start, of its engines */
-    uint64_t moved_ns;      /* when they had last grown */
-    uint64_t pass_until;    /* it was not run, or took an engine just now */
+    uint64_t busy_ns, runs; /* of its engines' turns, since the start */
+    uint64_t still_ns;      /* since when it was seen not to run; 0: it runs */
+    uint64_t pass_until;    /* it was not run, or engines came or went: lateness does not count */
+    uint64_t late_since;    /* 0: it is not */
 };
 
 struct balance {
     struct balance_config config;
-    uint64_t look_ns;       /* the last one */
-    uint64_t window_ns;     /* when the window of loads began */
-    uint64_t peaks_ns;      /* when the peaks began */
-    uint64_t looks, stalls; /* threads found not to run */
+    uint64_t look_ns;                    /* the last one; 0: none yet */
+    uint64_t short_ns, long_ns, peak_ns; /* when these windows began */
+    bool merge_due;                      /* loads are new since merges were last thought of */
+    uint64_t looks, stalls;              /* threads found not to run when they should have */
     struct balance_memory engines[BALANCE_ENGINES_MAX];
     struct balance_thread threads[BALANCE_THREADS_MAX];
 };

@@ -20,6 +20,7 @@ struct group {
     struct member members[GROUP_ENGINES_MAX];
     uint32_t member_count;
     uint32_t loads[GROUP_THREADS_MAX]; /* engines of each worker */
+    struct decisions decisions;        /* of the first worker, in a mode that rebalances */
     uint32_t worker_count;
     struct worker workers[];
 };
@@ -44,6 +45,7 @@ int group_create(struct group **result, const struct group_config *config)
         return -ENOMEM;
     memset(group, 0, bytes);
     group->config = *config;
+    decisions_init(&group->decisions);
     if (!group->config.idle_ns)
         group->config.idle_ns = IDLE_NS_DEFAULT;
     for (; group->worker_count < threads; group->worker_count++) {
@@ -118,4 +120,9 @@ uint32_t group_threads(const struct group *group, struct group_thread_stats *sta
         };
     }
     return group->worker_count;
+}
+
+const struct decisions *group_decisions(const struct group *group)
+{
+    return &group->decisions;
 }

@@ -13,6 +13,7 @@
 #ifndef SCHED_GROUP_H
 #define SCHED_GROUP_H
 
+#include "sched/decisions.h"
 #include "sched/engine.h"
 
 #include <sched.h>
@@ -69,5 +70,8 @@ int group_remove(struct group *group, struct engine *engine);
 
 /* Fills `stats` for up to `max` threads and returns how many there are. Any thread. */
 uint32_t group_threads(const struct group *group, struct group_thread_stats *stats, uint32_t max);
+
+/* What the rebalancer of a compacting group has decided. Any thread. */
+const struct decisions *group_decisions(const struct group *group);
 
 #endif
