@@ -3,12 +3,14 @@
 #include "control/module.h"
 #include "control/names.h"
 #include "saddle_v1_engines.pb-c.h"
+#include "sched/pause.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MAC_BYTES RTE_ETHER_ADDR_FMT_SIZE
+#define MAC_BYTES  RTE_ETHER_ADDR_FMT_SIZE
+#define CPUS_BYTES 128u /* of a list of CPUs; what is longer ends in the middle */
 
 /* ---- Engines ---- */
 
@@ -43,6 +45,7 @@ static void fill_engine(const struct module_world *world, uint32_t index, Saddle
     to->busy_ns = atomic_load_explicit(&from->engine->busy_ns, memory_order_relaxed);
     to->runs = atomic_load_explicit(&from->engine->runs, memory_order_relaxed);
     to->alive = pulse_alive(world->pulse, index);
+    to->tid = (uint32_t)atomic_load_explicit(&from->engine->tid, memory_order_relaxed);
 }
 
 static void list_engines(void *state, struct rpc_call *call, const ProtobufCMessage *request)
@@ -116,10 +119,54 @@ static void move_engine(void *state, struct rpc_call *call, const ProtobufCMessa
 struct group_parts {
     char *engines[PLANT_MAX];
     Saddle__V1__Thread threads[GROUP_THREADS_MAX], *thread_list[GROUP_THREADS_MAX];
+    char cpus[GROUP_THREADS_MAX][CPUS_BYTES];
+    char *seated[PLANT_MAX]; /* names of engines, thread by thread */
+    uint32_t seated_count;
 };
 
-static void fill_threads(const struct group *group, Saddle__V1__Group *to,
-                         struct group_parts *parts)
+/* The end of a run of CPUs that begins with `cpu`. */
+static int run_end(const cpu_set_t *cpus, int cpu)
+{
+    while (cpu + 1 < CPU_SETSIZE && CPU_ISSET(cpu + 1, cpus))
+        cpu++;
+    return cpu;
+}
+
+/* "0-2,5" */
+static void write_cpus(const cpu_set_t *cpus, char text[CPUS_BYTES])
+{
+    size_t used = 0;
+
+    text[0] = '\0';
+    for (int cpu = 0; cpu < CPU_SETSIZE && used < CPUS_BYTES; cpu++) {
+        int first = cpu;
+
+        if (!CPU_ISSET(cpu, cpus))
+            continue;
+        cpu = run_end(cpus, cpu);
+        used += (size_t)snprintf(text + used, CPUS_BYTES - used, "%s%d", used ? "," : "", first);
+        if (cpu > first && used < CPUS_BYTES)
+            used += (size_t)snprintf(text + used, CPUS_BYTES - used, "-%d", cpu);
+    }
+}
+
+/* The engines that a thread has now: one that moves meanwhile may be missing. */
+static void fill_seated(const struct plant *plant, int tid, Saddle__V1__Thread *to,
+                        struct group_parts *parts)
+{
+    to->engine_names = &parts->seated[parts->seated_count];
+    for (uint32_t i = 0; i < plant->engine_count && parts->seated_count < PLANT_MAX; i++) {
+        const struct engine *engine = plant->engines[i].engine;
+
+        if (atomic_load_explicit(&engine->tid, memory_order_relaxed) != tid)
+            continue;
+        parts->seated[parts->seated_count++] = rpc_text(engine->name);
+        to->n_engine_names++;
+    }
+}
+
+static void fill_threads(const struct plant *plant, const struct group *group,
+                         Saddle__V1__Group *to, struct group_parts *parts)
 {
     struct group_thread_stats stats[GROUP_THREADS_MAX];
     uint32_t count = group_threads(group, stats, GROUP_THREADS_MAX);
@@ -134,6 +181,9 @@ static void fill_threads(const struct group *group, Saddle__V1__Group *to,
         thread->sleeps = stats[i].sleeps;
         thread->wakes_event = stats[i].wakes_event;
         thread->wakes_deadline = stats[i].wakes_deadline;
+        write_cpus(&stats[i].cpus, parts->cpus[i]);
+        thread->cpus = parts->cpus[i];
+        fill_seated(plant, stats[i].tid, thread, parts);
         parts->thread_list[to->n_threads++] = thread;
     }
     to->threads = parts->thread_list;
@@ -143,18 +193,21 @@ static void fill_group(const struct plant *plant, uint32_t index, Saddle__V1__Gr
                        struct group_parts *parts)
 {
     const struct plant_group *from = &plant->groups[index];
+    const struct group_config *config = group_configuration(from->group);
 
     saddle__v1__group__init(to);
     to->name = rpc_text(from->name);
     to->mode = rpc_text(from->mode);
     to->cpus = rpc_text(from->cpus);
-    to->idle_ns = from->idle_ns;
+    to->idle_ns = config->idle_ns;
+    to->slo_ns = config->mode == &group_mode_compacting ? config->slo_ns : 0;
+    to->pause = rpc_text(config->pause && pause_available() ? "tpause" : "pause");
     to->engines = parts->engines;
     for (uint32_t i = 0; i < plant->engine_count; i++) {
         if (!strcmp(plant->engines[i].group, from->name))
             parts->engines[to->n_engines++] = rpc_text(plant->engines[i].engine->name);
     }
-    fill_threads(from->group, to, parts);
+    fill_threads(plant, from->group, to, parts);
 }
 
 static void list_groups(void *state, struct rpc_call *call, const ProtobufCMessage *request)
@@ -207,6 +260,8 @@ static void change_group(void *state, struct rpc_call *call, const ProtobufCMess
         .cpus = wanted->cpus,
         .threads = wanted->threads,
         .idle = wanted->idle,
+        .slo = wanted->slo,
+        .pause = wanted->pause,
     };
 
     if (module_edit(state, call, &edit))
@@ -236,6 +291,7 @@ static void fill_port(const struct plant_port *from, Saddle__V1__Port *to, char 
     to->engine = rpc_text(from->engine);
     to->mac = mac;
     to->mtu = from->port->mtu;
+    to->wakes = rpc_text(from->port->wake_fd >= 0 ? "interrupt" : "polled");
 }
 
 static void list_ports(void *state, struct rpc_call *call, const ProtobufCMessage *request)

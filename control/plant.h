@@ -29,7 +29,6 @@ struct plant_engine {
 struct plant_group {
     const struct group *group;
     const char *name, *mode, *cpus; /* as configured; cpus "" for any */
-    uint64_t idle_ns;
 };
 
 /* Who keeps the table of the hosts on a port's link. */

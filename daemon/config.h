@@ -84,6 +84,13 @@ enum config_engines {
 enum config_mode {
     CONFIG_DEDICATED,
     CONFIG_SPREADING,
+    CONFIG_COMPACTING,
+};
+
+/* How a spinning thread pauses. */
+enum config_pause {
+    CONFIG_PAUSE_AUTO,
+    CONFIG_PAUSE_OFF,
 };
 
 /* Faults a port is to cause: shares in parts per million, times in ns. */
@@ -139,7 +146,9 @@ struct config_group {
     uint64_t mode; /* enum config_mode */
     struct schema_text cpus;
     uint64_t threads;
-    uint64_t idle;
+    uint64_t idle; /* ns, SCHEMA_NEVER, or SCHEMA_UNSET: as the mode has it */
+    uint64_t slo;
+    uint64_t pause;             /* enum config_pause */
     struct schema_list engines; /* struct schema_text */
 };
 

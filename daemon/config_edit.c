@@ -245,6 +245,8 @@ static int load_settings(struct config_group *group, const struct config_edit_gr
     write_setting(stream, "cpus", settings->cpus);
     write_setting(stream, "threads", settings->threads);
     write_setting(stream, "idle", settings->idle);
+    write_setting(stream, "slo", settings->slo);
+    write_setting(stream, "pause", settings->pause);
     if (fclose(stream)) {
         free(text);
         return no_memory(source);
@@ -275,6 +277,10 @@ int config_edit_change_group(struct config *config, const char *name,
             group->threads = wanted.threads;
         if (*settings->idle)
             group->idle = wanted.idle;
+        if (*settings->slo)
+            group->slo = wanted.slo;
+        if (*settings->pause)
+            group->pause = wanted.pause;
         error = check(config, source);
     }
     schema_free(part_schema("groups"), &wanted);

@@ -37,7 +37,8 @@ static const char *const zerocopy_choices[] = {"auto", "off", "required", NULL};
 static const char *const kind_choices[] = {"pony", "steer", NULL};
 static const char *const congestion_choices[] = {"swift", "timely", "window", NULL};
 static const char *const peer_congestion_choices[] = {"swift", "timely", "window", "engine", NULL};
-static const char *const mode_choices[] = {"dedicated", "spreading", NULL};
+static const char *const mode_choices[] = {"dedicated", "spreading", "compacting", NULL};
+static const char *const pause_choices[] = {"auto", "off", NULL};
 static const char *const engines_choices[] = {"shared", "exclusive", NULL};
 static const char *const bool_choices[] = {"false", "true", NULL};
 /* Rights of the policy, in the order of their bits, and the word for all of them. */
@@ -208,13 +209,25 @@ static const struct schema engine_schema = {engine_fields, sizeof(struct config_
 static const struct schema_field group_fields[] = {
     TEXT(config_group, name, SCHEMA_NAME, NAME_LENGTH_MAX, NULL, "by which operators speak of it"),
     CHOICE(config_group, mode, SCHEMA_CHOICE, mode_choices, "spreading",
-           "`dedicated`: threads never sleep; `spreading`: they wait when there is nothing to do"),
+           "`dedicated`: threads of their own, which spin; `spreading`: a thread for each engine, "
+           "woken when there is work; `compacting`: one thread as long as no work waits for longer "
+           "than `slo`, then more"),
     TEXT(config_group, cpus, SCHEMA_TEXT, 0, "", "where its threads run: a list such as `0-2,5`",
          .otherwise = "all"),
-    NUMBER(config_group, threads, UNITS_COUNT, 0, GROUP_THREADS_MAX, "0",
-           "how many; 0: one for each of `cpus`, else one"),
-    NUMBER(config_group, idle, UNITS_DURATION, NSEC_PER_USEC, NSEC_PER_SEC, "20us",
-           "how long a thread looks for work before it sleeps"),
+    NUMBER(
+        config_group, threads, UNITS_COUNT, 0, GROUP_THREADS_MAX, "0",
+        "dedicated: how many; 0: one for each of `cpus`, else one. Compacting: at most how many; "
+        "0: one for each of `cpus`, else of the machine's"),
+    NUMBER(config_group, idle, UNITS_DURATION, NSEC_PER_USEC, NSEC_PER_SEC, "",
+           "how long a thread looks for work before it sleeps; one that has no engine sleeps at "
+           "once",
+           .otherwise = "`never` if dedicated, else `20us`", .never = "never"),
+    NUMBER(config_group, slo, UNITS_DURATION, NSEC_PER_USEC, NSEC_PER_SEC, "50us",
+           "compacting: how long work may wait for its engine before that, or another one, gets "
+           "another thread"),
+    CHOICE(config_group, pause, SCHEMA_CHOICE, pause_choices, "auto",
+           "between two looks of a spinning thread: `auto`, with TPAUSE where the processor has "
+           "it, which saves power; `off`, never with that"),
     NESTED(config_group, engines, SCHEMA_TEXTS, GROUP_ENGINES_MAX, NULL,
            "names of engines; each is in exactly one group"),
     END,

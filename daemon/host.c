@@ -159,9 +159,8 @@ void host_describe(const struct host *host, struct plant *plant)
         plant->groups[plant->group_count++] = (struct plant_group){
             .group = layout->groups[i],
             .name = group->name.text,
-            .mode = group->mode == CONFIG_DEDICATED ? "dedicated" : "spreading",
+            .mode = group_mode_name(group_configuration(layout->groups[i])->mode),
             .cpus = group->cpus.text,
-            .idle_ns = group->idle,
         };
     }
     describe_ports(host, plant);

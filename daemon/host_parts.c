@@ -306,24 +306,55 @@ void host_end_engine(const struct host *host, struct host_engine *engine)
 
 /* ---- Groups ---- */
 
-int host_make_group(struct host_layout *layout, uint32_t index, const struct reason *reason)
+static const struct group_mode *mode_of(uint64_t choice)
 {
-    const struct config_group *group = config_group(layout->config, index);
-    struct group_config config = {
-        .mode = group->mode == CONFIG_DEDICATED ? &group_mode_dedicated : &group_mode_spreading,
+    static const struct group_mode *const all[] = {
+        [CONFIG_DEDICATED] = &group_mode_dedicated,
+        [CONFIG_SPREADING] = &group_mode_spreading,
+        [CONFIG_COMPACTING] = &group_mode_compacting,
+    };
+
+    return all[choice];
+}
+
+/* Nothing said is 0 to a group. */
+static uint64_t idle_of(uint64_t idle)
+{
+    if (idle == SCHEMA_NEVER)
+        return GROUP_NEVER;
+    return idle == SCHEMA_UNSET ? 0 : idle;
+}
+
+int host_describe_group(const struct config *config, uint32_t index, struct group_config *described,
+                        const struct reason *reason)
+{
+    const struct config_group *group = config_group(config, index);
+    int error;
+
+    *described = (struct group_config){
+        .mode = mode_of(group->mode),
         .threads = (uint32_t)group->threads,
-        .idle_ns = group->idle,
+        .idle_ns = idle_of(group->idle),
+        .slo_ns = group->slo,
+        .pause = group->pause == CONFIG_PAUSE_AUTO,
         .thread_start = eal_thread_start,
         .thread_stop = eal_thread_stop,
     };
-    int error;
-
-    snprintf(config.name, sizeof(config.name), "%.*s", (int)sizeof(config.name) - 1,
+    snprintf(described->name, sizeof(described->name), "%.*s", (int)sizeof(described->name) - 1,
              group->name.text);
-    error = config_cpus(group->cpus.text, &config.cpus);
-    if (!error)
-        error = group_create(&layout->groups[index], &config);
+    error = config_cpus(group->cpus.text, &described->cpus);
     return error ? host_fail(reason, error, "group %s", group->name.text) : 0;
+}
+
+int host_make_group(struct host_layout *layout, uint32_t index, const struct reason *reason)
+{
+    struct group_config config;
+    int error = host_describe_group(layout->config, index, &config, reason);
+
+    if (error)
+        return error;
+    error = group_create(&layout->groups[index], &config);
+    return error ? host_fail(reason, error, "group %s", config.name) : 0;
 }
 
 uint32_t host_group_index(const struct config *config, uint32_t index)

@@ -48,6 +48,10 @@ int host_make_engine(const struct host *host, struct host_layout *layout, uint32
 void host_end_engine(const struct host *host, struct host_engine *engine);
 /* Makes the group at `index`, without engines: 0, or a negative errno with one line in `reason`. */
 int host_make_group(struct host_layout *layout, uint32_t index, const struct reason *reason);
+/* What the group at `index` of a configuration is to be. 0, or a negative errno with one line in
+ * `reason`. */
+int host_describe_group(const struct config *config, uint32_t index, struct group_config *group,
+                        const struct reason *reason);
 /* Adds the engine at `index` to its group of the layout. */
 int host_join_group(struct host_layout *layout, uint32_t index, const struct reason *reason);
 /* Tells the server which engines are one host. */

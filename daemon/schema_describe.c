@@ -37,6 +37,8 @@ static void describe_range(const struct schema_field *field, FILE *stream)
     case SCHEMA_NUMBER:
         fprintf(stream, "%s to %s", units_format(field->units, field->min, low),
                 units_format(field->units, field->max, high));
+        if (field->never)
+            fprintf(stream, ", `%s`", field->never);
         break;
     case SCHEMA_TEXT:
         fprintf(stream, "at most %u characters", SCHEMA_TEXT_BYTES - 1);

@@ -22,6 +22,7 @@ enum format {
     FORMAT_BYTES,
     FORMAT_DURATION, /* of nanoseconds */
     FORMAT_SPAN,     /* the same; 0 stands for none */
+    FORMAT_PATIENCE, /* the same; the highest number stands for never */
     FORMAT_TIME,     /* nanoseconds since 1970 */
     FORMAT_KIND,     /* of an event */
     FORMAT_YES_NO,
@@ -65,6 +66,8 @@ struct command {
     /* The field of the answer that is the table, or a message whose fields are a line each; NULL:
      * the answer's own fields are. */
     const char *rows;
+    /* A list in each row: its elements are the rows, with the name of what they are in. */
+    const char *inner;
     const char *raw;             /* the field of the answer that is printed as it is */
     const struct command *below; /* whose rows and columns follow, of the same answer */
     unsigned traits;             /* enum command_trait */

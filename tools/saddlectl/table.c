@@ -120,6 +120,12 @@ static void print_cell(struct json_object *value, enum format format, char cell[
         if (json_object_get_uint64(value))
             print_cell(value, FORMAT_DURATION, cell);
         break;
+    case FORMAT_PATIENCE:
+        if (json_object_get_uint64(value) == UINT64_MAX)
+            snprintf(cell, CELL_BYTES, "never");
+        else
+            print_cell(value, FORMAT_DURATION, cell);
+        break;
     case FORMAT_DURATION:
         print_duration(json_object_get_uint64(value), cell);
         break;
@@ -160,6 +166,26 @@ struct table {
     size_t width[COMMAND_COLUMNS_MAX];
     struct json_object *rows;
 };
+
+/* The elements of lists in rows, each with its row's name. */
+static struct json_object *inner_rows(struct json_object *rows, const char *inner)
+{
+    struct json_object *flat = json_object_new_array();
+
+    for (size_t i = 0; i < json_object_array_length(rows); i++) {
+        struct json_object *row = json_object_array_get_idx(rows, i);
+        struct json_object *list = json_object_object_get(row, inner);
+
+        for (size_t j = 0; j < json_object_array_length(list); j++) {
+            struct json_object *element = json_object_array_get_idx(list, j);
+
+            json_object_object_add(element, "name",
+                                   json_object_get(json_object_object_get(row, "name")));
+            json_object_array_add(flat, json_object_get(element));
+        }
+    }
+    return flat;
+}
 
 static void cell_of(const struct table *table, size_t row, uint32_t column, char cell[CELL_BYTES])
 {
@@ -292,7 +318,8 @@ static void print_rows(const struct command *command, struct json_object *rows, 
 {
     struct table table = {.columns = command->columns,
                           .count = count_columns(command),
-                          .rows = rows};
+                          .rows = command->inner ? inner_rows(rows, command->inner)
+                                                 : json_object_get(rows)};
 
     measure(&table);
     fit(&table, width);
@@ -300,6 +327,7 @@ static void print_rows(const struct command *command, struct json_object *rows, 
         print_row(&table, -1);
     for (size_t row = 0; row < json_object_array_length(table.rows); row++)
         print_row(&table, (long)row);
+    json_object_put(table.rows);
 }
 
 /* Lines stay lines, and letters of any script what they are, as somebody may want to read them in

@@ -46,7 +46,7 @@ static void describe(void)
         bed_plant.engines[i] = (struct plant_engine){&toys[i]->engine, i ? "other" : "main", "p"};
     }
     bed_plant.groups[0] =
-        (struct plant_group){.group = group, .name = "main", .mode = "spreading", .cpus = ""};
+        (struct plant_group){.group = group, .name = "main", .mode = "compacting", .cpus = ""};
     bed_plant.ports[0] = (struct plant_port){.port = &port,
                                              .name = "p",
                                              .driver = "net_null",
@@ -57,7 +57,7 @@ static void describe(void)
 
 void bed_setup_with(struct server_config server_config)
 {
-    const struct group_config config = {.name = "main", .mode = &group_mode_spreading};
+    const struct group_config config = {.name = "main", .mode = &group_mode_compacting};
     char reason[REASON_BYTES];
     struct link ends[2];
     struct server *server;

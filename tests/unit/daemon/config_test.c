@@ -348,7 +348,7 @@ static const struct wrong {
     {PORTS ENGINES "groups: [{name: g, engines: [x, y]}, {name: h, engines: [y]}]",
      "f:7:58: engines: \"y\" is in a group already, in line 7"},
     {PORTS ENGINES "groups: [{name: g, mode: fast, engines: [x, y]}]",
-     "f:7:26: mode: \"fast\" is none of dedicated, spreading"},
+     "f:7:26: mode: \"fast\" is none of dedicated, spreading, compacting"},
     {PORTS ENGINES "groups: [{name: g, cpus: '1-', engines: [x, y]}]",
      "f:7:26: cpus: \"1-\" is no list of CPUs (0-2,5)"},
     {PORTS ENGINES "policy: [{allow: attach}]",

@@ -139,10 +139,27 @@ START_TEST(test_a_group_changes)
     ck_assert_int_eq(
         apply(WIRE Y "groups: [{name: g, mode: dedicated, threads: 2, engines: [y, x]}]"), 0);
     ck_assert_ptr_eq(engine("x"), x);
-    ck_assert_ptr_ne(plant.groups[0].group, g);
+    ck_assert_ptr_eq(plant.groups[0].group, g);
     ck_assert_str_eq(plant.groups[0].mode, "dedicated");
     ck_assert_uint_gt(plant.generation, generation);
     ck_assert_uint_eq(group_threads(plant.groups[0].group, threads, 4), 2);
+    all_run();
+    ck_assert_int_eq(apply(WIRE Y "groups: [{name: g, mode: compacting, slo: 1ms, threads: 2, "
+                                  "idle: never, engines: [y, x]}]"),
+                     0);
+    ck_assert_str_eq(plant.groups[0].mode, "compacting");
+    ck_assert_uint_eq(group_configuration(g)->slo_ns, NSEC_PER_MSEC);
+    ck_assert_uint_eq(group_configuration(g)->idle_ns, GROUP_NEVER);
+    ck_assert_uint_eq(group_threads(g, threads, 4), 2);
+    all_run();
+    int tid = threads[0].tid;
+    ck_assert_int_eq(apply(WIRE Y "groups: [{name: g, mode: compacting, slo: 2ms, threads: 2, "
+                                  "engines: [x, y]}]"),
+                     0);
+    ck_assert_uint_eq(group_threads(g, threads, 4), 2);
+    ck_assert_int_eq(threads[0].tid, tid);
+    ck_assert_uint_eq(group_configuration(g)->slo_ns, 2 * NSEC_PER_MSEC);
+    ck_assert_uint_eq(group_configuration(g)->idle_ns, 20 * NSEC_PER_USEC);
     all_run();
 }
 END_TEST
@@ -251,7 +268,7 @@ START_TEST(test_many_times)
         WIRE Y Z "groups: [{name: h, engines: [z, y]}, {name: g, engines: [x]}]",
         WIRE Z "groups: [{name: h, mode: dedicated, engines: [z]}, {name: i, engines: [x]}]",
         WIRE "  - {name: y, port: b, addresses: [10.0.0.2], flows: 9}\n" ONE,
-        WIRE "groups: [{name: g, engines: [x]}, {name: h}, {name: i}]",
+        WIRE "groups: [{name: g, engines: [x]}, {name: h}, {name: i, mode: compacting}]",
     };
     for (uint32_t i = 0; i < 40; i++) {
         ck_assert_msg(!apply(texts[(i * i + 1) % 5]), "%s", line);

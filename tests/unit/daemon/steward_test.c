@@ -222,7 +222,9 @@ START_TEST(test_edits)
                                         .mode = "dedicated",
                                         .cpus = "",
                                         .threads = "",
-                                        .idle = ""};
+                                        .idle = "",
+                                        .slo = "",
+                                        .pause = ""};
     const struct steward_edit engine = {.kind = STEWARD_CREATE_ENGINE,
                                         .text = "{name: z, port: n, addresses: [10.0.0.3]}",
                                         .group = "h"};
