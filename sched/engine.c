@@ -20,6 +20,7 @@ int engine_init(struct engine *engine, const struct engine_ops *ops, const char 
     atomic_init(&engine->busy_ns, 0);
     atomic_init(&engine->runs, 0);
     atomic_init(&engine->rests, 0);
+    memset(&engine->delays, 0, sizeof(engine->delays));
 
     int error = mailbox_init(&engine->mailbox);
     if (error)

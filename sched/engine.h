@@ -18,6 +18,7 @@
 
 #include "mailbox/mailbox.h"
 #include "sched/clock.h"
+#include "sched/histogram.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -75,6 +76,8 @@ struct engine {
     _Atomic uint64_t runs;
     /* Shared, written by the group's thread as it goes to sleep and as it wakes: odd meanwhile. */
     _Atomic uint64_t rests;
+    /* Shared, written by the group's thread: the queueing delay at each turn that found work. */
+    struct histogram delays;
 };
 
 /* Prepares the common part: the mailbox and the epoll descriptor. `name` has 1 to

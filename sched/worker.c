@@ -77,11 +77,14 @@ static int work_remove(void *context, void *argument)
 static uint64_t give_turn(struct worker *worker, struct engine *engine, uint64_t now,
                           uint32_t *work)
 {
+    uint64_t delay = engine_delay(engine, now);
     bool posted = mailbox_run(&engine->mailbox, engine);
     uint32_t done = engine->ops->run(engine, now, ENGINE_BUDGET_NS);
     SADDLE_PROBE3(engine_run, engine->name, now, done);
     count_up(&engine->runs, 1);
     uint64_t after = clock_now(&clock_machine);
+    if (done > 0)
+        histogram_record(&engine->delays, delay);
     if (posted || done > 0) {
         count_up(&engine->busy_ns, after - now);
         count_up(&worker->stats.busy_ns, after - now);
@@ -107,6 +110,14 @@ static void mark_rest(struct worker *worker)
         count_up(&worker->engines[i]->rests, 1);
 }
 
+/* After a sleep, in which nothing waited: what has come is what ended it. */
+static void mark_drained(struct worker *worker)
+{
+    uint64_t now = clock_now(&clock_machine);
+    for (uint32_t i = 0; i < worker->count; i++)
+        engine_mark_drained(worker->engines[i], now);
+}
+
 static void wait_until(struct worker *worker, uint64_t deadline)
 {
     struct timespec timeout;
@@ -123,6 +134,7 @@ static void wait_until(struct worker *worker, uint64_t deadline)
     SADDLE_PROBE2(thread_sleep, worker->config->name, deadline);
     int count = epoll_pwait2(worker->epoll_fd, events, EVENTS_MAX,
                              deadline == ENGINE_NEVER ? NULL : &timeout, NULL);
+    mark_drained(worker);
     mark_rest(worker);
     SADDLE_PROBE2(thread_wake, worker->config->name, count);
     if (count > 0) {
