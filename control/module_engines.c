@@ -30,6 +30,18 @@ static bool count_session(void *context, const struct session *session, pid_t pi
     return true;
 }
 
+static void fill_delays(const struct engine *from, Saddle__V1__Engine *to)
+{
+    struct histogram_view delays;
+
+    histogram_read(&from->delays, &delays);
+    to->delay_p50_ns = histogram_quantile(&delays, 0.5);
+    to->delay_p99_ns = histogram_quantile(&delays, 0.99);
+    to->delay_p999_ns = histogram_quantile(&delays, 0.999);
+    to->delay_max_ns = delays.max_ns;
+    to->delays = delays.count;
+}
+
 static void fill_engine(const struct module_world *world, uint32_t index, Saddle__V1__Engine *to)
 {
     const struct plant_engine *from = &world->plant->engines[index];
@@ -46,6 +58,7 @@ static void fill_engine(const struct module_world *world, uint32_t index, Saddle
     to->runs = atomic_load_explicit(&from->engine->runs, memory_order_relaxed);
     to->alive = pulse_alive(world->pulse, index);
     to->tid = (uint32_t)atomic_load_explicit(&from->engine->tid, memory_order_relaxed);
+    fill_delays(from->engine, to);
 }
 
 static void list_engines(void *state, struct rpc_call *call, const ProtobufCMessage *request)

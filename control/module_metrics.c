@@ -20,6 +20,10 @@
 #define VERSION_BYTES 32u
 #define INDEX_BYTES   16u
 #define STATS_MAX     128u /* counters of one engine or port */
+/* Queueing delays are told at powers of two ns: from 1 us, within which an engine that spins sees
+ * what has come, to 1 s, beyond which something hangs. */
+#define DELAY_BITS_MIN 10u
+#define DELAY_BITS_MAX 30u
 
 /* ---- The daemon ---- */
 
@@ -161,6 +165,45 @@ static void write_engines(struct openmetrics *to, const struct module_world *wor
         openmetrics_count(
             to, atomic_load_explicit(&plant->engines[i].engine->runs, memory_order_relaxed),
             "engine", plant->engines[i].engine->name, NULL);
+}
+
+static void write_delays(struct openmetrics *to, const struct plant *plant)
+{
+    struct openmetrics_bucket buckets[DELAY_BITS_MAX - DELAY_BITS_MIN + 1];
+    struct histogram_view delays;
+
+    openmetrics_family(
+        to, &(struct openmetrics_family){
+                .name = "saddle_engine_queueing_delay_seconds",
+                .type = OPENMETRICS_HISTOGRAM,
+                .unit = "seconds",
+                .help = "The longest that work had waited, at each turn that found some."});
+    for (uint32_t i = 0; i < plant->engine_count; i++) {
+        histogram_read(&plant->engines[i].engine->delays, &delays);
+        for (uint32_t bits = DELAY_BITS_MIN; bits <= DELAY_BITS_MAX; bits++)
+            buckets[bits - DELAY_BITS_MIN] = (struct openmetrics_bucket){
+                .at_most_ns = 1ull << bits,
+                .count = histogram_at_most(&delays, 1ull << bits),
+            };
+        openmetrics_histogram(to, buckets, DELAY_BITS_MAX - DELAY_BITS_MIN + 1, delays.count,
+                              delays.sum_ns, "engine", plant->engines[i].engine->name, NULL);
+    }
+}
+
+static void write_moves(struct openmetrics *to, const struct plant *plant)
+{
+    openmetrics_family(to,
+                       &(struct openmetrics_family){
+                           .name = "saddle_group_rebalanced",
+                           .type = OPENMETRICS_COUNTER,
+                           .help = "Engines that the group's rebalancer moved to other threads."});
+    for (uint32_t i = 0; i < plant->group_count; i++) {
+        const struct decisions *decisions = group_decisions(plant->groups[i].group);
+
+        for (uint32_t action = 1; action < BALANCE_ACTION_END; action++)
+            openmetrics_count(to, decisions_count(decisions, action), "group",
+                              plant->groups[i].name, "action", balance_action_name(action), NULL);
+    }
 }
 
 static void write_ports(struct openmetrics *to, const struct plant *plant)
@@ -336,6 +379,8 @@ static const char *write_all(struct openmetrics *to, const struct module_world *
     write_control(to, world);
     write_sessions(to, world);
     write_engines(to, world);
+    write_delays(to, world->plant);
+    write_moves(to, world->plant);
     write_ports(to, world->plant);
     write_all_own(to, world->plant);
     write_all_threads(to, world->plant);

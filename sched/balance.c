@@ -6,7 +6,8 @@
  * Lateness. The queueing delay of an engine is the time since it was last seen drained; work that
  * came right afterwards has waited so long, so it is a bound. A look is late if the delay is beyond
  * the SLO and the answer to Shenango's question is no: the engine has not passed where it stood at
- * the look before (it was not drained since). That must be so at two looks.
+ * the look before (it was not drained since). That must be so at two looks, an SLO apart or more:
+ * packets that come at random make a thread late for a moment now and then, long before it is full.
  *
  * Stalls. A thread that is not run (preempted, or throttled) makes its engines late without load,
  * and another thread would not help. Load shows in the words as well: a thread that is loaded ends
@@ -25,6 +26,9 @@
 
 /* Loads for moves that cannot wait are measured over this: some twenty turns. */
 #define SHORT_NS NSEC_PER_MSEC
+/* When engines are to leave a late thread, what was measured since the end of the last window says
+ * more than that one, from so much on. */
+#define FRESH_NS (100 * NSEC_PER_USEC)
 /* Loads for merges are measured over this, long enough for bursts to even out. */
 #define LONG_NS (25 * NSEC_PER_MSEC)
 /* Merges take the highest load of one to two times this. With the long window and the merges
@@ -137,7 +141,19 @@ static uint64_t excuse(uint64_t gap_ns)
     return gap_ns < STALL_PASS_NS ? gap_ns : STALL_PASS_NS;
 }
 
-static void find_stalls(struct balance *balance, uint64_t now, const struct presence *before)
+/* Whether an engine of the first thread was not drained since the last look: after a sleep all are,
+ * and nothing that waited is to be excused. */
+static bool held_up(const struct balance *balance, const struct balance_engine *seen,
+                    uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (seen[i].thread == 0 && !seen[i].moving && seen[i].drained_ns < balance->look_ns)
+            return true;
+    return false;
+}
+
+static void find_stalls(struct balance *balance, uint64_t now, const struct presence *before,
+                        const struct balance_engine *seen, uint32_t count)
 {
     for (uint32_t i = 0; i < balance->config.threads; i++) {
         struct balance_thread *thread = &balance->threads[i];
@@ -153,8 +169,9 @@ static void find_stalls(struct balance *balance, uint64_t now, const struct pres
         }
         thread->still_ns = 0;
     }
-    /* The thread that looks cannot have seen its own stall. If it slept instead, it had no work. */
-    if (balance->look_ns > 0 && now - balance->look_ns > STALL_NS + balance->config.period_ns)
+    /* The thread that looks cannot have seen its own stall. */
+    if (balance->look_ns > 0 && now - balance->look_ns > STALL_NS + balance->config.period_ns &&
+        held_up(balance, seen, count))
         balance_pass(balance, 0, now, excuse(now - balance->look_ns));
 }
 
@@ -191,9 +208,11 @@ static void weigh(struct balance *balance, uint64_t now, struct balance_memory *
         memory->late_runs = thread->runs;
     } else if (!is_late(balance, now, memory, seen)) {
         memory->late -= memory->late > 0;
-    } else if (thread->runs != memory->late_runs || memory->late == 0) {
+    } else if (memory->late == 0 || (thread->runs != memory->late_runs &&
+                                     now - memory->late_ns >= balance->config.slo_ns)) {
         memory->late = memory->late > 0 ? 2 * LATE_STEP : LATE_STEP;
         memory->late_runs = thread->runs;
+        memory->late_ns = now;
         if (thread->late_since == 0)
             thread->late_since = now - seen->delay_ns;
     }
@@ -234,8 +253,10 @@ static uint32_t share(uint64_t busy_ns, uint64_t ns)
     return load < BALANCE_CORE ? (uint32_t)load : BALANCE_CORE;
 }
 
-static void measure_short(struct balance *balance, uint64_t now, uint32_t count)
+void balance_measure(struct balance *balance, uint64_t now, uint32_t count)
 {
+    if (now - balance->short_ns < FRESH_NS)
+        return;
     for (uint32_t i = 0; i < count; i++) {
         struct balance_memory *memory = &balance->engines[i];
         memory->load = share(memory->busy_ns - memory->short_busy_ns, now - balance->short_ns);
@@ -279,7 +300,7 @@ static void measure(struct balance *balance, uint64_t now, uint32_t count)
         balance_judge(balance, now, count);
     }
     if (now - balance->short_ns >= SHORT_NS)
-        measure_short(balance, now, count);
+        balance_measure(balance, now, count);
 }
 
 uint32_t balance_decide(struct balance *balance, uint64_t now, const struct balance_engine *engines,
@@ -297,7 +318,7 @@ uint32_t balance_decide(struct balance *balance, uint64_t now, const struct bala
             !engines[i].resting)
             before[engines[i].thread].awake = true;
     follow(balance, now, engines, count);
-    find_stalls(balance, now, before);
+    find_stalls(balance, now, before, engines, count);
     weigh_all(balance, now, engines, count);
     measure(balance, now, count);
     made = balance_choose(balance, now, engines, count, moves, max);

@@ -102,9 +102,9 @@ struct balance_memory {
     uint64_t drained_ns, busy_ns, runs; /* at the last look */
     /* When a look last found that it had been drained, and how busy its thread had been by then. */
     uint64_t since_ns, since_busy_ns;
-    bool backlog;       /* its last turn ended before it was drained */
-    uint32_t late;      /* how sure it is that it is late */
-    uint64_t late_runs; /* of its thread, at the last late look */
+    bool backlog;                /* its last turn ended before it was drained */
+    uint32_t late;               /* how sure it is that it is late */
+    uint64_t late_ns, late_runs; /* the last late look, and what its thread had run by then */
     /* Load over the last short and the last long window; the highest of the long ones in this
      * period of peaks and in the one before. */
     uint64_t short_busy_ns, long_busy_ns; /* as those windows began */
@@ -125,6 +125,7 @@ struct balance_thread {
     uint64_t still_ns;      /* since when it was seen not to run; 0: it runs */
     uint64_t pass_until;    /* it was not run, or engines came or went: lateness does not count */
     uint64_t late_since;    /* 0: it is not */
+    uint64_t chance_ns;     /* when it was late last though it had load to spare */
 };
 
 struct balance {
@@ -132,7 +133,12 @@ struct balance {
     uint64_t look_ns;                    /* the last one; 0: none yet */
     uint64_t short_ns, long_ns, peak_ns; /* when these windows began */
     bool merge_due;                      /* loads are new since merges were last thought of */
-    uint64_t looks, stalls;              /* threads found not to run when they should have */
+    uint64_t out_ns;                     /* when engines were last moved because of lateness */
+    /* Engines are not moved between threads in use until then: how long that is, and the load of
+     * the group that it holds for. */
+    uint64_t shuffle_until, shuffle_ns;
+    uint32_t shuffle_total;
+    uint64_t looks, stalls; /* threads found not to run when they should have */
     struct balance_memory engines[BALANCE_ENGINES_MAX];
     struct balance_thread threads[BALANCE_THREADS_MAX];
 };

@@ -46,6 +46,18 @@
 #define JUDGE_NS (50 * NSEC_PER_MSEC)
 /* A group's load that is higher by a quarter, and by this, has grown. */
 #define GROWN 50u
+/* A thread that is late though it has load to spare was late by chance, unless it is again within
+ * this. At an SLO that is missed once in a hundred times, it is. */
+#define CHANCE_NS (100 * NSEC_PER_MSEC)
+/* By then what came by chance is worked off. */
+#define CHANCE_PASS_NS (4 * ENGINE_BUDGET_NS)
+/* Moves between threads that are in use may come again at once, in case the load has just changed;
+ * each time that was not enough, so many times later. They change places, not threads' number: if
+ * bursts make the SLO impossible, they would go on for ever. */
+#define SHUFFLE_NS     (2 * NSEC_PER_MSEC)
+#define SHUFFLE_FACTOR 4u
+/* After engines went out, none is merged for so long: until peaks tell of the new load. */
+#define OUT_NS (200 * NSEC_PER_MSEC)
 /* The lightest threads are tried to be emptied; others are less likely to be. */
 #define EMPTY_TRIES 4u
 #define NO_THREAD   UINT32_MAX
@@ -286,6 +298,7 @@ static void relieved(struct plan *plan, uint32_t thread, uint32_t to)
     uint64_t late_since = balance->threads[thread].late_since;
     uint64_t pass = 2 * (plan->now - late_since);
 
+    balance->out_ns = plan->now;
     if (pass < BALANCE_PASS_NS)
         pass = BALANCE_PASS_NS;
     if (pass > RELIEF_PASS_NS)
@@ -310,36 +323,84 @@ static void move_set(struct plan *plan, set engines, uint32_t to, enum balance_r
             move(plan, i, to, BALANCE_SCALE_OUT, reason);
 }
 
+static uint32_t total_of(const struct balance *balance, uint32_t count)
+{
+    uint32_t total = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        total += balance->engines[i].steady;
+    return total;
+}
+
+static bool has_grown(uint32_t total, uint32_t before)
+{
+    return 4 * total > 5 * before + 4 * GROWN;
+}
+
+/* Notes that engines go to a thread in use, for the next time that they would. */
+static void shuffled(struct plan *plan)
+{
+    struct balance *balance = plan->balance;
+
+    balance->shuffle_ns =
+        balance->shuffle_ns > 0 ? SHUFFLE_FACTOR * balance->shuffle_ns : SHUFFLE_NS;
+    if (balance->shuffle_ns > BAR_MAX_NS)
+        balance->shuffle_ns = BAR_MAX_NS;
+    balance->shuffle_until = plan->now + balance->shuffle_ns;
+    balance->shuffle_total = total_of(balance, plan->count);
+}
+
+/* Whether the thread is late by chance, as far as one can tell by now. */
+static bool by_chance(struct plan *plan, uint32_t thread)
+{
+    struct balance_thread *memory = &plan->balance->threads[thread];
+    uint64_t last = memory->chance_ns;
+
+    if (plan->balance->config.hasty || plan->sides[thread].load >= LOAD_MAX)
+        return false;
+    memory->chance_ns = plan->now;
+    return last == 0 || plan->now - last > CHANCE_NS;
+}
+
 /* Takes load off a late thread, if that can be done. */
 static void relieve(struct plan *plan, uint32_t thread)
 {
-    enum balance_reason reason = BALANCE_LATE_ROOM;
+    struct balance *balance = plan->balance;
+    bool may_shuffle = balance->config.hasty || plan->now >= balance->shuffle_until;
     struct exchange exchange;
     set engines = 0;
-    uint32_t load, to;
+    uint32_t load, to = NO_THREAD;
 
     if (plan->sides[thread].staying < 2)
         return;
-    to = find_room(plan, thread, &engines);
+    if (by_chance(plan, thread)) {
+        balance_pass(balance, thread, plan->now, CHANCE_PASS_NS);
+        return;
+    }
+    if (may_shuffle)
+        to = find_room(plan, thread, &engines);
     if (to == NO_THREAD && (to = find_free(plan)) != NO_THREAD) {
         engines = split(plan, thread, plan->sides[thread].load / 2 + 1, UINT32_MAX, &load);
-        reason = BALANCE_LATE_WAKE;
-    }
-    if (to == NO_THREAD)
-        to = find_even(plan, thread, &engines);
-    if (to != NO_THREAD) {
-        move_set(plan, engines, to, reason);
+        move_set(plan, engines, to, BALANCE_LATE_WAKE);
         relieved(plan, thread, to);
         return;
     }
-    if (plan->made + 2 <= plan->max && find_exchange(plan, thread, &exchange)) {
+    if (may_shuffle && to == NO_THREAD)
+        to = find_even(plan, thread, &engines);
+    if (to != NO_THREAD) {
+        move_set(plan, engines, to, BALANCE_LATE_ROOM);
+        relieved(plan, thread, to);
+        shuffled(plan);
+    } else if (may_shuffle && plan->made + 2 <= plan->max &&
+               find_exchange(plan, thread, &exchange)) {
         move(plan, exchange.heavy, exchange.to, BALANCE_SWAP, BALANCE_PACK);
         move(plan, exchange.light, thread, BALANCE_SWAP, BALANCE_PACK);
         relieved(plan, thread, exchange.to);
-        return;
+        shuffled(plan);
+    } else {
+        /* There is nothing to be done; to see that again at each look costs too much. */
+        balance_pass(balance, thread, plan->now, BALANCE_PASS_NS);
     }
-    /* There is nothing to be done; to see that again at each look costs too much. */
-    balance_pass(plan->balance, thread, plan->now, BALANCE_PASS_NS);
 }
 
 /* ---- Back ---- */
@@ -450,15 +511,15 @@ static bool merge(struct plan *plan)
 
 void balance_judge(struct balance *balance, uint64_t now, uint32_t count)
 {
-    uint32_t total = 0;
+    uint32_t total = total_of(balance, count);
 
-    for (uint32_t i = 0; i < count; i++)
-        total += balance->engines[i].steady;
+    if (has_grown(total, balance->shuffle_total) || has_grown(balance->shuffle_total, total))
+        balance->shuffle_ns = balance->shuffle_until = 0;
     for (uint32_t i = 0; i < count; i++) {
         struct balance_memory *memory = &balance->engines[i];
 
         if (memory->suspect_ns > 0 && now - memory->suspect_ns >= JUDGE_NS) {
-            if (4 * total <= 5 * memory->merged_total + 4 * GROWN) {
+            if (!has_grown(total, memory->merged_total)) {
                 memory->bar_ns = memory->bar_ns > 0 ? 2 * memory->bar_ns : BAR_NS;
                 if (memory->bar_ns > BAR_MAX_NS)
                     memory->bar_ns = BAR_MAX_NS;
@@ -485,12 +546,18 @@ uint32_t balance_choose(struct balance *balance, uint64_t now, const struct bala
 
     if (balance->config.threads == 1)
         return 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (balance_certain(balance, i)) {
+            balance_measure(balance, now, count);
+            break;
+        }
     look_over(&plan);
     /* One thread at each look: the next one sees what the first has changed. */
     for (uint32_t i = 0; i < balance->config.threads && plan.made == 0; i++)
         if (plan.sides[i].late && !plan.sides[i].pass)
             relieve(&plan, i);
-    if (plan.made > 0 || plan.moving || !balance->merge_due)
+    if (plan.made > 0 || plan.moving || !balance->merge_due ||
+        (now - balance->out_ns < OUT_NS && !balance->config.hasty))
         return plan.made;
     balance->merge_due = merge(&plan);
     return plan.made;

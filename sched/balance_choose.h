@@ -18,6 +18,8 @@
 void balance_pass(struct balance *balance, uint32_t thread, uint64_t now, uint64_t ns);
 /* Whether two looks have said that the engine is late. */
 bool balance_certain(const struct balance *balance, uint32_t engine);
+/* Ends the short window, unless it has only just begun. */
+void balance_measure(struct balance *balance, uint64_t now, uint32_t count);
 /* Steady loads are new: says of merges that may have failed whether they have. */
 void balance_judge(struct balance *balance, uint64_t now, uint32_t count);
 /* The moves of this look, as balance_decide answers them. */

@@ -21,6 +21,7 @@ int engine_init(struct engine *engine, const struct engine_ops *ops, const char 
     atomic_init(&engine->runs, 0);
     atomic_init(&engine->rests, 0);
     atomic_init(&engine->tid, 0);
+    memset(&engine->delays, 0, sizeof(engine->delays));
 
     int error = mailbox_init(&engine->mailbox);
     if (error)

@@ -19,6 +19,7 @@
 #include "mailbox/inbox.h"
 #include "mailbox/mailbox.h"
 #include "sched/clock.h"
+#include "sched/histogram.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -90,6 +91,8 @@ struct engine {
     /* Shared, written by the group's thread: its number in the kernel; 0: the engine is on none. */
     _Atomic int tid;
     struct engine_move move;
+    /* Shared, written by the group's thread: the queueing delay at each turn that found work. */
+    struct histogram delays;
 };
 
 /* Prepares the common part: the mailbox and the epoll descriptor. `name` has 1 to

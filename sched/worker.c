@@ -19,12 +19,15 @@
 static uint64_t give_turn(struct worker *worker, uint32_t at, uint64_t now, uint32_t *work)
 {
     struct engine *engine = worker->engines[at];
+    uint64_t delay = engine_delay(engine, now);
     bool posted = mailbox_run(&engine->mailbox, engine);
     uint32_t done = engine->ops->run(engine, now, ENGINE_BUDGET_NS);
     SADDLE_PROBE3(engine_run, engine->name, now, done);
     worker_count(&engine->runs, 1);
     uint64_t after = clock_now(&clock_machine);
     bool found = posted || done > 0;
+    if (done > 0)
+        histogram_record(&engine->delays, delay);
     if (found) {
         worker_count(&engine->busy_ns, after - now);
         worker_count(&worker->stats.busy_ns, after - now);

@@ -51,7 +51,7 @@ groups:
 policy:
   - {{uid: {loner}, allow: all, engines: exclusive}}
   - {{uid: {other}, allow: all}}
-"""
+""".replace("spreading", harness.MODE)
 REAL = """\
 socket: {{path: {socket}, mode: "0666"}}
 memory: 64MiB
@@ -64,7 +64,7 @@ engines:
 groups:
   - {{name: one, mode: spreading, engines: [{name}, {name}0]}}
   - {{name: two, mode: spreading, engines: [{name}1]}}
-"""
+""".replace("spreading", harness.MODE)
 
 
 class Shared(hosts.Host):

@@ -29,7 +29,7 @@ engines:
     {more}
 groups: [{{name: main, mode: spreading, engines: [{engine}]}}]
 {control}
-"""
+""".replace("spreading", harness.MODE)
 CONTROL = 'control: {{path: {path}, mode: "0666", program: {program}, observe: [{{any: true}}]}}'
 
 

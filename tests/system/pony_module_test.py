@@ -41,7 +41,7 @@ groups:
   - {{name: main, mode: spreading, engines: [alpha, beta]}}
 policy: [{{any: true, allow: attach}}]
 control: {{path: {control}, mode: "0666", program: {program}, observe: [{{any: true}}]}}
-"""
+""".replace("spreading", harness.MODE)
 
 
 class Plane:

@@ -50,16 +50,17 @@ ANSWERS = {
         {"name": "empty"}]},
     "saddle.v1.Engines/List": {"engines": [
         {"name": "alpha", "kind": "pony", "group": "main", "port": "wire-a", "alive": True,
-         "sessions": 1, "busy_ns": 999, "runs": 0},
+         "sessions": 1, "busy_ns": 999, "runs": 0, "tid": 4712},
         {"name": "an-engine-with-a-long-name", "kind": "pony", "group": "group-of-the-others",
          "port": "port-with-a-name", "sessions": MAX32, "busy_ns": MAX64, "runs": MAX64}]},
     "saddle.v1.Groups/List": {"groups": [
         {"name": "main", "mode": "spreading", "cpus": "0-2,5", "idle_ns": 50_000,
-         "engines": ["alpha", "beta"], "threads": [{"tid": 1, "sleeps": MAX64}, {"tid": 2}]},
-        {"name": "spare", "mode": "dedicated", "engines": [f"engine-{i}" for i in range(8)]}]},
+         "engines": ["alpha", "beta"], "threads": [{"tid": 1, "sleeps": MAX64, "cpus": "2", "engine_names": ["alpha", "beta"]},
+                                                    {"tid": 2}]},
+        {"name": "spare", "mode": "dedicated", "idle_ns": MAX64, "pause": "tpause", "engines": [f"engine-{i}" for i in range(8)]}]},
     "saddle.v1.Ports/List": {"ports": [
         {"name": "eth", "driver": "xdp", "interface": "enp0s31f6", "owner": "kernel",
-         "engine": "alpha", "mac": "02:00:00:00:00:01", "mtu": 1500},
+         "engine": "alpha", "mac": "02:00:00:00:00:01", "mtu": 1500, "wakes": "interrupt"},
         {"name": "a-port-with-a-long-name", "driver": "net_memif", "owner": "saddle",
          "engine": "an-engine-with-a-long-name", "mac": "02:00:00:00:00:02", "mtu": 9000}]},
     "saddle.v1.Sessions/List": {"sessions": [
@@ -167,8 +168,8 @@ ANSWERS = {
     "grpc.health.v1.Health/Check": {"status": 1},
 }
 # What each command that needs no argument, or gets one here, is shown by.
-SHOWN = (["status"], ["modules"], ["engine", "list"], ["group", "list"], ["port", "list"],
-         ["session", "list"], ["session", "show", "1"], ["session", "close", "1"],
+SHOWN = (["status"], ["modules"], ["engine", "list"], ["group", "list"], ["group", "threads"],
+         ["port", "list"], ["session", "list"], ["session", "show", "1"], ["session", "close", "1"],
          ["peer", "list"], ["flow", "list"], ["connection", "list"], ["region", "list"],
          ["peer", "show", "beta"], ["flow", "show", "1"], ["connection", "show", "65536"],
          ["region", "show", "65536"], ["neighbour", "list"], ["policy", "show"],

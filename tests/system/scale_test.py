@@ -48,7 +48,7 @@ groups:
   - {{name: main, mode: spreading, engines: [alpha, beta]}}
 policy: [{{any: true, allow: attach}}]
 control: {{path: {control}, mode: "0666", program: {program}, observe: [{{any: true}}]}}
-"""
+""".replace("spreading", harness.MODE)
 
 
 class Thousands:

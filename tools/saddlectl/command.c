@@ -135,6 +135,11 @@ const struct command commands[] = {
                     {"sessions", "SESSIONS", FORMAT_COUNT, 1},
                     {"busy_ns", "BUSY", FORMAT_DURATION, 3},
                     {"runs", "RUNS", FORMAT_COUNT, 4},
+                    {"delay_p50_ns", "DELAY-P50", FORMAT_DURATION, 6},
+                    {"delay_p99_ns", "P99", FORMAT_DURATION, 1},
+                    {"delay_p999_ns", "P99.9", FORMAT_DURATION, 6},
+                    {"delay_max_ns", "MAX", FORMAT_DURATION, 2},
+                    {"delays", "DELAYS", FORMAT_COUNT, 6},
                     {"tid", "THREAD", FORMAT_COUNT, 2}},
     },
     {

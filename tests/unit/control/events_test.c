@@ -28,7 +28,7 @@ START_TEST(nothing_yet)
 }
 END_TEST
 
-START_TEST(both_rings_are_one_row)
+START_TEST(all_rings_are_one_row)
 {
     const enum event_kind kinds[] = {EVENT_DAEMON_READY, EVENT_SESSION_ATTACHED,
                                      EVENT_SESSION_ENDED, EVENT_ENGINE_STUCK,
@@ -118,7 +118,7 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, nothing_yet);
-    tcase_add_test(tcase, both_rings_are_one_row);
+    tcase_add_test(tcase, all_rings_are_one_row);
     tcase_add_test(tcase, who_comes_and_goes_displaces_nobody_else);
     tcase_add_test(tcase, every_number_is_there_or_a_gap);
     tcase_add_test(tcase, texts_are_bounded_and_printable);
