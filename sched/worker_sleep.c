@@ -9,6 +9,15 @@
 
 #define EVENTS_MAX 32 /* taken from the kernel at a time */
 
+/* An engine that is about to come may wake the thread before it is the thread's. */
+static bool has(const struct worker *worker, int epoll_fd)
+{
+    for (uint32_t i = 0; i < worker->count; i++)
+        if (worker->engines[i]->epoll_fd == epoll_fd)
+            return true;
+    return false;
+}
+
 /* Wakes that a descriptor caused leave events in the engines' own sets. They are edges: taking them
  * out is all there is to do. */
 static void drain_events(const struct worker *worker, const struct epoll_event *events, int count)
@@ -16,7 +25,7 @@ static void drain_events(const struct worker *worker, const struct epoll_event *
     struct epoll_event inner[EVENTS_MAX];
 
     for (int i = 0; i < count; i++)
-        if (events[i].data.fd != worker->mailbox.wake_fd)
+        if (has(worker, events[i].data.fd))
             (void)epoll_wait(events[i].data.fd, inner, EVENTS_MAX, 0);
 }
 
