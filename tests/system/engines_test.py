@@ -199,8 +199,11 @@ def test_exclusive_sessions():
 
             def attaches():
                 application = Application(CLIENT, socket, "alpha", OTHER)
+                if application.attached != "attach: 0":
+                    application.kill()
+                    return False
                 application.stop()
-                return application.attached == "attach: 0"
+                return True
 
             harness.await_true(attaches, "the engine is free again")
         with applications(CLIENT, socket, ("alpha", OTHER), ("alpha", LONER)) as (shared, alone):
