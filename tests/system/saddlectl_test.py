@@ -50,7 +50,8 @@ ANSWERS = {
         {"name": "empty"}]},
     "saddle.v1.Engines/List": {"engines": [
         {"name": "alpha", "kind": "pony", "group": "main", "port": "wire-a", "alive": True,
-         "sessions": 1, "busy_ns": 999, "runs": 0},
+         "sessions": 1, "busy_ns": 999, "runs": 0, "delay_p50_ns": 1024, "delay_p99_ns": 53_248,
+         "delay_p999_ns": 1_048_576, "delay_max_ns": 1_500_000_000, "delays": 12_345},
         {"name": "an-engine-with-a-long-name", "kind": "pony", "group": "group-of-the-others",
          "port": "port-with-a-name", "sessions": MAX32, "busy_ns": MAX64, "runs": MAX64}]},
     "saddle.v1.Groups/List": {"groups": [
