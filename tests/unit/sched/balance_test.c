@@ -121,6 +121,38 @@ START_TEST(one_late_look_does_not_count)
 }
 END_TEST
 
+/* With load to spare, one lateness is chance, and another soon after is not. */
+START_TEST(lateness_by_chance)
+{
+    wait(WARM_NS);
+    place((uint32_t[]){0, 0, 0, 0}, (uint32_t[]){400, 100, 100, 100});
+    wait(2 * NSEC_PER_MSEC);
+    late[1] = true;
+    ck_assert_uint_eq(wait(4 * BALANCE_SLO_NS), 0);
+    late[1] = false;
+    ck_assert_uint_eq(wait(200 * NSEC_PER_MSEC), 0);
+    late[1] = true;
+    ck_assert_uint_eq(wait(4 * BALANCE_SLO_NS), 0);
+    late[1] = false;
+    ck_assert_uint_eq(wait(20 * NSEC_PER_MSEC), 0);
+    late[1] = true;
+    ck_assert_uint_gt(wait(4 * BALANCE_SLO_NS), 0);
+}
+END_TEST
+
+/* While an engine is under way it is not run, and that is nobody's load. */
+START_TEST(an_engine_under_way_is_not_late)
+{
+    wait(WARM_NS);
+    place((uint32_t[]){0, 0, 0, 0}, (uint32_t[]){400, 300, 200, 90});
+    wait(2 * NSEC_PER_MSEC);
+    engines[3].moving = late[3] = true;
+    ck_assert_uint_eq(wait(20 * NSEC_PER_MSEC), 0);
+    engines[3].moving = false;
+    ck_assert_uint_gt(wait(20 * NSEC_PER_MSEC), 0);
+}
+END_TEST
+
 START_TEST(a_late_thread_is_halved)
 {
     uint32_t made;
@@ -177,13 +209,16 @@ START_TEST(a_stalled_thread_is_not_late)
     wait(WARM_NS);
     still[2] = still[3] = true;
     ck_assert_uint_eq(wait(4 * NSEC_PER_MSEC), 0);
-    /* It runs again, and works off what waited for as long. */
+    /* It runs again, in long rounds, to work off what waited, for as long as it was still. */
     still[2] = still[3] = false;
-    late[2] = late[3] = true;
     loads[2] = loads[3] = 500;
-    ck_assert_uint_eq(wait(3 * NSEC_PER_MSEC), 0);
+    for (uint64_t end = now + 3 * NSEC_PER_MSEC; now < end;) {
+        late[2] = late[3] = now / LOOK_NS % 8 > 0;
+        ck_assert_uint_eq(look(), 0);
+    }
     ck_assert_uint_eq(balance.stalls, 1);
     /* It goes on: it was not the stall. */
+    late[2] = late[3] = true;
     ck_assert_uint_gt(wait(4 * NSEC_PER_MSEC), 0);
     ck_assert_uint_eq(moves[0].from, 1);
 }
@@ -330,6 +365,8 @@ int main(void)
     tcase_add_test(tcase, bad_configurations);
     tcase_add_test(tcase, a_period_is_waited_for);
     tcase_add_test(tcase, one_late_look_does_not_count);
+    tcase_add_test(tcase, lateness_by_chance);
+    tcase_add_test(tcase, an_engine_under_way_is_not_late);
     tcase_add_test(tcase, a_late_thread_is_halved);
     tcase_add_test(tcase, one_thread_has_no_other);
     tcase_add_test(tcase, a_sleeping_thread_is_not_late);
