@@ -141,19 +141,7 @@ static uint64_t excuse(uint64_t gap_ns)
     return gap_ns < STALL_PASS_NS ? gap_ns : STALL_PASS_NS;
 }
 
-/* Whether an engine of the first thread was not drained since the last look: after a sleep all are,
- * and nothing that waited is to be excused. */
-static bool held_up(const struct balance *balance, const struct balance_engine *seen,
-                    uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        if (seen[i].thread == 0 && !seen[i].moving && seen[i].drained_ns < balance->look_ns)
-            return true;
-    return false;
-}
-
-static void find_stalls(struct balance *balance, uint64_t now, const struct presence *before,
-                        const struct balance_engine *seen, uint32_t count)
+static void find_stalls(struct balance *balance, uint64_t now, const struct presence *before)
 {
     for (uint32_t i = 0; i < balance->config.threads; i++) {
         struct balance_thread *thread = &balance->threads[i];
@@ -169,9 +157,9 @@ static void find_stalls(struct balance *balance, uint64_t now, const struct pres
         }
         thread->still_ns = 0;
     }
-    /* The thread that looks cannot have seen its own stall. */
-    if (balance->look_ns > 0 && now - balance->look_ns > STALL_NS + balance->config.period_ns &&
-        held_up(balance, seen, count))
+    /* The thread that looks cannot have seen its own stall. If it slept instead, it had no work. */
+    uint64_t since = balance->look_ns > balance->woke_ns ? balance->look_ns : balance->woke_ns;
+    if (balance->look_ns > 0 && now - since > STALL_NS + balance->config.period_ns)
         balance_pass(balance, 0, now, excuse(now - balance->look_ns));
 }
 
@@ -318,7 +306,7 @@ uint32_t balance_decide(struct balance *balance, uint64_t now, const struct bala
             !engines[i].resting)
             before[engines[i].thread].awake = true;
     follow(balance, now, engines, count);
-    find_stalls(balance, now, before, engines, count);
+    find_stalls(balance, now, before);
     weigh_all(balance, now, engines, count);
     measure(balance, now, count);
     made = balance_choose(balance, now, engines, count, moves, max);

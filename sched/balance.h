@@ -131,6 +131,7 @@ struct balance_thread {
 struct balance {
     struct balance_config config;
     uint64_t look_ns;                    /* the last one; 0: none yet */
+    uint64_t woke_ns;                    /* the end of the first thread's last sleep */
     uint64_t short_ns, long_ns, peak_ns; /* when these windows began */
     bool merge_due;                      /* loads are new since merges were last thought of */
     uint64_t out_ns;                     /* when engines were last moved because of lateness */
@@ -147,6 +148,12 @@ struct balance {
 int balance_init(struct balance *balance, const struct balance_config *config);
 /* Goes on with another configuration. As above; then nothing has changed. */
 int balance_configure(struct balance *balance, const struct balance_config *config);
+
+/* The first thread, which looks, has slept until now. */
+static inline void balance_woke(struct balance *balance, uint64_t now)
+{
+    balance->woke_ns = now;
+}
 
 /* Whether it is time for a look. */
 static inline bool balance_due(const struct balance *balance, uint64_t now)

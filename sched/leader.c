@@ -187,6 +187,12 @@ uint64_t leader_deadline(const struct leader *leader, uint64_t now)
     return ENGINE_NEVER;
 }
 
+void leader_woke(struct leader *leader, uint64_t now)
+{
+    if (!leader->held)
+        balance_woke(&leader->balance, now);
+}
+
 void leader_moved(struct leader *leader, const struct engine *engine)
 {
     uint32_t at = find(leader, engine);

@@ -60,6 +60,8 @@ struct worker *leader_find(const struct leader *leader, const struct engine *eng
 uint32_t leader_look(struct leader *leader, uint64_t now);
 /* When its thread is to wake from a sleep for the sake of the others. */
 uint64_t leader_deadline(const struct leader *leader, uint64_t now);
+/* Its thread slept until now. */
+void leader_woke(struct leader *leader, uint64_t now);
 /* A move has come to its end; engine->move says how. */
 void leader_moved(struct leader *leader, const struct engine *engine);
 

@@ -44,6 +44,8 @@ static void mark_drained(struct worker *worker)
 
     for (uint32_t i = 0; i < worker->count; i++)
         engine_mark_drained(worker->engines[i], now);
+    if (worker->leader)
+        leader_woke(worker->leader, now);
 }
 
 static void wait_until(struct worker *worker, uint64_t deadline)

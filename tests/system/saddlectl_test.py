@@ -50,14 +50,18 @@ ANSWERS = {
         {"name": "empty"}]},
     "saddle.v1.Engines/List": {"engines": [
         {"name": "alpha", "kind": "pony", "group": "main", "port": "wire-a", "alive": True,
-         "sessions": 1, "busy_ns": 999, "runs": 0, "tid": 4712},
+         "sessions": 1, "busy_ns": 999, "runs": 0, "delay_p50_ns": 1024, "delay_p99_ns": 53_248,
+         "delay_p999_ns": 1_048_576, "delay_max_ns": 1_500_000_000, "delays": 12_345,
+         "tid": 4712},
         {"name": "an-engine-with-a-long-name", "kind": "pony", "group": "group-of-the-others",
          "port": "port-with-a-name", "sessions": MAX32, "busy_ns": MAX64, "runs": MAX64}]},
     "saddle.v1.Groups/List": {"groups": [
         {"name": "main", "mode": "spreading", "cpus": "0-2,5", "idle_ns": 50_000,
-         "engines": ["alpha", "beta"], "threads": [{"tid": 1, "sleeps": MAX64, "cpus": "2", "engine_names": ["alpha", "beta"]},
-                                                    {"tid": 2}]},
-        {"name": "spare", "mode": "dedicated", "idle_ns": MAX64, "pause": "tpause", "engines": [f"engine-{i}" for i in range(8)]}]},
+         "engines": ["alpha", "beta"],
+         "threads": [{"tid": 1, "sleeps": MAX64, "cpus": "2", "engine_names": ["alpha", "beta"]},
+                     {"tid": 2}]},
+        {"name": "spare", "mode": "dedicated", "idle_ns": MAX64, "pause": "tpause",
+         "engines": [f"engine-{i}" for i in range(8)]}]},
     "saddle.v1.Ports/List": {"ports": [
         {"name": "eth", "driver": "xdp", "interface": "enp0s31f6", "owner": "kernel",
          "engine": "alpha", "mac": "02:00:00:00:00:01", "mtu": 1500, "wakes": "interrupt"},

@@ -61,6 +61,28 @@ START_TEST(who_comes_and_goes_displaces_nobody_else)
 }
 END_TEST
 
+START_TEST(what_is_told_later_has_its_own_time)
+{
+    struct event_about about = {.monotonic_ns = clock_now(&clock_machine)};
+    const struct event *first, *second;
+
+    events_add(events, EVENT_DAEMON_READY, NULL, "now");
+    events_add(events, EVENT_ENGINE_REBALANCED, &about, "before");
+    first = events_find(events, 1);
+    second = events_find(events, 2);
+    ck_assert_uint_eq(second->monotonic_ns, about.monotonic_ns);
+    ck_assert_uint_le(second->monotonic_ns, first->monotonic_ns);
+    /* Nothing happens in the time to come. */
+    about.monotonic_ns = UINT64_MAX;
+    events_add(events, EVENT_ENGINE_REBALANCED, &about, "later");
+    ck_assert_uint_lt(events_find(events, 3)->monotonic_ns, UINT64_MAX);
+    /* Engines that go round and round do not make it forget either. */
+    for (uint32_t i = 0; i < 2 * EVENTS_KEPT; i++)
+        events_add(events, EVENT_ENGINE_REBALANCED, &about, "%u", i);
+    ck_assert_str_eq(events_find(events, 0)->text, "now");
+}
+END_TEST
+
 START_TEST(every_number_is_there_or_a_gap)
 {
     uint64_t from = 1, missed = 0, seen = 0;
@@ -120,6 +142,7 @@ int main(void)
     tcase_add_test(tcase, nothing_yet);
     tcase_add_test(tcase, all_rings_are_one_row);
     tcase_add_test(tcase, who_comes_and_goes_displaces_nobody_else);
+    tcase_add_test(tcase, what_is_told_later_has_its_own_time);
     tcase_add_test(tcase, every_number_is_there_or_a_gap);
     tcase_add_test(tcase, texts_are_bounded_and_printable);
     suite_add_tcase(suite, tcase);

@@ -36,6 +36,11 @@ static uint32_t port_stats(const struct port *from, struct port_stat *stats, uin
     return 1;
 }
 
+void bed_decide(uint64_t at_ns, const char *engine, const struct balance_move *move)
+{
+    decisions_add((struct decisions *)(uintptr_t)group_decisions(group), at_ns, engine, move);
+}
+
 static void describe(void)
 {
     memset(&bed_plant, 0, sizeof(bed_plant));

@@ -23,7 +23,7 @@ struct queue {
 
 struct item_source {
     uint32_t load;
-    uint64_t next_ns;
+    uint64_t last_ns, next_ns;
 };
 
 /* An engine's shared words. */
@@ -116,6 +116,7 @@ static void arrive(struct fleet *fleet, struct unit *unit, uint64_t now)
         for (uint32_t i = 0; i < items; i++)
             put(&unit->queue, at);
         unit->arrived += items;
+        unit->source.last_ns = at;
         draw_next(fleet, &unit->source, at);
     }
 }
@@ -348,9 +349,12 @@ void fleet_load(struct fleet *fleet, uint32_t engine, uint32_t load)
 {
     struct unit *unit = &fleet->units[engine];
 
+    /* Its thread may be ahead by a turn, and have seen arrivals. */
+    uint64_t from = unit->source.last_ns > fleet->now ? unit->source.last_ns : fleet->now;
+
     arrive(fleet, unit, fleet->now);
     unit->source.load = load;
-    draw_next(fleet, &unit->source, fleet->now);
+    draw_next(fleet, &unit->source, from);
 }
 
 void fleet_stall(struct fleet *fleet, uint32_t thread, uint64_t ns, bool in_turn)
