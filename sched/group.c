@@ -90,17 +90,26 @@ static int hire(struct crew *crew, const struct group_config *config, const stru
     return 0;
 }
 
-static void dismiss(struct crew *crew, uint32_t index)
+static void forget(struct crew *crew, uint32_t index)
 {
-    worker_stop(crew->workers[index]);
+    worker_close(crew->workers[index]);
     free(crew->workers[index]);
     crew->workers[index] = crew->workers[--crew->count];
 }
 
+/* One thread, in a mode without a leader. */
+static void dismiss(struct crew *crew, uint32_t index)
+{
+    worker_stop(crew->workers[index]);
+    forget(crew, index);
+}
+
 static void dismiss_all(struct crew *crew)
 {
+    for (uint32_t i = 0; i < crew->count; i++)
+        worker_stop(crew->workers[i]);
     while (crew->count > 0)
-        dismiss(crew, crew->count - 1);
+        forget(crew, crew->count - 1);
     leader_destroy(crew->leader);
     crew->leader = NULL;
 }

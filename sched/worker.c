@@ -187,6 +187,10 @@ void worker_stop(struct worker *worker)
     while (worker_call(worker, work_stop, NULL) == -ETIMEDOUT)
         ;
     pthread_join(worker->thread, NULL);
+}
+
+void worker_close(struct worker *worker)
+{
     sem_destroy(&worker->started);
     close_descriptors(worker);
 }

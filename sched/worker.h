@@ -77,8 +77,11 @@ struct worker {
 /* Starts a thread with name, cpus and leader as *worker has them. 0, or a negative errno: also what
  * config->thread_start said; then nothing is left. */
 int worker_start(struct worker *worker, const struct group_config *config);
-/* Ends and joins it; it must have no engine left. */
+/* Ends and joins the thread; it must have no engine left. */
 void worker_stop(struct worker *worker);
+/* Closes what a stopped one had. Threads that send it messages, those of a leader, have to be
+ * stopped first: a sender may still be about to ring after its message has arrived. */
+void worker_close(struct worker *worker);
 
 /* Has the thread run `fn` on itself: what that said, or -ETIMEDOUT if it did not come round. */
 int worker_call(struct worker *worker, mailbox_fn *fn, void *argument);

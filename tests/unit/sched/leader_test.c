@@ -69,8 +69,10 @@ static void close_bench(struct bench *bench)
         ck_assert_uint_eq(atomic_load(&bench->toys[i]->overlaps), 0);
         engine->ops->destroy(engine);
     }
-    for (uint32_t i = 0; i < THREADS; i++) {
+    for (uint32_t i = 0; i < THREADS; i++)
         worker_stop(bench->workers[i]);
+    for (uint32_t i = 0; i < THREADS; i++) {
+        worker_close(bench->workers[i]);
         free(bench->workers[i]);
     }
     leader_destroy(bench->leader);
