@@ -76,6 +76,11 @@ const struct config_engine *config_steer_on(const struct config *config, const c
     return find_on(config, CONFIG_STEER, port);
 }
 
+const struct config_engine *config_kernel_on(const struct config *config, const char *port)
+{
+    return find_on(config, CONFIG_KERNEL, port);
+}
+
 uint32_t config_mates(const struct config *config, const char *port,
                       const struct config_engine *mates[CONFIG_MATES_MAX])
 {
@@ -130,6 +135,18 @@ enum config_owner config_owner(const struct config_port *port)
     if (port->interface.text[0])
         return CONFIG_OWNER_KERNEL;
     return port->driver == CONFIG_ETHDEV ? CONFIG_OWNER_SADDLE : CONFIG_OWNER_NOBODY;
+}
+
+enum config_owner config_link_owner(const struct config *config, const struct config_port *port)
+{
+    return config_kernel_on(config, port->name.text) ? CONFIG_OWNER_KERNEL : config_owner(port);
+}
+
+const char *config_link_interface(const struct config *config, const struct config_port *port)
+{
+    const struct config_engine *kernel = config_kernel_on(config, port->name.text);
+
+    return kernel ? kernel->interface.text : port->interface.text;
 }
 
 /* What follows the slash. */

@@ -45,6 +45,7 @@ enum config_driver {
 enum config_kind {
     CONFIG_PONY,
     CONFIG_STEER,
+    CONFIG_KERNEL,
 };
 
 /* As in the kernel's words; the values are those of daemon/xdp_program.h. */
@@ -123,6 +124,7 @@ struct config_engine {
     struct schema_text name;
     uint64_t kind; /* enum config_kind */
     struct schema_text port;
+    struct schema_text interface; /* kernel: of the kernel, to be made */
     struct schema_list addresses; /* struct schema_text, as config_subnet reads it */
     struct schema_list gateways;  /* struct schema_text, at most one of each family */
     struct schema_list peers;     /* struct config_peer */
@@ -247,6 +249,11 @@ bool config_subnet_has(const struct config_subnet *subnet, const struct address 
 
 const char *config_driver_name(uint64_t driver);
 enum config_owner config_owner(const struct config_port *port);
+/* The same of the link: where an engine gives the kernel its part of a port that is Saddle's, the
+ * kernel has addresses, routes and neighbours there, by an interface of its own. */
+enum config_owner config_link_owner(const struct config *config, const struct config_port *port);
+/* The kernel's interface to the link, or "". */
+const char *config_link_interface(const struct config *config, const struct config_port *port);
 
 /* By position or name; NULL if there is none. */
 const struct config_port *config_port(const struct config *config, uint32_t index);
@@ -256,12 +263,15 @@ const struct config_port *config_find_port(const struct config *config, const ch
 const struct config_engine *config_find_engine(const struct config *config, const char *name);
 /* How many addresses an engine looks for at a time, at most: its peers, a flow each, one more. */
 uint32_t config_hops_max(const struct config_engine *engine);
-/* The engine whose port has this name, or NULL; of several that share it, the first. */
+/* The engine of the transport whose port has this name, or NULL; of several that share it, the
+ * first. */
 const struct config_engine *config_engine_on(const struct config *config, const char *port);
 /* The engine that shares the port out among others, or NULL: it belongs to one. */
 const struct config_engine *config_steer_on(const struct config *config, const char *port);
-/* All engines on a port but the one that shares it out, in order; returns how many, all of which
- * are at `mates`. */
+/* The engine that gives the kernel what is for none of the others, or NULL. */
+const struct config_engine *config_kernel_on(const struct config *config, const char *port);
+/* All engines of the transport on a port, in order; returns how many, all of which are at `mates`.
+ */
 uint32_t config_mates(const struct config *config, const char *port,
                       const struct config_engine *mates[CONFIG_MATES_MAX]);
 /* The engine of `config` that has the place of this one: its port, and of one that is shared its

@@ -215,7 +215,8 @@ static int check_address(const struct config *config, struct schema_source *sour
 
     if (config_subnet(text->text, &subnet))
         return schema_fail(source, text->place, "addresses: \"%s\" is no IP address", text->text);
-    if (config_owner(port) == CONFIG_OWNER_SADDLE && subnet.prefix == CONFIG_PREFIX_NONE)
+    if (config_link_owner(config, port) == CONFIG_OWNER_SADDLE &&
+        subnet.prefix == CONFIG_PREFIX_NONE)
         return schema_fail(source, text->place,
                            "addresses: %s needs the length of its network's prefix (%s/%u)",
                            text->text, text->text, address_is_v4(&subnet.address) ? 24 : 64);
@@ -256,15 +257,15 @@ static int check_gateway(struct schema_source *source, const struct config_engin
     return 0;
 }
 
-static int check_gateways(struct schema_source *source, const struct config_port *port,
-                          const struct config_engine *engine)
+static int check_gateways(const struct config *config, struct schema_source *source,
+                          const struct config_port *port, const struct config_engine *engine)
 {
     int error = 0;
 
-    if (engine->gateways.count && config_owner(port) == CONFIG_OWNER_KERNEL)
+    if (engine->gateways.count && config_link_owner(config, port) == CONFIG_OWNER_KERNEL)
         return schema_fail(source, GATEWAYS(engine)[0].place,
                            "gateways: the kernel owns \"%s\" and its routes (ip route add)",
-                           port->interface.text);
+                           config_link_interface(config, port));
     if (engine->gateways.count && config_owner(port) == CONFIG_OWNER_NOBODY)
         return schema_fail(source, GATEWAYS(engine)[0].place,
                            "gateways: port \"%s\" (%s) has no network behind it", port->name.text,
@@ -278,7 +279,7 @@ static int check_gateways(struct schema_source *source, const struct config_port
 static bool can_ask(const struct config *config, const struct config_port *port)
 {
     /* What asks on a link that Saddle owns works for one engine. */
-    return config_owner(port) == CONFIG_OWNER_KERNEL ||
+    return config_link_owner(config, port) == CONFIG_OWNER_KERNEL ||
            (config_owner(port) == CONFIG_OWNER_SADDLE && !config_steer_on(config, port->name.text));
 }
 
@@ -364,6 +365,73 @@ static int check_steer(const struct config *config, struct schema_source *source
     return 0;
 }
 
+/* Whether a port or an engine that stands before this one has the interface. */
+static const struct schema_text *find_interface(const struct config *config,
+                                                const struct config_engine *kernel)
+{
+    const char *name = kernel->interface.text;
+
+    for (uint32_t i = 0; i < config->ports.count; i++) {
+        if (!strcmp(config_port(config, i)->interface.text, name))
+            return &config_port(config, i)->name;
+    }
+    for (const struct config_engine *other = config_engine(config, 0); other < kernel; other++) {
+        if (!strcmp(other->interface.text, name))
+            return &other->name;
+    }
+    return NULL;
+}
+
+/* Where the kernel's part of a port is to come from. */
+static int check_kernel_port(const struct config *config, struct schema_source *source,
+                             const struct config_port *port, const struct config_engine *kernel)
+{
+    const struct config_engine *first = config_kernel_on(config, port->name.text);
+
+    if (config_owner(port) == CONFIG_OWNER_KERNEL)
+        return schema_fail(source, kernel->port.place,
+                           "port: \"%s\" is on \"%s\", which the kernel owns: it gets its packets "
+                           "without an engine",
+                           port->name.text, port->interface.text);
+    if (config_owner(port) == CONFIG_OWNER_NOBODY)
+        return schema_fail(source, kernel->port.place,
+                           "port: \"%s\" (%s) has no network behind it for the kernel",
+                           port->name.text, config_driver_name(port->driver));
+    if (first != kernel)
+        return schema_fail(source, kernel->port.place,
+                           "port: \"%s\" has an engine for the kernel already, \"%s\"",
+                           port->name.text, first->name.text);
+    if (!config_steer_on(config, port->name.text))
+        return schema_fail(source, kernel->port.place,
+                           "port: no engine of kind steer shares \"%s\" out, as one of kind kernel "
+                           "needs it",
+                           port->name.text);
+    return 0;
+}
+
+static int check_kernel(const struct config *config, struct schema_source *source,
+                        const struct config_port *port, const struct config_engine *kernel)
+{
+    const struct schema_text *taken = find_interface(config, kernel);
+    int error = check_kernel_port(config, source, port, kernel);
+
+    if (error)
+        return error;
+    if (!kernel->interface.text[0])
+        return schema_fail(source, kernel->place, "engine \"%s\": the key \"interface\" is missing",
+                           kernel->name.text);
+    if (taken)
+        return schema_fail(source, kernel->interface.place,
+                           "interface: \"%s\" is that of \"%s\" already", kernel->interface.text,
+                           taken->text);
+    if (kernel->addresses.count || kernel->gateways.count || kernel->peers.count)
+        return schema_fail(source, kernel->place,
+                           "engine \"%s\": the kernel has addresses, gateways and peers of its own "
+                           "(ip address add dev %s)",
+                           kernel->name.text, kernel->interface.text);
+    return 0;
+}
+
 /* An engine that is not the first on its port. */
 static int check_mate(const struct config *config, struct schema_source *source,
                       const struct config_engine *engine)
@@ -406,6 +474,11 @@ static int check_engine(const struct config *config, struct schema_source *sourc
     if (!port)
         return schema_fail(source, engine->port.place, "port: there is no port \"%s\"",
                            engine->port.text);
+    if (engine->kind == CONFIG_KERNEL)
+        return check_kernel(config, source, port, engine);
+    if (engine->interface.text[0])
+        return schema_fail(source, engine->interface.place,
+                           "interface: \"%s\" is no engine of kind kernel", engine->name.text);
     if (engine->kind == CONFIG_STEER)
         return check_steer(config, source, engine);
     if (config_engine_on(config, engine->port.text) != engine)
@@ -424,7 +497,7 @@ static int check_engine(const struct config *config, struct schema_source *sourc
     for (uint32_t i = 0; i < engine->addresses.count && !error; i++)
         error = check_address(config, source, port, &ADDRESSES(engine)[i]);
     if (!error)
-        error = check_gateways(source, port, engine);
+        error = check_gateways(config, source, port, engine);
     return error ? error : check_peers(config, source, port, engine);
 }
 

@@ -46,11 +46,11 @@ bool config_port_fits(const struct config *opened, const struct config_engine *e
     const struct config_engine *first = config_in_place(opened, engine);
     bool shared = config_steer_on(opened, engine->port.text);
 
-    if (!port || engine->kind == CONFIG_STEER || (shared && !first))
+    if (!port || engine->kind != CONFIG_PONY || (shared && !first))
         return false;
     if (shared && !same_addresses(&first->addresses, &engine->addresses))
         return false;
-    switch (config_owner(port)) {
+    switch (config_link_owner(opened, port)) {
     case CONFIG_OWNER_NOBODY:
         return true;
     case CONFIG_OWNER_KERNEL:

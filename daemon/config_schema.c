@@ -34,7 +34,7 @@ static const char *const hugepages_choices[] = {"auto", "off", "required", NULL}
 const char *const config_drivers[] = {"net_ring", "net_null", "ethdev", "xdp", NULL};
 static const char *const xdp_mode_choices[] = {"auto", "native", "generic", NULL};
 static const char *const zerocopy_choices[] = {"auto", "off", "required", NULL};
-static const char *const kind_choices[] = {"pony", "steer", NULL};
+static const char *const kind_choices[] = {"pony", "steer", "kernel", NULL};
 static const char *const congestion_choices[] = {"swift", "timely", "window", NULL};
 static const char *const peer_congestion_choices[] = {"swift", "timely", "window", "engine", NULL};
 static const char *const mode_choices[] = {"spin", "sleep", NULL};
@@ -153,9 +153,13 @@ static const struct schema_field engine_fields[] = {
          "name of the `steer`"),
     CHOICE(config_engine, kind, SCHEMA_CHOICE, kind_choices, "pony",
            "`pony`: the transport; `steer`: shares its port out among the other engines that name "
-           "it, which together are one host"),
+           "it, which together are one host; `kernel`: one of these, gives the kernel what is for "
+           "none of the others, and sends what the kernel has to send"),
     TEXT(config_engine, port, SCHEMA_NAME, ETHDEV_NAME_MAX, NULL,
          "the name of its port; each port belongs to one engine, but for those of a `steer`"),
+    TEXT(config_engine, interface, SCHEMA_NAME, INTERFACE_LENGTH_MAX, "",
+         "`kernel`: the name of the kernel's interface (a TAP), which is made as the daemon starts "
+         "and is gone when it ends"),
     NESTED(config_engine, addresses, SCHEMA_TEXTS, TRANSPORT_ADDRESSES_MAX, NULL,
            "IP addresses, of either family, with or without the length of the prefix "
            "(`10.0.0.1/24`)",

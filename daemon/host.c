@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/host.h"
 
+#include "control/placement.h"
+#include "daemon/carrier.h"
 #include "daemon/host_private.h"
 #include "engines/port_link.h"
 
@@ -43,9 +45,21 @@ void host_tell_hosts(struct host *host, const struct config *config)
         const struct config_engine *engine = config_engine(config, i);
         const struct config_engine *steer = config_steer_on(config, engine->port.text);
 
-        host->hosts[i] = (uint16_t)((steer ? steer : engine) - config_engine(config, 0));
+        host->hosts[i] = engine->kind == CONFIG_KERNEL
+                             ? PLACEMENT_NO_HOST
+                             : (uint16_t)((steer ? steer : engine) - config_engine(config, 0));
     }
     server_set_hosts(host->server, host->hosts);
+}
+
+static int follow_links(const struct host *host, const struct reason *reason)
+{
+    struct carriers *carriers = ports_carriers(host->ports);
+    int error = 0;
+
+    if (carriers)
+        error = server_watch(host->server, carriers_fd(carriers), carriers_work, carriers);
+    return error ? host_fail(reason, error, "links of ports") : 0;
 }
 
 int host_start(struct host *host, const struct reason *reason)
@@ -63,7 +77,7 @@ int host_start(struct host *host, const struct reason *reason)
     for (uint32_t i = 0; i < config->engines.count && !error; i++)
         error = host_join_group(layout, i, reason);
     host_tell_hosts(host, config);
-    return error;
+    return error ? error : follow_links(host, reason);
 }
 
 struct engine *const *host_engines(const struct host *host, uint32_t *count)
@@ -134,8 +148,8 @@ static void describe_ports(const struct host *host, struct plant *plant)
             .port = ports_get(host->ports, i),
             .name = port->name.text,
             .driver = config_driver_name(port->driver),
-            .interface = port->interface.text,
-            .owner = owners[config_owner(port)],
+            .interface = config_link_interface(config, port),
+            .owner = owners[config_link_owner(config, port)],
             .engine = engine ? owner_name(config, engine) : "",
             .neighbours = describe_neighbours(host, i, engine),
         };
@@ -235,6 +249,8 @@ void host_destroy(struct host *host)
 {
     if (!host)
         return;
+    if (host->ports && ports_carriers(host->ports))
+        server_unwatch(host->server, carriers_fd(ports_carriers(host->ports)));
     for (uint32_t i = 0; i < host->running.config->engines.count; i++)
         host_end_engine(host, &host->running.engines[i]);
     ports_destroy(host->ports);

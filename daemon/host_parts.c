@@ -3,6 +3,7 @@
 #include "control/log.h"
 #include "daemon/eal.h"
 #include "daemon/host_private.h"
+#include "engines/kernel/kernel.h"
 #include "engines/pony/pony.h"
 #include "engines/steer/steer.h"
 
@@ -79,9 +80,8 @@ uint32_t host_collect_peers(const struct config *config, const struct config_eng
     const struct config_engine *joined = config_engine_on(config, port->peer.text);
     uint32_t count = 0;
 
-    if (engine->kind == CONFIG_STEER)
+    if (engine->kind != CONFIG_PONY)
         return 0;
-
     for (uint32_t i = 0; i < engine->peers.count; i++) {
         if (add_peer(&peers[count], listed[i].name.text, listed[i].address.text))
             continue;
@@ -168,7 +168,8 @@ static int ask_kernel(const struct making *making, struct transport_config *tran
     struct config_subnet subnets[TRANSPORT_ADDRESSES_MAX];
     uint32_t port = ports_index(making->host->opened, making->port->name.text);
     const struct kernel_resolver_config config = {
-        .interface = making->port->interface.text,
+        .interface = config_link_interface(making->host->opened, making->port),
+        .fresh = ports_tap(making->host->ports, port) && !(engine->vlan && all_peers_fixed(engine)),
         .vlan = (uint16_t)engine->vlan,
         .mtu = ports_get(making->host->ports, port)->mtu,
         .addresses = subnets,
@@ -194,7 +195,7 @@ static int make_resolver(const struct making *making, struct transport_config *t
 {
     uint32_t port = ports_index(making->host->opened, making->port->name.text);
 
-    if (config_owner(making->port) == CONFIG_OWNER_KERNEL)
+    if (config_link_owner(making->host->opened, making->port) == CONFIG_OWNER_KERNEL)
         return ask_kernel(making, transport);
     /* The link's works on the thread of whoever has the port, for one engine. */
     if (ports_share(making->host->ports, port))
@@ -243,6 +244,19 @@ static int make_steer(const struct making *making)
     return error ? host_fail(making->reason, error, "engine %s", name) : 0;
 }
 
+static int make_kernel(const struct making *making)
+{
+    uint32_t index = ports_index(making->host->opened, making->port->name.text);
+    const char *name = making->engine->name.text;
+    const struct kernel_config config = {
+        .wire = share_kernel_port(ports_share(making->host->ports, index)),
+        .kernel = ports_tap(making->host->ports, index),
+    };
+    int error = kernel_create(&making->made->engine, name, &config, &clock_machine);
+
+    return error ? host_fail(making->reason, error, "engine %s", name) : 0;
+}
+
 /* As many as there are, kept with the engine. */
 static int keep_peers(const struct making *making)
 {
@@ -278,6 +292,8 @@ int host_make_engine(const struct host *host, struct host_layout *layout, uint32
     memset(making.made, 0, sizeof(*making.made));
     if (engine->kind == CONFIG_STEER)
         return make_steer(&making);
+    if (engine->kind == CONFIG_KERNEL)
+        return make_kernel(&making);
     error = keep_peers(&making);
     if (error)
         return error;

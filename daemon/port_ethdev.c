@@ -169,6 +169,14 @@ static const struct port_ops port_ethdev_ops = {
     .destroy = port_ethdev_destroy,
 };
 
+bool port_ethdev_link(const struct port *port)
+{
+    struct rte_eth_link link;
+
+    return !rte_eth_link_get_nowait(((const struct port_ethdev *)port)->ethdev, &link) &&
+           link.link_status == RTE_ETH_LINK_UP;
+}
+
 /* What DPDK calls the device: the part before its arguments, a PCI address in full. */
 static int device_name(const char *device, char name[RTE_ETH_NAME_MAX_LEN])
 {
@@ -252,6 +260,9 @@ static int start(struct port_ethdev *self, const struct port_ethdev_config *conf
     if (result)
         return result;
     self->one_piece = !ethdev_takes_segments(self->ethdev);
+    /* Neighbours ask for addresses, and more is said, by groups; not every driver filters. */
+    if (!config->shared)
+        rte_eth_allmulticast_enable(self->ethdev);
     choose_mac(self, config);
     return 0;
 }

@@ -33,6 +33,9 @@ struct port_ethdev_config {
  * device refuses the MTU), -ENOMEM. EAL must be initialised. */
 int port_ethdev_create(struct port **port, const struct port_ethdev_config *config);
 
+/* Whether the device's link is up; `port` is one of these. Control, at any time. */
+bool port_ethdev_link(const struct port *port);
+
 /* Whether EAL has to look for the device among those of the PCI bus. */
 bool port_ethdev_is_pci(const char *device);
 

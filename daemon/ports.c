@@ -2,8 +2,10 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/ports.h"
 
+#include "daemon/carrier.h"
 #include "daemon/port_ethdev.h"
 #include "daemon/port_ring.h"
+#include "daemon/port_tap.h"
 #include "daemon/port_xdp.h"
 #include "daemon/reserve.h"
 #include "engines/pony/transport.h"
@@ -34,6 +36,7 @@ static_assert((int)CONFIG_XDP_NATIVE == (int)XDP_MODE_NATIVE &&
               "the configuration's choices are the port's");
 static_assert(TRANSPORT_ADDRESSES_MAX <= SUBNETS_ADDRESSES_MAX,
               "a link has the engine's addresses");
+static_assert(CONFIG_PORTS_MAX <= CARRIERS_MAX, "the kernel may have its part of each port");
 
 struct ports {
     const struct config *config;
@@ -41,6 +44,8 @@ struct ports {
     struct reserve *reserve[CONFIG_PORTS_MAX];   /* where the kernel owns the interface */
     struct resolver *resolver[CONFIG_PORTS_MAX]; /* the port's, where Saddle owns the link */
     struct share *share[CONFIG_PORTS_MAX];       /* where several engines have it */
+    struct port *tap[CONFIG_PORTS_MAX];          /* to the kernel, where it has its part of it */
+    struct carriers *carriers;                   /* of `tap`; NULL: there is none */
     const struct reason *reason;
 };
 
@@ -206,11 +211,11 @@ static int make_reserve(struct ports *ports, uint32_t index)
     const struct reason reason = {line, sizeof(line)};
     int error;
 
-    if (config_owner(port) != CONFIG_OWNER_KERNEL)
+    if (config_link_owner(ports->config, port) != CONFIG_OWNER_KERNEL)
         return 0;
     error =
         reserve_create(&ports->reserve[index], claims, collect_claims(ports->config, port, claims),
-                       port->interface.text, &reason);
+                       config_link_interface(ports->config, port), &reason);
     return error ? reason_set(ports->reason, error, "port %s: %s", port->name.text, line) : 0;
 }
 
@@ -304,7 +309,7 @@ static int make_link(struct ports *ports, uint32_t index)
     struct port *link;
     int error = -EIO;
 
-    if (config_owner(port) != CONFIG_OWNER_SADDLE || !engine)
+    if (config_link_owner(ports->config, port) != CONFIG_OWNER_SADDLE || !engine)
         return 0;
     describe_link(&config, engine);
     if (getrandom(config.key, sizeof(config.key), 0) == (ssize_t)sizeof(config.key))
@@ -314,6 +319,38 @@ static int make_link(struct ports *ports, uint32_t index)
         return error;
     ports->port[index] = link;
     ports->resolver[index] = port_link_resolver(link);
+    return 0;
+}
+
+/* The kernel's own end of a port that is Saddle's, with the port's address. */
+static int make_tap(struct ports *ports, uint32_t index)
+{
+    const struct config_port *port = config_port(ports->config, index);
+    const struct config_engine *kernel = config_kernel_on(ports->config, port->name.text);
+    const struct port *wire = ports->port[index];
+    char line[LINE_BYTES];
+    const struct reason reason = {line, sizeof(line)};
+    int error;
+
+    if (!kernel)
+        return 0;
+    error = port_tap_create(&ports->tap[index],
+                            &(struct port_tap_config){
+                                .interface = kernel->interface.text,
+                                .mac = wire->mac,
+                                .mtu = wire->mtu,
+                                .pool = wire->pool,
+                            },
+                            &reason);
+    if (error)
+        return reason_set(ports->reason, error, "engine %s: %s", kernel->name.text, line);
+    if (!ports->carriers)
+        error = carriers_create(&ports->carriers);
+    if (error)
+        return reason_set(ports->reason, error, "engine %s: %s", kernel->name.text,
+                          strerror(-error));
+    /* What puts itself before the port later has no link of its own. */
+    carriers_add(ports->carriers, wire, ports->tap[index], port_ethdev_link);
     return 0;
 }
 
@@ -329,10 +366,8 @@ static int make_share(struct ports *ports, uint32_t index)
 static int make_port(struct ports *ports, uint32_t index)
 {
     const struct config_port *port = config_port(ports->config, index);
-    int error = make_reserve(ports, index);
+    int error;
 
-    if (error)
-        return error;
     switch (port->driver) {
     case CONFIG_XDP:
         return make_xdp(ports, index);
@@ -350,12 +385,25 @@ static int make_port(struct ports *ports, uint32_t index)
                : 0;
 }
 
+/* Nobody's packets are taken away before it is known whose they are. */
+static int make_whole(struct ports *ports, uint32_t index)
+{
+    bool fresh = config_kernel_on(ports->config, config_port(ports->config, index)->name.text);
+    int error = fresh ? 0 : make_reserve(ports, index);
+
+    if (!error)
+        error = make_port(ports, index);
+    if (!error && fresh)
+        error = make_tap(ports, index);
+    return !error && fresh ? make_reserve(ports, index) : error;
+}
+
 static int make_all(struct ports *ports)
 {
     const struct config *config = ports->config;
 
     for (uint32_t i = 0; i < config->ports.count; i++) {
-        int error = make_port(ports, i);
+        int error = make_whole(ports, i);
 
         if (error)
             return error;
@@ -421,6 +469,16 @@ const struct share *ports_share(const struct ports *ports, uint32_t index)
     return ports->share[index];
 }
 
+struct carriers *ports_carriers(const struct ports *ports)
+{
+    return ports->carriers;
+}
+
+struct port *ports_tap(const struct ports *ports, uint32_t index)
+{
+    return ports->tap[index];
+}
+
 struct resolver *ports_resolver(const struct ports *ports, uint32_t index)
 {
     return ports->resolver[index];
@@ -430,8 +488,11 @@ void ports_destroy(struct ports *ports)
 {
     if (!ports)
         return;
+    carriers_destroy(ports->carriers);
     for (uint32_t i = 0; i < CONFIG_PORTS_MAX; i++) {
         share_destroy(ports->share[i]);
+        if (ports->tap[i])
+            ports->tap[i]->ops->destroy(ports->tap[i]);
         if (ports->port[i])
             ports->port[i]->ops->destroy(ports->port[i]);
         reserve_destroy(ports->reserve[i]);

@@ -18,6 +18,7 @@
 #include <rte_ether.h>
 #include <stdint.h>
 
+struct carriers;
 struct ports;
 
 /* What only a process that has not given up its capabilities can see: whose XDP program is on an
@@ -30,6 +31,11 @@ int ports_create(struct ports **ports, const struct config *config, const struct
 struct port *ports_get(const struct ports *ports, uint32_t index);
 /* Where several engines share it, what they have in common; else NULL. */
 const struct share *ports_share(const struct ports *ports, uint32_t index);
+/* Where the kernel has its part of a port that is Saddle's, the port that leads there; lives as
+ * long. Else NULL. */
+struct port *ports_tap(const struct ports *ports, uint32_t index);
+/* What has those ports follow the state of the link, or NULL: control has to work for it. */
+struct carriers *ports_carriers(const struct ports *ports);
 /* What finds others on the port's link, where Saddle owns it; lives as long as the port. Else NULL.
  */
 struct resolver *ports_resolver(const struct ports *ports, uint32_t index);

@@ -10,6 +10,7 @@
 static_assert(CONFIG_MATES_MAX == FAN_MEMBERS_MAX,
               "all engines that may share a port have a place at it");
 static_assert(CONFIG_MATES_MAX == DIRECTORY_ENGINES_MAX, "and in the directory");
+static_assert(TRANSPORT_ADDRESSES_MAX <= FAN_ADDRESSES_MAX, "the fan knows all their addresses");
 
 struct share {
     struct fan *fan;
@@ -29,6 +30,22 @@ static int make_directory(struct share *share)
     return error;
 }
 
+/* What is not for the kernel, if it is to have its part. */
+static void describe_rest(struct fan_config *fan, const struct config *config, const char *name,
+                          const struct config_engine *first)
+{
+    const struct schema_text *addresses = first->addresses.items;
+
+    fan->rest = config_kernel_on(config, name);
+    fan->vlan = (uint16_t)first->vlan;
+    for (uint32_t i = 0; i < first->addresses.count; i++) {
+        struct config_subnet subnet;
+
+        if (!config_subnet(addresses[i].text, &subnet))
+            fan->addresses[fan->address_count++] = subnet.address;
+    }
+}
+
 int share_create(struct share **share, const struct config *config, const char *name,
                  struct port *port)
 {
@@ -44,6 +61,7 @@ int share_create(struct share **share, const struct config *config, const char *
         made->udp_ports[i] = (uint16_t)mates[i]->udp_port;
     memcpy(fan.udp_ports, made->udp_ports, sizeof(fan.udp_ports));
     fan.count = made->count;
+    describe_rest(&fan, config, name, mates[0]);
     error = fan_create(&made->fan, &fan);
     if (!error)
         error = make_directory(made);
@@ -81,6 +99,11 @@ static uint32_t place_of(const struct share *share, uint16_t udp_port)
 struct port *share_port(const struct share *share, uint16_t udp_port)
 {
     return fan_member(share->fan, place_of(share, udp_port));
+}
+
+struct port *share_kernel_port(const struct share *share)
+{
+    return fan_rest(share->fan);
 }
 
 void share_describe(const struct share *share, uint16_t udp_port, struct pony_config *pony)

@@ -25,6 +25,8 @@ void share_destroy(struct share *share);
 struct fan *share_fan(const struct share *share);
 /* The port of the engine that receives there, which is one of them. */
 struct port *share_port(const struct share *share, uint16_t udp_port);
+/* The port of the engine that gives the kernel its part, or NULL. */
+struct port *share_kernel_port(const struct share *share);
 /* Tells that engine of the others. */
 void share_describe(const struct share *share, uint16_t udp_port, struct pony_config *pony);
 

@@ -10,6 +10,10 @@
  * does not keep up is dropped and counted, as a full port would. Either side sleeps: whoever puts
  * packets into a ring whose other side is armed rings, once a burst.
  *
+ * There may be one member more, the rest, which gets all that is for none of the others: whatever
+ * else the host's kernel has to see. Then a packet is a member's only if the address and the VLAN
+ * it is for are the members' too, since the kernel may have others with the same UDP ports.
+ *
  * A member's port has no resolver and answers no ARP: what finds hosts, where it is part of the
  * real port, works beneath the fan.
  *
@@ -22,12 +26,14 @@
 #ifndef ENGINES_STEER_FAN_H
 #define ENGINES_STEER_FAN_H
 
+#include "engines/address.h"
 #include "engines/port.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define FAN_MEMBERS_MAX 16u
+#define FAN_MEMBERS_MAX   16u /* the rest not counted */
+#define FAN_ADDRESSES_MAX 8u
 
 struct fan;
 
@@ -36,15 +42,20 @@ struct fan_config {
     uint16_t udp_ports[FAN_MEMBERS_MAX]; /* of the members: different ones, the first one's first */
     uint32_t count;
     uint32_t ring_packets; /* each way of each member, a power of two; 0: 1024, which holds 1023 */
+    bool rest;             /* there is one more, for all else; below: what is not for it */
+    struct address addresses[FAN_ADDRESSES_MAX]; /* of all members */
+    uint32_t address_count;
+    uint16_t vlan; /* of all members; 0: untagged */
 };
 
 struct fan_stats {
     uint64_t rx_packets, tx_packets;
-    uint64_t rx_strays;   /* for no member */
+    uint64_t rx_strays;   /* for no member, and there is no rest */
     uint64_t rx_full;     /* dropped: the member's ring was full */
     uint64_t rx_for_all;  /* copies of what is for every member */
     uint64_t rx_no_copy;  /* for want of memory */
     uint64_t tx_deferred; /* packets that the port did not take although it had said so */
+    uint64_t rx_rest;     /* for the rest */
 };
 
 /* 0, -EINVAL, -ENOMEM, or a negative errno. EAL must be initialised. */
@@ -53,6 +64,8 @@ int fan_create(struct fan **fan, const struct fan_config *config);
 void fan_destroy(struct fan *fan);
 /* A member's port, by position; it lives as long as the fan. */
 struct port *fan_member(struct fan *fan, uint32_t index);
+/* The port of the rest, or NULL; likewise. */
+struct port *fan_rest(struct fan *fan);
 
 /* The steering engine's side. */
 /* Receives one burst and hands it out; returns how many packets there were. */

@@ -189,7 +189,15 @@ END_TEST
     PORTS "engines:\n"                                                                             \
           "  - {name: s, kind: steer, port: a}\n"                                                  \
           "  - {name: x, port: a, addresses: [10.0.0.1]}\n"
-#define SECOND "  - {name: z, port: a, addresses: [10.0.0.1], udp_port: 50708}\n"
+/* Where the kernel has its part of a port that is Saddle's, an engine can be made anew as on an
+ * interface of the kernel. */
+#define SHARED_OWNED(more)                                                                         \
+    PORTS "engines:\n"                                                                             \
+          "  - {name: o, kind: steer, port: s}\n"                                                  \
+          "  - {name: x, port: s, addresses: [10.2.0.1/24]" more "}\n"
+#define OWNED             SHARED_OWNED("")
+#define KERNEL(interface) "  - {name: k, kind: kernel, port: s, interface: " interface "}\n"
+#define SECOND            "  - {name: z, port: a, addresses: [10.0.0.1], udp_port: 50708}\n"
 
 static const struct {
     const char *before, *after;
@@ -215,6 +223,12 @@ static const struct {
      SHARED "  - {name: z, port: a, addresses: [10.0.0.1], udp_port: 50708, window: 9}\n",
      CONFIG_ENGINE},
     {SHARED, SHARED "  - {name: y, port: b, addresses: [10.0.0.2]}\n", CONFIG_ENGINE},
+    {OWNED, OWNED KERNEL("tap0"), CONFIG_RESTART},
+    {OWNED KERNEL("tap0"), OWNED, CONFIG_RESTART},
+    {OWNED KERNEL("tap0"), OWNED KERNEL("tap1"), CONFIG_RESTART},
+    {OWNED KERNEL("tap0"), SHARED_OWNED(", window: 9") KERNEL("tap0"), CONFIG_ENGINE},
+    {OWNED, SHARED_OWNED(", window: 9"), CONFIG_RESTART},
+    {OWNED KERNEL("tap0"), SHARED_OWNED(", vlan: 9") KERNEL("tap0"), CONFIG_RESTART},
 };
 
 START_TEST(test_engines_that_share_a_port)

@@ -25,6 +25,11 @@
     "ports: [{name: t, driver: ethdev, device: 'net_af_packet0,iface=eth0', interface: eth0}]\n"
 #define ON_T "engines: [{name: x, port: t, addresses: [10.0.0.1/24, 'fd00::1/64']"
 
+/* The kernel has its part of it. */
+#define WITH_KERNEL                                                                                \
+    TAP ON_T "},\n  {name: s, kind: steer, port: t},\n"                                            \
+             "  {name: k, kind: kernel, port: t, interface: tap0}]\n"
+
 #define SHARED PORTS ENGINES "  - {name: s, kind: steer, port: a}\n"
 
 static struct config config;
@@ -294,6 +299,45 @@ static const struct wrong {
      "f:5:11: peer \"p\": the key \"mac\" is missing: port \"a\" (net_ring) cannot ask for it"},
     {PORTS "engines: [{name: x, port: a, addresses: [10.0.0.1/24], gateways: [10.0.0.2]}]",
      "f:4:67: gateways: port \"a\" (net_ring) has no network behind it"},
+    {TAP ON_T "}, {name: k, kind: kernel, port: t, interface: tap0}]",
+     "f:2:101: port: no engine of kind steer shares \"t\" out, as one of kind kernel needs it"},
+    {TAP ON_T "}, {name: s, kind: steer, port: t}, {name: k, kind: kernel, port: t}]",
+     "f:2:104: engine \"k\": the key \"interface\" is missing"},
+    {TAP ON_T "}, {name: s, kind: steer, port: t, interface: tap0}]",
+     "f:2:114: interface: \"s\" is no engine of kind kernel"},
+    {TAP ON_T ", interface: tap0}]", "f:2:81: interface: \"x\" is no engine of kind kernel"},
+    {TAP ON_T "}, {name: s, kind: steer, port: t},\n"
+              "  {name: k, kind: kernel, port: t, interface: abcdefghijklmnop}]",
+     "f:3:47: interface: \"abcdefghijklmnop\" is longer than 15 characters"},
+    {TAP ON_T "}, {name: s, kind: steer, port: t},\n"
+              "  {name: k, kind: kernel, port: t, interface: tap0},\n"
+              "  {name: l, kind: kernel, port: t, interface: tap1}]",
+     "f:4:33: port: \"t\" has an engine for the kernel already, \"k\""},
+    {TAP ON_T "}, {name: s, kind: steer, port: t},\n"
+              "  {name: k, kind: kernel, port: t, interface: tap0, addresses: [10.0.0.3]}]",
+     "f:3:3: engine \"k\": the kernel has addresses, gateways and peers of its own (ip address add "
+     "dev tap0)"},
+    {TAP ON_T ", gateways: [10.0.0.3]}, {name: s, kind: steer, port: t},\n"
+              "  {name: k, kind: kernel, port: t, interface: tap0}]",
+     "f:2:81: gateways: the kernel owns \"tap0\" and its routes (ip route add)"},
+    {KERNEL ON_T "}, {name: s, kind: steer, port: t},\n"
+                 "  {name: k, kind: kernel, port: t, interface: tap0}]",
+     "f:3:33: port: \"t\" is on \"eth0\", which the kernel owns: it gets its packets without an "
+     "engine"},
+    {SHARED "  - {name: k, kind: kernel, port: a, interface: tap0}",
+     "f:8:35: port: \"a\" (net_ring) has no network behind it for the kernel"},
+    {"ports: [{name: t, driver: ethdev, device: net_tap0},\n"
+     "  {name: u, driver: ethdev, device: net_memif0}, {name: v, driver: xdp, interface: tap1}]\n"
+     "engines: [{name: s, kind: steer, port: t}, {name: x, port: t, addresses: [10.0.0.1]},\n"
+     "  {name: k, kind: kernel, port: t, interface: tap1}]",
+     "f:4:47: interface: \"tap1\" is that of \"v\" already"},
+    {"ports: [{name: t, driver: ethdev, device: net_tap0},\n"
+     "  {name: u, driver: ethdev, device: net_memif0}]\n"
+     "engines: [{name: s, kind: steer, port: t}, {name: x, port: t, addresses: [10.0.0.1]},\n"
+     "  {name: k, kind: kernel, port: t, interface: tap0},\n"
+     "  {name: r, kind: steer, port: u}, {name: y, port: u, addresses: [10.0.1.1]},\n"
+     "  {name: l, kind: kernel, port: u, interface: tap0}]",
+     "f:6:47: interface: \"tap0\" is that of \"k\" already"},
     {"ports: [{name: t, driver: ethdev}]\n" ON_T "}]",
      "f:1:9: port \"t\": the key \"device\" is missing"},
     {"ports: [{name: t, driver: net_null, device: net_tap0}]\n" ON_T "}]",
@@ -510,6 +554,38 @@ START_TEST(test_owners)
 }
 END_TEST
 
+START_TEST(test_links_of_the_kernel)
+{
+    const struct config_engine *mates[CONFIG_MATES_MAX];
+    const struct config_port *port;
+
+    ck_assert_msg(parse(WITH_KERNEL) == 0, "%s", source.error);
+    port = config_port(&config, 0);
+    ck_assert_uint_eq(config_owner(port), CONFIG_OWNER_SADDLE);
+    ck_assert_uint_eq(config_link_owner(&config, port), CONFIG_OWNER_KERNEL);
+    ck_assert_str_eq(config_link_interface(&config, port), "tap0");
+    ck_assert_ptr_eq(config_kernel_on(&config, "t"), config_engine(&config, 2));
+    ck_assert_ptr_eq(config_engine_on(&config, "t"), config_engine(&config, 0));
+    ck_assert_uint_eq(config_mates(&config, "t", mates), 1);
+    ck_assert_ptr_eq(config_in_place(&config, config_engine(&config, 2)),
+                     config_engine(&config, 2));
+    ck_assert_str_eq(config_host_name(&config, "t"), "s");
+    config_free(&config);
+    ck_assert_msg(parse(KERNEL "engines: [{name: x, port: t, addresses: [10.0.0.1]}]") == 0, "%s",
+                  source.error);
+    port = config_port(&config, 0);
+    ck_assert_uint_eq(config_link_owner(&config, port), CONFIG_OWNER_KERNEL);
+    ck_assert_str_eq(config_link_interface(&config, port), "eth0");
+    config_free(&config);
+    /* Peers can be asked for, and no prefix is needed. */
+    ck_assert_msg(parse(TAP "engines: [{name: x, port: t, addresses: [10.0.0.1],\n"
+                            "  peers: [{name: p, address: 10.0.0.2}]},\n"
+                            "  {name: k, kind: kernel, port: t, interface: tap0},\n"
+                            "  {name: s, kind: steer, port: t}]") == 0,
+                  "%s", source.error);
+}
+END_TEST
+
 START_TEST(test_subnets)
 {
     const char *bad[] = {"",           "/24",         "10.0.0.1/",  "10.0.0.1/33", "10.0.0.1/-1",
@@ -565,6 +641,7 @@ int main(void)
     tcase_add_test(tcase, test_described);
     tcase_add_test(tcase, test_cpus);
     tcase_add_test(tcase, test_owners);
+    tcase_add_test(tcase, test_links_of_the_kernel);
     tcase_add_test(tcase, test_subnets);
     tcase_add_test(tcase, test_files);
     suite_add_tcase(suite, tcase);
