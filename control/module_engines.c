@@ -149,6 +149,7 @@ static void fill_group(const struct plant *plant, uint32_t index, Saddle__V1__Gr
     to->mode = rpc_text(from->mode);
     to->cpus = rpc_text(from->cpus);
     to->idle_ns = from->idle_ns;
+    to->nodes = rpc_text(from->nodes);
     to->engines = parts->engines;
     for (uint32_t i = 0; i < plant->engine_count; i++) {
         if (!strcmp(plant->engines[i].group, from->name))
@@ -236,6 +237,7 @@ static void fill_port(const struct plant_port *from, Saddle__V1__Port *to, char 
     to->engine = rpc_text(from->engine);
     to->mac = mac;
     to->mtu = from->port->mtu;
+    to->node = rpc_text(from->node);
 }
 
 static void list_ports(void *state, struct rpc_call *call, const ProtobufCMessage *request)

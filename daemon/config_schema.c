@@ -214,7 +214,8 @@ static const struct schema_field group_fields[] = {
     CHOICE(config_group, mode, SCHEMA_CHOICE, mode_choices, "sleep",
            "`spin`: threads never sleep; `sleep`: they wait when there is nothing to do"),
     TEXT(config_group, cpus, SCHEMA_TEXT, 0, "", "where its threads run: a list such as `0-2,5`",
-         .otherwise = "all"),
+         .otherwise = "all; of a machine with several memory nodes, those of the nodes of its "
+                      "engines' ports"),
     NUMBER(config_group, threads, UNITS_COUNT, 0, GROUP_THREADS_MAX, "0",
            "how many; 0: one for each of `cpus`, else one"),
     NUMBER(config_group, idle, UNITS_DURATION, NSEC_PER_USEC, NSEC_PER_SEC, "20us",

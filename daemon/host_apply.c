@@ -113,8 +113,10 @@ static void plan(struct apply *apply)
     }
     for (uint32_t i = 0; i < wanted->groups.count; i++) {
         apply->group_from[i] = find_group(running->config, config_group(wanted, i));
-        if (apply->group_from[i] != NOWHERE)
-            apply->next.groups[i] = running->groups[apply->group_from[i]];
+        if (apply->group_from[i] == NOWHERE)
+            continue;
+        apply->next.groups[i] = running->groups[apply->group_from[i]];
+        apply->next.nodes[i] = running->nodes[apply->group_from[i]];
     }
 }
 
@@ -174,7 +176,7 @@ static int make(struct apply *apply)
     }
     for (uint32_t i = 0; i < wanted->groups.count && !error; i++) {
         if (apply->group_from[i] == NOWHERE)
-            error = host_make_group(&apply->next, i, apply->reason);
+            error = host_make_group(apply->host, &apply->next, i, apply->reason);
     }
     return error ? refusal(error) : 0;
 }

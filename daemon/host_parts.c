@@ -273,8 +273,8 @@ static int keep_peers(const struct making *making)
     return made->peers ? 0 : reason_set(making->reason, -ENOMEM, "out of memory");
 }
 
-int host_make_engine(const struct host *host, struct host_layout *layout, uint32_t index,
-                     const struct reason *reason)
+static int make_engine(const struct host *host, struct host_layout *layout, uint32_t index,
+                       const struct reason *reason)
 {
     const struct config_engine *engine = config_engine(layout->config, index);
     const struct making making = {
@@ -307,6 +307,23 @@ int host_make_engine(const struct host *host, struct host_layout *layout, uint32
     return error ? error : make_pony(&making, &pony);
 }
 
+/* The node that an engine's packets are on. */
+static int engine_node(const struct host *host, const struct config_engine *engine)
+{
+    return ports_node(host->ports, ports_index(host->opened, engine->port.text));
+}
+
+int host_make_engine(const struct host *host, struct host_layout *layout, uint32_t index,
+                     const struct reason *reason)
+{
+    int error;
+
+    topology_prefer(&host->topology, engine_node(host, config_engine(layout->config, index)));
+    error = make_engine(host, layout, index, reason);
+    topology_prefer(&host->topology, TOPOLOGY_ANY);
+    return error;
+}
+
 void host_end_engine(const struct host *host, struct host_engine *engine)
 {
     if (engine->engine)
@@ -322,7 +339,22 @@ void host_end_engine(const struct host *host, struct host_engine *engine)
 
 /* ---- Groups ---- */
 
-int host_make_group(struct host_layout *layout, uint32_t index, const struct reason *reason)
+/* Where a group runs for which no CPUs are configured: near its engines' ports, if these are
+ * anywhere. Empty: anywhere. */
+static void choose_cpus(const struct host *host, const struct config *config, uint32_t index,
+                        const cpu_set_t *allowed, cpu_set_t *cpus)
+{
+    uint64_t nodes = 0;
+
+    for (uint32_t i = 0; i < config->engines.count; i++) {
+        if (host_group_index(config, i) == index)
+            nodes |= topology_bit(engine_node(host, config_engine(config, i)));
+    }
+    topology_cpus(&host->topology, nodes, allowed, cpus);
+}
+
+int host_make_group(const struct host *host, struct host_layout *layout, uint32_t index,
+                    const struct reason *reason)
 {
     const struct config_group *group = config_group(layout->config, index);
     struct group_config config = {
@@ -332,11 +364,21 @@ int host_make_group(struct host_layout *layout, uint32_t index, const struct rea
         .thread_start = eal_thread_start,
         .thread_stop = eal_thread_stop,
     };
+    cpu_set_t allowed;
     int error;
 
     snprintf(config.name, sizeof(config.name), "%.*s", (int)sizeof(config.name) - 1,
              group->name.text);
     error = config_cpus(group->cpus.text, &config.cpus);
+    if (!error && sched_getaffinity(0, sizeof(allowed), &allowed))
+        error = -errno;
+    if (!error && CPU_COUNT(&config.cpus) == 0) {
+        choose_cpus(host, layout->config, index, &allowed, &config.cpus);
+        /* One for each of `cpus`, but not of these. */
+        config.threads = config.threads ? config.threads : 1;
+    }
+    layout->nodes[index] =
+        topology_nodes(&host->topology, CPU_COUNT(&config.cpus) > 0 ? &config.cpus : &allowed);
     if (!error)
         error = group_create(&layout->groups[index], &config);
     return error ? host_fail(reason, error, "group %s", group->name.text) : 0;

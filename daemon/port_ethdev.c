@@ -200,6 +200,16 @@ bool port_ethdev_is_pci(const char *device)
     return !device_name(device, name) && !rte_pci_addr_parse(name, &address);
 }
 
+bool port_ethdev_pci_address(const char *device, char *address, size_t bytes)
+{
+    char name[RTE_ETH_NAME_MAX_LEN];
+
+    if (!port_ethdev_is_pci(device) || device_name(device, name))
+        return false;
+    snprintf(address, bytes, "%s", name);
+    return true;
+}
+
 /* Finds the device, or creates a virtual one. */
 static int find_device(struct port_ethdev *self, const char *device)
 {
@@ -248,10 +258,11 @@ static int start(struct port_ethdev *self, const struct port_ethdev_config *conf
         .mtu = config->mtu ? config->mtu : MTU_DEFAULT,
         .descriptors = config->descriptors ? config->descriptors : DESCRIPTORS_DEFAULT,
         .shared = config->shared,
+        .node = config->node,
     };
     int result;
 
-    queue.pool = ethdev_pool_create(config->name, packets, queue.mtu);
+    queue.pool = ethdev_pool_create(config->name, packets, queue.mtu, config->node);
     if (!queue.pool)
         return -rte_errno;
     self->port.pool = queue.pool;

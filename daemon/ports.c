@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <rte_ethdev.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,9 +26,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define DEVICE_BYTES 48u
-#define LINE_BYTES   384u /* of a part's reason, before the port's name is put in front */
-#define CLAIMS_MAX   (TRANSPORT_ADDRESSES_MAX * CONFIG_MATES_MAX) /* of one port */
+#define DEVICE_BYTES     48u
+#define DEVICE_INTERFACE ",iface=" /* what DPDK's drivers call the kernel's interface */
+#define LINE_BYTES       384u      /* of a part's reason, before the port's name is put in front */
+#define CLAIMS_MAX       (TRANSPORT_ADDRESSES_MAX * CONFIG_MATES_MAX) /* of one port */
 
 static_assert((int)CONFIG_XDP_NATIVE == (int)XDP_MODE_NATIVE &&
                   (int)CONFIG_XDP_GENERIC == (int)XDP_MODE_GENERIC &&
@@ -40,7 +42,9 @@ static_assert(CONFIG_PORTS_MAX <= CARRIERS_MAX, "the kernel may have its part of
 
 struct ports {
     const struct config *config;
+    const struct topology *topology;
     struct port *port[CONFIG_PORTS_MAX];
+    int node[CONFIG_PORTS_MAX];                  /* of its device, or TOPOLOGY_ANY */
     struct reserve *reserve[CONFIG_PORTS_MAX];   /* where the kernel owns the interface */
     struct resolver *resolver[CONFIG_PORTS_MAX]; /* the port's, where Saddle owns the link */
     struct share *share[CONFIG_PORTS_MAX];       /* where several engines have it */
@@ -110,6 +114,7 @@ static int make_null(struct ports *ports, uint32_t index)
         .device = device,
         .mtu = (uint16_t)port->mtu,
         .pool_packets = (uint32_t)port->packets,
+        .node = TOPOLOGY_ANY,
     };
 
     snprintf(device, sizeof(device), "net_null%u,no-rx=1", index);
@@ -152,6 +157,7 @@ static int make_ethdev(struct ports *ports, uint32_t index)
         .device = port->device.text,
         .pool_packets = (uint32_t)port->packets,
         .shared = config_owner(port) == CONFIG_OWNER_KERNEL,
+        .node = ports->node[index],
     };
     int error = find_mtu(ports, port, &config.mtu);
 
@@ -385,6 +391,23 @@ static int make_port(struct ports *ports, uint32_t index)
                : 0;
 }
 
+/* Where the device is that a port's packets come from. */
+static int find_node(const struct ports *ports, const struct config_port *port)
+{
+    const char *given = strstr(port->device.text, DEVICE_INTERFACE);
+    char name[RTE_ETH_NAME_MAX_LEN];
+
+    if (port->interface.text[0])
+        return topology_of_interface(ports->topology, port->interface.text);
+    if (port_ethdev_pci_address(port->device.text, name, sizeof(name)))
+        return topology_of_pci(ports->topology, name);
+    if (!given)
+        return TOPOLOGY_ANY;
+    given += strlen(DEVICE_INTERFACE);
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(given, ","), given);
+    return topology_of_interface(ports->topology, name);
+}
+
 /* Nobody's packets are taken away before it is known whose they are. */
 static int make_whole(struct ports *ports, uint32_t index)
 {
@@ -403,8 +426,12 @@ static int make_all(struct ports *ports)
     const struct config *config = ports->config;
 
     for (uint32_t i = 0; i < config->ports.count; i++) {
-        int error = make_whole(ports, i);
+        int error;
 
+        ports->node[i] = find_node(ports, config_port(config, i));
+        topology_prefer(ports->topology, ports->node[i]);
+        error = make_whole(ports, i);
+        topology_prefer(ports->topology, TOPOLOGY_ANY);
         if (error)
             return error;
     }
@@ -441,7 +468,8 @@ int ports_check(const struct config *config, const struct reason *reason)
     return 0;
 }
 
-int ports_create(struct ports **ports, const struct config *config, const struct reason *reason)
+int ports_create(struct ports **ports, const struct config *config, const struct topology *topology,
+                 const struct reason *reason)
 {
     struct ports *made = calloc(1, sizeof(*made));
     int error;
@@ -449,6 +477,7 @@ int ports_create(struct ports **ports, const struct config *config, const struct
     if (!made)
         return reason_set(reason, -ENOMEM, "out of memory");
     made->config = config;
+    made->topology = topology;
     made->reason = reason;
     error = make_all(made);
     if (error) {
@@ -462,6 +491,11 @@ int ports_create(struct ports **ports, const struct config *config, const struct
 struct port *ports_get(const struct ports *ports, uint32_t index)
 {
     return ports->port[index];
+}
+
+int ports_node(const struct ports *ports, uint32_t index)
+{
+    return ports->node[index];
 }
 
 const struct share *ports_share(const struct ports *ports, uint32_t index)

@@ -12,6 +12,7 @@
 #include "daemon/config.h"
 #include "daemon/reason.h"
 #include "daemon/share.h"
+#include "daemon/topology.h"
 #include "engines/port.h"
 #include "engines/resolver.h"
 
@@ -24,11 +25,14 @@ struct ports;
 /* What only a process that has not given up its capabilities can see: whose XDP program is on an
  * interface. 0, or a negative errno with one line in `reason`. */
 int ports_check(const struct config *config, const struct reason *reason);
-/* `config` is borrowed until ports_destroy. 0, or a negative errno with
- * one line in `reason`, and nothing left behind. */
-int ports_create(struct ports **ports, const struct config *config, const struct reason *reason);
+/* Each in memory of its device's node. `config` and `topology` are borrowed until ports_destroy. 0,
+ * or a negative errno with one line in `reason`, and nothing left behind. */
+int ports_create(struct ports **ports, const struct config *config, const struct topology *topology,
+                 const struct reason *reason);
 /* By position in the configuration. */
 struct port *ports_get(const struct ports *ports, uint32_t index);
+/* The node that its device is on, or TOPOLOGY_ANY. */
+int ports_node(const struct ports *ports, uint32_t index);
 /* Where several engines share it, what they have in common; else NULL. */
 const struct share *ports_share(const struct ports *ports, uint32_t index);
 /* Where the kernel has its part of a port that is Saddle's, the port that leads there; lives as

@@ -31,7 +31,7 @@ import hosts
 import netns
 from harness import await_true, expect, expect_equal
 
-SADDLED, VICTIM, CONTROL, SADDLECTL = (pathlib.Path(word) for word in sys.argv[1:5])
+SADDLED, VICTIM, CONTROL, SADDLECTL = (pathlib.Path(word).resolve() for word in sys.argv[1:5])
 TAP = "saddle0"
 EXCHANGES = 20
 PINGS = 20

@@ -55,13 +55,15 @@ ANSWERS = {
          "port": "port-with-a-name", "sessions": MAX32, "busy_ns": MAX64, "runs": MAX64}]},
     "saddle.v1.Groups/List": {"groups": [
         {"name": "main", "mode": "sleep", "cpus": "0-2,5", "idle_ns": 50_000,
-         "engines": ["alpha", "beta"], "threads": [{"tid": 1, "sleeps": MAX64}, {"tid": 2}]},
+         "engines": ["alpha", "beta"], "threads": [{"tid": 1, "sleeps": MAX64}, {"tid": 2}],
+         "nodes": "0-1,3"},
         {"name": "spare", "mode": "spin", "engines": [f"engine-{i}" for i in range(8)]}]},
     "saddle.v1.Ports/List": {"ports": [
         {"name": "eth", "driver": "xdp", "interface": "enp0s31f6", "owner": "kernel",
-         "engine": "alpha", "mac": "02:00:00:00:00:01", "mtu": 1500},
+         "engine": "alpha", "mac": "02:00:00:00:00:01", "mtu": 1500, "node": "1"},
         {"name": "a-port-with-a-long-name", "driver": "net_memif", "owner": "saddle",
-         "engine": "an-engine-with-a-long-name", "mac": "02:00:00:00:00:02", "mtu": 9000}]},
+         "engine": "an-engine-with-a-long-name", "mac": "02:00:00:00:00:02", "mtu": 9000,
+         "node": "any"}]},
     "saddle.v1.Sessions/List": {"sessions": [
         {"id": 1, "engine": "alpha", "application": "saddle-cat", "uid": 1000, "pid": 77,
          "abi": 1, "channels": 1, "arena_bytes": 5 << 20, "age_ns": 61 * 10**9},

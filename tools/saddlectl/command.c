@@ -168,7 +168,8 @@ const struct command commands[] = {
                     {"cpus", "CPUS", FORMAT_TEXT, 2},
                     {"idle_ns", "IDLE", FORMAT_DURATION, 3},
                     {"threads", "THREADS", FORMAT_SIZE, 1},
-                    {"engines", "ENGINES", FORMAT_LIST, 1}},
+                    {"engines", "ENGINES", FORMAT_LIST, 1},
+                    {"nodes", "NODES", FORMAT_TEXT, 4}},
     },
     {
         .words = "group create",
@@ -202,7 +203,8 @@ const struct command commands[] = {
                     {"owner", "OWNER", FORMAT_TEXT, 4},
                     {"engine", "ENGINE", FORMAT_TEXT, 2},
                     {"mac", "MAC", FORMAT_TEXT, 3},
-                    {"mtu", "MTU", FORMAT_COUNT, 2}},
+                    {"mtu", "MTU", FORMAT_COUNT, 2},
+                    {"node", "NODE", FORMAT_TEXT, 5}},
     },
     {
         .words = "session list",
