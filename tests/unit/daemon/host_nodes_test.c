@@ -32,6 +32,7 @@ static struct host *host;
 static struct plant plant;
 static cpu_set_t allowed;
 static int last_cpu;
+static bool together; /* all CPUs are on the last one's node */
 static int preferred[MAKING_MAX];
 static int preferences;
 
@@ -40,7 +41,7 @@ int __wrap_ports_node(const struct ports *ports, uint32_t index);
 
 static int node_of_cpu(int cpu)
 {
-    return cpu == last_cpu ? LAST_NODE : 0;
+    return together || cpu == last_cpu ? LAST_NODE : 0;
 }
 
 static void prefer(int node)
@@ -133,6 +134,16 @@ START_TEST(groups_are_near_their_ports)
 }
 END_TEST
 
+/* The node has several CPUs, and nobody asked for as many threads. */
+START_TEST(one_thread_has_all_cpus_of_a_node)
+{
+    together = true;
+    start(WIRE "groups: [{name: g, engines: [x, y]}]");
+    check_group(0, &allowed, "1");
+    stop();
+}
+END_TEST
+
 /* What is configured is done. */
 START_TEST(cpus_that_are_configured_count)
 {
@@ -193,6 +204,7 @@ int main(void)
 
     tcase_add_unchecked_fixture(tcase, test_eal_start, NULL);
     tcase_add_test(tcase, groups_are_near_their_ports);
+    tcase_add_test(tcase, one_thread_has_all_cpus_of_a_node);
     tcase_add_test(tcase, cpus_that_are_configured_count);
     tcase_add_test(tcase, other_groups_are_placed);
     tcase_add_test(tcase, memory_is_on_the_ports_node);

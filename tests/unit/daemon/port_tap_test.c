@@ -194,6 +194,32 @@ START_TEST(oversized_packets_are_dropped)
 }
 END_TEST
 
+/* Two tags do not count; a third one does. */
+START_TEST(stacked_tags_fit)
+{
+    uint8_t frame[2 * MTU];
+    struct rte_mbuf *packet;
+
+    here("ip link set " NAME " mtu 2000");
+    fill(frame, sizeof(frame), RTE_ETHER_TYPE_QINQ, 0);
+    for (size_t i = 0; i < 2; i++) {
+        const rte_be16_t tag = rte_cpu_to_be_16(RTE_ETHER_TYPE_VLAN);
+
+        memcpy(frame + RTE_ETHER_HDR_LEN + 4 * i + 2, &tag, sizeof(tag));
+    }
+    for (size_t extra = 8; extra < 14; extra++) {
+        size_t length = RTE_ETHER_HDR_LEN + MTU + extra;
+        uint16_t got;
+
+        ck_assert_int_eq(send(kernel_fd, frame, length, 0), (ssize_t)length);
+        got = port->ops->rx_burst(port, &packet, 1, 0);
+        ck_assert_uint_eq(got, extra == 8);
+        rte_pktmbuf_free_bulk(&packet, got);
+    }
+    ck_assert_uint_eq(stat_of("from_kernel_oversized"), 5);
+}
+END_TEST
+
 START_TEST(without_memory_packets_wait)
 {
     struct rte_mbuf *all[PACKETS];
@@ -299,6 +325,7 @@ int main(void)
     tcase_add_test(tcase, the_kernel_waits);
     tcase_add_test(tcase, packets_go_to_the_kernel);
     tcase_add_test(tcase, oversized_packets_are_dropped);
+    tcase_add_test(tcase, stacked_tags_fit);
     tcase_add_test(tcase, without_memory_packets_wait);
     tcase_add_test(tcase, what_is_down_takes_nothing);
     tcase_add_test(tcase, the_descriptor_wakes);
