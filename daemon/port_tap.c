@@ -224,7 +224,7 @@ static int open_tap(const char *interface, const struct reason *reason)
     if (error)
         return reason_set(reason, error, "%s: %s%s", DEVICE, strerror(-error),
                           error == -ENOENT ? " (modprobe tun)" : "");
-    request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_TUN_EXCL;
+    request.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_TUN_EXCL);
     if (!ioctl(fd, TUNSETIFF, &request))
         return fd;
     error = -errno;
