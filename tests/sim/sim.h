@@ -60,7 +60,8 @@ struct sim_totals {
     uint64_t failed;  /* with a reason */
     uint64_t dropped; /* with the application that asked */
     uint64_t messages, message_bytes;
-    uint64_t largest; /* messages of SIM_HUGE_BYTES among them */
+    uint64_t largest;          /* messages of SIM_HUGE_BYTES among them, */
+    uint64_t largest_gathered; /* and those of them that were put together from several buffers */
     uint64_t unordered, gathered;
     uint64_t cancelled; /* operations that ended so */
     uint64_t reads, writes, one_sided_bytes;
@@ -89,6 +90,7 @@ struct directory;
 struct fault;
 struct host;
 struct link;
+struct operation;
 
 struct sim {
     struct sim_options options;
@@ -100,7 +102,8 @@ struct sim {
     uint16_t mtu;             /* bytes of an IP packet, on all links */
     uint64_t heap_bytes;      /* of each application */
     uint32_t large_max;       /* bytes of the largest messages */
-    uint32_t huge_left;       /* messages of SIM_HUGE_BYTES still to be sent */
+    uint32_t huge_left;       /* messages of SIM_HUGE_BYTES still to be delivered */
+    struct operation *huge;   /* one of them that is on its way, or NULL */
     /* Engines, each a host to the rest of the simulation; so many in a row have one address. */
     uint32_t host_count, siblings;
     struct directory *directories[SIM_HOSTS_MAX]; /* of each address; NULL if it has one engine */
