@@ -29,6 +29,21 @@ static bool geometry_fits(const struct pony_session_config *config)
            slots <= config->arena_bytes && config->slots_offset <= config->arena_bytes - slots;
 }
 
+static void open_channel(struct pony_session *session, uint32_t index)
+{
+    const struct pony_session_config *config = &session->config;
+    struct session_channel *side = &session->channels[index];
+    struct channel_config channel = config->channels[index];
+
+    /* Before, there was no CANCEL. */
+    channel.kept = config->abi < SADDLE_ABI_MESSAGES ? 0 : 1;
+    list_init(&side->notices);
+    list_init(&side->operations);
+    list_init(&side->cancels);
+    side->spare = &session->spares[index];
+    channel_open(&side->channel, &channel);
+}
+
 int pony_session_create(struct pony_session **result, const struct pony_session_config *config)
 {
     if (!geometry_fits(config))
@@ -38,8 +53,9 @@ int pony_session_create(struct pony_session **result, const struct pony_session_
         return -ENOMEM;
     session->config = *config;
     session->slots = calloc(config->slot_count, sizeof(session->slots[0]));
-    if (!session->slots) {
-        free(session);
+    session->spares = calloc(config->channel_count, sizeof(session->spares[0]));
+    if (!session->slots || !session->spares) {
+        pony_session_destroy(session);
         return -ENOMEM;
     }
     list_init(&session->free_slots);
@@ -54,12 +70,8 @@ int pony_session_create(struct pony_session **result, const struct pony_session_
         list_push(&session->free_slots, &session->slots[i].node);
     }
     session->free_count = config->slot_count;
-    for (uint32_t i = 0; i < config->channel_count; i++) {
-        list_init(&session->channels[i].notices);
-        list_init(&session->channels[i].operations);
-        list_init(&session->channels[i].cancels);
-        channel_open(&session->channels[i].channel, &config->channels[i]);
-    }
+    for (uint32_t i = 0; i < config->channel_count; i++)
+        open_channel(session, i);
     *result = session;
     return 0;
 }
@@ -69,6 +81,7 @@ void pony_session_destroy(struct pony_session *session)
     if (!session)
         return;
     free(session->slots);
+    free(session->spares);
     free(session);
 }
 
@@ -303,17 +316,26 @@ void session_command(struct pony_session *session, uint32_t channel,
         commands[command->op](session, channel, command);
 }
 
+/* Takes a command that may be run now: 1, 0 or -EPROTO. A CANCEL needs no operation of the table,
+ * so that what it is to end cannot stand in its way. */
+static int next_command(struct pony_session *session, struct session_channel *side,
+                        struct saddle_command *command)
+{
+    if (operation_available(session->upper, session))
+        return channel_take(&side->channel, command);
+    if (operation_spare_free(side))
+        return channel_take_cancel(&side->channel, command);
+    return 0;
+}
+
 /* Takes and runs up to `most` commands of a channel; returns how many. */
 static uint32_t channel_commands(struct pony_session *session, uint32_t index, uint32_t most)
 {
-    struct channel *channel = &session->channels[index].channel;
     struct saddle_command command;
     uint32_t taken = 0;
 
-    while (taken < most) {
-        if (pony_session_error(session) || !operation_available(session->upper, session))
-            break;
-        int result = channel_take(channel, &command);
+    while (taken < most && !pony_session_error(session)) {
+        int result = next_command(session, &session->channels[index], &command);
         if (result < 0)
             session_violate(session, -EPROTO, "a queue's sequence word or position is absurd");
         if (result <= 0)
@@ -395,7 +417,8 @@ bool session_arm(struct pony_session *session)
         idle = list_empty(&side->cancels);
         if (!channel_arm(&side->channel)) {
             /* What cannot be taken for want of operations waits for their end, not for a turn. */
-            idle = idle && !operation_available(session->upper, session);
+            idle = idle && !operation_available(session->upper, session) &&
+                   !channel_cancel_pending(&side->channel);
             continue;
         }
         if (side->channel.ring_due ||

@@ -95,6 +95,7 @@ struct session_channel {
     struct list operations;   /* outstanding, in the order accepted */
     struct list cancels;      /* CANCELs in progress */
     struct list *cancel_next; /* the operation that the first of them looks at next; or NULL */
+    struct operation *spare;  /* for a CANCEL, when the session has none left */
 };
 
 struct pony_session {
@@ -105,6 +106,7 @@ struct pony_session {
     const char *reason;
     bool dropped; /* its memory is not touched any more; what connections it has end in turn */
     struct slot *slots;
+    struct operation *spares; /* one for each channel */
     struct list free_slots;
     uint32_t free_count;
     uint32_t promised;       /* credits granted and not used */

@@ -107,6 +107,7 @@ static void load_channel(struct channel *channel, struct state_reader *reader)
     struct channel_config config = {
         .command = channel->commands.queue,
         .completion = channel->completions.queue,
+        .kept = channel->kept,
         .doorbell_fd = channel->doorbell_fd,
     };
 
