@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/host.h"
 
+#include "engines/pony/view.h"
 #include "engines/pony/wire.h"
 #include "sched/state.h"
 #include "tests/sim/app.h"
@@ -121,6 +122,22 @@ uint64_t host_stat(const struct host *host, const char *name)
     return 0;
 }
 
+uint32_t host_widest_flows(struct host *host)
+{
+    struct view_page page = {.kind = VIEW_FLOWS};
+    uint32_t found = 0;
+    while (page.scan.position != VIEW_END) {
+        pony_mailbox_view(host->engine, &page);
+        for (uint32_t i = 0; i < page.scan.count; i++) {
+            const struct view_flow *flow = &page.flows[i];
+            /* The first version of the wire does not find out, it takes what is agreed on. */
+            found += flow->state == VIEW_FLOW_OPEN && flow->version > WIRE_VERSION_MIN &&
+                     flow->mtu == SIM_MTU_MAX;
+        }
+    }
+    return found;
+}
+
 /* Its counters are added to those of the run. */
 static void end_engine(struct host *host)
 {
@@ -128,6 +145,8 @@ static void end_engine(struct host *host)
     totals->retransmissions += host_stat(host, "retransmissions");
     totals->sent_on += host_stat(host, "calls_sent_on");
     totals->black_holes += host_stat(host, "black_holes");
+    if (host->sim->mtu == SIM_MTU_MAX)
+        totals->widest_holes += host_stat(host, "black_holes");
     totals->parts += host_stat(host, "parts_joined");
     sim_port_settle(&host->port);
     host->engine->ops->destroy(host->engine);

@@ -34,7 +34,7 @@
 #define VIRTUAL_NS_SHOWN (50 * MSEC)
 #define FAULTS_SHOWN     3u /* kinds */
 
-static const uint16_t mtus[] = {1280, 1500, 1500, 3498, 5000};
+static const uint16_t mtus[] = {1280, 1500, 1500, 3498, 5000, SIM_MTU_MAX, SIM_MTU_MAX};
 
 void *sim_zalloc(size_t bytes)
 {
@@ -196,6 +196,8 @@ static void work(struct sim *sim)
         return;
     TRACE(sim, SIM_NOBODY, "heal", sim->totals.accepted, 0, 0);
     sim->healed = true;
+    for (uint32_t i = 0; i < sim->host_count; i++)
+        sim->totals.widest += host_widest_flows(sim->hosts[i]);
     fault_heal(sim->fault);
     if (!run_until(sim, all_finished, SETTLE_NS_MAX))
         blame_liveness(sim, "healed");

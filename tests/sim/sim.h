@@ -27,6 +27,8 @@
 /* Bytes of the largest message: more than those had that travelled before there were features. */
 #define SIM_HUGE_BYTES ((80u << 20) + 1)
 
+#define SIM_MTU_MAX 9000u /* bytes of an IP packet: the usual jumbo frame */
+
 #define USEC 1000ull
 #define MSEC (1000 * USEC)
 #define SEC  (1000 * MSEC)
@@ -77,6 +79,8 @@ struct sim_totals {
     uint64_t overtaken;          /* packets overtaken by OVERTAKEN others of their link, or more */
     uint64_t swallowed;          /* by black holes: too large */
     uint64_t black_holes, parts; /* noticed by flows, and what was sent in parts and is whole */
+    uint64_t widest;             /* flows that had found out SIM_MTU_MAX when faults ended */
+    uint64_t widest_holes; /* black holes noticed where so much passes otherwise, and not then */
     uint64_t retransmissions;
     uint64_t reloads, kills, restarts;
     uint64_t virtual_ns;
