@@ -57,6 +57,9 @@ const char *flow_peer_name(const struct flow *flow);
 uint32_t flow_id(const struct flow *flow);
 /* Whether it leads to that engine of the peer's host which is called when none is named. */
 bool flow_is_first(const struct flow *flow);
+/* How much the layer above does for the peer's host, by all its flows: the layer's own number, 0 at
+ * first. */
+uint32_t *flow_host_load(const struct flow *flow);
 /* True once packets can be sent. */
 bool flow_is_open(const struct flow *flow);
 /* Bytes of operations that fit into one packet. */

@@ -79,6 +79,7 @@ struct peer {
     bool known;                /* there is, or was, a way */
     bool wanted;               /* the resolver has been asked, and tells of changes */
     int error;                 /* why the resolver knows no way; 0: it has not said so */
+    uint32_t load;             /* see flow_host_load */
     const struct cc_ops *cc;   /* NULL: the transport's */
     struct wheel_timer ask_timer;
     char name[sizeof(((struct transport_peer *)0)->name)];
@@ -256,6 +257,9 @@ struct flow *mapper_by_peer_token(const struct peer *peer, const struct address 
                                   uint64_t token);
 /* Whether an engine of a host may receive at this port. */
 bool mapper_port_fits(const struct transport *transport, uint16_t udp_port);
+/* May a host that calls have one more flow to a local address? It has at most as many as there are
+ * engines of a host; of its own, one that nobody uses gives way. */
+bool mapper_admits(const struct peer *peer, const struct address *local);
 /* A fresh flow between two ends, entered everywhere but for its token; NULL if there is no place.
  * `id` may be FLOW_ID_ANY. */
 struct flow *mapper_add(struct transport *transport, struct peer *peer, const struct pair *pair,

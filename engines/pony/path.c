@@ -24,7 +24,6 @@ struct path *path_of(struct upper *upper, struct flow *flow)
     list_init(&path->asking);
     list_init(&path->asked);
     path->echoes = 0;
-    path->served = 0;
     path->busy = false;
     path->error = 0;
     list_init(&path->ending);

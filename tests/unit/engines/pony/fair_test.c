@@ -11,6 +11,7 @@
  */
 #include "engines/pony/connection.h"
 #include "engines/pony/operation.h"
+#include "engines/pony/path.h"
 #include "tests/unit/engines/pony/rig.h"
 
 #include <check.h>
@@ -189,6 +190,30 @@ START_TEST(served_reads_beside_served_reads)
 }
 END_TEST
 
+/* What other engines of the asking host have in progress counts for it too. */
+START_TEST(a_host_has_one_share)
+{
+    uint32_t *load = flow_host_load(&rig->hosts[1].flow);
+    uint32_t others = UPPER_SERVED / PATH_SERVED_SHARE - 1;
+    const struct saddle_command read = {.op = SADDLE_CMD_READ,
+                                        .handle = single.outgoing[0],
+                                        .buf = single.client->config.heap_offset,
+                                        .len = TINY,
+                                        .key = single.key,
+                                        .tag = 700 + (uint64_t)_i};
+    uint32_t at = 0;
+
+    *load += others + (uint32_t)_i;
+    ck_assert(app_submit(single.client, &read));
+    for (uint32_t i = 0; i < PACKETS; i++)
+        rig_step(rig);
+    ck_assert_int_eq(app_event(single.client, &at, SADDLE_EVT_DONE, read.tag) != NULL, _i == 0);
+    *load -= others + (uint32_t)_i;
+    rig_settle(rig);
+    ck_assert_int_eq(app_done(single.client, read.tag)->status, 0);
+}
+END_TEST
+
 /* What is said for a session that is gone takes one turn, not its former one. */
 START_TEST(those_that_are_left_share)
 {
@@ -242,6 +267,7 @@ int main(void)
     tcase_add_test(tcase, writes_beside_messages);
     tcase_add_test(tcase, tiny_writes_beside_messages);
     tcase_add_test(tcase, served_reads_beside_served_reads);
+    tcase_add_loop_test(tcase, a_host_has_one_share, 0, 2);
     tcase_add_test(tcase, those_that_are_left_share);
     tcase_add_test(tcase, commands_of_a_flood);
     suite_add_tcase(suite, tcase);

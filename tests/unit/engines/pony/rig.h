@@ -27,6 +27,7 @@ struct flow {
     struct rig *rig;
     uint32_t host; /* whose it is */
     uint32_t references;
+    uint32_t load; /* of its host */
     void *context;
     bool kicked, open, ended;
     struct address peer;
