@@ -125,6 +125,18 @@ uint32_t config_hops_max(const struct config_engine *engine)
     return engine->peers.count + (uint32_t)engine->flows + 1;
 }
 
+uint32_t config_hops_on(const struct config *config, const char *port)
+{
+    const struct config_engine *mates[CONFIG_MATES_MAX];
+    uint32_t count = config_mates(config, port, mates), most = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (config_hops_max(mates[i]) > most)
+            most = config_hops_max(mates[i]);
+    }
+    return most;
+}
+
 enum config_owner config_owner(const struct config_port *port)
 {
     if (port->interface.text[0])

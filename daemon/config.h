@@ -256,6 +256,8 @@ const struct config_port *config_find_port(const struct config *config, const ch
 const struct config_engine *config_find_engine(const struct config *config, const char *name);
 /* How many addresses an engine looks for at a time, at most: its peers, a flow each, one more. */
 uint32_t config_hops_max(const struct config_engine *engine);
+/* The same of those engines on a port that look for most. */
+uint32_t config_hops_on(const struct config *config, const char *port);
 /* The engine whose port has this name, or NULL; of several that share it, the first. */
 const struct config_engine *config_engine_on(const struct config *config, const char *port);
 /* The engine that shares the port out among others, or NULL: it belongs to one. */

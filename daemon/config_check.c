@@ -275,22 +275,20 @@ static int check_gateways(struct schema_source *source, const struct config_port
 }
 
 /* Whether whoever has the port can ask where others are. */
-static bool can_ask(const struct config *config, const struct config_port *port)
+static bool can_ask(const struct config_port *port)
 {
-    /* What asks on a link that Saddle owns works for one engine. */
-    return config_owner(port) == CONFIG_OWNER_KERNEL ||
-           (config_owner(port) == CONFIG_OWNER_SADDLE && !config_steer_on(config, port->name.text));
+    return config_owner(port) != CONFIG_OWNER_NOBODY;
 }
 
-static int check_peer(const struct config *config, struct schema_source *source,
-                      const struct config_port *port, const struct config_peer *peer)
+static int check_peer(struct schema_source *source, const struct config_port *port,
+                      const struct config_peer *peer)
 {
     struct address address;
 
     if (address_parse(&address, peer->address.text))
         return schema_fail(source, peer->address.place, "address: \"%s\" is no IP address",
                            peer->address.text);
-    if (!peer->mac.text[0] && !can_ask(config, port))
+    if (!peer->mac.text[0] && !can_ask(port))
         return schema_fail(source, peer->place,
                            "peer \"%s\": the key \"mac\" is missing: port \"%s\" (%s) cannot "
                            "ask for it",
@@ -317,13 +315,13 @@ static int check_peer_addresses(struct schema_source *source, const struct confi
     return 0;
 }
 
-static int check_peers(const struct config *config, struct schema_source *source,
-                       const struct config_port *port, const struct config_engine *engine)
+static int check_peers(struct schema_source *source, const struct config_port *port,
+                       const struct config_engine *engine)
 {
     int error = 0;
 
     for (uint32_t i = 0; i < engine->peers.count && !error; i++)
-        error = check_peer(config, source, port, &PEERS(engine)[i]);
+        error = check_peer(source, port, &PEERS(engine)[i]);
     if (!error)
         error = check_unique(source, &engine->peers, sizeof(struct config_peer),
                              offsetof(struct config_peer, name));
@@ -425,7 +423,7 @@ static int check_engine(const struct config *config, struct schema_source *sourc
         error = check_address(config, source, port, &ADDRESSES(engine)[i]);
     if (!error)
         error = check_gateways(source, port, engine);
-    return error ? error : check_peers(config, source, port, engine);
+    return error ? error : check_peers(source, port, engine);
 }
 
 static int check_group(const struct config *config, struct schema_source *source,

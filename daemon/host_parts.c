@@ -193,13 +193,12 @@ static int ask_kernel(const struct making *making, struct transport_config *tran
 static int make_resolver(const struct making *making, struct transport_config *transport)
 {
     uint32_t port = ports_index(making->host->opened, making->port->name.text);
+    const struct share *share = ports_share(making->host->ports, port);
 
     if (config_owner(making->port) == CONFIG_OWNER_KERNEL)
         return ask_kernel(making, transport);
-    /* The link's works on the thread of whoever has the port, for one engine. */
-    if (ports_share(making->host->ports, port))
-        return 0;
-    transport->resolver = ports_resolver(making->host->ports, port);
+    transport->resolver = share ? share_resolver(share, (uint16_t)making->engine->udp_port)
+                                : ports_resolver(making->host->ports, port);
     return 0;
 }
 

@@ -291,7 +291,6 @@ static void describe_link(struct port_link_config *config, const struct config_e
             subnets->gateway_count++;
     }
     config->vlan = (uint16_t)engine->vlan;
-    config->wants_max = config_hops_max(engine);
 }
 
 /* Where Saddle owns the link, it finds others there and is found by them. What the port loses on
@@ -300,6 +299,7 @@ static int make_link(struct ports *ports, uint32_t index)
 {
     const struct config_port *port = config_port(ports->config, index);
     const struct config_engine *engine = config_engine_on(ports->config, port->name.text);
+    const struct config_engine *mates[CONFIG_MATES_MAX];
     struct port_link_config config = {.now = clock_now(&clock_machine)};
     struct port *link;
     int error = -EIO;
@@ -307,6 +307,8 @@ static int make_link(struct ports *ports, uint32_t index)
     if (config_owner(port) != CONFIG_OWNER_SADDLE || !engine)
         return 0;
     describe_link(&config, engine);
+    config.wants_max = config_mates(ports->config, port->name.text, mates) *
+                       config_hops_on(ports->config, port->name.text);
     if (getrandom(config.key, sizeof(config.key), 0) == (ssize_t)sizeof(config.key))
         error = port_link_create(&link, ports->port[index], &config);
     explicit_bzero(config.key, sizeof(config.key));
@@ -323,7 +325,8 @@ static int make_share(struct ports *ports, uint32_t index)
 
     if (!config_steer_on(ports->config, name))
         return 0;
-    return share_create(&ports->share[index], ports->config, name, ports->port[index]);
+    return share_create(&ports->share[index], ports->config, name, ports->port[index],
+                        ports->resolver[index]);
 }
 
 static int make_port(struct ports *ports, uint32_t index)

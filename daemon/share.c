@@ -29,11 +29,28 @@ static int make_directory(struct share *share)
     return error;
 }
 
+static int make_fan(struct share *share, struct port *port, struct resolver *resolver,
+                    uint32_t hops_max)
+{
+    struct fan_config fan = {
+        .port = port,
+        .count = share->count,
+        .resolver = resolver,
+        .hops_max = hops_max,
+    };
+    int error = -EIO;
+
+    memcpy(fan.udp_ports, share->udp_ports, sizeof(fan.udp_ports));
+    if (getrandom(fan.key, sizeof(fan.key), 0) == (ssize_t)sizeof(fan.key))
+        error = fan_create(&share->fan, &fan);
+    explicit_bzero(fan.key, sizeof(fan.key));
+    return error;
+}
+
 int share_create(struct share **share, const struct config *config, const char *name,
-                 struct port *port)
+                 struct port *port, struct resolver *resolver)
 {
     const struct config_engine *mates[CONFIG_MATES_MAX];
-    struct fan_config fan = {.port = port};
     struct share *made = calloc(1, sizeof(*made));
     int error;
 
@@ -42,9 +59,7 @@ int share_create(struct share **share, const struct config *config, const char *
     made->count = config_mates(config, name, mates);
     for (uint32_t i = 0; i < made->count; i++)
         made->udp_ports[i] = (uint16_t)mates[i]->udp_port;
-    memcpy(fan.udp_ports, made->udp_ports, sizeof(fan.udp_ports));
-    fan.count = made->count;
-    error = fan_create(&made->fan, &fan);
+    error = make_fan(made, port, resolver, config_hops_on(config, name));
     if (!error)
         error = make_directory(made);
     if (error) {
@@ -81,6 +96,11 @@ static uint32_t place_of(const struct share *share, uint16_t udp_port)
 struct port *share_port(const struct share *share, uint16_t udp_port)
 {
     return fan_member(share->fan, place_of(share, udp_port));
+}
+
+struct resolver *share_resolver(const struct share *share, uint16_t udp_port)
+{
+    return fan_member_resolver(share->fan, place_of(share, udp_port));
 }
 
 void share_describe(const struct share *share, uint16_t udp_port, struct pony_config *pony)

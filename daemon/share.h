@@ -16,15 +16,18 @@
 
 struct share;
 
-/* For the engines on the port of this name, and the port itself. 0 or a negative errno. */
+/* For the engines on the port of this name, the port itself, and its resolver if it has one. 0 or a
+ * negative errno. */
 int share_create(struct share **share, const struct config *config, const char *name,
-                 struct port *port);
+                 struct port *port, struct resolver *resolver);
 /* NULL is fine. */
 void share_destroy(struct share *share);
 
 struct fan *share_fan(const struct share *share);
 /* The port of the engine that receives there, which is one of them. */
 struct port *share_port(const struct share *share, uint16_t udp_port);
+/* Its resolver, or NULL. */
+struct resolver *share_resolver(const struct share *share, uint16_t udp_port);
 /* Tells that engine of the others. */
 void share_describe(const struct share *share, uint16_t udp_port, struct pony_config *pony);
 

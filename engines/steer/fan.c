@@ -4,6 +4,7 @@
 
 #include "engines/elements/vlan.h"
 #include "engines/pony/wire.h"
+#include "engines/steer/fan_resolver.h"
 #include "mailbox/doorbell.h"
 
 #include <errno.h>
@@ -24,6 +25,8 @@
 #define NOBODY       UINT32_MAX
 #define TYPE_MASK    0x0fu /* of a packet's first byte: docs/wire.md */
 
+static_assert(FAN_MEMBERS_MAX == FAN_RESOLVER_MEMBERS, "each member may have a resolver");
+
 /* Each of the two words is set by one side and cleared by the other. */
 struct member {
     struct port port; /* first: what its engine holds */
@@ -36,6 +39,7 @@ struct member {
 
 struct fan {
     struct port *port;
+    struct fan_resolver *resolver; /* NULL: members have none */
     uint32_t count;
     uint32_t turn; /* whose packets are sent first */
     int wake_fd;
@@ -57,11 +61,20 @@ static struct member *from_port(struct port *port)
     return (struct member *)port;
 }
 
+static uint32_t index_of(const struct member *member)
+{
+    return (uint32_t)(member - member->fan->members);
+}
+
 static uint16_t member_rx_burst(struct port *port, struct rte_mbuf **packets, uint16_t max,
                                 uint64_t now)
 {
+    struct member *member = from_port(port);
+
     (void)now;
-    return (uint16_t)rte_ring_sc_dequeue_burst(from_port(port)->in, (void **)packets, max, NULL);
+    if (member->fan->resolver)
+        fan_resolver_take(member->fan->resolver, index_of(member));
+    return (uint16_t)rte_ring_sc_dequeue_burst(member->in, (void **)packets, max, NULL);
 }
 
 static uint16_t member_tx_burst(struct port *port, struct rte_mbuf **packets, uint16_t number,
@@ -87,7 +100,8 @@ static int member_arm(struct port *port)
     struct member *member = from_port(port);
 
     doorbell_arm(&member->in_armed);
-    if (rte_ring_empty(member->in))
+    if (rte_ring_empty(member->in) &&
+        !(member->fan->resolver && fan_resolver_waits(member->fan->resolver, index_of(member))))
         return 0;
     doorbell_disarm(&member->in_armed);
     return 1;
@@ -257,9 +271,10 @@ uint32_t fan_receive(struct fan *fan, uint64_t now)
     struct rte_mbuf *packets[PORT_BURST];
     struct sorted sorted;
     uint16_t got = fan->port->ops->rx_burst(fan->port, packets, PORT_BURST, now);
+    uint32_t asked = fan->resolver ? fan_resolver_work(fan->resolver) : 0;
 
     if (got == 0)
-        return 0;
+        return asked;
     count(&fan->stats.rx_packets, got);
     memset(sorted.count, 0, sizeof(sorted.count));
     for (uint16_t i = 0; i < got; i++)
@@ -268,7 +283,7 @@ uint32_t fan_receive(struct fan *fan, uint64_t now)
         if (sorted.count[i] > 0)
             hand_over(fan, &fan->members[i], sorted.packets[i], sorted.count[i]);
     }
-    return got;
+    return got + asked;
 }
 
 /* ---- Sending ---- */
@@ -313,7 +328,7 @@ uint32_t fan_send(struct fan *fan, uint64_t now)
 
 bool fan_pending(const struct fan *fan)
 {
-    bool pending = fan->held_count > 0;
+    bool pending = fan->held_count > 0 || (fan->resolver && fan_resolver_pending(fan->resolver));
 
     for (uint32_t i = 0; i < fan->count && !pending; i++)
         pending = !rte_ring_empty(fan->members[i].out);
@@ -356,6 +371,11 @@ struct port *fan_member(struct fan *fan, uint32_t index)
     return &fan->members[index].port;
 }
 
+struct resolver *fan_member_resolver(struct fan *fan, uint32_t index)
+{
+    return fan->resolver ? fan_resolver_face(fan->resolver, index) : NULL;
+}
+
 /* ---- Its life ---- */
 
 static int make_ring(struct rte_ring **ring, const struct member *member, char way,
@@ -391,6 +411,26 @@ static int prepare(struct fan *fan, uint32_t index, const struct fan_config *con
     return error ? error : make_ring(&member->out, member, 'o', packets);
 }
 
+static int make_resolver(struct fan *fan, const struct fan_config *config)
+{
+    struct fan_resolver_config resolver = {
+        .below = config->resolver,
+        .members = config->count,
+        .hops_max = config->hops_max,
+    };
+
+    if (!config->resolver)
+        return 0;
+    memcpy(resolver.key, config->key, sizeof(resolver.key));
+    for (uint32_t i = 0; i < config->count; i++) {
+        struct member *member = &fan->members[i];
+
+        resolver.steer[i] = (struct fan_bell){&member->out_armed, fan->wake_fd};
+        resolver.member[i] = (struct fan_bell){&member->in_armed, member->port.wake_fd};
+    }
+    return fan_resolver_create(&fan->resolver, &resolver);
+}
+
 int fan_create(struct fan **fan, const struct fan_config *config)
 {
     struct fan *made;
@@ -408,6 +448,8 @@ int fan_create(struct fan **fan, const struct fan_config *config)
         error = -errno;
     for (uint32_t i = 0; i < config->count && !error; i++)
         error = prepare(made, i, config);
+    if (!error)
+        error = make_resolver(made, config);
     if (error) {
         fan_destroy(made);
         return error;
@@ -429,6 +471,7 @@ void fan_destroy(struct fan *fan)
 {
     if (!fan)
         return;
+    fan_resolver_destroy(fan->resolver);
     rte_pktmbuf_free_bulk(fan->held, fan->held_count);
     for (uint32_t i = 0; i < fan->count; i++) {
         empty(fan->members[i].in);

@@ -10,8 +10,9 @@
  * does not keep up is dropped and counted, as a full port would. Either side sleeps: whoever puts
  * packets into a ring whose other side is armed rings, once a burst.
  *
- * A member's port has no resolver and answers no ARP: what finds hosts, where it is part of the
- * real port, works beneath the fan.
+ * A member's port answers no ARP: what does, and finds hosts, where it is part of the real port,
+ * works beneath the fan, and members reach it through fan_resolver.h. Their answers come when they
+ * receive.
  *
  * Ownership: the daemon's; it borrows the real port. Members and the steering engine end first.
  * Threads: made and destroyed by control; a member's functions on its engine's thread, fan_* on the
@@ -22,7 +23,9 @@
 #ifndef ENGINES_STEER_FAN_H
 #define ENGINES_STEER_FAN_H
 
+#include "engines/address_map.h"
 #include "engines/port.h"
+#include "engines/resolver.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -36,6 +39,9 @@ struct fan_config {
     uint16_t udp_ports[FAN_MEMBERS_MAX]; /* of the members: different ones, the first one's first */
     uint32_t count;
     uint32_t ring_packets; /* each way of each member, a power of two; 0: 1024, which holds 1023 */
+    struct resolver *resolver;          /* the real port's, for all members; NULL: they have none */
+    uint32_t hops_max;                  /* addresses that a member wants of it at a time */
+    uint8_t key[ADDRESS_MAP_KEY_BYTES]; /* random, for its table */
 };
 
 struct fan_stats {
@@ -53,13 +59,16 @@ int fan_create(struct fan **fan, const struct fan_config *config);
 void fan_destroy(struct fan *fan);
 /* A member's port, by position; it lives as long as the fan. */
 struct port *fan_member(struct fan *fan, uint32_t index);
+/* A member's resolver, or NULL. */
+struct resolver *fan_member_resolver(struct fan *fan, uint32_t index);
 
 /* The steering engine's side. */
-/* Receives one burst and hands it out; returns how many packets there were. */
+/* Receives one burst and hands it out, and works for the members' resolvers; returns how many
+ * packets, wishes and answers there were. */
 uint32_t fan_receive(struct fan *fan, uint64_t now);
 /* Sends up to one burst of each member while the port has room; returns how many packets left. */
 uint32_t fan_send(struct fan *fan, uint64_t now);
-/* Some member has something to send. */
+/* Some member has something to send, or wants to know something. */
 bool fan_pending(const struct fan *fan);
 /* About to sleep: false, and nothing armed, if a member has something to send. */
 bool fan_arm(struct fan *fan);

@@ -259,9 +259,6 @@ static const struct wrong {
     {SHARED "  - {name: z, port: a, addresses: [10.0.0.1], udp_port: 50708}\n"
             "policy: [{any: true, allow: all, engines: some}]\n",
      "f:9:43: engines: \"some\" is none of shared, exclusive"},
-    {"ports: [{name: t, driver: ethdev, device: 'net_tap0,iface=sad0'}]\n" ON_T
-     ", peers: [{name: p, address: 10.0.0.2}]}, {name: s, kind: steer, port: t}]",
-     "f:2:78: peer \"p\": the key \"mac\" is missing: port \"t\" (ethdev) cannot ask for it"},
     {PORTS "engines: [{name: x, port: a}]",
      "f:4:11: engine \"x\": the key \"addresses\" is missing"},
     {PORTS "engines: [{name: x, port: a, addresses: [10.0.0]}]",

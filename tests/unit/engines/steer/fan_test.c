@@ -393,6 +393,78 @@ START_TEST(sleepers_are_woken)
 }
 END_TEST
 
+static struct address wanted_below;
+static struct hop heard;
+
+static int below_want(struct resolver *resolver, const struct address *address)
+{
+    (void)resolver;
+    wanted_below = *address;
+    return 0;
+}
+
+static void below_drop(struct resolver *resolver, const struct address *address)
+{
+    (void)resolver;
+    ck_assert(address_equal(address, &wanted_below));
+    memset(&wanted_below, 0, sizeof(wanted_below));
+}
+
+static void hear(void *context, const struct hop *hop)
+{
+    (void)context;
+    heard = *hop;
+}
+
+/* Wishes and answers count as work, keep either side awake, and are handed over as it receives. */
+START_TEST(members_find_hosts)
+{
+    static const struct resolver_ops below_ops = {.want = below_want, .drop = below_drop};
+    struct resolver below = {.ops = &below_ops}, *face;
+    struct fan_config config = {
+        .port = &real.port,
+        .udp_ports = {FIRST, FIRST + 1},
+        .count = 2,
+        .ring_packets = RING,
+        .resolver = &below,
+        .hops_max = 4,
+    };
+    struct hop hop = {.mac = {{2, 0, 0, 0, 0, 9}}};
+    struct rte_mbuf *packet;
+    struct port *port;
+
+    ck_assert_ptr_null(fan_member_resolver(fan, 1));
+    fan_destroy(fan);
+    ck_assert_int_eq(fan_create(&fan, &config), 0);
+    port = fan_member(fan, 1);
+    face = fan_member_resolver(fan, 1);
+    face->answer = hear;
+    ck_assert_int_eq(address_parse(&hop.address, "10.0.0.7"), 0);
+
+    ck_assert(fan_arm(fan));
+    ck_assert_int_eq(face->ops->want(face, &hop.address), 0);
+    ck_assert(rung(fan_wake_fd(fan)));
+    ck_assert(!fan_arm(fan));
+    ck_assert_uint_eq(fan_receive(fan, 0), 1);
+    ck_assert(address_equal(&wanted_below, &hop.address));
+    ck_assert(fan_arm(fan));
+
+    ck_assert_int_eq(port->ops->arm(port), 0);
+    below.answer(below.context, &hop);
+    ck_assert(fan_pending(fan));
+    ck_assert_uint_eq(fan_receive(fan, 0), 1);
+    ck_assert(rung(port->wake_fd));
+    ck_assert_int_eq(port->ops->arm(port), 1);
+    ck_assert_uint_eq(port->ops->rx_burst(port, &packet, 1, 0), 0);
+    ck_assert(rte_is_same_ether_addr(&heard.mac, &hop.mac));
+    ck_assert_int_eq(port->ops->arm(port), 0);
+
+    face->ops->drop(face, &hop.address);
+    ck_assert_uint_eq(fan_receive(fan, 0), 1);
+    ck_assert(!address_equal(&wanted_below, &hop.address));
+}
+END_TEST
+
 START_TEST(bad_configurations_are_refused)
 {
     struct fan_config config = {.port = &real.port, .udp_ports = {1, 2, 1}, .ring_packets = RING};
@@ -430,6 +502,7 @@ int main(void)
     tcase_add_test(tc, an_end_leaves_nothing);
     tcase_add_test(tc, members_take_turns);
     tcase_add_test(tc, sleepers_are_woken);
+    tcase_add_test(tc, members_find_hosts);
     tcase_add_test(tc, bad_configurations_are_refused);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
