@@ -257,6 +257,7 @@ static int make_layers(struct pony *pony, const struct pony_config *config)
     pony->upper.control_fd = config->control_fd;
     pony->upper.directory = config->directory;
     pony->upper.directory_row = config->directory_row;
+    pony->upper.credit_first = config->credit_first;
     return 0;
 }
 

@@ -31,6 +31,9 @@ struct pony_config {
     int control_fd;              /* eventfd rung when the engine closes a session; -1: none */
     struct directory *directory; /* of the host's engines, lent; NULL: this is the only one */
     uint32_t directory_row;      /* its own */
+    /* Where the credits of a new connection begin to be counted: 0, as docs/wire.md has it. A
+     * simulation whose engines all begin elsewhere sees them wrap. */
+    uint32_t credit_first;
 };
 
 /* Makes an engine. `seed` is RNG_SEED_BYTES of randomness. */

@@ -146,6 +146,7 @@ struct upper {
 
     struct directory *directory; /* of the host's engines, lent; NULL: it has one */
     uint32_t directory_row;
+    uint32_t credit_first; /* as in struct pony_config */
 };
 
 struct upper_limits {

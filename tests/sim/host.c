@@ -76,6 +76,7 @@ static struct engine *make_engine(struct host *host)
         .control_fd = -1,
         .directory = sim->directories[address],
         .directory_row = row,
+        .credit_first = sim->credit_first,
     };
     for (uint32_t v6 = 0; v6 < FAMILIES; v6++)
         host_address(address, v6, &config.transport.addresses[v6]);
@@ -134,6 +135,19 @@ uint32_t host_widest_flows(struct host *host)
             found += flow->state == VIEW_FLOW_OPEN && flow->version > WIRE_VERSION_MIN &&
                      flow->mtu == SIM_MTU_MAX;
         }
+    }
+    return found;
+}
+
+uint32_t host_wrapped(struct host *host)
+{
+    struct view_page page = {.kind = VIEW_CONNECTIONS};
+    uint32_t first = host->sim->credit_first, found = 0;
+    while (page.scan.position != VIEW_END) {
+        pony_mailbox_view(host->engine, &page);
+        for (uint32_t i = 0; i < page.scan.count; i++)
+            found += page.connections[i].state == VIEW_CONNECTION_OPEN &&
+                     first + page.connections[i].sent < first;
     }
     return found;
 }

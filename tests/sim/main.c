@@ -174,6 +174,7 @@ static void print_totals(const struct sim_totals *totals)
            " (noticed %" PRIu64 ", packets in parts %" PRIu64 ")\n",
            totals->caught, totals->unused, OVERTAKEN, totals->overtaken, totals->swallowed,
            totals->black_holes, totals->parts);
+    printf("  connections whose credits had wrapped %" PRIu64 "\n", totals->wrapped);
     printf("  flows that found packets of %u bytes to pass %" PRIu64
            ", and black holes noticed there %" PRIu64 "\n",
            SIM_MTU_MAX, totals->widest, totals->widest_holes);
@@ -192,6 +193,7 @@ static bool check_campaign(const struct arguments *arguments, const struct sim_t
     } rare[] = {
         {"messages of the largest size", sum->largest},
         {"messages of the largest size, gathered", sum->largest_gathered},
+        {"connections whose credits wrap", sum->wrapped},
         {"flows that found the largest packets to pass", sum->widest},
         {"black holes where the largest packets pass otherwise", sum->widest_holes},
     };

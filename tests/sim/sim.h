@@ -70,6 +70,8 @@ struct sim_totals {
     uint64_t pings; /* answered */
     uint64_t by_table, atomics;
     uint64_t connections;
+    uint64_t
+        wrapped; /* connections with credits that wrapped, in one direction, when faults ended */
     uint64_t sent_on; /* calls led to another engine of the host */
     uint64_t faults;  /* that struck, beside what links do all the time */
     uint64_t packets, lost, duplicated, reordered, corrupted;
@@ -122,6 +124,7 @@ struct sim {
     bool lossy[SIM_HOSTS_MAX][SIM_HOSTS_MAX]; /* a call may be lost as often as it is repeated */
     uint64_t restarted[SIM_HOSTS_MAX];        /* when its engine last was; 0: never */
     uint32_t struck;                          /* set of 1 << enum fault_kind that did happen */
+    uint32_t credit_first;                    /* where all engines begin to count credits */
     uint8_t wire_min, wire_max;               /* what hosts may be restricted to, by seed */
     bool healed;                              /* no more faults */
     bool failed; /* a checker has found something; the rest of the run is skipped */
