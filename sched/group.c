@@ -35,7 +35,8 @@ static uint32_t thread_count(const struct group_config *config)
 int group_create(struct group **result, const struct group_config *config)
 {
     uint32_t threads = thread_count(config);
-    if (!config->mode || threads > GROUP_THREADS_MAX ||
+    const char *why;
+    if (!config->mode || threads > GROUP_THREADS_MAX || quanta_check(&config->quanta, &why) ||
         strnlen(config->name, GROUP_NAME_BYTES) == GROUP_NAME_BYTES)
         return -EINVAL;
     struct group *group = NULL;
@@ -116,6 +117,7 @@ uint32_t group_threads(const struct group *group, struct group_thread_stats *sta
             .busy_ns = atomic_load_explicit(&worker->stats.busy_ns, memory_order_relaxed),
             .engines = atomic_load_explicit(&worker->stats.engines, memory_order_relaxed),
         };
+        quanta_read(&worker->quanta, &stats[i].quanta);
     }
     return group->worker_count;
 }

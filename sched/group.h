@@ -14,6 +14,7 @@
 #define SCHED_GROUP_H
 
 #include "sched/engine.h"
+#include "sched/quanta.h"
 
 #include <sched.h>
 #include <stdint.h>
@@ -34,9 +35,10 @@ const char *group_mode_name(const struct group_mode *mode);
 struct group_config {
     char name[GROUP_NAME_BYTES];
     const struct group_mode *mode;
-    cpu_set_t cpus;   /* where threads may run; empty: anywhere */
-    uint32_t threads; /* 0: one per CPU in `cpus`, 1 if that is empty */
-    uint64_t idle_ns; /* how long a thread finds nothing before it sleeps; 0: 20 us */
+    cpu_set_t cpus;              /* where threads may run; empty: anywhere */
+    uint32_t threads;            /* 0: one per CPU in `cpus`, 1 if that is empty */
+    uint64_t idle_ns;            /* how long a thread finds nothing before it sleeps; 0: 20 us */
+    struct quanta_config quanta; /* what threads ask of the kernel's scheduler */
     /* Called on each new thread before it runs engines, and before it ends: registers it with
      * whatever the engines use. May be NULL. Start answers 0 or a negative errno. */
     int (*thread_start)(void *arg);
@@ -51,6 +53,7 @@ struct group_thread_stats {
     uint64_t wakes_deadline; /* its deadline passed */
     uint64_t busy_ns;
     uint32_t engines;
+    struct quanta_stats quanta;
 };
 
 struct group;

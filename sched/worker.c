@@ -167,13 +167,27 @@ static void serve(struct worker *worker)
             now = give_turn(worker, worker->engines[i], now, &work);
         if (worker->count == 0)
             now = clock_now(&clock_machine);
+        quanta_turn(&worker->quanta, now);
         if (work > 0) {
             idle_since = now;
         } else if (config->mode->rests(now - idle_since, config->idle_ns)) {
+            quanta_rest(&worker->quanta, now);
             rest(worker, now);
             now = clock_now(&clock_machine);
+            quanta_wake(&worker->quanta, now);
         }
     }
+}
+
+static void enter_class(struct worker *worker)
+{
+    const struct group_config *config = worker->config;
+    struct quanta_habits habits = {
+        .sleeps = config->mode != &group_mode_dedicated,
+        .everywhere = CPU_COUNT(&config->cpus) == 0 ||
+                      CPU_COUNT(&config->cpus) >= sysconf(_SC_NPROCESSORS_ONLN),
+    };
+    quanta_enter(&worker->quanta, &quanta_system, &config->quanta, &habits);
 }
 
 static void *worker_main(void *argument)
@@ -183,9 +197,12 @@ static void *worker_main(void *argument)
     atomic_store_explicit(&worker->stats.tid, gettid(), memory_order_relaxed);
     worker->start_error = config->thread_start ? config->thread_start(config->arg) : 0;
     bool started = worker->start_error == 0;
+    if (started)
+        enter_class(worker);
     sem_post(&worker->started);
     if (started) {
         serve(worker);
+        quanta_leave(&worker->quanta);
         if (config->thread_stop)
             config->thread_stop(config->arg);
     }

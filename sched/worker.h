@@ -34,6 +34,7 @@ struct worker {
     struct engine *engines[GROUP_ENGINES_MAX];
     uint32_t count;
     bool stopping;
+    struct quanta quanta; /* the thread's, see there */
     struct {
         _Atomic int tid;
         _Atomic uint64_t sleeps;
