@@ -77,6 +77,9 @@ class Place:
         if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.communicate()
+        for number in self.processes() if self.process else ():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
         shutil.rmtree(self.path)
 
 

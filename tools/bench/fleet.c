@@ -7,10 +7,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define START_NS   (60 * 1000000000ull) /* far above any start of a daemon */
@@ -19,6 +22,9 @@
 #define FDS_OPEN   16 /* of nftw: the folder is flat */
 #define LINE_BYTES 256u
 #define GROUP      "bench" /* its threads' names begin with this */
+#define CORE_BYTES 32u
+#define LOOKS      30u       /* for what the log says of a refusal, */
+#define LOOK_NS    100000000 /* each: it comes with the daemon's next look at its threads */
 #define READY_FD   3
 
 static const char config_text[] =
@@ -34,7 +40,7 @@ static const char config_text[] =
     "  - {name: right, port: wire1, addresses: [10.0.0.2],\n"
     "     peers: [{name: left, address: 10.0.0.1, mac: 02:00:00:00:00:01}]}\n"
     "groups:\n"
-    "  - {name: " GROUP ", mode: %s, engines: [left, right]}\n";
+    "  - {name: " GROUP ", mode: %s, class: %s, engines: [left, right]%s}\n";
 
 static void path_of(const struct fleet *fleet, const char *name, char path[PATH_BYTES])
 {
@@ -58,14 +64,27 @@ int fleet_init(struct fleet *fleet, const char *program)
     return 0;
 }
 
+/* A group whose threads spin has a core of its own, as it would have for real: the last one. */
+static void choose_core(const struct plan_variant *variant, char *text, size_t text_bytes)
+{
+    cpu_set_t set;
+    text[0] = '\0';
+    if (strcmp(variant->mode, "dedicated") != 0 || sched_getaffinity(0, sizeof(set), &set))
+        return;
+    for (int cpu = CPU_SETSIZE - 1; cpu >= 0 && !text[0]; cpu--)
+        if (CPU_ISSET(cpu, &set))
+            snprintf(text, text_bytes, ", cpus: \"%d\"", cpu);
+}
+
 static int write_config(const struct fleet *fleet, const struct plan_variant *variant)
 {
-    char path[PATH_BYTES];
+    char path[PATH_BYTES], core[CORE_BYTES];
     path_of(fleet, "saddled.yaml", path);
+    choose_core(variant, core, sizeof(core));
     FILE *file = fopen(path, "we");
     if (!file)
         return -errno;
-    fprintf(file, config_text, fleet->socket, variant->mode);
+    fprintf(file, config_text, fleet->socket, variant->mode, variant->class, core);
     return fclose(file) ? -errno : 0;
 }
 
@@ -90,24 +109,41 @@ static void become_daemon(void *arg, int word_fd)
     _exit(EXIT_FAILURE);
 }
 
-/* The daemon's last word. */
-static void read_log(const struct fleet *fleet, char *reason, size_t reason_bytes)
+/* The last line of the daemon's log that has a word in it, from there on; false if none has. */
+static bool read_log(const struct fleet *fleet, const char *word, char last[LINE_BYTES])
 {
-    char path[PATH_BYTES], line[LINE_BYTES], last[LINE_BYTES] = "nothing in its log";
+    char path[PATH_BYTES], line[LINE_BYTES];
+    const char *at;
+    last[0] = '\0';
     path_of(fleet, "saddled.log", path);
     FILE *file = fopen(path, "re");
     while (file && fgets(line, sizeof(line), file))
-        if (line[0] != '\n')
-            memcpy(last, line, sizeof(last));
+        if (line[0] != '\n' && (at = strstr(line, word)))
+            snprintf(last, LINE_BYTES, "%.*s", (int)strcspn(at, "\n"), at);
     if (file)
         fclose(file);
-    last[strcspn(last, "\n")] = '\0';
-    snprintf(reason, reason_bytes, "saddled did not start: %s", last);
+    return last[0] != '\0';
+}
+
+/* Adds what the daemon says of it, if it does. */
+static void explain_refusal(const struct fleet *fleet, char *reason, size_t reason_bytes)
+{
+    const struct timespec pause = {.tv_nsec = LOOK_NS};
+    char line[LINE_BYTES];
+    size_t used = strlen(reason);
+    for (uint32_t look = 0; look < LOOKS; look++) {
+        if (read_log(fleet, "configured: ", line)) {
+            snprintf(reason + used, reason_bytes - used, " (%s)", line);
+            return;
+        }
+        nanosleep(&pause, NULL);
+    }
 }
 
 static int start(struct fleet *fleet, const struct plan_variant *variant, char *reason,
                  size_t reason_bytes)
 {
+    char line[LINE_BYTES];
     int rc = write_config(fleet, variant);
     if (!rc)
         rc = actor_start(&fleet->daemon, SIGTERM, become_daemon, fleet);
@@ -119,7 +155,8 @@ static int start(struct fleet *fleet, const struct plan_variant *variant, char *
     fleet->class = variant->class;
     rc = actor_wait(&fleet->daemon, START_NS);
     if (rc && rc != -EINTR)
-        read_log(fleet, reason, reason_bytes);
+        snprintf(reason, reason_bytes, "saddled did not start: %s",
+                 read_log(fleet, "", line) ? line : "nothing in its log");
     return rc;
 }
 
@@ -133,6 +170,8 @@ int fleet_provide(struct fleet *fleet, const struct plan_variant *variant, char 
     rc = start(fleet, variant, reason, reason_bytes);
     if (!rc)
         rc = class_check_process(fleet->daemon.pid, GROUP, variant->class, reason, reason_bytes);
+    if (rc == -EPERM)
+        explain_refusal(fleet, reason, reason_bytes);
     if (rc)
         fleet_stop(fleet);
     return rc;

@@ -18,7 +18,7 @@
 #define PLAN_RUNS_MAX     99u
 #define PLAN_VARIANTS_MAX 256u
 #define PLAN_NAME_BYTES   64u
-#define PLAN_REASON_BYTES 240u
+#define PLAN_REASON_BYTES 480u
 #define PLAN_SECONDS_MIN  0.05 /* 50 probes at the usual rate: hardly a quantile */
 #define PLAN_SECONDS_MAX  600.0
 #define PLAN_RATE_MAX     20000u    /* probes a second: a period is then as long as a round trip */

@@ -112,8 +112,10 @@ static int perform(struct bench *bench, struct cast *cast)
     if (rc)
         return rc == -EINTR ? rc
                             : probe_error(shared, rc, "loading the machine: %s", strerror(-rc));
-    return enter(bench, &cast->prober, "prober", trips ? probe_run_prober : probe_run_wake,
-                 patience);
+    rc = enter(bench, &cast->prober, "prober", trips ? probe_run_prober : probe_run_wake, patience);
+    if (!rc && variant->loaded && actor_wait(&cast->stream, 0) == -ECHILD)
+        return -ECHILD; /* it has left a line */
+    return rc;
 }
 
 static void note(const struct probe_shared *shared, struct plan_outcome *outcome)
@@ -430,13 +432,14 @@ int sched_main(int argc, char **argv)
         {0, 0, 0, 0},
     };
     static struct plan_variant variants[PLAN_VARIANTS_MAX];
+    static struct plan_outcome outcomes[PLAN_VARIANTS_MAX];
     struct options options = {.saddled = SADDLED_PROGRAM,
                               .settings = {.seconds = SECONDS_DEFAULT,
                                            .runs = RUNS_DEFAULT,
                                            .rate = RATE_DEFAULT,
                                            .stream_bytes = STREAM_BYTES_DEFAULT,
                                            .stream_rate = STREAM_RATE_DEFAULT}};
-    struct bench bench = {.options = &options, .count = plan_all(variants)};
+    struct bench bench = {.options = &options, .outcomes = outcomes, .count = plan_all(variants)};
     int option;
     while ((option = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
         if (option == 'h') {
@@ -456,14 +459,7 @@ int sched_main(int argc, char **argv)
         puts(variants[i].name);
     if (options.list)
         return EXIT_SUCCESS;
-    bench.outcomes = calloc(bench.count, sizeof(bench.outcomes[0]));
-    if (!bench.outcomes) {
-        fputs("saddle-bench: no memory\n", stderr);
-        return EXIT_FAILURE;
-    }
     for (uint32_t i = 0; i < bench.count; i++)
-        bench.outcomes[i].variant = &variants[i];
-    int status = run(&bench);
-    free(bench.outcomes);
-    return status;
+        outcomes[i].variant = &variants[i];
+    return run(&bench);
 }

@@ -93,18 +93,34 @@ static int probe_engine(struct ringer *ringer, struct probe_shared *shared)
     return 0;
 }
 
+/* What the kernel says, and if that is not what was asked for, why. */
 static int check_class(struct probe_shared *shared, struct group *group)
 {
     struct group_thread_stats stats;
+    char found[PLAN_REASON_BYTES / 4], why[PLAN_REASON_BYTES / 2];
     group_threads(group, &stats, 1);
-    int rc = class_check(stats.tid, shared->variant->class, shared->reason, sizeof(shared->reason));
-    shared->refused = rc == -EPERM;
-    return rc;
+    int rc = class_check(stats.tid, shared->variant->class, found, sizeof(found));
+    if (rc != -EPERM)
+        return rc;
+    shared->refused = true;
+    quanta_explain(&stats.quanta, why, sizeof(why));
+    return probe_error(shared, rc, "%s (%s)", found, why);
+}
+
+/* By its name in the configuration, which is one of them. */
+static enum quanta_class class_of(const struct plan_variant *variant)
+{
+    enum quanta_class class = QUANTA_ORDINARY;
+    while (class != QUANTA_AUTO && strcmp(quanta_class_name(class), variant->class) != 0)
+        class ++;
+    return class;
 }
 
 static int with_group(struct ringer *ringer, struct probe_shared *shared)
 {
-    struct group_config config = {.name = "bench", .mode = &group_mode_spreading, .threads = 1};
+    struct group_config config = {.name = "bench",
+                                  .mode = &group_mode_spreading,
+                                  .quanta.class = class_of(shared->variant)};
     struct group *group;
     int rc = group_create(&group, &config);
     if (rc)
