@@ -49,7 +49,8 @@ enum event_kind {
     EVENT_DAEMON_STOPPING,
     EVENT_CONDITION_OK,
     EVENT_CONDITION_DEGRADED,
-    EVENT_KIND_END, /* no kind */
+    EVENT_CLASS_REFUSED, /* of a group's threads, by the kernel's scheduler */
+    EVENT_KIND_END,      /* no kind */
 };
 
 /* What an event is about; zero what it is not. */

@@ -116,7 +116,21 @@ static void move_engine(void *state, struct rpc_call *call, const ProtobufCMessa
 struct group_parts {
     char *engines[PLANT_MAX];
     Saddle__V1__Thread threads[GROUP_THREADS_MAX], *thread_list[GROUP_THREADS_MAX];
+    char reasons[GROUP_THREADS_MAX][QUANTA_TEXT_BYTES];
 };
+
+static void fill_class(Saddle__V1__Thread *thread, const struct quanta_stats *stats,
+                       char reason[QUANTA_TEXT_BYTES])
+{
+    thread->class_ = rpc_text(quanta_class_name(stats->class));
+    thread->reason = rpc_text(quanta_explain(stats, reason, QUANTA_TEXT_BYTES));
+    thread->refused = quanta_is_refused(stats);
+    thread->share_ppm = stats->share_ppm;
+    thread->used_ppm = stats->used_ppm;
+    thread->used_ns = stats->used_ns;
+    thread->demotions = stats->demotions;
+    thread->overruns = stats->overruns;
+}
 
 static void fill_threads(const struct group *group, Saddle__V1__Group *to,
                          struct group_parts *parts)
@@ -134,6 +148,7 @@ static void fill_threads(const struct group *group, Saddle__V1__Group *to,
         thread->sleeps = stats[i].sleeps;
         thread->wakes_event = stats[i].wakes_event;
         thread->wakes_deadline = stats[i].wakes_deadline;
+        fill_class(thread, &stats[i].quanta, parts->reasons[i]);
         parts->thread_list[to->n_threads++] = thread;
     }
     to->threads = parts->thread_list;
@@ -154,6 +169,9 @@ static void fill_group(const struct plant *plant, uint32_t index, Saddle__V1__Gr
         if (!strcmp(plant->engines[i].group, from->name))
             parts->engines[to->n_engines++] = rpc_text(plant->engines[i].engine->name);
     }
+    to->class_ = rpc_text(from->class);
+    to->runtime_ns = from->runtime_ns;
+    to->period_ns = from->period_ns;
     fill_threads(from->group, to, parts);
 }
 
@@ -207,6 +225,9 @@ static void change_group(void *state, struct rpc_call *call, const ProtobufCMess
         .cpus = wanted->cpus,
         .threads = wanted->threads,
         .idle = wanted->idle,
+        .class = wanted->class_,
+        .runtime = wanted->runtime,
+        .period = wanted->period,
     };
 
     if (module_edit(state, call, &edit))

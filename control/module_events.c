@@ -21,9 +21,8 @@
 #define ALL_KINDS UINT32_MAX
 
 _Static_assert(EVENT_KIND_END <= 32, "kinds are bits of a word");
-_Static_assert((int)EVENT_CONDITION_DEGRADED ==
-                       (int)SADDLE__V1__EVENT_KIND__EVENT_KIND_CONDITION_DEGRADED &&
-                   EVENT_KIND_END == EVENT_CONDITION_DEGRADED + 1,
+_Static_assert((int)EVENT_CLASS_REFUSED == (int)SADDLE__V1__EVENT_KIND__EVENT_KIND_CLASS_REFUSED &&
+                   EVENT_KIND_END == EVENT_CLASS_REFUSED + 1,
                "numbered as in the description");
 
 struct watch {
@@ -38,12 +37,19 @@ struct batch {
     Saddle__V1__Event events[KEPT_MAX], *list[KEPT_MAX];
 };
 
+/* What a group's threads did not get; a text of nothing: they got all. */
+struct refusal {
+    const struct group *group;
+    char text[QUANTA_TEXT_BYTES];
+};
+
 struct events_module {
     struct module_world *world;
     struct watches watches;
     struct watch details[WATCHES_MAX]; /* of each of them */
     char stuck[PLANT_MAX][ENGINE_NAME_BYTES];
     uint32_t stuck_count;
+    struct refusal refusals[PLANT_MAX]; /* of the plant's groups, as they were last told */
     bool degraded;
     struct batch batch;
 };
@@ -106,6 +112,43 @@ static void tell_condition(struct events_module *module)
         events_add(module->world->events, EVENT_CONDITION_OK, NULL,
                    "everything is as it should be");
     module->degraded = degraded;
+}
+
+/* The first thread's that did not get what it was to have; the others' are like it. */
+static void find_refusal(const struct group *group, struct refusal *refusal)
+{
+    struct group_thread_stats threads[GROUP_THREADS_MAX];
+    uint32_t count = group_threads(group, threads, GROUP_THREADS_MAX);
+
+    *refusal = (struct refusal){.group = group};
+    for (uint32_t i = 0; i < count && !refusal->text[0]; i++) {
+        if (quanta_is_refused(&threads[i].quanta))
+            quanta_explain(&threads[i].quanta, refusal->text, sizeof(refusal->text));
+    }
+}
+
+static bool is_told(const struct events_module *module, const struct refusal *refusal)
+{
+    for (uint32_t i = 0; i < PLANT_MAX; i++) {
+        if (module->refusals[i].group == refusal->group &&
+            !strcmp(module->refusals[i].text, refusal->text))
+            return true;
+    }
+    return false;
+}
+
+static void tell_refusals(struct events_module *module)
+{
+    const struct plant *plant = module->world->plant;
+    struct refusal refusals[PLANT_MAX] = {0};
+
+    for (uint32_t i = 0; i < plant->group_count; i++) {
+        find_refusal(plant->groups[i].group, &refusals[i]);
+        if (refusals[i].text[0] && !is_told(module, &refusals[i]))
+            events_add(module->world->events, EVENT_CLASS_REFUSED, NULL, "group %s: %s",
+                       plant->groups[i].name, refusals[i].text);
+    }
+    memcpy(module->refusals, refusals, sizeof(refusals));
 }
 
 /* ---- What is sent ---- */
@@ -247,6 +290,7 @@ static void tick(void *state, uint64_t now)
     tell_back(module);
     tell_stuck(module);
     tell_condition(module);
+    tell_refusals(module);
     for (uint32_t i = 0; i < WATCHES_MAX; i++) {
         if (module->watches.calls[i])
             tell(module, i, false);

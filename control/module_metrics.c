@@ -295,6 +295,42 @@ static void write_threads(struct openmetrics *to, const struct thread *list, uin
     }
 }
 
+/* How it stands to other tasks. */
+static void write_classes(struct openmetrics *to, const struct thread *list, uint32_t count)
+{
+    openmetrics_family(to, &(struct openmetrics_family){
+                               .name = "saddle_thread_class",
+                               .type = OPENMETRICS_INFO,
+                               .help = "How the kernel schedules it: fifo, deadline, nice or "
+                                       "ordinary."});
+    for (uint32_t i = 0; i < count; i++)
+        openmetrics_count(to, 1, "group", list[i].group, "thread", list[i].index, "class",
+                          quanta_class_name(list[i].stats.quanta.class), NULL);
+    openmetrics_family(to, &(struct openmetrics_family){
+                               .name = "saddle_thread_budget_seconds",
+                               .type = OPENMETRICS_COUNTER,
+                               .unit = "seconds",
+                               .help = "Time before ordinary tasks that was charged to its budget "
+                                       "(fifo)."});
+    for (uint32_t i = 0; i < count; i++)
+        openmetrics_time(to, list[i].stats.quanta.used_ns, "group", list[i].group, "thread",
+                         list[i].index, NULL);
+    openmetrics_family(
+        to, &(struct openmetrics_family){.name = "saddle_thread_demotions",
+                                         .type = OPENMETRICS_COUNTER,
+                                         .help = "Times that its budget was used up (fifo)."});
+    for (uint32_t i = 0; i < count; i++)
+        openmetrics_count(to, list[i].stats.quanta.demotions, "group", list[i].group, "thread",
+                          list[i].index, NULL);
+    openmetrics_family(to, &(struct openmetrics_family){
+                               .name = "saddle_thread_overruns",
+                               .type = OPENMETRICS_COUNTER,
+                               .help = "Times that it hung in one turn and was put back (fifo)."});
+    for (uint32_t i = 0; i < count; i++)
+        openmetrics_count(to, list[i].stats.quanta.overruns, "group", list[i].group, "thread",
+                          list[i].index, NULL);
+}
+
 static uint32_t of_group(const struct plant_group *from, struct thread *list)
 {
     struct group_thread_stats stats[GROUP_THREADS_MAX];
@@ -322,6 +358,7 @@ static void write_all_threads(struct openmetrics *to, const struct plant *plant)
     for (uint32_t i = 0; i < plant->group_count; i++)
         count += of_group(&plant->groups[i], list + count);
     write_threads(to, list, count);
+    write_classes(to, list, count);
     free(list);
 }
 

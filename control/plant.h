@@ -30,6 +30,8 @@ struct plant_group {
     const struct group *group;
     const char *name, *mode, *cpus; /* as configured; cpus "" for any */
     uint64_t idle_ns;
+    const char *class;              /* as configured */
+    uint64_t runtime_ns, period_ns; /* of it */
 };
 
 /* Who keeps the table of the hosts on a port's link. */

@@ -38,7 +38,8 @@ enum steward_edit_kind {
     STEWARD_DESTROY_ENGINE,
     STEWARD_MOVE_ENGINE,  /* name, group */
     STEWARD_CREATE_GROUP, /* text */
-    STEWARD_CHANGE_GROUP, /* name, mode, cpus, threads, idle: "" as it is */
+    /* name; mode, cpus, threads, idle, class, runtime, period: "" as it is */
+    STEWARD_CHANGE_GROUP,
     STEWARD_DESTROY_GROUP,
 };
 
@@ -48,7 +49,7 @@ struct steward_edit {
     const char *name;
     const char *text; /* an entry of the file */
     const char *group;
-    const char *mode, *cpus, *threads, *idle;
+    const char *mode, *cpus, *threads, *idle, *class, *runtime, *period;
     bool disrupt; /* sessions may end */
 };
 

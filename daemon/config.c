@@ -217,6 +217,15 @@ int config_cpus(const char *text, cpu_set_t *cpus)
     return 0;
 }
 
+struct quanta_config config_quanta(const struct config_group *group)
+{
+    return (struct quanta_config){
+        .class = (enum quanta_class)group->class,
+        .runtime_ns = group->runtime,
+        .period_ns = group->period,
+    };
+}
+
 /* Without groups, all engines share one that sleeps when idle. */
 static int add_default_group(struct config *config, struct schema_source *source)
 {

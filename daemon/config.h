@@ -12,6 +12,7 @@
 
 #include "daemon/schema.h"
 #include "engines/address.h"
+#include "sched/quanta.h"
 
 #include <rte_ether.h>
 #include <sched.h>
@@ -140,6 +141,8 @@ struct config_group {
     struct schema_text cpus;
     uint64_t threads;
     uint64_t idle;
+    uint64_t class; /* enum quanta_class */
+    uint64_t runtime, period;
     struct schema_list engines; /* struct schema_text */
 };
 
@@ -235,6 +238,8 @@ uint32_t config_rights(const struct config_rule *rule);
 /* The texts inside a checked configuration, as values. -EINVAL if they are none. */
 int config_mac(const char *text, struct rte_ether_addr *mac);
 int config_cpus(const char *text, cpu_set_t *cpus);
+/* What a group's threads ask of the kernel's scheduler. */
+struct quanta_config config_quanta(const struct config_group *group);
 
 /* "10.0.0.1/24", or without a prefix. */
 struct config_subnet {

@@ -431,11 +431,15 @@ static int check_engine(const struct config *config, struct schema_source *sourc
 static int check_group(const struct config *config, struct schema_source *source,
                        const struct config_group *group)
 {
+    const struct quanta_config quanta = config_quanta(group);
+    const char *why;
     cpu_set_t cpus;
 
     if (config_cpus(group->cpus.text, &cpus))
         return schema_fail(source, group->cpus.place, "cpus: \"%s\" is no list of CPUs (0-2,5)",
                            group->cpus.text);
+    if (quanta_check(&quanta, &why))
+        return schema_fail(source, group->place, "group \"%s\": %s", group->name.text, why);
     for (uint32_t i = 0; i < group->engines.count; i++) {
         if (!config_find_engine(config, MEMBERS(group)[i].text))
             return schema_fail(source, MEMBERS(group)[i].place,

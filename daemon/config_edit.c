@@ -245,6 +245,9 @@ static int load_settings(struct config_group *group, const struct config_edit_gr
     write_setting(stream, "cpus", settings->cpus);
     write_setting(stream, "threads", settings->threads);
     write_setting(stream, "idle", settings->idle);
+    write_setting(stream, "class", settings->class);
+    write_setting(stream, "runtime", settings->runtime);
+    write_setting(stream, "period", settings->period);
     if (fclose(stream)) {
         free(text);
         return no_memory(source);
@@ -275,6 +278,12 @@ int config_edit_change_group(struct config *config, const char *name,
             group->threads = wanted.threads;
         if (*settings->idle)
             group->idle = wanted.idle;
+        if (*settings->class)
+            group->class = wanted.class;
+        if (*settings->runtime)
+            group->runtime = wanted.runtime;
+        if (*settings->period)
+            group->period = wanted.period;
         error = check(config, source);
     }
     schema_free(part_schema("groups"), &wanted);

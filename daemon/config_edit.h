@@ -30,7 +30,7 @@ int config_edit_move_engine(struct config *config, const char *name, const char 
 int config_edit_create_group(struct config *config, const char *text, struct schema_source *source);
 /* As in the file; "": as it is. */
 struct config_edit_group {
-    const char *mode, *cpus, *threads, *idle;
+    const char *mode, *cpus, *threads, *idle, *class, *runtime, *period;
 };
 int config_edit_change_group(struct config *config, const char *name,
                              const struct config_edit_group *settings,

@@ -38,6 +38,8 @@ static const char *const kind_choices[] = {"pony", "steer", NULL};
 static const char *const congestion_choices[] = {"swift", "timely", "window", NULL};
 static const char *const peer_congestion_choices[] = {"swift", "timely", "window", "engine", NULL};
 static const char *const mode_choices[] = {"dedicated", "spreading", NULL};
+/* As enum quanta_class numbers them. */
+static const char *const class_choices[] = {"ordinary", "nice", "deadline", "fifo", "auto", NULL};
 static const char *const engines_choices[] = {"shared", "exclusive", NULL};
 static const char *const bool_choices[] = {"false", "true", NULL};
 /* Rights of the policy, in the order of their bits, and the word for all of them. */
@@ -215,6 +217,18 @@ static const struct schema_field group_fields[] = {
            "how many; 0: one for each of `cpus`, else one"),
     NUMBER(config_group, idle, UNITS_DURATION, NSEC_PER_USEC, NSEC_PER_SEC, "20us",
            "how long a thread looks for work before it sleeps"),
+    CHOICE(config_group, class, SCHEMA_CHOICE, class_choices, "auto",
+           "how its threads stand to other tasks. `fifo`: they have `runtime` of each `period` "
+           "before ordinary tasks, which have the rest, by a budget that the daemon keeps; "
+           "`deadline`: the same by a reservation of the kernel's, for groups without `cpus`; "
+           "`nice`: nice -20, which is no share; `ordinary`: as they are; `auto`: the first of "
+           "them that the kernel grants, and `ordinary` for threads that never sleep and have no "
+           "`cpus` of their own"),
+    NUMBER(config_group, runtime, UNITS_DURATION, QUANTA_PART_MIN_NS, QUANTA_PERIOD_MAX_NS, "900us",
+           "of each `period`, how long its threads go before ordinary tasks: on each CPU, not "
+           "for each thread"),
+    NUMBER(config_group, period, UNITS_DURATION, QUANTA_PERIOD_MIN_NS, QUANTA_PERIOD_MAX_NS, "1ms",
+           "what `runtime` is of"),
     NESTED(config_group, engines, SCHEMA_TEXTS, GROUP_ENGINES_MAX, NULL,
            "names of engines; each is in exactly one group"),
     END,

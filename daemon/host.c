@@ -162,6 +162,9 @@ void host_describe(const struct host *host, struct plant *plant)
             .mode = group->mode == CONFIG_DEDICATED ? "dedicated" : "spreading",
             .cpus = group->cpus.text,
             .idle_ns = group->idle,
+            .class = quanta_class_name((enum quanta_class)group->class),
+            .runtime_ns = group->runtime,
+            .period_ns = group->period,
         };
     }
     describe_ports(host, plant);

@@ -306,6 +306,25 @@ void host_end_engine(const struct host *host, struct host_engine *engine)
 
 /* ---- Groups ---- */
 
+/* What the operator asked for and does not have is worth a warning. */
+static void tell_class(const struct group *group, const struct group_config *config)
+{
+    struct group_thread_stats threads[GROUP_THREADS_MAX];
+    char text[QUANTA_TEXT_BYTES];
+    uint32_t count = group_threads(group, threads, GROUP_THREADS_MAX);
+
+    for (uint32_t i = 0; i < count; i++) {
+        const struct quanta_stats *stats = &threads[i].quanta;
+
+        if (!quanta_is_refused(stats))
+            continue;
+        log_line(config->quanta.class == QUANTA_AUTO ? LOG_INFO : LOG_WARNING,
+                 "group %s: its threads are %s: %s", config->name, quanta_class_name(stats->class),
+                 quanta_explain(stats, text, sizeof(text)));
+        return;
+    }
+}
+
 int host_make_group(struct host_layout *layout, uint32_t index, const struct reason *reason)
 {
     const struct config_group *group = config_group(layout->config, index);
@@ -313,6 +332,7 @@ int host_make_group(struct host_layout *layout, uint32_t index, const struct rea
         .mode = group->mode == CONFIG_DEDICATED ? &group_mode_dedicated : &group_mode_spreading,
         .threads = (uint32_t)group->threads,
         .idle_ns = group->idle,
+        .quanta = config_quanta(group),
         .thread_start = eal_thread_start,
         .thread_stop = eal_thread_stop,
     };
@@ -323,7 +343,10 @@ int host_make_group(struct host_layout *layout, uint32_t index, const struct rea
     error = config_cpus(group->cpus.text, &config.cpus);
     if (!error)
         error = group_create(&layout->groups[index], &config);
-    return error ? host_fail(reason, error, "group %s", group->name.text) : 0;
+    if (error)
+        return host_fail(reason, error, "group %s", group->name.text);
+    tell_class(layout->groups[index], &config);
+    return 0;
 }
 
 uint32_t host_group_index(const struct config *config, uint32_t index)

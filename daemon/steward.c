@@ -350,7 +350,9 @@ static int reload(void *context, struct steward_answer *answer)
 static int perform(struct config *config, const struct steward_edit *edit,
                    struct schema_source *source)
 {
-    const struct config_edit_group settings = {edit->mode, edit->cpus, edit->threads, edit->idle};
+    const struct config_edit_group settings = {edit->mode,  edit->cpus,  edit->threads,
+                                               edit->idle,  edit->class, edit->runtime,
+                                               edit->period};
 
     switch (edit->kind) {
     case STEWARD_CREATE_ENGINE:

@@ -55,7 +55,14 @@ ANSWERS = {
          "port": "port-with-a-name", "sessions": MAX32, "busy_ns": MAX64, "runs": MAX64}]},
     "saddle.v1.Groups/List": {"groups": [
         {"name": "main", "mode": "spreading", "cpus": "0-2,5", "idle_ns": 50_000,
-         "engines": ["alpha", "beta"], "threads": [{"tid": 1, "sleeps": MAX64}, {"tid": 2}]},
+         "engines": ["alpha", "beta"], "class": "auto", "runtime_ns": 900_000,
+         "period_ns": 10**6, "threads": [
+             {"tid": 1, "sleeps": MAX64, "class": "fifo", "reason": "auto: sleeps when idle",
+              "share_ppm": 900_000, "used_ppm": 1_234, "used_ns": 77, "demotions": MAX64,
+              "overruns": 1, "engines": 2},
+             {"tid": MAX32, "class": "ordinary", "refused": True,
+              "reason": "auto: sleeps when idle; fifo refused: sched_setattr: EPERM, no sys_nice, "
+                        "or no real-time runtime in its cgroup"}]},
         {"name": "spare", "mode": "dedicated", "engines": [f"engine-{i}" for i in range(8)]}]},
     "saddle.v1.Ports/List": {"ports": [
         {"name": "eth", "driver": "xdp", "interface": "enp0s31f6", "owner": "kernel",

@@ -91,6 +91,20 @@ static const struct command policy_rules = {
                 {"allow", "ALLOW", FORMAT_LIST, 0}},
 };
 
+static const struct command threads_of_groups = {
+    .rows = "groups",
+    .inner = "threads",
+    .columns = {{"of", "GROUP", FORMAT_TEXT, 0},
+                {"tid", "THREAD", FORMAT_COUNT, 0},
+                {"engines", "ENGINES", FORMAT_COUNT, 3},
+                {"class", "CLASS", FORMAT_TEXT, 0},
+                {"share_ppm", "SHARE", FORMAT_SHARE, 0},
+                {"used_ppm", "USED", FORMAT_SHARE, 0},
+                {"demotions", "DEMOTIONS", FORMAT_COUNT, 2},
+                {"overruns", "OVERRUNS", FORMAT_COUNT, 1},
+                {"reason", "REASON", FORMAT_TEXT, 0}},
+};
+
 const struct command commands[] = {
     {
         .words = "status",
@@ -168,7 +182,11 @@ const struct command commands[] = {
                     {"cpus", "CPUS", FORMAT_TEXT, 2},
                     {"idle_ns", "IDLE", FORMAT_DURATION, 3},
                     {"threads", "THREADS", FORMAT_SIZE, 1},
-                    {"engines", "ENGINES", FORMAT_LIST, 1}},
+                    {"engines", "ENGINES", FORMAT_LIST, 1},
+                    {"class", "CLASS", FORMAT_TEXT, 4},
+                    {"runtime_ns", "RUNTIME", FORMAT_DURATION, 5},
+                    {"period_ns", "PERIOD", FORMAT_DURATION, 5}},
+        .below = &threads_of_groups,
     },
     {
         .words = "group create",
@@ -178,7 +196,7 @@ const struct command commands[] = {
     },
     {
         .words = "group change",
-        .help = "change mode, cpus, threads or idle of a group",
+        .help = "change settings of a group: mode, cpus, class, ...",
         .method = "saddle.v1.Groups/Change",
         .arguments = {{.name = "NAME", .field = "name"},
                       {.name = "KEY=VALUE", .repeated = true, .pairs = true}},

@@ -29,6 +29,7 @@ enum format {
     FORMAT_SIZE,        /* of a list: how many */
     FORMAT_BOUND,       /* a count, of which 0 is none */
     FORMAT_BOUND_BYTES, /* the same of bytes */
+    FORMAT_SHARE,       /* of parts per million, in percent; 0 is none */
 };
 
 struct column {
@@ -65,6 +66,9 @@ struct command {
     /* The field of the answer that is the table, or a message whose fields are a line each; NULL:
      * the answer's own fields are. */
     const char *rows;
+    /* A field of each row, whose elements are the table's, with the row's name as "of"; NULL: rows
+     * are. */
+    const char *inner;
     const char *raw;             /* the field of the answer that is printed as it is */
     const struct command *below; /* whose rows and columns follow, of the same answer */
     unsigned traits;             /* enum command_trait */

@@ -9,20 +9,21 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CELL_BYTES 256u
-#define GAP        2u  /* columns between two of a table */
-#define SHORT      28  /* columns of a text that is cut, its dots included */
-#define KIND_WIDTH 21u /* of the longest: the tables of a stream are to look like one */
-#define KIB        1024.0
-#define NS_PER_US  1e3
-#define NS_PER_MS  1e6
-#define NS_PER_S   1e9
-#define S_PER_MIN  60u
-#define S_PER_HOUR 3600u
-#define S_PER_DAY  86400u
-#define NOTHING    "-"
-#define DEL        127   /* beyond it are letters of other scripts */
-#define CUT        "..." /* at the end of a text that has lost its own */
+#define CELL_BYTES      256u
+#define GAP             2u  /* columns between two of a table */
+#define SHORT           28  /* columns of a text that is cut, its dots included */
+#define KIND_WIDTH      21u /* of the longest: the tables of a stream are to look like one */
+#define KIB             1024.0
+#define NS_PER_US       1e3
+#define NS_PER_MS       1e6
+#define NS_PER_S        1e9
+#define PPM_PER_PERCENT 1e4
+#define S_PER_MIN       60u
+#define S_PER_HOUR      3600u
+#define S_PER_DAY       86400u
+#define NOTHING         "-"
+#define DEL             127   /* beyond it are letters of other scripts */
+#define CUT             "..." /* at the end of a text that has lost its own */
 
 static void print_duration(uint64_t ns, char cell[CELL_BYTES])
 {
@@ -115,6 +116,11 @@ static void print_cell(struct json_object *value, enum format format, char cell[
         break;
     case FORMAT_BYTES:
         print_bytes(json_object_get_uint64(value), cell);
+        break;
+    case FORMAT_SHARE:
+        if (json_object_get_uint64(value))
+            snprintf(cell, CELL_BYTES, "%.1f %%",
+                     (double)json_object_get_uint64(value) / PPM_PER_PERCENT);
         break;
     case FORMAT_SPAN:
         if (json_object_get_uint64(value))
@@ -287,12 +293,33 @@ static void print_fields(const struct command *command, struct json_object *answ
     }
 }
 
+/* The elements inside of all rows, each with the name of its row; the caller's. */
+static struct json_object *elements_of(struct json_object *rows, const char *inner)
+{
+    struct json_object *all = json_object_new_array();
+
+    for (size_t i = 0; i < json_object_array_length(rows); i++) {
+        struct json_object *row = json_object_array_get_idx(rows, i);
+        struct json_object *list = json_object_object_get(row, inner);
+
+        for (size_t j = 0; j < json_object_array_length(list); j++) {
+            struct json_object *element = json_object_array_get_idx(list, j);
+
+            json_object_object_add(element, "of",
+                                   json_object_get(json_object_object_get(row, "name")));
+            json_object_array_add(all, json_object_get(element));
+        }
+    }
+    return all;
+}
+
 static void print_rows(const struct command *command, struct json_object *rows, unsigned width,
                        bool header)
 {
     struct table table = {.columns = command->columns,
                           .count = count_columns(command),
-                          .rows = rows};
+                          .rows = command->inner ? elements_of(rows, command->inner)
+                                                 : json_object_get(rows)};
 
     measure(&table);
     fit(&table, width);
@@ -300,6 +327,7 @@ static void print_rows(const struct command *command, struct json_object *rows, 
         print_row(&table, -1);
     for (size_t row = 0; row < json_object_array_length(table.rows); row++)
         print_row(&table, (long)row);
+    json_object_put(table.rows);
 }
 
 /* Lines stay lines, and letters of any script what they are, as somebody may want to read them in

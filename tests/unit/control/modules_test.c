@@ -428,6 +428,8 @@ START_TEST(edits)
     ck_assert_int_eq(call("saddle.v1.Groups/Change", &change.base), RPC_OK);
     ck_assert_int_eq(edited.kind, STEWARD_CHANGE_GROUP);
     ck_assert_ptr_nonnull(edited.idle); /* what is not given is an empty text */
+    ck_assert_ptr_nonnull(edited.class);
+    ck_assert_ptr_nonnull(edited.period);
     ck_assert_int_eq(call("saddle.v1.Groups/Destroy", &destroy.base), RPC_NOT_FOUND);
     ck_assert_str_eq(bed_answer.text, "there is no such thing");
 }

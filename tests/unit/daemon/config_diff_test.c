@@ -107,16 +107,17 @@ END_TEST
 START_TEST(test_groups_policy_and_limits)
 {
     diff(PORTS ENGINES "groups: [{name: g, mode: dedicated, cpus: '1', engines: [x, y]},\n"
-                       "  {name: h, engines: [kernels, owned]}, {name: empty}]\n"
+                       "  {name: h, engines: [kernels, owned], runtime: 300us}, {name: empty}]\n"
                        "policy: [{uid: 7, allow: attach}]\n"
                        "limits: {sessions_per_uid: 2}\n");
-    ck_assert_uint_eq(changes.count, 5);
+    ck_assert_uint_eq(changes.count, 6);
     ck_assert_str_eq(change(0, "groups.g.mode")->what.after, "dedicated");
     ck_assert_str_eq(change(1, "groups.g.cpus")->what.after, "1");
-    ck_assert_str_eq(change(2, "groups.empty")->what.after, "{name: empty}");
-    ck_assert_str_eq(change(3, "policy")->what.before, "[]");
-    ck_assert_str_eq(changes.list[3].what.after, "[{uid: 7, allow: attach}]");
-    ck_assert_str_eq(change(4, "limits.sessions_per_uid")->what.after, "2");
+    ck_assert_str_eq(change(2, "groups.h.runtime")->what.after, "300us");
+    ck_assert_str_eq(change(3, "groups.empty")->what.after, "{name: empty}");
+    ck_assert_str_eq(change(4, "policy")->what.before, "[]");
+    ck_assert_str_eq(changes.list[4].what.after, "[{uid: 7, allow: attach}]");
+    ck_assert_str_eq(change(5, "limits.sessions_per_uid")->what.after, "2");
     for (uint32_t i = 0; i < changes.count; i++)
         ck_assert_int_eq(changes.list[i].effect, CONFIG_AT_ONCE);
 }

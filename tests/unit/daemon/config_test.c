@@ -73,6 +73,9 @@ START_TEST(test_defaults)
     /* One group for all engines. */
     ck_assert_uint_eq(config.groups.count, 1);
     ck_assert_uint_eq(config_group(&config, 0)->mode, CONFIG_SPREADING);
+    ck_assert_int_eq(config_quanta(config_group(&config, 0)).class, QUANTA_AUTO);
+    ck_assert_uint_eq(config_group(&config, 0)->runtime, QUANTA_RUNTIME_NS);
+    ck_assert_uint_eq(config_group(&config, 0)->period, QUANTA_PERIOD_NS);
     ck_assert_uint_eq(config_group(&config, 0)->engines.count, 2);
     ck_assert_uint_eq(config.policy.count, 0);
     ck_assert_uint_eq(config.limits.sessions_per_uid, 64);
@@ -122,7 +125,8 @@ START_TEST(test_values)
                         "    peers: [{name: p, address: 'fd00::2', mac: 02:00:00:00:00:0a}]\n"
                         "    window: 32\n"
                         "groups:\n"
-                        "  - {name: g, mode: dedicated, cpus: '0-1,3', engines: [x]}\n"
+                        "  - {name: g, mode: dedicated, cpus: '0-1,3', engines: [x], class: fifo,\n"
+                        "     runtime: 20us, period: 100us}\n"
                         "policy:\n"
                         "  - {uid: 1000, allow: attach}\n"
                         "  - {gid: 50, allow: attach}\n"
@@ -141,6 +145,9 @@ START_TEST(test_values)
     ck_assert_uint_eq(config_group(&config, 0)->mode, CONFIG_DEDICATED);
     ck_assert_int_eq(config_cpus(config_group(&config, 0)->cpus.text, &cpus), 0);
     ck_assert_int_eq(CPU_COUNT(&cpus), 3);
+    ck_assert_int_eq(config_quanta(config_group(&config, 0)).class, QUANTA_FIFO);
+    ck_assert_uint_eq(config_quanta(config_group(&config, 0)).runtime_ns, 20000);
+    ck_assert_uint_eq(config_quanta(config_group(&config, 0)).period_ns, 100000);
     ck_assert(CPU_ISSET(3, &cpus));
     ck_assert_uint_eq(config.policy.count, 3);
     ck_assert_uint_eq(rules[0].uid, 1000);
@@ -351,6 +358,12 @@ static const struct wrong {
      "f:7:26: mode: \"fast\" is none of dedicated, spreading"},
     {PORTS ENGINES "groups: [{name: g, cpus: '1-', engines: [x, y]}]",
      "f:7:26: cpus: \"1-\" is no list of CPUs (0-2,5)"},
+    {PORTS ENGINES "groups: [{name: g, class: rt, engines: [x, y]}]",
+     "f:7:27: class: \"rt\" is none of ordinary, nice, deadline, fifo, auto"},
+    {PORTS ENGINES "groups: [{name: g, period: 99us, engines: [x, y]}]",
+     "f:7:28: period: 99us is not from 100us to 100ms"},
+    {PORTS ENGINES "groups: [{name: g, runtime: 2ms, engines: [x, y]}]",
+     "f:7:10: group \"g\": runtime leaves at least 10us of the period to others"},
     {PORTS ENGINES "policy: [{allow: attach}]",
      "f:7:10: a rule has one of uid, gid and any, not 0"},
     {PORTS ENGINES "policy: [{uid: 1, any: true, allow: attach}]",

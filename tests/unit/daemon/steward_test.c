@@ -222,7 +222,10 @@ START_TEST(test_edits)
                                         .mode = "dedicated",
                                         .cpus = "",
                                         .threads = "",
-                                        .idle = ""};
+                                        .idle = "",
+                                        .class = "nice",
+                                        .runtime = "",
+                                        .period = ""};
     const struct steward_edit engine = {.kind = STEWARD_CREATE_ENGINE,
                                         .text = "{name: z, port: n, addresses: [10.0.0.3]}",
                                         .group = "h"};
