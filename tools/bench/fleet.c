@@ -16,16 +16,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#define START_NS   (60 * 1000000000ull) /* far above any start of a daemon */
-#define STOP_NS    (10 * 1000000000ull)
-#define PATH_BYTES (FLEET_PATH_BYTES + 16u)
-#define FDS_OPEN   16 /* of nftw: the folder is flat */
-#define LINE_BYTES 256u
-#define GROUP      "bench" /* its threads' names begin with this */
-#define CORE_BYTES 32u
-#define LOOKS      30u       /* for what the log says of a refusal, */
-#define LOOK_NS    100000000 /* each: it comes with the daemon's next look at its threads */
-#define READY_FD   3
+#define START_NS    (60 * 1000000000ull) /* far above any start of a daemon */
+#define STOP_NS     (10 * 1000000000ull)
+#define PATH_BYTES  (FLEET_PATH_BYTES + 16u)
+#define FDS_OPEN    16 /* of nftw: the folder is flat */
+#define LINE_BYTES  256u
+#define CONFIG_NAME "saddled.yaml"
+#define CORE_BYTES  32u
+#define LOOKS       30u       /* for what the log says of a refusal, */
+#define LOOK_NS     100000000 /* each: it comes with the daemon's next look at its threads */
+#define READY_FD    3
 
 static const char config_text[] =
     "socket: {path: %s, mode: \"0600\"}\n"
@@ -35,12 +35,13 @@ static const char config_text[] =
     "  - {name: wire0, driver: net_ring, peer: wire1, mac: 02:00:00:00:00:01, mtu: 5000}\n"
     "  - {name: wire1, driver: net_ring, peer: wire0, mac: 02:00:00:00:00:02, mtu: 5000}\n"
     "engines:\n"
-    "  - {name: left, port: wire0, addresses: [10.0.0.1],\n"
-    "     peers: [{name: right, address: 10.0.0.2, mac: 02:00:00:00:00:02}]}\n"
-    "  - {name: right, port: wire1, addresses: [10.0.0.2],\n"
-    "     peers: [{name: left, address: 10.0.0.1, mac: 02:00:00:00:00:01}]}\n"
+    "  - {name: " FLEET_LEFT ", port: wire0, addresses: [10.0.0.1],\n"
+    "     peers: [{name: " FLEET_RIGHT ", address: 10.0.0.2, mac: 02:00:00:00:00:02}]}\n"
+    "  - {name: " FLEET_RIGHT ", port: wire1, addresses: [10.0.0.2],\n"
+    "     peers: [{name: " FLEET_LEFT ", address: 10.0.0.1, mac: 02:00:00:00:00:01}]}\n"
     "groups:\n"
-    "  - {name: " GROUP ", mode: %s, class: %s, engines: [left, right]%s}\n";
+    "  - {name: " FLEET_GROUP ", mode: %s, class: %s, engines: [" FLEET_LEFT ", " FLEET_RIGHT
+    "]%s}\n";
 
 static void path_of(const struct fleet *fleet, const char *name, char path[PATH_BYTES])
 {
@@ -79,7 +80,7 @@ static void choose_core(const struct plan_variant *variant, char *text, size_t t
 static int write_config(const struct fleet *fleet, const struct plan_variant *variant)
 {
     char path[PATH_BYTES], core[CORE_BYTES];
-    path_of(fleet, "saddled.yaml", path);
+    path_of(fleet, CONFIG_NAME, path);
     choose_core(variant, core, sizeof(core));
     FILE *file = fopen(path, "we");
     if (!file)
@@ -93,7 +94,7 @@ static void become_daemon(void *arg, int word_fd)
 {
     const struct fleet *fleet = arg;
     char config[PATH_BYTES], log[PATH_BYTES], ready[] = {'0' + READY_FD, '\0'};
-    path_of(fleet, "saddled.yaml", config);
+    path_of(fleet, CONFIG_NAME, config);
     path_of(fleet, "saddled.log", log);
     int fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     /* DPDK puts its run-time folder here instead of somewhere that outlives the run. */
@@ -154,9 +155,15 @@ static int start(struct fleet *fleet, const struct plan_variant *variant, char *
     fleet->mode = variant->mode;
     fleet->class = variant->class;
     rc = actor_wait(&fleet->daemon, START_NS);
-    if (rc && rc != -EINTR)
-        snprintf(reason, reason_bytes, "saddled did not start: %s",
-                 read_log(fleet, "", line) ? line : "nothing in its log");
+    if (!rc || rc == -EINTR)
+        return rc;
+    /* It may be an older one, which does not know every mode and class. */
+    if (read_log(fleet, CONFIG_NAME ":", line)) {
+        snprintf(reason, reason_bytes, "its configuration was refused: %s", line);
+        return -EPERM;
+    }
+    snprintf(reason, reason_bytes, "saddled did not start: %s",
+             read_log(fleet, "", line) ? line : "nothing in its log");
     return rc;
 }
 
@@ -168,10 +175,12 @@ int fleet_provide(struct fleet *fleet, const struct plan_variant *variant, char 
         return 0;
     fleet_stop(fleet);
     rc = start(fleet, variant, reason, reason_bytes);
-    if (!rc)
-        rc = class_check_process(fleet->daemon.pid, GROUP, variant->class, reason, reason_bytes);
-    if (rc == -EPERM)
-        explain_refusal(fleet, reason, reason_bytes);
+    if (!rc) {
+        rc = class_check_process(fleet->daemon.pid, FLEET_GROUP, variant->class, reason,
+                                 reason_bytes);
+        if (rc == -EPERM)
+            explain_refusal(fleet, reason, reason_bytes);
+    }
     if (rc)
         fleet_stop(fleet);
     return rc;

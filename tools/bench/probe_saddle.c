@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
 /* Probing through a daemon: applications that attach to it, and wait for their events. */
+#include "tools/bench/fleet.h"
 #include "tools/bench/probe.h"
 
 #include <errno.h>
@@ -45,14 +46,15 @@ static int attach(struct probe_shared *shared, struct side *side, const char *en
 
 static int reach(struct probe_shared *shared, struct side *side, const char *service)
 {
-    int rc = saddle_connect_wait(side->channel, "right", service, TIMEOUT_MS, &side->connection);
+    int rc =
+        saddle_connect_wait(side->channel, FLEET_RIGHT, service, TIMEOUT_MS, &side->connection);
     return rc ? probe_error(shared, rc, "connecting to %s: %s", service, strerror(-rc)) : 0;
 }
 
 static void offer(struct probe_shared *shared, struct side *side, const char *service,
                   saddle_handle *listener)
 {
-    int rc = attach(shared, side, "right", STREAM_WINDOW * shared->settings.stream_bytes);
+    int rc = attach(shared, side, FLEET_RIGHT, STREAM_WINDOW * shared->settings.stream_bytes);
     if (rc)
         _exit(EXIT_FAILURE);
     rc = saddle_listen_wait(side->channel, service, TIMEOUT_MS, listener);
@@ -62,7 +64,7 @@ static void offer(struct probe_shared *shared, struct side *side, const char *se
 
 static int open_prober(struct probe_shared *shared)
 {
-    int rc = attach(shared, &prober, "left", 0);
+    int rc = attach(shared, &prober, FLEET_LEFT, 0);
     return rc ? rc : reach(shared, &prober, SERVICE_ECHO);
 }
 
@@ -233,7 +235,7 @@ static int open_stream(struct stream *s)
     uint32_t bytes = s->shared->settings.stream_bytes;
     saddle_handle listener;
     offer(s->shared, &s->to, SERVICE_STREAM, &listener);
-    int rc = attach(s->shared, &s->from, "left", bytes);
+    int rc = attach(s->shared, &s->from, FLEET_LEFT, bytes);
     if (rc)
         return rc;
     s->source = saddle_alloc(s->from.session, bytes);
@@ -242,7 +244,7 @@ static int open_stream(struct stream *s)
         return -ENOMEM;
     memset(s->source, 1, bytes);
     /* Both calls are under way at once: neither side may block for the other. */
-    if ((rc = saddle_connect(s->from.channel, "right", SERVICE_STREAM, NULL)) ||
+    if ((rc = saddle_connect(s->from.channel, FLEET_RIGHT, SERVICE_STREAM, NULL)) ||
         (rc = saddle_flush(s->from.channel)) ||
         (rc = saddle_accept_wait(s->to.channel, listener, TIMEOUT_MS, &s->to.connection)) ||
         (rc = await(&s->from)))
