@@ -370,8 +370,12 @@ void quanta_leave(struct quanta *quanta)
 {
     const char *call;
 
-    if (backends[quanta->entered].leave)
-        backends[quanta->entered].leave(quanta);
+    /* Before, since it may be low and has nobody who raises it afterwards; and after, since the
+     * governor may have raised it meanwhile. */
+    (void)enter_ordinary(quanta, &call);
+    if (!backends[quanta->entered].leave)
+        return;
+    backends[quanta->entered].leave(quanta);
     (void)enter_ordinary(quanta, &call);
 }
 
