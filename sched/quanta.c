@@ -99,7 +99,8 @@ static int enter_deadline(struct quanta *quanta, const char **call)
         .runtime_ns = quanta->budget.runtime_ns,
         .period_ns = quanta->budget.period_ns,
     };
-    uint64_t all = system->bandwidth(system->arg) * QUANTA_DEADLINE_PPM / PPM, before;
+    uint64_t part = quanta->config.deadline_ppm ? quanta->config.deadline_ppm : QUANTA_DEADLINE_PPM;
+    uint64_t all = system->bandwidth(system->arg) * part / PPM, before;
     int error = 0;
 
     quanta->reserved_ppm = share_of(&quanta->budget);
