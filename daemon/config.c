@@ -217,12 +217,13 @@ int config_cpus(const char *text, cpu_set_t *cpus)
     return 0;
 }
 
-struct quanta_config config_quanta(const struct config_group *group)
+struct quanta_config config_quanta(const struct config *config, const struct config_group *group)
 {
     return (struct quanta_config){
         .class = (enum quanta_class)group->class,
         .runtime_ns = group->runtime,
         .period_ns = group->period,
+        .deadline_ppm = (uint32_t)config->deadline_share,
     };
 }
 

@@ -211,6 +211,7 @@ struct config {
     struct schema_text user; /* to become when started by root; may be empty */
     uint64_t memory;         /* bytes for packets and DPDK's own use */
     uint64_t hugepages;
+    uint64_t deadline_share;    /* parts per million */
     struct schema_list ports;   /* struct config_port */
     struct schema_list engines; /* struct config_engine */
     struct schema_list groups;  /* struct config_group */
@@ -239,7 +240,7 @@ uint32_t config_rights(const struct config_rule *rule);
 int config_mac(const char *text, struct rte_ether_addr *mac);
 int config_cpus(const char *text, cpu_set_t *cpus);
 /* What a group's threads ask of the kernel's scheduler. */
-struct quanta_config config_quanta(const struct config_group *group);
+struct quanta_config config_quanta(const struct config *config, const struct config_group *group);
 
 /* "10.0.0.1/24", or without a prefix. */
 struct config_subnet {

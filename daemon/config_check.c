@@ -431,7 +431,7 @@ static int check_engine(const struct config *config, struct schema_source *sourc
 static int check_group(const struct config *config, struct schema_source *source,
                        const struct config_group *group)
 {
-    const struct quanta_config quanta = config_quanta(group);
+    const struct quanta_config quanta = config_quanta(config, group);
     const char *why;
     cpu_set_t cpus;
 

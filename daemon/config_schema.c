@@ -29,6 +29,7 @@
 #define USER_LENGTH_MAX      32u /* useradd(8) */
 #define GATEWAYS_MAX         2u  /* one of each family */
 #define TIME_MAX             (3600 * NSEC_PER_SEC)
+#define PERCENT              10000u /* parts per million */
 
 static const char *const hugepages_choices[] = {"auto", "off", "required", NULL};
 const char *const config_drivers[] = {"net_ring", "net_null", "ethdev", "xdp", NULL};
@@ -353,6 +354,9 @@ static const struct schema_field fields[] = {
     CHOICE(config, hugepages, SCHEMA_CHOICE, hugepages_choices, "auto",
            "`auto`: used if that much is free, else ordinary memory; `off`; `required`: refuse to "
            "start without"),
+    NUMBER(config, deadline_share, UNITS_SHARE, PERCENT, 100 * PERCENT, "50%",
+           "of the real-time bandwidth that the kernel gives away, what threads with `class: "
+           "deadline` reserve together at most; what is left is for a daemon that takes over"),
     NESTED(config, ports, SCHEMA_MAPPINGS, CONFIG_PORTS_MAX, &port_schema,
            "where packets come and go"),
     NESTED(config, engines, SCHEMA_MAPPINGS, CONFIG_ENGINES_MAX, &engine_schema,

@@ -332,7 +332,7 @@ int host_make_group(struct host_layout *layout, uint32_t index, const struct rea
         .mode = group->mode == CONFIG_DEDICATED ? &group_mode_dedicated : &group_mode_spreading,
         .threads = (uint32_t)group->threads,
         .idle_ns = group->idle,
-        .quanta = config_quanta(group),
+        .quanta = config_quanta(layout->config, group),
         .thread_start = eal_thread_start,
         .thread_stop = eal_thread_stop,
     };

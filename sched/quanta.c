@@ -99,7 +99,8 @@ static int enter_deadline(struct quanta *quanta, const char **call)
         .runtime_ns = quanta->budget.runtime_ns,
         .period_ns = quanta->budget.period_ns,
     };
-    uint64_t all = system->bandwidth(system->arg) * QUANTA_DEADLINE_PPM / PPM, before;
+    uint64_t part = quanta->config.deadline_ppm ? quanta->config.deadline_ppm : QUANTA_DEADLINE_PPM;
+    uint64_t all = system->bandwidth(system->arg) * part / PPM, before;
     int error = 0;
 
     quanta->reserved_ppm = share_of(&quanta->budget);
@@ -370,8 +371,12 @@ void quanta_leave(struct quanta *quanta)
 {
     const char *call;
 
-    if (backends[quanta->entered].leave)
-        backends[quanta->entered].leave(quanta);
+    /* Before, since it may be low and has nobody who raises it afterwards; and after, since the
+     * governor may have raised it meanwhile. */
+    (void)enter_ordinary(quanta, &call);
+    if (!backends[quanta->entered].leave)
+        return;
+    backends[quanta->entered].leave(quanta);
     (void)enter_ordinary(quanta, &call);
 }
 

@@ -61,12 +61,14 @@ enum quanta_class {
 #define QUANTA_PART_MIN_NS (10 * NSEC_PER_USEC)
 
 /* Of the real-time bandwidth that the kernel admits, what all deadline threads of a process take at
- * most, in parts per million: the daemon that takes over needs as much at the same time. */
+ * most unless that is configured, in parts per million: the daemon that takes over needs as much at
+ * the same time. */
 #define QUANTA_DEADLINE_PPM 500000u
 
 struct quanta_config {
     enum quanta_class class;
     uint64_t runtime_ns, period_ns; /* 0: the defaults above */
+    uint32_t deadline_ppm;          /* what it may make the sum of all deadline threads; likewise */
 };
 
 /* What a thread is like for whom it may matter which class suits it. */

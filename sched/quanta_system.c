@@ -10,8 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RESET_ON_FORK 0x01 /* SCHED_FLAG_RESET_ON_FORK */
-#define RECLAIM       0x02 /* SCHED_FLAG_RECLAIM: what nobody has reserved may be used as well */
+/* SCHED_FLAG_RESET_ON_FORK; not SCHED_FLAG_RECLAIM, which takes from ordinary tasks what no other
+ * thread has reserved. */
+#define RESET_ON_FORK 0x01
 #define PPM           1000000ull
 
 /* The kernel's, in its first version (sched_setattr(2)); glibc has none before 2.41. */
@@ -46,7 +47,7 @@ static int set(void *arg, int tid, const struct quanta_attr *attr)
     struct kernel_attr wanted = {
         .size = sizeof(wanted),
         .policy = attr->policy,
-        .flags = RESET_ON_FORK | (attr->period_ns ? RECLAIM : 0),
+        .flags = RESET_ON_FORK,
         .nice = attr->nice,
         .priority = attr->priority,
         .runtime = attr->runtime_ns,

@@ -40,7 +40,7 @@ static const char *meaning(enum quanta_class class, int error)
     if (error == -EBUSY)
         return "the kernel has given it to others";
     if (error == -EDQUOT)
-        return "this daemon has used its half";
+        return "this daemon has used its part";
     return strerror(-error);
 }
 

@@ -26,7 +26,8 @@
 #define HOG_NS   (300 * NSEC_PER_MSEC)  /* CPU time until a hog has enough */
 #define LOST_NS  (1500 * NSEC_PER_MSEC) /* of a spinner's: by then a hog is starving */
 #define HALF     0.5
-#define MARGIN   0.12               /* of a CPU */
+#define MARGIN   0.12 /* of a CPU */
+#define ANYWHERE UINT32_MAX
 #define HANG_NS  (5 * NSEC_PER_SEC) /* of CPU time: nobody has put an end to it */
 
 static const struct quanta_config half = {
@@ -63,6 +64,8 @@ struct hog {
 static void pin(uint32_t cpu)
 {
     cpu_set_t cpus;
+    if (cpu == ANYWHERE)
+        return;
     CPU_ZERO(&cpus);
     CPU_SET(cpu, &cpus);
     ck_assert_int_eq(pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus), 0);
@@ -79,7 +82,7 @@ static void hang(struct spinner *spinner)
 static void *spin(void *argument)
 {
     struct spinner *spinner = argument;
-    const struct quanta_habits habits = {.sleeps = false};
+    const struct quanta_habits habits = {.sleeps = spinner->cpu == ANYWHERE};
     pin(spinner->cpu);
     quanta_enter(&spinner->quanta, spinner->system, &spinner->config, &habits);
     atomic_store(&spinner->ready, true);
@@ -250,6 +253,25 @@ START_TEST(two_on_one_cpu_share_its_budget)
 }
 END_TEST
 
+/* The kernel's own reservation, for a thread that may run anywhere, with a hog on each CPU. */
+START_TEST(deadline_is_kept_by_the_kernel)
+{
+    struct spinner spinner = {.config = half};
+    struct hog hogs[HOGS_MAX] = {0};
+    uint32_t cpus = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
+    double share;
+    cpus = cpus < HOGS_MAX ? cpus : HOGS_MAX;
+    spinner.config.class = QUANTA_DEADLINE;
+    start_spinner(&spinner, ANYWHERE, &quanta_system);
+    start_hogs(hogs, cpus, cpus);
+    share = share_beside(&spinner, hogs, cpus);
+    stop_hogs(hogs, cpus);
+    ck_assert_int_eq(stop_spinner(&spinner).class, QUANTA_DEADLINE);
+    ck_assert_double_le(share, HALF + MARGIN);
+    ck_assert_double_ge(share, HALF - 2 * MARGIN);
+}
+END_TEST
+
 START_TEST(hung_turn_is_put_back)
 {
     struct spinner spinner = {.config = half, .hangs = true};
@@ -278,6 +300,7 @@ int main(void)
     tcase_add_test(tcase, share_is_kept_beside_hogs);
     tcase_add_test(tcase, without_governor_one_of_them_starves);
     tcase_add_test(tcase, two_on_one_cpu_share_its_budget);
+    tcase_add_test(tcase, deadline_is_kept_by_the_kernel);
     tcase_add_test(tcase, hung_turn_is_put_back);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

@@ -231,6 +231,34 @@ START_TEST(an_engine_that_hangs_is_told)
 }
 END_TEST
 
+/* Pinned threads have no deadline, whatever the rights of who asks. */
+START_TEST(a_class_that_is_refused_is_told_once)
+{
+    struct group_config config = {
+        .name = "pinned",
+        .mode = &group_mode_spreading,
+        .quanta = {.class = QUANTA_DEADLINE},
+    };
+    Saddle__V1__ListEventsResponse *found;
+    struct group *group;
+
+    CPU_SET(0, &config.cpus);
+    ck_assert_int_eq(group_create(&group, &config), 0);
+    bed_plant.groups[bed_plant.group_count++] =
+        (struct plant_group){.group = group, .name = "pinned", .mode = "spreading", .cpus = "0"};
+    bed_second(3);
+    bed_second(3);
+    found = list(0, 0);
+    ck_assert_uint_eq(found->n_events, 1);
+    ck_assert_int_eq(found->events[0]->kind, SADDLE__V1__EVENT_KIND__EVENT_KIND_CLASS_REFUSED);
+    ck_assert_ptr_nonnull(strstr(found->events[0]->text, "group pinned: configured: deadline; "));
+    ck_assert_ptr_nonnull(strstr(found->events[0]->text, "deadline refused: sched_setattr: EPERM"));
+    saddle__v1__list_events_response__free_unpacked(found, NULL);
+    bed_plant.group_count--;
+    group_destroy(group);
+}
+END_TEST
+
 START_TEST(watches_are_bounded)
 {
     Saddle__V1__WatchEventsRequest request = SADDLE__V1__WATCH_EVENTS_REQUEST__INIT;
@@ -266,6 +294,7 @@ int main(void)
     tcase_add_test(tcase, a_slow_reader_learns_how_many_it_missed);
     tcase_add_test(tcase, a_watch_of_some_kinds_is_not_told_of_others);
     tcase_add_test(tcase, an_engine_that_hangs_is_told);
+    tcase_add_test(tcase, a_class_that_is_refused_is_told_once);
     tcase_add_test(tcase, watches_are_bounded);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);

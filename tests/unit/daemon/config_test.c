@@ -73,9 +73,10 @@ START_TEST(test_defaults)
     /* One group for all engines. */
     ck_assert_uint_eq(config.groups.count, 1);
     ck_assert_uint_eq(config_group(&config, 0)->mode, CONFIG_SPREADING);
-    ck_assert_int_eq(config_quanta(config_group(&config, 0)).class, QUANTA_AUTO);
+    ck_assert_int_eq(config_quanta(&config, config_group(&config, 0)).class, QUANTA_AUTO);
     ck_assert_uint_eq(config_group(&config, 0)->runtime, QUANTA_RUNTIME_NS);
     ck_assert_uint_eq(config_group(&config, 0)->period, QUANTA_PERIOD_NS);
+    ck_assert_uint_eq(config.deadline_share, QUANTA_DEADLINE_PPM);
     ck_assert_uint_eq(config_group(&config, 0)->engines.count, 2);
     ck_assert_uint_eq(config.policy.count, 0);
     ck_assert_uint_eq(config.limits.sessions_per_uid, 64);
@@ -145,9 +146,9 @@ START_TEST(test_values)
     ck_assert_uint_eq(config_group(&config, 0)->mode, CONFIG_DEDICATED);
     ck_assert_int_eq(config_cpus(config_group(&config, 0)->cpus.text, &cpus), 0);
     ck_assert_int_eq(CPU_COUNT(&cpus), 3);
-    ck_assert_int_eq(config_quanta(config_group(&config, 0)).class, QUANTA_FIFO);
-    ck_assert_uint_eq(config_quanta(config_group(&config, 0)).runtime_ns, 20000);
-    ck_assert_uint_eq(config_quanta(config_group(&config, 0)).period_ns, 100000);
+    ck_assert_int_eq(config_quanta(&config, config_group(&config, 0)).class, QUANTA_FIFO);
+    ck_assert_uint_eq(config_quanta(&config, config_group(&config, 0)).runtime_ns, 20000);
+    ck_assert_uint_eq(config_quanta(&config, config_group(&config, 0)).period_ns, 100000);
     ck_assert(CPU_ISSET(3, &cpus));
     ck_assert_uint_eq(config.policy.count, 3);
     ck_assert_uint_eq(rules[0].uid, 1000);

@@ -257,12 +257,13 @@ START_TEST(a_class_that_cannot_step_back_is_refused)
 }
 END_TEST
 
-/* Two CPUs, each 100 %, of which this process takes half. */
+/* Two CPUs, each 100 %, of which this process takes half unless it is told another part. */
 START_TEST(deadlines_leave_room_for_the_next_daemon)
 {
     struct quanta first = enter(QUANTA_DEADLINE, &sleeper);
     struct quanta second = enter(QUANTA_DEADLINE, &sleeper);
     struct quanta third = enter(QUANTA_DEADLINE, &sleeper);
+    struct quanta_config config = half;
     ck_assert_int_eq(stats_of(&first).class, QUANTA_DEADLINE);
     ck_assert_int_eq(stats_of(&second).class, QUANTA_DEADLINE);
     ck_assert_int_eq(stats_of(&third).class, QUANTA_FIFO);
@@ -270,6 +271,11 @@ START_TEST(deadlines_leave_room_for_the_next_daemon)
     quanta_leave(&first);
     third = enter(QUANTA_DEADLINE, &sleeper);
     ck_assert_int_eq(stats_of(&third).class, QUANTA_DEADLINE);
+    config.class = QUANTA_DEADLINE;
+    config.deadline_ppm = 3 * PPM / 4;
+    quanta_enter(&first, &fake, &config, &sleeper);
+    ck_assert_int_eq(stats_of(&first).class, QUANTA_DEADLINE);
+    quanta_leave(&first);
     quanta_leave(&second);
     quanta_leave(&third);
 }
@@ -289,7 +295,8 @@ START_TEST(shares_that_make_no_sense_are_refused)
     ck_assert_int_eq(quanta_check(&(struct quanta_config){0}, &why), 0);
     ck_assert_int_eq(quanta_check(&half, &why), 0);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        const struct quanta_config config = {QUANTA_FIFO, bad[i].runtime, bad[i].period};
+        const struct quanta_config config = {.runtime_ns = bad[i].runtime,
+                                             .period_ns = bad[i].period};
         ck_assert_int_eq(quanta_check(&config, &why), -EINVAL);
         ck_assert_ptr_nonnull(strstr(why, bad[i].word));
     }
