@@ -31,6 +31,7 @@ static const char config_text[] =
     "socket: {path: %s, mode: \"0600\"}\n"
     "memory: 128MiB\n"
     "hugepages: off\n"
+    "deadline_share: 100%%\n" /* nobody takes over from it */
     "ports:\n"
     "  - {name: wire0, driver: net_ring, peer: wire1, mac: 02:00:00:00:00:01, mtu: 5000}\n"
     "  - {name: wire1, driver: net_ring, peer: wire0, mac: 02:00:00:00:00:02, mtu: 5000}\n"
