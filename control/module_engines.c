@@ -43,6 +43,10 @@ static void fill_engine(const struct module_world *world, uint32_t index, Saddle
     to->busy_ns = atomic_load_explicit(&from->engine->busy_ns, memory_order_relaxed);
     to->runs = atomic_load_explicit(&from->engine->runs, memory_order_relaxed);
     to->alive = pulse_alive(world->pulse, index);
+    to->sessions_ns = account_ns(&from->engine->meter.owned);
+    to->overhead_ns = account_ns(&from->engine->meter.overhead);
+    to->idle_ns = account_ns(&from->engine->meter.idle);
+    to->remainder_ns = (int64_t)(to->busy_ns - to->sessions_ns - to->overhead_ns);
 }
 
 static void list_engines(void *state, struct rpc_call *call, const ProtobufCMessage *request)

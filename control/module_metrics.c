@@ -129,6 +129,117 @@ static void write_sessions(struct openmetrics *to, const struct module_world *wo
     openmetrics_count(to, stuck, NULL);
 }
 
+/* What sessions take, each with its user: a label for every session that is attached. */
+struct taken {
+    struct openmetrics *to;
+    uint64_t (*of)(const struct session_view *view);
+    bool time;
+};
+
+static bool write_taken(void *context, const struct session *session, pid_t pid)
+{
+    const struct taken *taken = context;
+    char id[VERSION_BYTES], uid[INDEX_BYTES];
+    struct session_view view;
+
+    (void)pid;
+    session_view(session, &view);
+    snprintf(id, sizeof(id), "%llu", (unsigned long long)view.id);
+    snprintf(uid, sizeof(uid), "%u", view.uid);
+    (taken->time ? openmetrics_time : openmetrics_count)(taken->to, taken->of(&view), "session", id,
+                                                         "uid", uid, "engine", view.engine, NULL);
+    return true;
+}
+
+static uint64_t cpu_of(const struct session_view *view)
+{
+    return view->usage.cpu_ns;
+}
+
+static uint64_t throttled_of(const struct session_view *view)
+{
+    return view->usage.throttled_ns;
+}
+
+static uint64_t arena_of(const struct session_view *view)
+{
+    return view->arena_bytes;
+}
+
+static uint64_t tables_of(const struct session_view *view)
+{
+    return view->usage.connection_bytes + view->usage.operation_bytes + view->usage.region_bytes +
+           view->usage.record_bytes;
+}
+
+static void write_usage(struct openmetrics *to, const struct module_world *world)
+{
+    static const struct {
+        struct openmetrics_family family;
+        uint64_t (*of)(const struct session_view *view);
+    } kinds[] = {
+        {{.name = "saddle_session_cpu_seconds",
+          .type = OPENMETRICS_COUNTER,
+          .unit = "seconds",
+          .help = "Time of its engine that a session was charged."},
+         cpu_of},
+        {{.name = "saddle_session_throttled_seconds",
+          .type = OPENMETRICS_COUNTER,
+          .unit = "seconds",
+          .help = "Time in which a session did not work, for want of quota."},
+         throttled_of},
+        {{.name = "saddle_session_arena_bytes",
+          .unit = "bytes",
+          .help = "Memory that a session shares with its application."},
+         arena_of},
+        {{.name = "saddle_session_table_bytes",
+          .unit = "bytes",
+          .help = "Memory of its engine's tables that a session takes."},
+         tables_of},
+    };
+
+    for (uint32_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        struct taken taken = {to, kinds[i].of, kinds[i].family.type == OPENMETRICS_COUNTER};
+
+        openmetrics_family(to, &kinds[i].family);
+        server_sessions(world->server, write_taken, &taken);
+    }
+}
+
+/* Of each engine's time. */
+static void write_shares(struct openmetrics *to, const struct plant *plant)
+{
+    static const struct {
+        struct openmetrics_family family;
+        size_t account;
+    } kinds[] = {
+        {{.name = "saddle_engine_sessions_seconds",
+          .type = OPENMETRICS_COUNTER,
+          .unit = "seconds",
+          .help = "Time that sessions were charged."},
+         offsetof(struct meter, owned)},
+        {{.name = "saddle_engine_overhead_seconds",
+          .type = OPENMETRICS_COUNTER,
+          .unit = "seconds",
+          .help = "Time in runs that found work which was no session's."},
+         offsetof(struct meter, overhead)},
+        {{.name = "saddle_engine_idle_seconds",
+          .type = OPENMETRICS_COUNTER,
+          .unit = "seconds",
+          .help = "Time in runs that found no work."},
+         offsetof(struct meter, idle)},
+    };
+
+    for (uint32_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        openmetrics_family(to, &kinds[i].family);
+        for (uint32_t j = 0; j < plant->engine_count; j++) {
+            const struct engine *engine = plant->engines[j].engine;
+            const void *account = (const char *)&engine->meter + kinds[i].account;
+            openmetrics_time(to, account_ns(account), "engine", engine->name, NULL);
+        }
+    }
+}
+
 static void write_engines(struct openmetrics *to, const struct module_world *world)
 {
     const struct plant *plant = world->plant;
@@ -335,6 +446,8 @@ static const char *write_all(struct openmetrics *to, const struct module_world *
     write_state(to, world);
     write_control(to, world);
     write_sessions(to, world);
+    write_usage(to, world);
+    write_shares(to, world->plant);
     write_engines(to, world);
     write_ports(to, world->plant);
     write_all_own(to, world->plant);

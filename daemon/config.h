@@ -150,6 +150,7 @@ struct config_rule {
     uint64_t any;      /* 1: everybody */
     uint64_t allow;    /* a bit for each word; see config_rights */
     uint64_t engines;  /* enum config_engines */
+    uint64_t weight;   /* of sessions, beside others of their engine */
 };
 
 /* Who may call: exactly one of them is given. */
@@ -199,7 +200,9 @@ struct config_limits {
     uint64_t memory_per_uid;    /* bytes of arenas */
     uint64_t handshake_timeout; /* ns */
     uint64_t connections_per_session, listeners_per_session, regions_per_session; /* 0: no bound */
-    uint64_t exposed_per_session; /* bytes; 0: no bound */
+    uint64_t exposed_per_session;          /* bytes; 0: no bound */
+    uint64_t operations_per_session;       /* 0: no bound */
+    uint64_t cpu_per_session, cpu_per_uid; /* of an engine's time, per million; 0: no bound */
 };
 
 struct config {

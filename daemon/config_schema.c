@@ -6,6 +6,7 @@
 #include "control/policy.h"
 #include "daemon/config.h"
 #include "daemon/ethdev.h"
+#include "engines/pony/fair.h"
 #include "engines/pony/transport.h"
 #include "engines/pony/upper.h"
 #include "engines/pony/wire.h"
@@ -18,6 +19,7 @@
 #define OPERATIONS_MAX       (1u << 20)
 #define REGIONS_MAX          65536u
 #define FLOWS_MAX            4096u
+#define CPU_PER_UID_MAX      (CONFIG_ENGINES_MAX * BUCKET_WHOLE)
 #define WINDOW_MIN           2u             /* packets: one to be lost, one to tell */
 #define WINDOW_MAX           WIRE_SACK_BITS /* packets: what an acknowledgement can speak of */
 #define VLAN_MAX             4094u          /* IEEE 802.1Q: 4095 is reserved */
@@ -237,6 +239,9 @@ static const struct schema_field rule_fields[] = {
         config_rule, engines, SCHEMA_CHOICE, engines_choices, "shared",
         "`exclusive`: each session has an engine to itself, and is refused if all have sessions; "
         "`shared`: sessions are spread over a host's engines, but for those"),
+    NUMBER(config_rule, weight, UNITS_COUNT, 1, FAIR_WEIGHT_MAX, "1",
+           "how much of its engine's time a session gets beside others that want it too, in "
+           "proportion; the highest of all rules that name somebody"),
     END,
 };
 static const struct schema rule_schema = {rule_fields, sizeof(struct config_rule)};
@@ -268,6 +273,14 @@ static const struct schema_field limits_fields[] = {
            "regions that one session exposes at a time; 0: its share of the engine's `regions`"),
     NUMBER(config_limits, exposed_per_session, UNITS_BYTES, 0, MEMORY_MAX, "0",
            "memory in them, counted twice where two overlap; 0: no bound but the session's memory"),
+    NUMBER(config_limits, operations_per_session, UNITS_COUNT, 0, OPERATIONS_MAX, "0",
+           "operations of one session that are not complete, at a time; further commands wait; 0: "
+           "its share of the engine's `operations`"),
+    NUMBER(config_limits, cpu_per_session, UNITS_SHARE, 0, BUCKET_WHOLE, "0",
+           "of its engine's time that one session may take; what is beyond waits; 0: no bound"),
+    NUMBER(config_limits, cpu_per_uid, UNITS_SHARE, 0, CPU_PER_UID_MAX, "0",
+           "the same of all sessions of one user, on all engines: `200%` is the time of two; 0: no "
+           "bound"),
     END,
 };
 static const struct schema limits_schema = {limits_fields, sizeof(struct config_limits)};

@@ -16,6 +16,7 @@ int engine_init(struct engine *engine, const struct engine_ops *ops, const char 
     engine->ops = ops;
     memcpy(engine->name, name, length + 1);
     engine->clock = clock;
+    meter_init(&engine->meter, clock);
     atomic_init(&engine->drained_ns, clock_now(clock));
     atomic_init(&engine->busy_ns, 0);
     atomic_init(&engine->runs, 0);

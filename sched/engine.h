@@ -18,6 +18,7 @@
 
 #include "mailbox/mailbox.h"
 #include "sched/clock.h"
+#include "sched/meter.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -66,6 +67,7 @@ struct engine {
     const struct clock *clock;
     int epoll_fd; /* all descriptors that may wake it: mailbox, doorbells, port interrupts */
     struct mailbox mailbox;
+    struct meter meter; /* a turn begins and ends on it; who gives one sees to that */
     /* Shared, written by the engine's thread: when all inputs were last seen empty, in ns. Others
      * subtract it from the time: the queueing delay. */
     _Atomic uint64_t drained_ns;

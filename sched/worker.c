@@ -77,10 +77,12 @@ static int work_remove(void *context, void *argument)
 static uint64_t give_turn(struct worker *worker, struct engine *engine, uint64_t now,
                           uint32_t *work)
 {
+    meter_begin(&engine->meter);
     bool posted = mailbox_run(&engine->mailbox, engine);
     uint32_t done = engine->ops->run(engine, now, ENGINE_BUDGET_NS);
     SADDLE_PROBE3(engine_run, engine->name, now, done);
     count_up(&engine->runs, 1);
+    meter_end(&engine->meter, posted || done > 0);
     uint64_t after = clock_now(&clock_machine);
     if (posted || done > 0) {
         count_up(&engine->busy_ns, after - now);

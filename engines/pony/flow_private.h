@@ -59,6 +59,8 @@
  * of more than a quantum. */
 #define PACE_SLACK_NS  (50 * NSEC_PER_USEC)
 #define PACKET_COST_NS 100u /* charged to a modelled clock for each packet in or out */
+/* What a packet weighs in a burst beside its bytes: about as much as a KiB, by measurement. */
+#define PACKET_WEIGHT 1024u
 
 enum flow_state {
     FLOW_FREE,
@@ -170,6 +172,7 @@ struct transport {
     struct transport_config config; /* without zeroes; peers is NULL */
     struct port *port;
     const struct clock *clock;
+    struct meter *meter; /* of the engine; NULL: nobody measures */
     struct rng *rng;
     struct wheel *wheel;
     const struct flow_upper_ops *ops;
@@ -219,6 +222,12 @@ static inline uint64_t transport_time(struct transport *transport, uint64_t now)
 static inline void transport_count(uint64_t *counter, uint64_t add)
 {
     __atomic_store_n(counter, *counter + add, __ATOMIC_RELAXED);
+}
+
+/* A packet of the present burst is done with; the layer above has noted who has a part in it. */
+static inline void transport_weigh(struct transport *transport, const struct rte_mbuf *packet)
+{
+    meter_item(transport->meter, PACKET_WEIGHT + rte_pktmbuf_pkt_len(packet));
 }
 
 /* peer.c */

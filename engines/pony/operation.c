@@ -42,13 +42,19 @@ void operation_give_up(struct operation *operation, int status)
 
 static void expire(struct wheel_timer *timer, uint64_t now)
 {
+    struct operation *operation = LIST_OF(timer, struct operation, timer);
+    struct upper *upper = operation->upper;
+
     (void)now;
-    operation_give_up(LIST_OF(timer, struct operation, timer), -ETIMEDOUT);
+    session_charge(upper, operation->session);
+    operation_give_up(operation, -ETIMEDOUT);
+    session_charge(upper, NULL);
 }
 
 bool operation_available(const struct upper *upper, const struct pony_session *session)
 {
     return upper->operation_pool.free > 0 &&
+           session_quota_allows(session->operation_count, session->config.grant.operations) &&
            share_allows(&upper->operation_share, session->operation_count);
 }
 

@@ -38,6 +38,7 @@ static void push(struct transport *transport, struct rte_mbuf *packet, uint64_t 
     transport_count(&transport->stats.tx_packets, 1);
     transport_count(&transport->stats.tx_bytes, rte_pktmbuf_pkt_len(packet));
     clock_charge(transport->clock, PACKET_COST_NS);
+    transport_weigh(transport, packet);
     transport->tx[transport->tx_count++] = packet;
     transport->room--;
     if (transport->tx_count == PORT_BURST)

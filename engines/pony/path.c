@@ -90,10 +90,12 @@ static struct path_turn *turn_of(const struct connection *connection)
     return turn;
 }
 
-/* What a session writes at a time: a packet. */
-static int32_t quantum(const struct path *path)
+/* What a session writes at a time: a packet for its weight. */
+static int32_t quantum(const struct connection *connection)
 {
-    return (int32_t)flow_room(path->flow);
+    const struct pony_session *session = connection->session;
+
+    return (int32_t)(flow_room(connection->path->flow) * (session ? session->fair.weight : 1));
 }
 
 /* A turn that was over begins anew, behind all others. */
@@ -102,7 +104,7 @@ static struct path_turn *turn_begin(const struct connection *connection)
     struct path_turn *turn = turn_of(connection);
 
     if (list_empty(&turn->node)) {
-        turn->left = quantum(connection->path);
+        turn->left = quantum(connection);
         list_push(&connection->path->ring, &turn->node);
     }
     return turn;
@@ -209,6 +211,24 @@ static bool put_replies(struct path *path, struct packet *packet)
     return true;
 }
 
+/* The same as connection_fill, on its session's account. */
+static bool fill_connection(struct connection *connection, struct packet *packet, bool *full)
+{
+    struct upper *upper = connection->upper;
+    uint32_t operations = packet->operations, data = packet->data, used = packet->used;
+    struct account *account =
+        connection->session ? &connection->session->account : meter_nobody(upper->meter);
+
+    meter_switch(upper->meter, account);
+    bool more = connection_fill(connection, packet, full);
+    clock_charge(upper->clock, upper_cost(packet->operations - operations, packet->data - data));
+    meter_switch(upper->meter, meter_pool(upper->meter));
+    meter_part(upper->meter, account, packet->used - used);
+    if (connection->session && packet->used > used)
+        fair_work(connection->session);
+    return more;
+}
+
 /* Has the next connection of a session say something. False if the packet is full. */
 static bool fill_turn(struct path *path, struct path_turn *turn, struct packet *packet)
 {
@@ -227,8 +247,13 @@ static bool fill_turn(struct path *path, struct path_turn *turn, struct packet *
         list_move(&path->ring, &turn->node);
         return true;
     }
+    if (connection->session && !fair_may(connection->session)) {
+        fair_park(connection->session, turn);
+        return true;
+    }
+    int32_t share = quantum(connection); /* it may end in what follows */
     list_remove(node);
-    bool more = connection_fill(connection, packet, &full);
+    bool more = fill_connection(connection, packet, &full);
     /* What it said may have given it more to say, and put it back already. */
     more = more || !list_empty(node);
     list_remove(node);
@@ -238,7 +263,7 @@ static bool fill_turn(struct path *path, struct path_turn *turn, struct packet *
         list_push(&turn_begin(connection)->connections, node);
     turn->left -= (int32_t)(packet->used - used);
     if (turn->left <= 0) {
-        turn->left += quantum(path);
+        turn->left += share;
         list_move(&path->ring, &turn->node);
     }
     return !full;
@@ -252,6 +277,8 @@ uint32_t path_fill(struct upper *upper, struct path *path, struct packet *packet
     path->busy = true;
     full = !put_replies(path, packet);
     full = full || !ping_fill(path, packet);
+    clock_charge(upper->clock, upper_cost(packet->operations, packet->data));
+    meter_part(upper->meter, meter_nobody(upper->meter), packet->used);
     while (!full && (node = list_first(&path->ring)))
         full = !fill_turn(path, LIST_OF(node, struct path_turn, node), packet);
     if (full)

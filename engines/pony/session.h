@@ -35,6 +35,7 @@
 #ifndef ENGINES_PONY_SESSION_H
 #define ENGINES_PONY_SESSION_H
 
+#include "engines/pony/fair.h"
 #include "engines/pony/pony.h"
 #include "engines/pony/upper.h"
 
@@ -99,7 +100,9 @@ struct session_channel {
 
 struct pony_session {
     struct pony_session_config config;
-    struct upper *upper; /* NULL while not attached */
+    struct upper *upper;    /* NULL while not attached */
+    struct account account; /* of the engine's time */
+    struct fair fair;
     uint32_t index;
     _Atomic int32_t error; /* 0 while served */
     const char *reason;
@@ -125,6 +128,12 @@ struct pony_session {
     uint64_t rings;
     struct session_channel channels[SADDLE_CHANNELS_MAX];
 };
+
+/* The engine's time is a session's from now on, or nobody's (NULL). */
+static inline void session_charge(struct upper *upper, struct pony_session *session)
+{
+    meter_switch(upper->meter, session ? &session->account : meter_nobody(upper->meter));
+}
 
 /* Takes and runs commands, a bounded number, of its channels in turn; returns how many. */
 uint32_t session_commands(struct pony_session *session);

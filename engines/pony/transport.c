@@ -137,6 +137,11 @@ void transport_destroy(struct transport *transport)
     free(transport);
 }
 
+void transport_set_meter(struct transport *transport, struct meter *meter)
+{
+    transport->meter = meter;
+}
+
 /* "No such flow": at most RESETS_PER_MS, so that a flood is not answered with a flood. Which engine
  * of its host sent the packet is not known: the host gives a RESET to all of them. */
 static void send_reset(struct transport *transport, const struct packet_meta *meta,
@@ -251,7 +256,7 @@ void transport_watched(struct transport *transport, uint64_t now)
     transport->emptied_ns = transport_time(transport, now);
 }
 
-uint32_t transport_receive(struct transport *transport, uint64_t now)
+static uint32_t receive(struct transport *transport, uint64_t now)
 {
     struct rte_mbuf *packets[PORT_BURST];
     struct packet_meta metas[PORT_BURST];
@@ -265,6 +270,7 @@ uint32_t transport_receive(struct transport *transport, uint64_t now)
         transport->emptied_ns = now;
     if (count == 0)
         return 0;
+    meter_claim(transport->meter, meter_pool(transport->meter));
     transport->room = port->ops->tx_room(port);
     for (uint16_t i = 0; i < count; i++) {
         transport_count(&transport->stats.rx_packets, 1);
@@ -273,10 +279,23 @@ uint32_t transport_receive(struct transport *transport, uint64_t now)
     }
     accepted = decap_batch(&transport->decap, packets, metas, count);
     transport_count(&transport->stats.rx_malformed, count - accepted);
-    for (uint16_t i = 0; i < accepted; i++)
+    for (uint16_t i = 0; i < accepted; i++) {
         take_packet(transport, &metas[i], packets[i], now);
+        transport_weigh(transport, packets[i]);
+    }
     rte_pktmbuf_free_bulk(packets, accepted);
     output_flush(transport, now);
+    return count;
+}
+
+uint32_t transport_receive(struct transport *transport, uint64_t now)
+{
+    uint32_t count = receive(transport, now);
+
+    if (count > 0) {
+        meter_switch(transport->meter, meter_nobody(transport->meter));
+        meter_settle(transport->meter);
+    }
     return count;
 }
 
@@ -287,6 +306,9 @@ uint32_t transport_send(struct transport *transport, uint64_t now, uint64_t end)
 
     now = transport_time(transport, now);
     transport->room = transport->port->ops->tx_room(transport->port);
+    bool ready = !TAILQ_EMPTY(&transport->ready);
+    if (ready)
+        meter_switch(transport->meter, meter_pool(transport->meter));
     while (!TAILQ_EMPTY(&transport->ready) && result != OUTPUT_BLOCKED && now <= end) {
         struct flow *flow = TAILQ_FIRST(&transport->ready);
 
@@ -300,9 +322,17 @@ uint32_t transport_send(struct transport *transport, uint64_t now, uint64_t end)
         result = output_flow(flow, now);
         if (result != OUTPUT_DONE)
             flow_make_ready(flow);
+        /* At once, if the port has taken all: so the layer above knows who has used up what he may
+         * when it is asked to fill the next packets. */
+        if (transport->tx_count == 0)
+            meter_settle(transport->meter);
         now = transport_time(transport, clock_now(transport->clock));
     }
     output_flush(transport, now);
+    if (ready) {
+        meter_switch(transport->meter, meter_nobody(transport->meter));
+        meter_settle(transport->meter);
+    }
     if (result == OUTPUT_BLOCKED)
         wheel_set(transport->wheel, &transport->blocked_timer, now + BLOCKED_RETRY_NS);
     else

@@ -70,6 +70,7 @@ static struct engine *make_engine(struct host *host)
                       .peer_count = peer_count,
                       .udp_port = (uint16_t)(WIRE_UDP_PORT + row),
                       .call_port = WIRE_UDP_PORT,
+                      .cc_params = {.window_max = sim->window},
                       .wire_min = host->wire_min,
                       .wire_max = host->wire_max},
         .control_fd = -1,
@@ -190,7 +191,9 @@ static void run(void *arg, uint64_t now)
     }
     end_sleep(host);
     host->time = now;
+    meter_begin(&host->engine->meter);
     uint32_t handled = host->engine->ops->run(host->engine, now, ENGINE_BUDGET_NS);
+    meter_end(&host->engine->meter, handled > 0);
     host_charge(host, RUN_COST_NS);
     host->busy_until = host->time;
     TRACE(host->sim, host->index, "run", handled, host->time - now, 0);

@@ -98,6 +98,7 @@ struct sim {
     struct rte_mempool *pool; /* packets of all hosts */
     struct rng plan;          /* what the run is like */
     uint16_t mtu;             /* bytes of an IP packet, on all links */
+    uint32_t window;          /* packets of a flow in flight; 0: as engines have it */
     uint64_t heap_bytes;      /* of each application */
     uint32_t large_max;       /* bytes of the largest messages */
     uint32_t huge_left;       /* messages of SIM_HUGE_BYTES still to be sent */

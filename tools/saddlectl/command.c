@@ -71,7 +71,8 @@ static const struct command policy_usage = {
     .rows = "usage",
     .columns = {{"uid", "UID", FORMAT_COUNT, 0},
                 {"sessions", "SESSIONS", FORMAT_COUNT, 0},
-                {"arena_bytes", "MEMORY", FORMAT_BYTES, 0}},
+                {"arena_bytes", "MEMORY", FORMAT_BYTES, 0},
+                {"cpu_ns", "TIME", FORMAT_DURATION, 0}},
 };
 static const struct command policy_limits = {
     .rows = "limits",
@@ -82,13 +83,17 @@ static const struct command policy_limits = {
                 {"connections_per_session", "connections per session", FORMAT_BOUND, 0},
                 {"listeners_per_session", "listeners per session", FORMAT_BOUND, 0},
                 {"regions_per_session", "regions per session", FORMAT_BOUND, 0},
-                {"exposed_per_session", "exposed per session", FORMAT_BOUND_BYTES, 0}},
+                {"exposed_per_session", "exposed per session", FORMAT_BOUND_BYTES, 0},
+                {"operations_per_session", "operations per session", FORMAT_BOUND, 0},
+                {"cpu_per_session", "time per session", FORMAT_BOUND_SHARE, 0},
+                {"cpu_per_uid", "time per user", FORMAT_BOUND_SHARE, 0}},
 };
 static const struct command policy_rules = {
     .rows = "rules",
     .columns = {{"number", "RULE", FORMAT_COUNT, 0},
                 {"who", "WHO", FORMAT_TEXT, 0},
-                {"allow", "ALLOW", FORMAT_LIST, 0}},
+                {"allow", "ALLOW", FORMAT_LIST, 0},
+                {"weight", "WEIGHT", FORMAT_COUNT, 0}},
 };
 
 const struct command commands[] = {
@@ -134,7 +139,10 @@ const struct command commands[] = {
                     {"alive", "ALIVE", FORMAT_YES_NO, 0},
                     {"sessions", "SESSIONS", FORMAT_COUNT, 1},
                     {"busy_ns", "BUSY", FORMAT_DURATION, 3},
-                    {"runs", "RUNS", FORMAT_COUNT, 4}},
+                    {"runs", "RUNS", FORMAT_COUNT, 4},
+                    {"sessions_ns", "OF SESSIONS", FORMAT_DURATION, 3},
+                    {"overhead_ns", "OVERHEAD", FORMAT_DURATION, 3},
+                    {"remainder_ns", "REMAINDER", FORMAT_DIFFERENCE, 5}},
     },
     {
         .words = "engine create",
@@ -219,7 +227,10 @@ const struct command commands[] = {
                     {"channels", "CHANNELS", FORMAT_COUNT, 5},
                     {"arena_bytes", "MEMORY", FORMAT_BYTES, 3},
                     {"abi", "ABI", FORMAT_COUNT, 6},
-                    {"age_ns", "AGE", FORMAT_DURATION, 4}},
+                    {"age_ns", "AGE", FORMAT_DURATION, 4},
+                    {"cpu_ns", "TIME", FORMAT_DURATION, 2},
+                    {"weight", "WEIGHT", FORMAT_COUNT, 5},
+                    {"throttled_ns", "THROTTLED", FORMAT_SPAN, 4}},
     },
     {
         .words = "session show",
@@ -236,7 +247,16 @@ const struct command commands[] = {
                     {"channels", "channels", FORMAT_COUNT, 0},
                     {"arena_bytes", "memory", FORMAT_BYTES, 0},
                     {"age_ns", "age", FORMAT_DURATION, 0},
-                    {"rights", "rights", FORMAT_LIST, 0}},
+                    {"rights", "rights", FORMAT_LIST, 0},
+                    {"cpu_ns", "time", FORMAT_DURATION, 0},
+                    {"weight", "weight", FORMAT_COUNT, 0},
+                    {"cpu_share", "quota of time", FORMAT_BOUND_SHARE, 0},
+                    {"throttled", "throttled now", FORMAT_YES_NO, 0},
+                    {"throttled_ns", "throttled", FORMAT_SPAN, 0},
+                    {"connection_bytes", "for connections", FORMAT_BYTES, 0},
+                    {"operation_bytes", "for operations", FORMAT_BYTES, 0},
+                    {"region_bytes", "for regions", FORMAT_BYTES, 0},
+                    {"record_bytes", "for itself", FORMAT_BYTES, 0}},
     },
     {
         .words = "session close",

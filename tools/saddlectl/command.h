@@ -29,6 +29,8 @@ enum format {
     FORMAT_SIZE,        /* of a list: how many */
     FORMAT_BOUND,       /* a count, of which 0 is none */
     FORMAT_BOUND_BYTES, /* the same of bytes */
+    FORMAT_BOUND_SHARE, /* the same of parts per million, as percent */
+    FORMAT_DIFFERENCE,  /* of two times, in nanoseconds: may be negative */
 };
 
 struct column {

@@ -9,20 +9,21 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CELL_BYTES 256u
-#define GAP        2u  /* columns between two of a table */
-#define SHORT      28  /* columns of a text that is cut, its dots included */
-#define KIND_WIDTH 21u /* of the longest: the tables of a stream are to look like one */
-#define KIB        1024.0
-#define NS_PER_US  1e3
-#define NS_PER_MS  1e6
-#define NS_PER_S   1e9
-#define S_PER_MIN  60u
-#define S_PER_HOUR 3600u
-#define S_PER_DAY  86400u
-#define NOTHING    "-"
-#define DEL        127   /* beyond it are letters of other scripts */
-#define CUT        "..." /* at the end of a text that has lost its own */
+#define CELL_BYTES      256u
+#define GAP             2u  /* columns between two of a table */
+#define SHORT           28  /* columns of a text that is cut, its dots included */
+#define KIND_WIDTH      21u /* of the longest: the tables of a stream are to look like one */
+#define KIB             1024.0
+#define NS_PER_US       1e3
+#define PPM_PER_PERCENT 1e4
+#define NS_PER_MS       1e6
+#define NS_PER_S        1e9
+#define S_PER_MIN       60u
+#define S_PER_HOUR      3600u
+#define S_PER_DAY       86400u
+#define NOTHING         "-"
+#define DEL             127   /* beyond it are letters of other scripts */
+#define CUT             "..." /* at the end of a text that has lost its own */
 
 static void print_duration(uint64_t ns, char cell[CELL_BYTES])
 {
@@ -44,6 +45,12 @@ static void print_duration(uint64_t ns, char cell[CELL_BYTES])
     else
         snprintf(cell, CELL_BYTES, "%" PRIu64 "d %02" PRIu64 "h", s / S_PER_DAY,
                  s % S_PER_DAY / S_PER_HOUR);
+}
+
+static void print_difference(int64_t ns, char cell[CELL_BYTES])
+{
+    cell[0] = '-';
+    print_duration(ns < 0 ? -(uint64_t)ns : (uint64_t)ns, cell + (ns < 0));
 }
 
 static void print_time(uint64_t ns, char cell[CELL_BYTES])
@@ -109,6 +116,14 @@ static void print_cell(struct json_object *value, enum format format, char cell[
     case FORMAT_BOUND_BYTES:
         if (json_object_get_uint64(value))
             print_cell(value, format == FORMAT_BOUND ? FORMAT_COUNT : FORMAT_BYTES, cell);
+        break;
+    case FORMAT_BOUND_SHARE:
+        if (json_object_get_uint64(value))
+            snprintf(cell, CELL_BYTES, "%.4g %%",
+                     (double)json_object_get_uint64(value) / PPM_PER_PERCENT);
+        break;
+    case FORMAT_DIFFERENCE:
+        print_difference(json_object_get_int64(value), cell);
         break;
     case FORMAT_COUNT:
         snprintf(cell, CELL_BYTES, "%" PRIu64, json_object_get_uint64(value));
