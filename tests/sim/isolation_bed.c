@@ -14,8 +14,8 @@
 #include <sys/mman.h>
 
 /* Packets of a flow in flight, which is what may wait in a host's receive queue before anybody can
- * tell whose they are: the wire's own round trip takes 60 of this size. */
-#define WINDOW      64u
+ * tell whose they are: an operator sets it likewise (`window`). */
+#define WINDOW      32u
 #define MTU         1500u
 #define DELAY_NS    (20 * USEC) /* of the wire, one way: some switches */
 #define PAUSE_NS    (50 * USEC) /* of the quiet one, and of a paced one */

@@ -50,9 +50,11 @@ ANSWERS = {
         {"name": "empty"}]},
     "saddle.v1.Engines/List": {"engines": [
         {"name": "alpha", "kind": "pony", "group": "main", "port": "wire-a", "alive": True,
-         "sessions": 1, "busy_ns": 999, "runs": 0},
+         "sessions": 1, "busy_ns": 999, "runs": 0, "sessions_ns": 900, "overhead_ns": 100,
+         "remainder_ns": -1, "idle_ns": 7},
         {"name": "an-engine-with-a-long-name", "kind": "pony", "group": "group-of-the-others",
-         "port": "port-with-a-name", "sessions": MAX32, "busy_ns": MAX64, "runs": MAX64}]},
+         "port": "port-with-a-name", "sessions": MAX32, "busy_ns": MAX64, "runs": MAX64,
+         "sessions_ns": MAX64, "overhead_ns": MAX64, "remainder_ns": 10**15}]},
     "saddle.v1.Groups/List": {"groups": [
         {"name": "main", "mode": "sleep", "cpus": "0-2,5", "idle_ns": 50_000,
          "engines": ["alpha", "beta"], "threads": [{"tid": 1, "sleeps": MAX64}, {"tid": 2}]},

@@ -107,30 +107,33 @@ END_TEST
 
 START_TEST(test_values)
 {
-    ck_assert_msg(parse("socket: {path: /tmp/s, mode: \"0600\"}\n"
-                        "memory: 64MiB\n"
-                        "hugepages: off\n"
-                        "ports:\n"
-                        "  - name: a\n"
-                        "    driver: net_null\n"
-                        "    mac: 02:00:00:00:00:09\n"
-                        "    impair: {loss: 0.5%, delay: 10us, seed: 7}\n"
-                        "engines:\n"
-                        "  - name: x\n"
-                        "    port: a\n"
-                        "    addresses: [10.0.0.1, 'fd00::1']\n"
-                        "    peers: [{name: p, address: 'fd00::2', mac: 02:00:00:00:00:0a}]\n"
-                        "    window: 32\n"
-                        "groups:\n"
-                        "  - {name: g, mode: spin, cpus: '0-1,3', engines: [x]}\n"
-                        "policy:\n"
-                        "  - {uid: 1000, allow: attach}\n"
-                        "  - {gid: 50, allow: attach}\n"
-                        "  - {any: true, allow: [expose, attach, listen]}\n"
-                        "limits: {memory_per_uid: 1GiB, handshake_timeout: 100ms,\n"
-                        "         connections_per_session: 7, listeners_per_session: 1,\n"
-                        "         regions_per_session: 2, exposed_per_session: 1MiB}\n") == 0,
-                  "%s", source.error);
+    ck_assert_msg(
+        parse("socket: {path: /tmp/s, mode: \"0600\"}\n"
+              "memory: 64MiB\n"
+              "hugepages: off\n"
+              "ports:\n"
+              "  - name: a\n"
+              "    driver: net_null\n"
+              "    mac: 02:00:00:00:00:09\n"
+              "    impair: {loss: 0.5%, delay: 10us, seed: 7}\n"
+              "engines:\n"
+              "  - name: x\n"
+              "    port: a\n"
+              "    addresses: [10.0.0.1, 'fd00::1']\n"
+              "    peers: [{name: p, address: 'fd00::2', mac: 02:00:00:00:00:0a}]\n"
+              "    window: 32\n"
+              "groups:\n"
+              "  - {name: g, mode: spin, cpus: '0-1,3', engines: [x]}\n"
+              "policy:\n"
+              "  - {uid: 1000, allow: attach, weight: 4}\n"
+              "  - {gid: 50, allow: attach}\n"
+              "  - {any: true, allow: [expose, attach, listen]}\n"
+              "limits: {memory_per_uid: 1GiB, handshake_timeout: 100ms,\n"
+              "         connections_per_session: 7, listeners_per_session: 1,\n"
+              "         regions_per_session: 2, exposed_per_session: 1MiB,\n"
+              "         operations_per_session: 9, cpu_per_session: 20%, cpu_per_uid: 150%}\n") ==
+            0,
+        "%s", source.error);
     cpu_set_t cpus;
     const struct config_rule *rules = config.policy.items;
     ck_assert_uint_eq(config.socket.mode, 0600);
@@ -153,6 +156,11 @@ START_TEST(test_values)
     ck_assert_uint_eq(config.limits.listeners_per_session, 1);
     ck_assert_uint_eq(config.limits.regions_per_session, 2);
     ck_assert_uint_eq(config.limits.exposed_per_session, 1u << 20);
+    ck_assert_uint_eq(config.limits.operations_per_session, 9);
+    ck_assert_uint_eq(config.limits.cpu_per_session, 200000);
+    ck_assert_uint_eq(config.limits.cpu_per_uid, 1500000);
+    ck_assert_uint_eq(rules[0].weight, 4);
+    ck_assert_uint_eq(rules[2].weight, 1);
 }
 END_TEST
 
