@@ -15,10 +15,16 @@
 
 #define POOL_PACKETS 32767u
 #define SAMPLES      1000u /* round trips: the 99th part of a hundred is the tenth from the end */
-#define WORKS        100u  /* operations of the one that floods: large ones take long */
-#define WARM_NS      (5 * MSEC)
-#define LOAD_NS      (50 * MSEC)
-#define PERCENT      100.0
+#define NEAR_NS      5000u /* one way */
+#define FAR_NS       20000u
+#define TWICE        2.0
+/* Two that share a flow share its window: when that is used up, what is next waits for
+ * acknowledgements, up to a round trip, and then for its turn. */
+#define A_ROUND_TRIP_MORE 2.5
+#define WORKS             100u /* operations of the one that floods: large ones take long */
+#define WARM_NS           (5 * MSEC)
+#define LOAD_NS           (50 * MSEC)
+#define PERCENT           100.0
 
 static struct rte_mempool *pool;
 static unsigned expected, missed;
@@ -34,10 +40,10 @@ static void expect(bool met, const char *what)
 /* ---- A quiet session beside one that floods ---- */
 
 /* Both ends of the pair that floods are beside the quiet one's: it floods, and is flooded. */
-static void beside(const char *name, enum bed_work work)
+static void beside(const char *name, enum bed_work work, double most)
 {
     const struct bed_pair pairs[] = {{.work = BED_QUIET}, {.work = work}};
-    struct bed *bed = bed_create(pairs, RTE_DIM(pairs), pool);
+    struct bed *bed = bed_create(pairs, RTE_DIM(pairs), FAR_NS, pool);
     bed_work(bed, 0, true);
     uint64_t alone = bed_p99(bed, SAMPLES);
     bed_work(bed, 1, true);
@@ -46,7 +52,7 @@ static void beside(const char *name, enum bed_work work)
     uint64_t finished = bed->apps[0][1].finished;
     printf("%s: round trip p99 alone %.1f us, beside it %.1f us; %llu operations of its\n", name,
            (double)alone / USEC, (double)crowded / USEC, (unsigned long long)finished);
-    expect(crowded <= 2 * alone, "a quiet session's p99 is at most twice what it is alone");
+    expect((double)crowded <= most * (double)alone, "a quiet session's p99 is within its bound");
     expect(finished > WORKS, "the other one works");
     expect(bed->apps[0][1].failed + bed->apps[1][1].failed == 0, "nothing fails");
     bed_destroy(bed);
@@ -54,17 +60,17 @@ static void beside(const char *name, enum bed_work work)
 
 static void scene_small(void)
 {
-    beside("small messages", BED_SMALL);
+    beside("small messages", BED_SMALL, TWICE);
 }
 
 static void scene_reads(void)
 {
-    beside("one-sided reads", BED_READS);
+    beside("one-sided reads", BED_READS, A_ROUND_TRIP_MORE);
 }
 
 static void scene_large(void)
 {
-    beside("large messages", BED_LARGE);
+    beside("large messages", BED_LARGE, A_ROUND_TRIP_MORE);
 }
 
 /* ---- What is charged ---- */
@@ -99,7 +105,7 @@ static void scene_charges(void)
 {
     const struct bed_pair pairs[] = {{.work = BED_PACED, .burst = 30},
                                      {.work = BED_PACED, .burst = 10}};
-    struct bed *bed = bed_create(pairs, RTE_DIM(pairs), pool);
+    struct bed *bed = bed_create(pairs, RTE_DIM(pairs), NEAR_NS, pool);
     double found[BED_HOSTS];
     charge(bed, found);
     printf("three times the work: charged %.3f and %.3f times as much\n", found[0], found[1]);
@@ -112,7 +118,7 @@ static void scene_weights(void)
 {
     const struct bed_pair pairs[] = {{.work = BED_READS, .grant.weight = 3},
                                      {.work = BED_READS, .grant.weight = 1}};
-    struct bed *bed = bed_create(pairs, RTE_DIM(pairs), pool);
+    struct bed *bed = bed_create(pairs, RTE_DIM(pairs), NEAR_NS, pool);
     double found[BED_HOSTS];
     charge(bed, found);
     printf("weights of 3 and 1: charged %.3f and %.3f times as much\n", found[0], found[1]);
@@ -126,7 +132,7 @@ static void scene_weights(void)
 static void scene_overhead(void)
 {
     const struct bed_pair pairs[] = {{.work = BED_SMALL}, {.work = BED_LARGE}};
-    struct bed *bed = bed_create(pairs, RTE_DIM(pairs), pool);
+    struct bed *bed = bed_create(pairs, RTE_DIM(pairs), NEAR_NS, pool);
     bed_work(bed, 0, true);
     bed_work(bed, 1, true);
     bed_run(bed, WARM_NS);
@@ -157,7 +163,7 @@ static void scene_overhead(void)
 static void scene_quota(void)
 {
     const struct bed_pair pairs[] = {{.work = BED_READS, .grant.cpu_share = 200000}};
-    struct bed *bed = bed_create(pairs, RTE_DIM(pairs), pool);
+    struct bed *bed = bed_create(pairs, RTE_DIM(pairs), NEAR_NS, pool);
     struct bed_app *caller = &bed->apps[0][0];
     struct pony_usage usage;
     bed_work(bed, 0, true);

@@ -15,9 +15,8 @@
 
 /* Packets of a flow in flight, which is what may wait in a host's receive queue before anybody can
  * tell whose they are: an operator sets it likewise (`window`). */
-#define WINDOW      32u
+#define WINDOW      64u
 #define MTU         1500u
-#define DELAY_NS    (20 * USEC) /* of the wire, one way: some switches */
 #define PAUSE_NS    (50 * USEC) /* of the quiet one, and of a paced one */
 #define JITTER_NS   (20 * USEC) /* so that it meets the others at all points of their work */
 #define APP_NS      (1 * USEC)  /* an application notices what its engine did */
@@ -254,9 +253,9 @@ static void attach(struct bed_app *app, uint64_t id)
         abort();
 }
 
-static void make_hosts(struct bed *bed, struct rte_mempool *pool)
+static void make_hosts(struct bed *bed, uint64_t delay_ns, struct rte_mempool *pool)
 {
-    const struct impair_config wire = {.delay_ns = DELAY_NS};
+    const struct impair_config wire = {.delay_ns = delay_ns};
     struct sim *sim = &bed->sim;
     events_init(&sim->events);
     trace_init(&sim->trace, false);
@@ -311,13 +310,14 @@ static void connect_pair(struct bed *bed, uint32_t pair)
     host_wake(bed->sim.hosts[1]);
 }
 
-struct bed *bed_create(const struct bed_pair *pairs, uint32_t count, struct rte_mempool *pool)
+struct bed *bed_create(const struct bed_pair *pairs, uint32_t count, uint64_t delay_ns,
+                       struct rte_mempool *pool)
 {
     struct bed *bed = sim_zalloc(sizeof(*bed));
     the_bed = bed;
     memcpy(bed->pairs, pairs, count * sizeof(pairs[0]));
     bed->pair_count = count;
-    make_hosts(bed, pool);
+    make_hosts(bed, delay_ns, pool);
     for (uint32_t host = 0; host < BED_HOSTS; host++)
         for (uint32_t i = 0; i < count; i++)
             make_app(bed, host, i);

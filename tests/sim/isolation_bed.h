@@ -63,8 +63,9 @@ struct bed {
     uint32_t sample_count, samples_max;
 };
 
-/* Pairs are connected when it returns, and nobody works. */
-struct bed *bed_create(const struct bed_pair *pairs, uint32_t count, struct rte_mempool *pool);
+/* Over a wire of that delay one way. Pairs are connected when it returns, and nobody works. */
+struct bed *bed_create(const struct bed_pair *pairs, uint32_t count, uint64_t delay_ns,
+                       struct rte_mempool *pool);
 void bed_destroy(struct bed *bed);
 /* A pair begins to work, or does so no more; what is under way goes on. */
 void bed_work(struct bed *bed, uint32_t pair, bool works);
