@@ -40,6 +40,8 @@ enum steward_edit_kind {
     STEWARD_CREATE_GROUP, /* text */
     STEWARD_CHANGE_GROUP, /* name, mode, cpus, threads, idle: "" as it is */
     STEWARD_DESTROY_GROUP,
+    STEWARD_SET_CLASS,    /* name of the engine, text */
+    STEWARD_REMOVE_CLASS, /* name of the engine, class */
 };
 
 /* One change, as an operator asks for it. */
@@ -48,6 +50,7 @@ struct steward_edit {
     const char *name;
     const char *text; /* an entry of the file */
     const char *group;
+    const char *class; /* by its name */
     const char *mode, *cpus, *threads, *idle;
     bool disrupt; /* sessions may end */
 };

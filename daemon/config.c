@@ -73,7 +73,9 @@ const struct config_engine *config_engine_on(const struct config *config, const 
 
 const struct config_engine *config_steer_on(const struct config *config, const char *port)
 {
-    return find_on(config, CONFIG_STEER, port);
+    const struct config_engine *steer = find_on(config, CONFIG_STEER, port);
+
+    return steer ? steer : find_on(config, CONFIG_SHAPER, port);
 }
 
 uint32_t config_mates(const struct config *config, const char *port,

@@ -24,6 +24,8 @@
 #define CONFIG_PORTS_MAX   64u
 #define CONFIG_GROUPS_MAX  16u
 #define CONFIG_MATES_MAX   16u   /* engines on one port: FAN_MEMBERS_MAX, DIRECTORY_ENGINES_MAX */
+#define CONFIG_CLASSES_MAX 2048u /* of a shaper: SHAPE_LISTED_MAX */
+#define CONFIG_MATCHES_MAX 64u   /* of a class */
 #define CONFIG_CALLERS_MAX 16u   /* of each role, by uid and gid, and by names in certificates */
 #define CONFIG_MTU_MIN     1280u /* bytes: what IPv6 needs (RFC 8200 section 5) */
 #define CONFIG_MTU_MAX     9000u /* bytes: the usual jumbo frame */
@@ -45,6 +47,7 @@ enum config_driver {
 enum config_kind {
     CONFIG_PONY,
     CONFIG_STEER,
+    CONFIG_SHAPER,
 };
 
 /* As in the kernel's words; the values are those of daemon/xdp_program.h. */
@@ -118,6 +121,16 @@ struct config_peer {
     uint64_t congestion; /* enum config_congestion */
 };
 
+/* A class of a shaper. */
+struct config_class {
+    struct schema_place place;
+    struct schema_text name, parent;
+    uint64_t rate;  /* bits per second, or SCHEMA_UNSET */
+    uint64_t burst; /* bytes, or SCHEMA_UNSET */
+    uint64_t priority, weight;
+    struct schema_list match; /* struct schema_text, as config_shape_make reads it */
+};
+
 struct config_engine {
     struct schema_place place;
     struct schema_text name;
@@ -126,6 +139,7 @@ struct config_engine {
     struct schema_list addresses; /* struct schema_text, as config_subnet reads it */
     struct schema_list gateways;  /* struct schema_text, at most one of each family */
     struct schema_list peers;     /* struct config_peer */
+    struct schema_list classes;   /* struct config_class */
     uint64_t udp_port, vlan, dscp, window;
     uint64_t wire_min, wire_max;
     uint64_t congestion; /* enum config_congestion */
@@ -260,6 +274,11 @@ uint32_t config_hops_max(const struct config_engine *engine);
 const struct config_engine *config_engine_on(const struct config *config, const char *port);
 /* The engine that shares the port out among others, or NULL: it belongs to one. */
 const struct config_engine *config_steer_on(const struct config *config, const char *port);
+/* Whether the engine shares its port out: a steer or a shaper. */
+static inline bool config_shares(const struct config_engine *engine)
+{
+    return engine->kind == CONFIG_STEER || engine->kind == CONFIG_SHAPER;
+}
 /* All engines on a port but the one that shares it out, in order; returns how many, all of which
  * are at `mates`. */
 uint32_t config_mates(const struct config *config, const char *port,

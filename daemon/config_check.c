@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/config_check.h"
 
+#include "daemon/config_shape.h"
 #include "daemon/endpoint.h"
 #include "engines/pony/transport.h"
 #include "engines/pony/wire.h"
@@ -343,10 +344,22 @@ static bool same_texts(const struct schema_list *a, const struct schema_list *b)
     return a->count == b->count;
 }
 
+/* Whether an engine that stands earlier in the file shares the port out too. */
+static const struct config_engine *shared_before(const struct config *config,
+                                                 const struct config_engine *steer)
+{
+    const struct config_engine *other = config_engine(config, 0);
+
+    while (other < steer &&
+           (!config_shares(other) || strcmp(other->port.text, steer->port.text) != 0))
+        other++;
+    return other;
+}
+
 static int check_steer(const struct config *config, struct schema_source *source,
                        const struct config_engine *steer)
 {
-    const struct config_engine *other = config_steer_on(config, steer->port.text);
+    const struct config_engine *other = shared_before(config, steer);
 
     if (other != steer)
         return schema_fail(source, steer->port.place,
@@ -354,14 +367,14 @@ static int check_steer(const struct config *config, struct schema_source *source
                            other->name.text);
     if (steer->addresses.count || steer->gateways.count || steer->peers.count)
         return schema_fail(source, steer->place,
-                           "engine \"%s\": a steer has no addresses, gateways and peers: those of "
+                           "engine \"%s\": a %s has no addresses, gateways and peers: those of "
                            "the engines on its port count",
-                           steer->name.text);
+                           steer->name.text, steer->kind == CONFIG_STEER ? "steer" : "shaper");
     if (!config_engine_on(config, steer->port.text))
         return schema_fail(source, steer->place,
                            "engine \"%s\": there is no other engine on port \"%s\"",
                            steer->name.text, steer->port.text);
-    return 0;
+    return config_shape_check(config, steer, source);
 }
 
 /* An engine that is not the first on its port. */
@@ -406,8 +419,11 @@ static int check_engine(const struct config *config, struct schema_source *sourc
     if (!port)
         return schema_fail(source, engine->port.place, "port: there is no port \"%s\"",
                            engine->port.text);
-    if (engine->kind == CONFIG_STEER)
+    if (config_shares(engine))
         return check_steer(config, source, engine);
+    error = config_shape_check(config, engine, source);
+    if (error)
+        return error;
     if (config_engine_on(config, engine->port.text) != engine)
         error = check_mate(config, source, engine);
     if (error)

@@ -9,6 +9,8 @@
 #include "engines/pony/transport.h"
 #include "engines/pony/upper.h"
 #include "engines/pony/wire.h"
+#include "engines/shaper/bucket.h"
+#include "engines/shaper/shape.h"
 #include "sched/group.h"
 
 #define PACKETS_MIN          512u /* receive ring and bursts leave some to send with */
@@ -24,17 +26,20 @@
 #define DSCP_MAX             63u
 #define MEMORY_MIN           (32ull << 20)
 #define MEMORY_MAX           (1ull << 40)
-#define NAME_LENGTH_MAX      31u /* struct port and struct engine: 32 with the final NUL */
-#define INTERFACE_LENGTH_MAX 15u /* IFNAMSIZ without the final NUL */
-#define USER_LENGTH_MAX      32u /* useradd(8) */
-#define GATEWAYS_MAX         2u  /* one of each family */
+#define NAME_LENGTH_MAX      31u     /* struct port and struct engine: 32 with the final NUL */
+#define INTERFACE_LENGTH_MAX 15u     /* IFNAMSIZ without the final NUL */
+#define USER_LENGTH_MAX      32u     /* useradd(8) */
+#define GATEWAYS_MAX         2u      /* one of each family */
+#define RATE_MIN             8000ull /* bits per second: a small packet a second */
+#define RATE_MAX             (8 * BUCKET_RATE_MAX)
+#define BURST_MIN            256u /* bytes; what the port's frames need is more, and known later */
 #define TIME_MAX             (3600 * NSEC_PER_SEC)
 
 static const char *const hugepages_choices[] = {"auto", "off", "required", NULL};
 const char *const config_drivers[] = {"net_ring", "net_null", "ethdev", "xdp", NULL};
 static const char *const xdp_mode_choices[] = {"auto", "native", "generic", NULL};
 static const char *const zerocopy_choices[] = {"auto", "off", "required", NULL};
-static const char *const kind_choices[] = {"pony", "steer", NULL};
+static const char *const kind_choices[] = {"pony", "steer", "shaper", NULL};
 static const char *const congestion_choices[] = {"swift", "timely", "window", NULL};
 static const char *const peer_congestion_choices[] = {"swift", "timely", "window", "engine", NULL};
 static const char *const mode_choices[] = {"spin", "sleep", NULL};
@@ -147,15 +152,48 @@ static const struct schema_field peer_fields[] = {
 };
 static const struct schema peer_schema = {peer_fields, sizeof(struct config_peer)};
 
+static const struct schema_field class_fields[] = {
+    TEXT(config_class, name, SCHEMA_NAME, NAME_LENGTH_MAX, NULL,
+         "by which operators and other classes speak of it; `root`, over all, and `default`, for "
+         "what no `match` names, are always there, and can be said more of; so is `control`, for "
+         "what is no session's, which cannot"),
+    TEXT(config_class, parent, SCHEMA_NAME, NAME_LENGTH_MAX, "",
+         "the class above it, whose rate bounds the sum of those below it; at most 4 levels below "
+         "the root",
+         .otherwise = "`root`"),
+    NUMBER(config_class, rate, UNITS_RATE, RATE_MIN, RATE_MAX, "",
+           "bits per second that it may send in the long run, counted on the wire: frames with "
+           "checksum, preamble and gap",
+           .otherwise = "what those above it may"),
+    NUMBER(config_class, burst, UNITS_BYTES, BURST_MIN, BUCKET_DEPTH_MAX, "",
+           "bytes that it may send at once after it sent less than its `rate`: at least two of the "
+           "port's largest frames",
+           .otherwise = "what leaves in 4ms, at least `32KiB`"),
+    NUMBER(config_class, priority, UNITS_COUNT, 0, SHAPE_BANDS - 1, "0",
+           "among the classes of its parent: a lower one always goes first"),
+    NUMBER(config_class, weight, UNITS_COUNT, 1, SHAPE_WEIGHT_MAX, "1",
+           "its part of what its parent sends, among those of the same `priority` that have "
+           "something"),
+    NESTED(config_class, match, SCHEMA_TEXTS, CONFIG_MATCHES_MAX, NULL,
+           "whose packets are of this class, which has no others below it: each a text such as "
+           "`uid 1000`, `session 7`, `peer 10.0.0.0/24`, `dscp 46`, `kernel`, `any`, or some of "
+           "them that all have to be true (`uid 1000 peer 10.0.0.2`). The first in the order of "
+           "the classes that is met counts"),
+    END,
+};
+const struct schema config_class_schema = {class_fields, sizeof(struct config_class)};
+
 static const struct schema_field engine_fields[] = {
     TEXT(config_engine, name, SCHEMA_NAME, NAME_LENGTH_MAX, NULL,
          "the host's name, for applications and peers; of engines that share a port, that is the "
-         "name of the `steer`"),
+         "name of the `steer` or `shaper`"),
     CHOICE(config_engine, kind, SCHEMA_CHOICE, kind_choices, "pony",
            "`pony`: the transport; `steer`: shares its port out among the other engines that name "
-           "it, which together are one host"),
+           "it, which together are one host; `shaper`: does the same, and decides in which order "
+           "and how fast their packets leave, by `classes`"),
     TEXT(config_engine, port, SCHEMA_NAME, ETHDEV_NAME_MAX, NULL,
-         "the name of its port; each port belongs to one engine, but for those of a `steer`"),
+         "the name of its port; each port belongs to one engine, but for those of a `steer` or "
+         "`shaper`"),
     NESTED(config_engine, addresses, SCHEMA_TEXTS, TRANSPORT_ADDRESSES_MAX, NULL,
            "IP addresses, of either family, with or without the length of the prefix "
            "(`10.0.0.1/24`)",
@@ -164,6 +202,8 @@ static const struct schema_field engine_fields[] = {
            "where packets go that are for no network of `addresses`: at most one of each family"),
     NESTED(config_engine, peers, SCHEMA_MAPPINGS, TRANSPORT_PEERS_MAX, &peer_schema,
            "hosts that have a name, besides the engine at the other end of a wire"),
+    NESTED(config_engine, classes, SCHEMA_MAPPINGS, CONFIG_CLASSES_MAX, &config_class_schema,
+           "`shaper`: classes of packets; they change while packets flow"),
     NUMBER(config_engine, udp_port, UNITS_COUNT, 1, UINT16_MAX, "50707",
            "to receive at, the same on all hosts; of engines that share a port, the first has that "
            "one, and the others one each of the 63 that follow"),

@@ -30,6 +30,7 @@ struct apply {
     uint32_t group_from[CONFIG_GROUPS_MAX]; /* of each group, likewise */
     bool out[CONFIG_ENGINES_MAX];           /* running ones that were taken off their threads */
     bool in[CONFIG_ENGINES_MAX];            /* those that were put on new ones */
+    bool shaped[CONFIG_ENGINES_MAX];        /* shapers that stay, with new classes */
 };
 
 /* ---- What stays ---- */
@@ -179,6 +180,50 @@ static int make(struct apply *apply)
     return error ? refusal(error) : 0;
 }
 
+/* Has a shaper that stays go over to the classes that it has in a configuration. */
+static int reshape_one(const struct apply *apply, uint32_t index,
+                       const struct config_engine *wanted)
+{
+    const struct ports *ports = apply->host->ports;
+    const struct share *share =
+        ports_share(ports, ports_index(apply->host->opened, wanted->port.text));
+
+    return share_reshape(share, apply->next.engines[index].engine, wanted, apply->reason);
+}
+
+static const struct config_engine *before_of(const struct apply *apply, uint32_t index)
+{
+    return config_engine(apply->host->running.config, apply->from[index]);
+}
+
+static int reshape(struct apply *apply)
+{
+    const struct config *wanted = apply->next.config;
+    int error = 0;
+
+    for (uint32_t i = 0; i < wanted->engines.count && !error; i++) {
+        if (apply->from[i] == NOWHERE ||
+            config_same_classes(before_of(apply, i), config_engine(wanted, i)))
+            continue;
+        error = reshape_one(apply, i, config_engine(wanted, i));
+        apply->shaped[i] = !error;
+    }
+    return error;
+}
+
+static void unshape(struct apply *apply)
+{
+    char line[REASON_BYTES];
+    const struct reason reason = {line, sizeof(line)}, *told = apply->reason;
+
+    apply->reason = &reason;
+    for (uint32_t i = 0; i < apply->next.config->engines.count; i++) {
+        if (apply->shaped[i] && reshape_one(apply, i, before_of(apply, i)))
+            log_line(LOG_ERROR, "%s: it keeps its new classes", line);
+    }
+    apply->reason = told;
+}
+
 static int say_nothing(void *context, void *argument)
 {
     (void)context;
@@ -278,6 +323,7 @@ static void undo(struct apply *apply)
     const struct config *wanted = apply->next.config;
     bool all_back = true;
 
+    unshape(apply);
     for (uint32_t i = 0; i < wanted->engines.count; i++) {
         bool back = !apply->in[i] || take_back(apply, i);
 
@@ -371,6 +417,8 @@ int host_apply(struct host *host, const struct config *config, bool disrupt,
     error = disrupt ? 0 : spare_sessions(apply);
     if (!error)
         error = make(apply);
+    if (!error)
+        error = reshape(apply);
     if (!error)
         error = leave_all(apply);
     if (!error)

@@ -4,6 +4,7 @@
 #include "daemon/eal.h"
 #include "daemon/host_private.h"
 #include "engines/pony/pony.h"
+#include "engines/shaper/shaper.h"
 #include "engines/steer/steer.h"
 
 #include <errno.h>
@@ -79,7 +80,7 @@ uint32_t host_collect_peers(const struct config *config, const struct config_eng
     const struct config_engine *joined = config_engine_on(config, port->peer.text);
     uint32_t count = 0;
 
-    if (engine->kind == CONFIG_STEER)
+    if (config_shares(engine))
         return 0;
 
     for (uint32_t i = 0; i < engine->peers.count; i++) {
@@ -238,7 +239,12 @@ static int make_steer(const struct making *making)
     uint32_t index = ports_index(making->host->opened, making->port->name.text);
     const struct share *share = ports_share(making->host->ports, index);
     const char *name = making->engine->name.text;
-    int error = steer_create(&making->made->engine, name, share_fan(share), &clock_machine);
+    int error;
+
+    if (share_shaping(share))
+        error = shaper_create(&making->made->engine, name, share_shaping(share), &clock_machine);
+    else
+        error = steer_create(&making->made->engine, name, share_fan(share), &clock_machine);
 
     return error ? host_fail(making->reason, error, "engine %s", name) : 0;
 }
@@ -276,7 +282,7 @@ int host_make_engine(const struct host *host, struct host_layout *layout, uint32
     int error;
 
     memset(making.made, 0, sizeof(*making.made));
-    if (engine->kind == CONFIG_STEER)
+    if (config_shares(engine))
         return make_steer(&making);
     error = keep_peers(&making);
     if (error)

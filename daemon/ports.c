@@ -323,7 +323,8 @@ static int make_share(struct ports *ports, uint32_t index)
 
     if (!config_steer_on(ports->config, name))
         return 0;
-    return share_create(&ports->share[index], ports->config, name, ports->port[index]);
+    return share_create(&ports->share[index], ports->config, name, ports->port[index],
+                        ports->reason);
 }
 
 static int make_port(struct ports *ports, uint32_t index)

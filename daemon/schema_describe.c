@@ -16,7 +16,7 @@ static const char *kind_name(const struct schema_field *field)
     };
     static const char *const numbers[] = {
         [UNITS_COUNT] = "number", [UNITS_BYTES] = "size", [UNITS_DURATION] = "time",
-        [UNITS_SHARE] = "share",  [UNITS_MODE] = "mode",
+        [UNITS_SHARE] = "share",  [UNITS_MODE] = "mode",  [UNITS_RATE] = "rate",
     };
 
     return field->kind == SCHEMA_NUMBER ? numbers[field->units] : kinds[field->kind];

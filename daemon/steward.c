@@ -363,6 +363,10 @@ static int perform(struct config *config, const struct steward_edit *edit,
         return config_edit_create_group(config, edit->text, source);
     case STEWARD_CHANGE_GROUP:
         return config_edit_change_group(config, edit->name, &settings, source);
+    case STEWARD_SET_CLASS:
+        return config_edit_set_class(config, edit->name, edit->text, source);
+    case STEWARD_REMOVE_CLASS:
+        return config_edit_remove_class(config, edit->name, edit->class, source);
     default:
         return config_edit_destroy_group(config, edit->name, source);
     }

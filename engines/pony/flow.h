@@ -76,6 +76,13 @@ struct flow_report {
 };
 void flow_report(const struct flow *flow, struct flow_report *report);
 
+/* Whether the port has each packet belong to one session at most. Then `fill` says first whose what
+ * it writes is (0: nobody's), and writes nothing else; unless it says so, it is nobody's. */
+bool flow_tagged(const struct flow *flow);
+/* Inside `fill`, before the first byte: false if there is no room for a packet of this session now.
+ * Once there may be, flow_kick comes by itself. */
+bool flow_claim(struct flow *flow, uint32_t session, uint32_t uid);
+
 /* The layer above's own pointer. */
 void flow_set_context(struct flow *flow, void *context);
 void *flow_context(const struct flow *flow);

@@ -12,6 +12,7 @@
  *   input.c            a packet of a flow: acknowledgement, duplicates, delivery
  *   recovery.c         acknowledgements received, losses, the retransmission timer
  *   output.c           packets made and sent
+ *   tagging.c          and whose each of them is
  *   transport_view.c   what operators see
  *   transport_state.c  save and load
  *   tx_window.c, rx_window.c, rtt.c, pmtu.c, parts.c, cc_*.c  the arithmetic, which knows nothing
@@ -25,6 +26,7 @@
 #include "engines/address_map.h"
 #include "engines/elements/decap.h"
 #include "engines/elements/encap.h"
+#include "engines/packet_tag.h"
 #include "engines/pony/parts.h"
 #include "engines/pony/pmtu.h"
 #include "engines/pony/rtt.h"
@@ -100,6 +102,7 @@ struct flow {
     struct peer *peer;
     TAILQ_ENTRY(flow) ready_entry;
     LIST_ENTRY(flow) peer_entry;
+    LIST_ENTRY(flow) shut_entry;
     struct flow *token_next;
     void *context;
     uint32_t id;
@@ -107,6 +110,7 @@ struct flow {
     uint8_t state;    /* enum flow_state */
     uint8_t version;  /* of the wire, settled by HELLO */
     bool ready;       /* is in the transport's list */
+    bool shut;        /* is in that of flows which the port refused something */
     bool wants_fill;  /* the layer above has something */
     bool answered;    /* opened by the peer's call: nonce is the peer's */
     bool hello_due;   /* a CALL, or when open a WELCOME, is to be sent */
@@ -196,12 +200,15 @@ struct transport {
     struct flow **buckets; /* by token */
     uint32_t bucket_mask;
     TAILQ_HEAD(ready_list, flow) ready;
+    LIST_HEAD(, flow) shut;
 
     struct parts parts;
     struct decap decap;
     struct rte_mbuf *tx[PORT_BURST];
     uint16_t tx_count;
-    uint16_t room; /* what the port still takes */
+    uint16_t room;                           /* what the port still takes */
+    bool tagged;                             /* it looks at whose packets are */
+    struct packet_tag control_tag, fill_tag; /* of nobody's; of the one being filled */
     uint64_t reset_ms;
     uint32_t resets; /* in that millisecond */
     struct wheel_timer blocked_timer;
@@ -339,5 +346,18 @@ void output_flush(struct transport *transport, uint64_t now);
  * sender. 0 or a negative errno. */
 int output_answer_path(const struct transport *transport, const struct packet_meta *meta,
                        uint16_t udp_port, struct wire_addresses *addresses, struct encap *encap);
+
+/* tagging.c */
+void tagging_init(struct transport *transport);
+/* Room for a packet that is nobody's, whose tag transport->control_tag then is. */
+bool tagging_has_control_room(struct transport *transport);
+/* The packet is nobody's. */
+void tagging_control(const struct transport *transport, struct rte_mbuf *packet);
+/* The flow is over. */
+void tagging_forget(struct flow *flow);
+/* Room may have come back: flows that were refused some try again. */
+void tagging_reopen(struct transport *transport);
+/* May one of the lost packets be sent now? It is the first then. */
+bool tagging_may_resend(struct flow *flow);
 
 #endif

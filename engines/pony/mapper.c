@@ -213,6 +213,7 @@ void mapper_remove(struct flow *flow)
     if (flow->ready)
         TAILQ_REMOVE(&flow->transport->ready, flow, ready_entry);
     flow->ready = false;
+    tagging_forget(flow);
     tx_window_clear(&flow->tx);
     flow->state = FLOW_ENDED;
     transport_count(&flow->transport->stats.flows_ended, 1);

@@ -5,6 +5,7 @@
 #include "engines/pony/connection.h"
 #include "engines/pony/payload.h"
 #include "engines/pony/ping.h"
+#include "engines/pony/session.h"
 
 struct path *path_of(struct upper *upper, struct flow *flow)
 {
@@ -244,6 +245,47 @@ static bool fill_turn(struct path *path, struct path_turn *turn, struct packet *
     return !full;
 }
 
+/* ---- Where each packet is one session's at most ---- */
+
+/* Whose the next packet is: the first session's, in turn, that there is room for; NULL: there is
+ * none, or nothing to say. */
+static struct path_turn *claim(struct path *path)
+{
+    const struct list *refused = NULL; /* the first that was */
+    struct list *node, *first;
+
+    while ((node = list_first(&path->ring)) && node != refused) {
+        struct path_turn *turn = LIST_OF(node, struct path_turn, node);
+
+        first = list_first(&turn->connections);
+        if (!first) {
+            list_remove(node);
+            continue;
+        }
+        const struct pony_session *session = LIST_OF(first, struct connection, ring)->session;
+        if (flow_claim(path->flow, session ? (uint32_t)session->config.id : 0,
+                       session ? session->config.uid : 0))
+            return turn;
+        refused = refused ? refused : node;
+        list_move(&path->ring, node);
+    }
+    return NULL;
+}
+
+/* One session's packet. False if there is more to be said. */
+static bool fill_claimed(struct path *path, struct packet *packet)
+{
+    struct path_turn *turn;
+    bool full = false;
+
+    while (!full && packet->used == 0 && (turn = claim(path))) {
+        while (!full && list_first(&path->ring) == &turn->node && !list_empty(&turn->connections))
+            full = !fill_turn(path, turn, packet);
+    }
+    /* Those that were refused are told by themselves. */
+    return !full && (packet->used == 0 || list_empty(&path->ring));
+}
+
 uint32_t path_fill(struct upper *upper, struct path *path, struct packet *packet)
 {
     bool full = false;
@@ -252,7 +294,9 @@ uint32_t path_fill(struct upper *upper, struct path *path, struct packet *packet
     path->busy = true;
     full = !put_replies(path, packet);
     full = full || !ping_fill(path, packet);
-    while (!full && (node = list_first(&path->ring)))
+    if (flow_tagged(path->flow) && !full)
+        full = packet->used > 0 ? !list_empty(&path->ring) : !fill_claimed(path, packet);
+    while (!full && !flow_tagged(path->flow) && (node = list_first(&path->ring)))
         full = !fill_turn(path, LIST_OF(node, struct path_turn, node), packet);
     if (full)
         flow_kick(path->flow);

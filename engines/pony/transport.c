@@ -110,6 +110,7 @@ int transport_create(struct transport **transport, const struct transport_config
     made->mtu = usable_mtu(port);
     made->decap.mac = port->mac;
     TAILQ_INIT(&made->ready);
+    tagging_init(made);
     wheel_timer_init(&made->blocked_timer, blocked_fire);
     draw_keys(made);
     error = config_valid(&made->config, port) ? peers_init(made, config->peers, config->peer_count)
@@ -286,6 +287,8 @@ uint32_t transport_send(struct transport *transport, uint64_t now, uint64_t end)
     enum output_result result = OUTPUT_DONE;
 
     now = transport_time(transport, now);
+    if (transport->tagged && transport->port->ops->tx_reopened(transport->port))
+        tagging_reopen(transport);
     transport->room = transport->port->ops->tx_room(transport->port);
     while (!TAILQ_EMPTY(&transport->ready) && result != OUTPUT_BLOCKED && now <= end) {
         struct flow *flow = TAILQ_FIRST(&transport->ready);

@@ -311,6 +311,11 @@ uint32_t fan_send(struct fan *fan, uint64_t now)
     return sent;
 }
 
+uint32_t fan_take(struct fan *fan, uint32_t index, struct rte_mbuf **packets, uint32_t max)
+{
+    return rte_ring_sc_dequeue_burst(fan->members[index].out, (void **)packets, max, NULL);
+}
+
 bool fan_pending(const struct fan *fan)
 {
     bool pending = fan->held_count > 0;

@@ -59,6 +59,8 @@ struct port *fan_member(struct fan *fan, uint32_t index);
 uint32_t fan_receive(struct fan *fan, uint64_t now);
 /* Sends up to one burst of each member while the port has room; returns how many packets left. */
 uint32_t fan_send(struct fan *fan, uint64_t now);
+/* Takes what one member sent, up to `max` packets, instead of fan_send. */
+uint32_t fan_take(struct fan *fan, uint32_t index, struct rte_mbuf **packets, uint32_t max);
 /* Some member has something to send. */
 bool fan_pending(const struct fan *fan);
 /* About to sleep: false, and nothing armed, if a member has something to send. */

@@ -127,6 +127,15 @@ ANSWERS = {
          "age_ns": 61 * 10**9}],
         "links": [{"port": "eth", "owner": "kernel", "engine": "alpha"}, {"port": "wire-a",
                                                                          "owner": "nobody"}]},
+    "saddle.v1.Shaping/ListClasses": {"classes": [
+        {"engine": "alpha", "name": "root", "rate": 10**10, "burst": 5 * 10**6, "weight": 1,
+         "packets": 77, "bytes": 77 * 1538, "tokens": 4096},
+        {"engine": "an-engine-with-a-long-name", "name": "a-class-with-a-long-name",
+         "parent": "the-class-that-is-above-it-now", "level": 4, "rate": 8000, "burst": MAX32,
+         "priority": 7, "weight": 1000, "packets": MAX64, "bytes": MAX64, "queued": MAX64,
+         "queue_max": 32, "delayed_ns": MAX64, "tokens": MAX64, "exhausted": MAX64}]},
+    "saddle.v1.Shaping/SetClass": {},
+    "saddle.v1.Shaping/RemoveClass": {},
     "saddle.v1.Policy/Get": {
         "owner": 900,
         "rules": [{"number": 1, "who": "any", "allow": ["attach"]},

@@ -10,6 +10,7 @@
 #include "saddle_v1_policy.pb-c.h"
 #include "saddle_v1_pony.pb-c.h"
 #include "saddle_v1_sessions.pb-c.h"
+#include "saddle_v1_shaping.pb-c.h"
 #include "saddle_v1_statistics.pb-c.h"
 #include "saddle_v1_system.pb-c.h"
 
@@ -454,6 +455,40 @@ const struct command commands[] = {
                     {"used", "USED", FORMAT_YES_NO, 3}},
     },
     {
+        .words = "shaping list",
+        .help = "classes of packets of shapers",
+        .method = "saddle.v1.Shaping/ListClasses",
+        .rows = "classes",
+        .traits = COMMAND_WATCHABLE,
+        .arguments = {BY_ENGINE},
+        .columns = {{"engine", "ENGINE", FORMAT_TEXT, 4},
+                    {"name", "CLASS", FORMAT_TEXT, 0},
+                    {"parent", "PARENT", FORMAT_TEXT, 1},
+                    {"rate", "RATE", FORMAT_RATE, 0},
+                    {"burst", "BURST", FORMAT_BYTES, 5},
+                    {"priority", "PRIORITY", FORMAT_COUNT, 4},
+                    {"weight", "WEIGHT", FORMAT_COUNT, 3},
+                    {"packets", "PACKETS", FORMAT_COUNT, 1},
+                    {"bytes", "SENT", FORMAT_BYTES, 0},
+                    {"queued", "QUEUED", FORMAT_COUNT, 1},
+                    {"delayed_ns", "DELAYED", FORMAT_SPAN, 2},
+                    {"tokens", "TOKENS", FORMAT_BYTES, 6},
+                    {"exhausted", "EXHAUSTED", FORMAT_COUNT, 6}},
+    },
+    {
+        .words = "shaping set",
+        .help = "add or change a class; FILE is an entry of \"classes\"",
+        .method = "saddle.v1.Shaping/SetClass",
+        .arguments = {{.name = "ENGINE", .field = "engine"},
+                      {.name = "FILE", .field = "class", .file = true}},
+    },
+    {
+        .words = "shaping remove",
+        .help = "remove a class that no other is below",
+        .method = "saddle.v1.Shaping/RemoveClass",
+        .arguments = {{.name = "ENGINE", .field = "engine"}, {.name = "CLASS", .field = "class"}},
+    },
+    {
         .words = "policy show",
         .help = "who may attach and what for, limits, and usage",
         .method = "saddle.v1.Policy/Get",
@@ -579,14 +614,15 @@ const struct command commands[] = {
 const uint32_t command_count = sizeof(commands) / sizeof(commands[0]);
 
 static const ProtobufCServiceDescriptor *const services[] = {
-    &saddle__v1__system__descriptor,   &saddle__v1__engines__descriptor,
-    &saddle__v1__groups__descriptor,   &saddle__v1__ports__descriptor,
-    &saddle__v1__sessions__descriptor, &saddle__v1__peers__descriptor,
-    &saddle__v1__flows__descriptor,    &saddle__v1__connections__descriptor,
-    &saddle__v1__regions__descriptor,  &saddle__v1__neighbours__descriptor,
-    &saddle__v1__policy__descriptor,   &saddle__v1__configuration__descriptor,
-    &saddle__v1__events__descriptor,   &saddle__v1__statistics__descriptor,
-    &saddle__v1__metrics__descriptor,  &grpc__health__v1__health__descriptor,
+    &saddle__v1__system__descriptor,        &saddle__v1__engines__descriptor,
+    &saddle__v1__groups__descriptor,        &saddle__v1__ports__descriptor,
+    &saddle__v1__sessions__descriptor,      &saddle__v1__peers__descriptor,
+    &saddle__v1__flows__descriptor,         &saddle__v1__connections__descriptor,
+    &saddle__v1__regions__descriptor,       &saddle__v1__neighbours__descriptor,
+    &saddle__v1__shaping__descriptor,       &saddle__v1__policy__descriptor,
+    &saddle__v1__configuration__descriptor, &saddle__v1__events__descriptor,
+    &saddle__v1__statistics__descriptor,    &saddle__v1__metrics__descriptor,
+    &grpc__health__v1__health__descriptor,
 };
 
 const ProtobufCMethodDescriptor *command_method(const char *name)

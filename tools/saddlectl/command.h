@@ -20,6 +20,7 @@ enum format {
     FORMAT_SHORT, /* a text, cut where it would leave no room for others */
     FORMAT_COUNT,
     FORMAT_BYTES,
+    FORMAT_RATE,     /* bits per second; 0 stands for none */
     FORMAT_DURATION, /* of nanoseconds */
     FORMAT_SPAN,     /* the same; 0 stands for none */
     FORMAT_TIME,     /* nanoseconds since 1970 */

@@ -14,6 +14,7 @@
 #define SHORT      28  /* columns of a text that is cut, its dots included */
 #define KIND_WIDTH 21u /* of the longest: the tables of a stream are to look like one */
 #define KIB        1024.0
+#define THOUSAND   1000.0
 #define NS_PER_US  1e3
 #define NS_PER_MS  1e6
 #define NS_PER_S   1e9
@@ -75,6 +76,21 @@ static void print_bytes(uint64_t bytes, char cell[CELL_BYTES])
     snprintf(cell, CELL_BYTES, "%.1f %s", value, units[unit]);
 }
 
+static void print_rate(uint64_t bits, char cell[CELL_BYTES])
+{
+    static const char *const units[] = {"bit/s", "kbit/s", "Mbit/s", "Gbit/s"};
+    double value = (double)bits;
+    size_t unit = 0;
+
+    if (bits == 0)
+        return;
+    while (value >= THOUSAND && unit + 1 < sizeof(units) / sizeof(units[0])) {
+        value /= THOUSAND;
+        unit++;
+    }
+    snprintf(cell, CELL_BYTES, "%.4g %s", value, units[unit]);
+}
+
 static void print_short(const char *text, char cell[CELL_BYTES])
 {
     if (strlen(text) <= SHORT)
@@ -115,6 +131,9 @@ static void print_cell(struct json_object *value, enum format format, char cell[
         break;
     case FORMAT_BYTES:
         print_bytes(json_object_get_uint64(value), cell);
+        break;
+    case FORMAT_RATE:
+        print_rate(json_object_get_uint64(value), cell);
         break;
     case FORMAT_SPAN:
         if (json_object_get_uint64(value))

@@ -89,6 +89,21 @@ void *flow_context(const struct flow *flow)
     return flow->context;
 }
 
+bool flow_tagged(const struct flow *flow)
+{
+    return flow->tagged;
+}
+
+bool flow_claim(struct flow *flow, uint32_t session, uint32_t uid)
+{
+    (void)uid;
+    ck_assert(flow->tagged);
+    if (session != 0 && session == flow->shut)
+        return false;
+    flow->claimed = session;
+    return true;
+}
+
 static struct rig_host *host_of(struct transport *transport)
 {
     return (struct rig_host *)(void *)transport;

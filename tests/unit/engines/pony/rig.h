@@ -32,6 +32,9 @@ struct flow {
     struct address peer;
     struct flow_report says; /* of itself */
     uint32_t room, hoped;    /* bytes that fit, and that may fit yet; 0: RIG_ROOM */
+    bool tagged;             /* each packet is one session's */
+    uint32_t shut;           /* the session that there is no room for; 0: none */
+    uint32_t claimed;        /* the session that the last packet is of; 0: none */
 };
 
 struct rig_packet {
