@@ -180,7 +180,7 @@ SHOWN = (["status"], ["modules"], ["engine", "list"], ["group", "list"], ["port"
          ["session", "list"], ["session", "show", "1"], ["session", "close", "1"],
          ["peer", "list"], ["flow", "list"], ["connection", "list"], ["region", "list"],
          ["peer", "show", "beta"], ["flow", "show", "1"], ["connection", "show", "65536"],
-         ["region", "show", "65536"], ["neighbour", "list"], ["policy", "show"],
+         ["region", "show", "65536"], ["neighbour", "list"], ["shaping", "list"], ["policy", "show"],
          ["policy", "check", "--uid", "1000", "--gid", "50"], ["config", "show"],
          ["config", "diff", "/dev/null"], ["config", "rollback"], ["event", "list"],
          ["stats", "get"], ["metrics"], ["health"])
@@ -374,7 +374,10 @@ def test_files():
                 (["group", "create", good], {"group": text}),
                 (["group", "change", "main", "mode=spin", "cpus=0-1,3"],
                  {"name": "main", "mode": "spin", "cpus": "0-1,3"}),
-                (["group", "destroy", "main"], {"name": "main"})):
+                (["group", "destroy", "main"], {"name": "main"}),
+                (["shaping", "set", "alpha", good], {"engine": "alpha", "class": text}),
+                (["shaping", "remove", "alpha", "slow"],
+                 {"engine": "alpha", "class": "slow"})):
             status, _, errors = run(path, *words)
             expect_equal((status, errors), (0, ""), f"{words}")
             asked = {field.name: value for field, value in fake.asked[-1][1].ListFields()}
