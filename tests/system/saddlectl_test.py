@@ -180,7 +180,8 @@ SHOWN = (["status"], ["modules"], ["engine", "list"], ["group", "list"], ["port"
          ["session", "list"], ["session", "show", "1"], ["session", "close", "1"],
          ["peer", "list"], ["flow", "list"], ["connection", "list"], ["region", "list"],
          ["peer", "show", "beta"], ["flow", "show", "1"], ["connection", "show", "65536"],
-         ["region", "show", "65536"], ["neighbour", "list"], ["shaping", "list"], ["policy", "show"],
+         ["region", "show", "65536"], ["neighbour", "list"], ["shaping", "list"],
+         ["policy", "show"],
          ["policy", "check", "--uid", "1000", "--gid", "50"], ["config", "show"],
          ["config", "diff", "/dev/null"], ["config", "rollback"], ["event", "list"],
          ["stats", "get"], ["metrics"], ["health"])

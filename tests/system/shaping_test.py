@@ -23,7 +23,8 @@ import hosts
 import netns
 from harness import expect, expect_equal
 
-SADDLED, VICTIM, CONTROL, SADDLECTL = (pathlib.Path(word).resolve() for word in sys.argv[1:5])
+SADDLED, VICTIM, CONTROL, SADDLECTL = (pathlib.Path(word).resolve()
+                                       for word in sys.argv[1:5])
 KIND = hosts.KINDS[sys.argv[5]]
 
 SLOW, FAST = 12360, 12361  # users
