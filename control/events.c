@@ -18,7 +18,7 @@ struct ring {
 
 struct events {
     uint64_t next;
-    struct ring rings[EVENTS_RINGS]; /* of applications' doing, and of the rest */
+    struct ring rings[EVENTS_RINGS]; /* sessions', rebalancers', and of the rest */
 };
 
 int events_create(struct events **events)
@@ -42,7 +42,9 @@ static struct ring *ring_of(struct events *events, enum event_kind kind)
     bool theirs = kind == EVENT_SESSION_ATTACHED || kind == EVENT_SESSION_ENDED ||
                   kind == EVENT_SESSION_REFUSED;
 
-    return &events->rings[theirs ? 0 : 1];
+    if (kind == EVENT_ENGINE_REBALANCED || kind == EVENT_DECISIONS_LOST)
+        return &events->rings[1];
+    return &events->rings[theirs ? 0 : 2];
 }
 
 static void make_plain(char *text)
@@ -84,6 +86,10 @@ void events_add(struct events *events, enum event_kind kind, const struct event_
     event->number = events->next++;
     event->monotonic_ns = clock_now(&clock_machine);
     event->time_ns = wall_clock();
+    if (about->monotonic_ns > 0 && about->monotonic_ns < event->monotonic_ns) {
+        event->time_ns -= event->monotonic_ns - about->monotonic_ns;
+        event->monotonic_ns = about->monotonic_ns;
+    }
     event->kind = kind;
     event->session = about->session;
     event->has_uid = about->has_uid;

@@ -3,9 +3,10 @@
 /*
  * What happened: the last events of the daemon, numbered from 1 without a gap.
  *
- * There are two rings, one of what applications can cause at will and one of everything else, so
- * that nobody who comes and goes all day makes the daemon forget that an engine hung. A reader goes
- * by numbers; where one is missing, its event has made room for a later one:
+ * There are three rings: of what applications can cause at will by coming and going, of what they
+ * can cause by their load (engines that change threads), and of everything else. So nobody who
+ * comes and goes all day makes the daemon forget that an engine hung. A reader goes by numbers;
+ * where one is missing, its event has made room for a later one:
  *
  *     while ((event = events_find(events, from)) != NULL) {
  *         missed += event->number - from;
@@ -27,9 +28,9 @@
 
 #include <saddle/abi.h>
 
-#define EVENTS_KEPT       1024u /* in each of the two rings */
+#define EVENTS_KEPT       1024u /* in each ring */
 #define EVENTS_TEXT_BYTES 256u  /* with the final NUL */
-#define EVENTS_RINGS      2u
+#define EVENTS_RINGS      3u
 
 /* As saddle.v1.EventKind numbers them. */
 enum event_kind {
@@ -49,7 +50,10 @@ enum event_kind {
     EVENT_DAEMON_STOPPING,
     EVENT_CONDITION_OK,
     EVENT_CONDITION_DEGRADED,
-    EVENT_KIND_END, /* no kind */
+    EVENT_ENGINE_REBALANCED, /* to another thread of its group */
+    EVENT_DECISIONS_LOST,    /* of a rebalancer, which were not read in time */
+    EVENT_CLASS_REFUSED,     /* of a group's threads, by the kernel's scheduler */
+    EVENT_KIND_END,          /* no kind */
 };
 
 /* What an event is about; zero what it is not. */
@@ -60,6 +64,7 @@ struct event_about {
     bool has_uid;
     uint32_t uid;
     uint32_t pid;
+    uint64_t monotonic_ns; /* when it happened, if it is told later; 0: now */
 };
 
 struct event {

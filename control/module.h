@@ -58,6 +58,7 @@ extern const struct module module_policy;        /* saddle.v1.Policy */
 extern const struct module module_sessions;      /* saddle.v1.Sessions */
 extern const struct module module_pony;          /* saddle.v1.Peers, Flows, Connections, Regions */
 extern const struct module module_neighbours;    /* saddle.v1.Neighbours */
+extern const struct module module_shaping;       /* saddle.v1.Shaping */
 extern const struct module module_statistics;    /* saddle.v1.Statistics */
 extern const struct module module_events;        /* saddle.v1.Events */
 extern const struct module module_metrics;       /* saddle.v1.Metrics, and what HTTP asks for */

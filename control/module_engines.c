@@ -3,12 +3,14 @@
 #include "control/module.h"
 #include "control/names.h"
 #include "saddle_v1_engines.pb-c.h"
+#include "sched/pause.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MAC_BYTES RTE_ETHER_ADDR_FMT_SIZE
+#define MAC_BYTES  RTE_ETHER_ADDR_FMT_SIZE
+#define CPUS_BYTES 128u /* of a list of CPUs; what is longer ends in the middle */
 
 /* ---- Engines ---- */
 
@@ -28,6 +30,18 @@ static bool count_session(void *context, const struct session *session, pid_t pi
     return true;
 }
 
+static void fill_delays(const struct engine *from, Saddle__V1__Engine *to)
+{
+    struct histogram_view delays;
+
+    histogram_read(&from->delays, &delays);
+    to->delay_p50_ns = histogram_quantile(&delays, 0.5);
+    to->delay_p99_ns = histogram_quantile(&delays, 0.99);
+    to->delay_p999_ns = histogram_quantile(&delays, 0.999);
+    to->delay_max_ns = delays.max_ns;
+    to->delays = delays.count;
+}
+
 static void fill_engine(const struct module_world *world, uint32_t index, Saddle__V1__Engine *to)
 {
     const struct plant_engine *from = &world->plant->engines[index];
@@ -43,6 +57,12 @@ static void fill_engine(const struct module_world *world, uint32_t index, Saddle
     to->busy_ns = atomic_load_explicit(&from->engine->busy_ns, memory_order_relaxed);
     to->runs = atomic_load_explicit(&from->engine->runs, memory_order_relaxed);
     to->alive = pulse_alive(world->pulse, index);
+    to->tid = (uint32_t)atomic_load_explicit(&from->engine->tid, memory_order_relaxed);
+    fill_delays(from->engine, to);
+    to->sessions_ns = account_ns(&from->engine->meter.owned);
+    to->overhead_ns = account_ns(&from->engine->meter.overhead);
+    to->idle_ns = account_ns(&from->engine->meter.idle);
+    to->remainder_ns = (int64_t)(to->busy_ns - to->sessions_ns - to->overhead_ns);
 }
 
 static void list_engines(void *state, struct rpc_call *call, const ProtobufCMessage *request)
@@ -116,10 +136,68 @@ static void move_engine(void *state, struct rpc_call *call, const ProtobufCMessa
 struct group_parts {
     char *engines[PLANT_MAX];
     Saddle__V1__Thread threads[GROUP_THREADS_MAX], *thread_list[GROUP_THREADS_MAX];
+    char reasons[GROUP_THREADS_MAX][QUANTA_TEXT_BYTES];
+    char cpus[GROUP_THREADS_MAX][CPUS_BYTES];
+    char *seated[PLANT_MAX]; /* names of engines, thread by thread */
+    uint32_t seated_count;
 };
 
-static void fill_threads(const struct group *group, Saddle__V1__Group *to,
-                         struct group_parts *parts)
+static void fill_class(Saddle__V1__Thread *thread, const struct quanta_stats *stats,
+                       char reason[QUANTA_TEXT_BYTES])
+{
+    thread->class_ = rpc_text(quanta_class_name(stats->class));
+    thread->reason = rpc_text(quanta_explain(stats, reason, QUANTA_TEXT_BYTES));
+    thread->refused = quanta_is_refused(stats);
+    thread->share_ppm = stats->share_ppm;
+    thread->used_ppm = stats->used_ppm;
+    thread->used_ns = stats->used_ns;
+    thread->demotions = stats->demotions;
+    thread->overruns = stats->overruns;
+}
+
+/* The end of a run of CPUs that begins with `cpu`. */
+static int run_end(const cpu_set_t *cpus, int cpu)
+{
+    while (cpu + 1 < CPU_SETSIZE && CPU_ISSET(cpu + 1, cpus))
+        cpu++;
+    return cpu;
+}
+
+/* "0-2,5" */
+static void write_cpus(const cpu_set_t *cpus, char text[CPUS_BYTES])
+{
+    size_t used = 0;
+
+    text[0] = '\0';
+    for (int cpu = 0; cpu < CPU_SETSIZE && used < CPUS_BYTES; cpu++) {
+        int first = cpu;
+
+        if (!CPU_ISSET(cpu, cpus))
+            continue;
+        cpu = run_end(cpus, cpu);
+        used += (size_t)snprintf(text + used, CPUS_BYTES - used, "%s%d", used ? "," : "", first);
+        if (cpu > first && used < CPUS_BYTES)
+            used += (size_t)snprintf(text + used, CPUS_BYTES - used, "-%d", cpu);
+    }
+}
+
+/* The engines that a thread has now: one that moves meanwhile may be missing. */
+static void fill_seated(const struct plant *plant, int tid, Saddle__V1__Thread *to,
+                        struct group_parts *parts)
+{
+    to->engine_names = &parts->seated[parts->seated_count];
+    for (uint32_t i = 0; i < plant->engine_count && parts->seated_count < PLANT_MAX; i++) {
+        const struct engine *engine = plant->engines[i].engine;
+
+        if (atomic_load_explicit(&engine->tid, memory_order_relaxed) != tid)
+            continue;
+        parts->seated[parts->seated_count++] = rpc_text(engine->name);
+        to->n_engine_names++;
+    }
+}
+
+static void fill_threads(const struct plant *plant, const struct group *group,
+                         Saddle__V1__Group *to, struct group_parts *parts)
 {
     struct group_thread_stats stats[GROUP_THREADS_MAX];
     uint32_t count = group_threads(group, stats, GROUP_THREADS_MAX);
@@ -134,6 +212,10 @@ static void fill_threads(const struct group *group, Saddle__V1__Group *to,
         thread->sleeps = stats[i].sleeps;
         thread->wakes_event = stats[i].wakes_event;
         thread->wakes_deadline = stats[i].wakes_deadline;
+        fill_class(thread, &stats[i].quanta, parts->reasons[i]);
+        write_cpus(&stats[i].cpus, parts->cpus[i]);
+        thread->cpus = parts->cpus[i];
+        fill_seated(plant, stats[i].tid, thread, parts);
         parts->thread_list[to->n_threads++] = thread;
     }
     to->threads = parts->thread_list;
@@ -143,18 +225,25 @@ static void fill_group(const struct plant *plant, uint32_t index, Saddle__V1__Gr
                        struct group_parts *parts)
 {
     const struct plant_group *from = &plant->groups[index];
+    const struct group_config *config = group_configuration(from->group);
 
     saddle__v1__group__init(to);
     to->name = rpc_text(from->name);
     to->mode = rpc_text(from->mode);
     to->cpus = rpc_text(from->cpus);
-    to->idle_ns = from->idle_ns;
+    to->nodes = rpc_text(from->nodes);
+    to->idle_ns = config->idle_ns;
+    to->slo_ns = config->mode == &group_mode_compacting ? config->slo_ns : 0;
+    to->pause = rpc_text(config->pause && pause_available() ? "tpause" : "pause");
     to->engines = parts->engines;
     for (uint32_t i = 0; i < plant->engine_count; i++) {
         if (!strcmp(plant->engines[i].group, from->name))
             parts->engines[to->n_engines++] = rpc_text(plant->engines[i].engine->name);
     }
-    fill_threads(from->group, to, parts);
+    to->class_ = rpc_text(quanta_class_name(config->quanta.class));
+    to->runtime_ns = config->quanta.runtime_ns;
+    to->period_ns = config->quanta.period_ns;
+    fill_threads(plant, from->group, to, parts);
 }
 
 static void list_groups(void *state, struct rpc_call *call, const ProtobufCMessage *request)
@@ -207,6 +296,11 @@ static void change_group(void *state, struct rpc_call *call, const ProtobufCMess
         .cpus = wanted->cpus,
         .threads = wanted->threads,
         .idle = wanted->idle,
+        .class = wanted->class_,
+        .runtime = wanted->runtime,
+        .period = wanted->period,
+        .slo = wanted->slo,
+        .pause = wanted->pause,
     };
 
     if (module_edit(state, call, &edit))
@@ -236,6 +330,8 @@ static void fill_port(const struct plant_port *from, Saddle__V1__Port *to, char 
     to->engine = rpc_text(from->engine);
     to->mac = mac;
     to->mtu = from->port->mtu;
+    to->node = rpc_text(from->node);
+    to->wakes = rpc_text(from->port->wake_fd >= 0 ? "interrupt" : "polled");
 }
 
 static void list_ports(void *state, struct rpc_call *call, const ProtobufCMessage *request)

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 /*
  * saddle.v1.Events: what happened. Also sees to those events that nobody tells: engines that have
- * lost their pulse, and the condition of the whole.
+ * lost their pulse, the condition of the whole, and what rebalancers have decided.
  *
  * A watch is no queue: it remembers a number, and takes from the rings what follows whenever its
  * client has taken what went before. So a client that is slow costs nothing, and learns how many
@@ -21,9 +21,8 @@
 #define ALL_KINDS UINT32_MAX
 
 _Static_assert(EVENT_KIND_END <= 32, "kinds are bits of a word");
-_Static_assert((int)EVENT_CONDITION_DEGRADED ==
-                       (int)SADDLE__V1__EVENT_KIND__EVENT_KIND_CONDITION_DEGRADED &&
-                   EVENT_KIND_END == EVENT_CONDITION_DEGRADED + 1,
+_Static_assert((int)EVENT_CLASS_REFUSED == (int)SADDLE__V1__EVENT_KIND__EVENT_KIND_CLASS_REFUSED &&
+                   EVENT_KIND_END == EVENT_CLASS_REFUSED + 1,
                "numbered as in the description");
 
 struct watch {
@@ -38,13 +37,29 @@ struct batch {
     Saddle__V1__Event events[KEPT_MAX], *list[KEPT_MAX];
 };
 
+/* Of one group's decisions. */
+struct follower {
+    struct decisions_place place;
+    struct decision decision; /* read, and not told yet */
+    bool pending;
+};
+
+/* What a group's threads did not get; a text of nothing: they got all. */
+struct refusal {
+    const struct group *group;
+    char text[QUANTA_TEXT_BYTES];
+};
+
 struct events_module {
     struct module_world *world;
     struct watches watches;
     struct watch details[WATCHES_MAX]; /* of each of them */
     char stuck[PLANT_MAX][ENGINE_NAME_BYTES];
     uint32_t stuck_count;
+    struct refusal refusals[PLANT_MAX]; /* of the plant's groups, as they were last told */
     bool degraded;
+    struct follower followers[PLANT_MAX]; /* by position in the plant */
+    uint32_t follower_count;
     struct batch batch;
 };
 
@@ -106,6 +121,126 @@ static void tell_condition(struct events_module *module)
         events_add(module->world->events, EVENT_CONDITION_OK, NULL,
                    "everything is as it should be");
     module->degraded = degraded;
+}
+
+/* ---- What rebalancers have decided ---- */
+
+/* Each group's decisions are gone on with where they were left, wherever it is in the plant now. */
+static void follow_groups(struct events_module *module)
+{
+    const struct plant *plant = module->world->plant;
+    struct follower before[PLANT_MAX];
+    uint32_t count = module->follower_count;
+
+    memcpy(before, module->followers, count * sizeof(before[0]));
+    for (uint32_t i = 0; i < plant->group_count; i++) {
+        const struct decisions *decisions = group_decisions(plant->groups[i].group);
+        struct follower *follower = &module->followers[i];
+
+        follower->pending = false;
+        decisions_begin(decisions, &follower->place);
+        for (uint32_t j = 0; j < count; j++)
+            if (before[j].place.serial == follower->place.serial)
+                *follower = before[j];
+    }
+    module->follower_count = plant->group_count;
+}
+
+/* In thousandths of a core, as percent. */
+#define PERCENT(load) (load) / 10, (load) % 10
+
+static void tell_decision(struct events *events, const char *group, const struct decision *decision)
+{
+    const struct balance_move *move = &decision->move;
+    const struct event_about about = {.engine = decision->engine, .monotonic_ns = decision->at_ns};
+
+    events_add(
+        events, EVENT_ENGINE_REBALANCED, &about,
+        "group %s, %s: thread %u to %u, as %s; delay %llu us, load %u.%u %% of a core, of the "
+        "threads %u.%u and %u.%u %%",
+        group, balance_action_name(move->action), move->from, move->to,
+        balance_reason_name(move->reason), (unsigned long long)(move->delay_ns / NSEC_PER_USEC),
+        PERCENT(move->load), PERCENT(move->from_load), PERCENT(move->to_load));
+}
+
+/* Reads a group's next decision, unless one waits to be told. */
+static void read_decision(struct events_module *module, uint32_t index)
+{
+    const struct plant_group *group = &module->world->plant->groups[index];
+    struct follower *follower = &module->followers[index];
+    uint64_t lost = 0;
+
+    if (follower->pending)
+        return;
+    follower->pending =
+        decisions_read(group_decisions(group->group), &follower->place, &follower->decision, &lost);
+    if (lost > 0)
+        events_add(module->world->events, EVENT_DECISIONS_LOST, NULL,
+                   "group %s: %llu moves of its engines were not told: they came too fast",
+                   group->name, (unsigned long long)lost);
+}
+
+/* In the order in which they were taken, whichever group's they are. */
+static void tell_decisions(struct events_module *module)
+{
+    const struct plant *plant = module->world->plant;
+
+    follow_groups(module);
+    for (uint32_t told = 0; told < EVENTS_KEPT; told++) {
+        struct follower *first = NULL;
+        uint32_t index = 0;
+
+        for (uint32_t i = 0; i < plant->group_count; i++) {
+            struct follower *follower = &module->followers[i];
+
+            read_decision(module, i);
+            if (!follower->pending || (first && first->decision.at_ns <= follower->decision.at_ns))
+                continue;
+            first = follower;
+            index = i;
+        }
+        if (!first)
+            return;
+        tell_decision(module->world->events, plant->groups[index].name, &first->decision);
+        first->pending = false;
+    }
+}
+
+/* The first thread's that did not get what it was to have; the others' are like it. */
+static void find_refusal(const struct group *group, struct refusal *refusal)
+{
+    struct group_thread_stats threads[GROUP_THREADS_MAX];
+    uint32_t count = group_threads(group, threads, GROUP_THREADS_MAX);
+
+    *refusal = (struct refusal){.group = group};
+    for (uint32_t i = 0; i < count && !refusal->text[0]; i++) {
+        if (quanta_is_refused(&threads[i].quanta))
+            quanta_explain(&threads[i].quanta, refusal->text, sizeof(refusal->text));
+    }
+}
+
+static bool is_told(const struct events_module *module, const struct refusal *refusal)
+{
+    for (uint32_t i = 0; i < PLANT_MAX; i++) {
+        if (module->refusals[i].group == refusal->group &&
+            !strcmp(module->refusals[i].text, refusal->text))
+            return true;
+    }
+    return false;
+}
+
+static void tell_refusals(struct events_module *module)
+{
+    const struct plant *plant = module->world->plant;
+    struct refusal refusals[PLANT_MAX] = {0};
+
+    for (uint32_t i = 0; i < plant->group_count; i++) {
+        find_refusal(plant->groups[i].group, &refusals[i]);
+        if (refusals[i].text[0] && !is_told(module, &refusals[i]))
+            events_add(module->world->events, EVENT_CLASS_REFUSED, NULL, "group %s: %s",
+                       plant->groups[i].name, refusals[i].text);
+    }
+    memcpy(module->refusals, refusals, sizeof(refusals));
 }
 
 /* ---- What is sent ---- */
@@ -247,6 +382,8 @@ static void tick(void *state, uint64_t now)
     tell_back(module);
     tell_stuck(module);
     tell_condition(module);
+    tell_decisions(module);
+    tell_refusals(module);
     for (uint32_t i = 0; i < WATCHES_MAX; i++) {
         if (module->watches.calls[i])
             tell(module, i, false);

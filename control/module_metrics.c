@@ -20,6 +20,10 @@
 #define VERSION_BYTES 32u
 #define INDEX_BYTES   16u
 #define STATS_MAX     128u /* counters of one engine or port */
+/* Queueing delays are told at powers of two ns: from 1 us, within which an engine that spins sees
+ * what has come, to 1 s, beyond which something hangs. */
+#define DELAY_BITS_MIN 10u
+#define DELAY_BITS_MAX 30u
 
 /* ---- The daemon ---- */
 
@@ -129,6 +133,117 @@ static void write_sessions(struct openmetrics *to, const struct module_world *wo
     openmetrics_count(to, stuck, NULL);
 }
 
+/* What sessions take, each with its user: a label for every session that is attached. */
+struct taken {
+    struct openmetrics *to;
+    uint64_t (*of)(const struct session_view *view);
+    bool time;
+};
+
+static bool write_taken(void *context, const struct session *session, pid_t pid)
+{
+    const struct taken *taken = context;
+    char id[VERSION_BYTES], uid[INDEX_BYTES];
+    struct session_view view;
+
+    (void)pid;
+    session_view(session, &view);
+    snprintf(id, sizeof(id), "%llu", (unsigned long long)view.id);
+    snprintf(uid, sizeof(uid), "%u", view.uid);
+    (taken->time ? openmetrics_time : openmetrics_count)(taken->to, taken->of(&view), "session", id,
+                                                         "uid", uid, "engine", view.engine, NULL);
+    return true;
+}
+
+static uint64_t cpu_of(const struct session_view *view)
+{
+    return view->usage.cpu_ns;
+}
+
+static uint64_t throttled_of(const struct session_view *view)
+{
+    return view->usage.throttled_ns;
+}
+
+static uint64_t arena_of(const struct session_view *view)
+{
+    return view->arena_bytes;
+}
+
+static uint64_t tables_of(const struct session_view *view)
+{
+    return view->usage.connection_bytes + view->usage.operation_bytes + view->usage.region_bytes +
+           view->usage.record_bytes;
+}
+
+static void write_usage(struct openmetrics *to, const struct module_world *world)
+{
+    static const struct {
+        struct openmetrics_family family;
+        uint64_t (*of)(const struct session_view *view);
+    } kinds[] = {
+        {{.name = "saddle_session_cpu_seconds",
+          .type = OPENMETRICS_COUNTER,
+          .unit = "seconds",
+          .help = "Time of its engine that a session was charged."},
+         cpu_of},
+        {{.name = "saddle_session_throttled_seconds",
+          .type = OPENMETRICS_COUNTER,
+          .unit = "seconds",
+          .help = "Time in which a session did not work, for want of quota."},
+         throttled_of},
+        {{.name = "saddle_session_arena_bytes",
+          .unit = "bytes",
+          .help = "Memory that a session shares with its application."},
+         arena_of},
+        {{.name = "saddle_session_table_bytes",
+          .unit = "bytes",
+          .help = "Memory of its engine's tables that a session takes."},
+         tables_of},
+    };
+
+    for (uint32_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        struct taken taken = {to, kinds[i].of, kinds[i].family.type == OPENMETRICS_COUNTER};
+
+        openmetrics_family(to, &kinds[i].family);
+        server_sessions(world->server, write_taken, &taken);
+    }
+}
+
+/* Of each engine's time. */
+static void write_shares(struct openmetrics *to, const struct plant *plant)
+{
+    static const struct {
+        struct openmetrics_family family;
+        size_t account;
+    } kinds[] = {
+        {{.name = "saddle_engine_sessions_seconds",
+          .type = OPENMETRICS_COUNTER,
+          .unit = "seconds",
+          .help = "Time that sessions were charged."},
+         offsetof(struct meter, owned)},
+        {{.name = "saddle_engine_overhead_seconds",
+          .type = OPENMETRICS_COUNTER,
+          .unit = "seconds",
+          .help = "Time in runs that found work which was no session's."},
+         offsetof(struct meter, overhead)},
+        {{.name = "saddle_engine_idle_seconds",
+          .type = OPENMETRICS_COUNTER,
+          .unit = "seconds",
+          .help = "Time in runs that found no work."},
+         offsetof(struct meter, idle)},
+    };
+
+    for (uint32_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        openmetrics_family(to, &kinds[i].family);
+        for (uint32_t j = 0; j < plant->engine_count; j++) {
+            const struct engine *engine = plant->engines[j].engine;
+            const void *account = (const char *)&engine->meter + kinds[i].account;
+            openmetrics_time(to, account_ns(account), "engine", engine->name, NULL);
+        }
+    }
+}
+
 static void write_engines(struct openmetrics *to, const struct module_world *world)
 {
     const struct plant *plant = world->plant;
@@ -161,6 +276,45 @@ static void write_engines(struct openmetrics *to, const struct module_world *wor
         openmetrics_count(
             to, atomic_load_explicit(&plant->engines[i].engine->runs, memory_order_relaxed),
             "engine", plant->engines[i].engine->name, NULL);
+}
+
+static void write_delays(struct openmetrics *to, const struct plant *plant)
+{
+    struct openmetrics_bucket buckets[DELAY_BITS_MAX - DELAY_BITS_MIN + 1];
+    struct histogram_view delays;
+
+    openmetrics_family(
+        to, &(struct openmetrics_family){
+                .name = "saddle_engine_queueing_delay_seconds",
+                .type = OPENMETRICS_HISTOGRAM,
+                .unit = "seconds",
+                .help = "The longest that work had waited, at each turn that found some."});
+    for (uint32_t i = 0; i < plant->engine_count; i++) {
+        histogram_read(&plant->engines[i].engine->delays, &delays);
+        for (uint32_t bits = DELAY_BITS_MIN; bits <= DELAY_BITS_MAX; bits++)
+            buckets[bits - DELAY_BITS_MIN] = (struct openmetrics_bucket){
+                .at_most_ns = 1ull << bits,
+                .count = histogram_at_most(&delays, 1ull << bits),
+            };
+        openmetrics_histogram(to, buckets, DELAY_BITS_MAX - DELAY_BITS_MIN + 1, delays.count,
+                              delays.sum_ns, "engine", plant->engines[i].engine->name, NULL);
+    }
+}
+
+static void write_moves(struct openmetrics *to, const struct plant *plant)
+{
+    openmetrics_family(to,
+                       &(struct openmetrics_family){
+                           .name = "saddle_group_rebalanced",
+                           .type = OPENMETRICS_COUNTER,
+                           .help = "Engines that the group's rebalancer moved to other threads."});
+    for (uint32_t i = 0; i < plant->group_count; i++) {
+        const struct decisions *decisions = group_decisions(plant->groups[i].group);
+
+        for (uint32_t action = 1; action < BALANCE_ACTION_END; action++)
+            openmetrics_count(to, decisions_count(decisions, action), "group",
+                              plant->groups[i].name, "action", balance_action_name(action), NULL);
+    }
 }
 
 static void write_ports(struct openmetrics *to, const struct plant *plant)
@@ -295,6 +449,42 @@ static void write_threads(struct openmetrics *to, const struct thread *list, uin
     }
 }
 
+/* How it stands to other tasks. */
+static void write_classes(struct openmetrics *to, const struct thread *list, uint32_t count)
+{
+    openmetrics_family(to, &(struct openmetrics_family){
+                               .name = "saddle_thread_class",
+                               .type = OPENMETRICS_INFO,
+                               .help = "How the kernel schedules it: fifo, deadline, nice or "
+                                       "ordinary."});
+    for (uint32_t i = 0; i < count; i++)
+        openmetrics_count(to, 1, "group", list[i].group, "thread", list[i].index, "class",
+                          quanta_class_name(list[i].stats.quanta.class), NULL);
+    openmetrics_family(to, &(struct openmetrics_family){
+                               .name = "saddle_thread_budget_seconds",
+                               .type = OPENMETRICS_COUNTER,
+                               .unit = "seconds",
+                               .help = "Time before ordinary tasks that was charged to its budget "
+                                       "(fifo)."});
+    for (uint32_t i = 0; i < count; i++)
+        openmetrics_time(to, list[i].stats.quanta.used_ns, "group", list[i].group, "thread",
+                         list[i].index, NULL);
+    openmetrics_family(
+        to, &(struct openmetrics_family){.name = "saddle_thread_demotions",
+                                         .type = OPENMETRICS_COUNTER,
+                                         .help = "Times that its budget was used up (fifo)."});
+    for (uint32_t i = 0; i < count; i++)
+        openmetrics_count(to, list[i].stats.quanta.demotions, "group", list[i].group, "thread",
+                          list[i].index, NULL);
+    openmetrics_family(to, &(struct openmetrics_family){
+                               .name = "saddle_thread_overruns",
+                               .type = OPENMETRICS_COUNTER,
+                               .help = "Times that it hung in one turn and was put back (fifo)."});
+    for (uint32_t i = 0; i < count; i++)
+        openmetrics_count(to, list[i].stats.quanta.overruns, "group", list[i].group, "thread",
+                          list[i].index, NULL);
+}
+
 static uint32_t of_group(const struct plant_group *from, struct thread *list)
 {
     struct group_thread_stats stats[GROUP_THREADS_MAX];
@@ -322,6 +512,7 @@ static void write_all_threads(struct openmetrics *to, const struct plant *plant)
     for (uint32_t i = 0; i < plant->group_count; i++)
         count += of_group(&plant->groups[i], list + count);
     write_threads(to, list, count);
+    write_classes(to, list, count);
     free(list);
 }
 
@@ -335,7 +526,11 @@ static const char *write_all(struct openmetrics *to, const struct module_world *
     write_state(to, world);
     write_control(to, world);
     write_sessions(to, world);
+    write_usage(to, world);
+    write_shares(to, world->plant);
     write_engines(to, world);
+    write_delays(to, world->plant);
+    write_moves(to, world->plant);
     write_ports(to, world->plant);
     write_all_own(to, world->plant);
     write_all_threads(to, world->plant);

@@ -70,6 +70,7 @@ static void rules_add(struct rules *rules, const struct policy *policy, uint32_t
     to->message.who = to->who;
     to->message.n_allow = fill_words(from->allow, to->allow);
     to->message.allow = to->allow;
+    to->message.weight = from->weight;
     rules->pointers[rules->count++] = &to->message;
 }
 
@@ -82,9 +83,11 @@ struct usage {
 static bool add_session(void *context, const struct session *session, pid_t pid)
 {
     struct usage *usage = context;
+    struct session_view view;
     size_t at = 0;
 
     (void)pid;
+    session_view(session, &view);
     while (at < usage->count && usage->users[at].uid != session_uid(session))
         at++;
     if (at == ARENAS_MAX)
@@ -97,6 +100,7 @@ static bool add_session(void *context, const struct session *session, pid_t pid)
     }
     usage->users[at].sessions++;
     usage->users[at].arena_bytes += session_bytes(session);
+    usage->users[at].cpu_ns += view.usage.cpu_ns;
     return true;
 }
 
@@ -110,6 +114,9 @@ static void fill_limits(const struct server_config *from, Saddle__V1__Limits *to
     to->listeners_per_session = from->listeners_per_session;
     to->regions_per_session = from->regions_per_session;
     to->exposed_per_session = from->exposed_per_session;
+    to->operations_per_session = from->operations_per_session;
+    to->cpu_per_session = from->cpu_per_session;
+    to->cpu_per_uid = from->cpu_per_uid;
 }
 
 static void get_policy(void *state, struct rpc_call *call, const ProtobufCMessage *request)

@@ -44,6 +44,15 @@ static bool add(void *context, const struct session *session, pid_t pid)
     to->channels = view.channels;
     to->arena_bytes = view.arena_bytes;
     to->age_ns = list->now - view.attached_ns;
+    to->cpu_ns = view.usage.cpu_ns;
+    to->weight = view.weight;
+    to->cpu_share = view.cpu_share;
+    to->throttled_ns = view.usage.throttled_ns;
+    to->throttled = view.usage.throttled;
+    to->connection_bytes = view.usage.connection_bytes;
+    to->operation_bytes = view.usage.operation_bytes;
+    to->region_bytes = view.usage.region_bytes;
+    to->record_bytes = view.usage.record_bytes;
     to->rights = list->rights[list->count];
     for (uint32_t i = 0; i < POLICY_RIGHTS; i++) {
         if (view.rights >> i & 1)

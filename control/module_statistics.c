@@ -73,11 +73,19 @@ static void add(struct set *set, const char *name, uint64_t value)
 static void take_engine(struct set *set, const struct engine *engine)
 {
     struct engine_stat stats[COUNTERS_MAX];
+    struct histogram_view delays;
     uint32_t count = engine->ops->stats ? engine->ops->stats(engine, stats, COUNTERS_MAX) : 0;
 
     begin_set(set, engine->name);
     add(set, "busy_ns", atomic_load_explicit(&engine->busy_ns, memory_order_relaxed));
     add(set, "runs", atomic_load_explicit(&engine->runs, memory_order_relaxed));
+    histogram_read(&engine->delays, &delays);
+    add(set, "queueing_delays", delays.count);
+    add(set, "queueing_delay_sum_ns", delays.sum_ns);
+    add(set, "queueing_delay_p50_ns", histogram_quantile(&delays, 0.5));
+    add(set, "queueing_delay_p99_ns", histogram_quantile(&delays, 0.99));
+    add(set, "queueing_delay_p999_ns", histogram_quantile(&delays, 0.999));
+    add(set, "queueing_delay_max_ns", delays.max_ns);
     for (uint32_t i = 0; i < count && i < COUNTERS_MAX; i++)
         add(set, stats[i].name, stats[i].value);
 }
@@ -85,6 +93,12 @@ static void take_engine(struct set *set, const struct engine *engine)
 /* Of all its threads. */
 static void take_group(struct set *set, const struct plant_group *group)
 {
+    static const char *const names[BALANCE_ACTION_END] = {
+        [BALANCE_SCALE_OUT] = "scale_outs",
+        [BALANCE_MOVE_BACK] = "move_backs",
+        [BALANCE_COMPACT] = "compactions",
+        [BALANCE_SWAP] = "swaps",
+    };
     struct group_thread_stats threads[GROUP_THREADS_MAX], sum = {0};
     uint32_t count = group_threads(group->group, threads, GROUP_THREADS_MAX);
 
@@ -99,6 +113,8 @@ static void take_group(struct set *set, const struct plant_group *group)
     add(set, "sleeps", sum.sleeps);
     add(set, "wakes_event", sum.wakes_event);
     add(set, "wakes_deadline", sum.wakes_deadline);
+    for (uint32_t i = 1; i < BALANCE_ACTION_END; i++)
+        add(set, names[i], decisions_count(group_decisions(group->group), i));
 }
 
 static void take_port(struct set *set, const struct plant_port *port)

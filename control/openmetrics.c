@@ -73,6 +73,8 @@ static const char *type_name(const struct openmetrics *metrics)
 {
     if (metrics->type == OPENMETRICS_COUNTER)
         return "counter";
+    if (metrics->type == OPENMETRICS_HISTOGRAM)
+        return "histogram";
     if (metrics->type == OPENMETRICS_INFO && metrics->format == OPENMETRICS_1_0)
         return "info";
     return "gauge";
@@ -116,20 +118,33 @@ void openmetrics_family(struct openmetrics *metrics, const struct openmetrics_fa
         put_meta(metrics, "UNIT", called, family->unit);
 }
 
-static void put_sample(struct openmetrics *metrics, const char *number, va_list labels)
+static void put_label(struct openmetrics *metrics, const char *before, const char *label,
+                      const char *value)
+{
+    put_text(metrics, before);
+    put_text(metrics, label);
+    put_text(metrics, "=\"");
+    put_escaped(metrics, value);
+    put_text(metrics, "\"");
+}
+
+/* `suffix` goes behind the family's name; `bound` is the end of a histogram's bucket, or NULL. */
+static void put_sample(struct openmetrics *metrics, const char *suffix, const char *bound,
+                       const char *number, va_list labels)
 {
     const char *label = va_arg(labels, const char *);
     const char *before = "{";
 
     put_text(metrics, metrics->name);
+    put_text(metrics, suffix);
     while (label) {
-        put_text(metrics, before);
-        put_text(metrics, label);
-        put_text(metrics, "=\"");
-        put_escaped(metrics, va_arg(labels, const char *));
-        put_text(metrics, "\"");
+        put_label(metrics, before, label, va_arg(labels, const char *));
         before = ",";
         label = va_arg(labels, const char *);
+    }
+    if (bound) {
+        put_label(metrics, before, "le", bound);
+        before = ",";
     }
     put_text(metrics, *before == ',' ? "} " : " ");
     put_text(metrics, number);
@@ -143,8 +158,14 @@ void openmetrics_count(struct openmetrics *metrics, uint64_t value, ...)
 
     snprintf(number, sizeof(number), "%llu", (unsigned long long)value);
     va_start(labels, value);
-    put_sample(metrics, number, labels);
+    put_sample(metrics, "", NULL, number, labels);
     va_end(labels);
+}
+
+static void write_seconds(char number[NUMBER_BYTES], uint64_t ns)
+{
+    snprintf(number, NUMBER_BYTES, "%llu.%09llu", (unsigned long long)(ns / NSEC_PER_SEC),
+             (unsigned long long)(ns % NSEC_PER_SEC));
 }
 
 void openmetrics_time(struct openmetrics *metrics, uint64_t ns, ...)
@@ -152,10 +173,40 @@ void openmetrics_time(struct openmetrics *metrics, uint64_t ns, ...)
     char number[NUMBER_BYTES];
     va_list labels;
 
-    snprintf(number, sizeof(number), "%llu.%09llu", (unsigned long long)(ns / NSEC_PER_SEC),
-             (unsigned long long)(ns % NSEC_PER_SEC));
+    write_seconds(number, ns);
     va_start(labels, ns);
-    put_sample(metrics, number, labels);
+    put_sample(metrics, "", NULL, number, labels);
+    va_end(labels);
+}
+
+/* One sample of several with the same labels. */
+static void put_again(struct openmetrics *metrics, const char *suffix, const char *bound,
+                      const char *number, va_list labels)
+{
+    va_list again;
+
+    va_copy(again, labels);
+    put_sample(metrics, suffix, bound, number, again);
+    va_end(again);
+}
+
+void openmetrics_histogram(struct openmetrics *metrics, const struct openmetrics_bucket *buckets,
+                           uint32_t count, uint64_t all, uint64_t sum_ns, ...)
+{
+    char number[NUMBER_BYTES], bound[NUMBER_BYTES];
+    va_list labels;
+
+    va_start(labels, sum_ns);
+    for (uint32_t i = 0; i < count; i++) {
+        write_seconds(bound, buckets[i].at_most_ns);
+        snprintf(number, sizeof(number), "%llu", (unsigned long long)buckets[i].count);
+        put_again(metrics, "_bucket", bound, number, labels);
+    }
+    snprintf(number, sizeof(number), "%llu", (unsigned long long)all);
+    put_again(metrics, "_bucket", "+Inf", number, labels);
+    put_again(metrics, "_count", NULL, number, labels);
+    write_seconds(number, sum_ns);
+    put_again(metrics, "_sum", NULL, number, labels);
     va_end(labels);
 }
 

@@ -34,6 +34,7 @@ enum openmetrics_type {
     OPENMETRICS_GAUGE,   /* goes up and down */
     OPENMETRICS_COUNTER, /* only grows, until the daemon ends */
     OPENMETRICS_INFO,    /* always 1: its labels say it */
+    OPENMETRICS_HISTOGRAM,
 };
 
 struct openmetrics_family {
@@ -60,6 +61,14 @@ void openmetrics_family(struct openmetrics *metrics, const struct openmetrics_fa
 void openmetrics_count(struct openmetrics *metrics, uint64_t value, ...) __attribute__((sentinel));
 /* The same for a time, which becomes seconds. */
 void openmetrics_time(struct openmetrics *metrics, uint64_t ns, ...) __attribute__((sentinel));
+/* A histogram of times: how many were at most so long, at `count` bounds that rise, and of all of
+ * them how many there were and their sum. Labels as above; "le" is added. */
+struct openmetrics_bucket {
+    uint64_t at_most_ns, count;
+};
+void openmetrics_histogram(struct openmetrics *metrics, const struct openmetrics_bucket *buckets,
+                           uint32_t count, uint64_t all, uint64_t sum_ns, ...)
+    __attribute__((sentinel));
 /* The whole text; NULL if it was too long, or memory was short. */
 const char *openmetrics_end(struct openmetrics *metrics, size_t *length);
 void openmetrics_fini(struct openmetrics *metrics);

@@ -33,6 +33,8 @@ bool placement_add(void *context, const struct session *session, pid_t pid)
 static uint32_t find(const struct placement *placement, const char *name)
 {
     for (uint32_t i = 0; i < placement->count; i++) {
+        if (placement->hosts && placement->hosts[i] == PLACEMENT_NO_HOST)
+            continue;
         if (!*name || !strcmp(placement->engines[i]->name, name))
             return i;
     }

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #define PLACEMENT_ENGINES_MAX 64u
+#define PLACEMENT_NO_HOST     UINT16_MAX /* of an engine that takes no applications */
 
 struct placement {
     struct engine *const *engines;

@@ -19,7 +19,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#define PLANT_MAX 64u /* engines, groups, ports */
+#define PLANT_MAX         64u /* engines, groups, ports */
+#define PLANT_NODES_BYTES 32u
 
 struct plant_engine {
     struct engine *engine;
@@ -29,7 +30,7 @@ struct plant_engine {
 struct plant_group {
     const struct group *group;
     const char *name, *mode, *cpus; /* as configured; cpus "" for any */
-    uint64_t idle_ns;
+    char nodes[PLANT_NODES_BYTES];  /* of memory, that its threads run on: "0-1", or "any" */
 };
 
 /* Who keeps the table of the hosts on a port's link. */
@@ -46,6 +47,7 @@ struct plant_port {
     const char *owner;     /* of addresses and neighbours: "kernel", "saddle", "nobody" */
     const char *engine;    /* "" if none has it */
     struct plant_neighbours neighbours;
+    char node[PLANT_NODES_BYTES]; /* that its device is on, or "any" */
 };
 
 struct plant {

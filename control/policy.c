@@ -78,6 +78,18 @@ bool policy_exclusive(const struct policy *policy, const struct policy_peer *pee
     return exclusive;
 }
 
+uint32_t policy_weight(const struct policy *policy, const struct policy_peer *peer)
+{
+    uint32_t weight = 1;
+
+    for (uint32_t i = 0; i < policy->rule_count; i++) {
+        const struct policy_rule *rule = &policy->rules[i];
+        if (rule->weight > weight && policy_rule_names(rule, peer))
+            weight = rule->weight;
+    }
+    return weight;
+}
+
 uint32_t policy_rights(const struct policy *policy, const struct policy_peer *peer)
 {
     uint32_t rights = policy_trusts(policy, peer) ? POLICY_ALL : 0;

@@ -40,9 +40,10 @@ enum policy_who {
 
 struct policy_rule {
     enum policy_who who;
-    uint32_t id;    /* uid or gid */
-    uint32_t allow; /* rights */
-    bool exclusive; /* sessions have engines of their own */
+    uint32_t id;     /* uid or gid */
+    uint32_t allow;  /* rights */
+    bool exclusive;  /* sessions have engines of their own */
+    uint32_t weight; /* of sessions, beside others of their engine */
 };
 
 struct policy {
@@ -74,6 +75,8 @@ bool policy_rule_names(const struct policy_rule *rule, const struct policy_peer 
 bool policy_names(const struct policy *policy, const struct policy_peer *peer);
 /* Whether a rule that names it wants an engine for each of its sessions. */
 bool policy_exclusive(const struct policy *policy, const struct policy_peer *peer);
+/* The highest weight of a rule that names it, at least 1. */
+uint32_t policy_weight(const struct policy *policy, const struct policy_peer *peer);
 /* All that it may. */
 uint32_t policy_rights(const struct policy *policy, const struct policy_peer *peer);
 

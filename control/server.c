@@ -4,6 +4,7 @@
 
 #include "control/arena.h"
 #include "control/attach.h"
+#include "control/grant.h"
 #include "control/log.h"
 #include "control/placement.h"
 #include "control/session.h"
@@ -50,6 +51,7 @@ struct client {
     pid_t pid;
     uint32_t rights;     /* by policy, when it connected */
     bool exclusive;      /* likewise: its session is to have an engine of its own */
+    uint32_t weight;     /* likewise */
     uint64_t deadline;   /* of the handshake */
     uint32_t generation; /* an event of an earlier use of this slot is stale */
     struct session *session;
@@ -223,11 +225,7 @@ static int attach(struct server *server, struct client *client,
     struct session_owner owner = {
         .uid = client->uid,
         .exclusive = client->exclusive,
-        .grant = {.rights = session_rights(client->rights),
-                  .connections = config->connections_per_session,
-                  .listeners = config->listeners_per_session,
-                  .regions = config->regions_per_session,
-                  .exposed = config->exposed_per_session},
+        .cpu_per_uid = config->cpu_per_uid,
     };
     char rights[POLICY_TEXT_BYTES];
     struct placement placement;
@@ -249,6 +247,7 @@ static int attach(struct server *server, struct client *client,
     if (error)
         return error;
     owner.id = ++server->sessions_made;
+    grant_fill(&owner.grant, config, session_rights(client->rights), client->weight);
     return session_create(&client->session, &owner, request, reply, slots_offset);
 }
 
@@ -367,6 +366,7 @@ static void welcome(struct server *server, int fd)
     client->pid = peer.pid;
     client->rights = policy_rights(&server->config.policy, &peer);
     client->exclusive = policy_exclusive(&server->config.policy, &peer);
+    client->weight = policy_weight(&server->config.policy, &peer);
     client->deadline = server->now + server->config.handshake_timeout_ns;
     if (watch(server, fd, (uint32_t)(client - server->clients), client->generation))
         client_free(client);

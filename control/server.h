@@ -37,6 +37,9 @@ struct server_config {
     /* Of one session, from the next that attaches; 0: no bound but the engine's. */
     uint32_t connections_per_session, listeners_per_session, regions_per_session;
     uint64_t exposed_per_session; /* bytes of regions */
+    uint32_t operations_per_session;
+    uint32_t cpu_per_session; /* of an engine's time, in parts of BUCKET_WHOLE */
+    uint32_t cpu_per_uid;     /* likewise, of all sessions of a user on all engines */
     uint64_t handshake_timeout_ns;
 };
 

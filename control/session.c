@@ -4,6 +4,7 @@
 
 #include "control/arena.h"
 #include "control/policy.h"
+#include "control/purses.h"
 #include "engines/pony/pony.h"
 #include "mailbox/doorbell.h"
 
@@ -22,6 +23,8 @@ struct session {
     uint32_t watched;        /* of them, by the engine */
     struct doorbells doorbells[SADDLE_CHANNELS_MAX];
     struct pony_session *pony;
+    struct purse *purse; /* of its user; NULL: users have no quota of time */
+    uint32_t purse_place;
     bool attached;
     uint64_t attached_ns;
     char application[SADDLE_NAME_BYTES];
@@ -103,6 +106,8 @@ static int make_pony(struct session *session, const struct saddle_attach_request
         return error;
     config.uid = session->owner.uid;
     config.grant = session->owner.grant;
+    config.purse = session->purse;
+    config.purse_place = session->purse_place;
     copy_name(config.application, request->application);
     memcpy(session->application, config.application, sizeof(session->application));
     return pony_session_create(&session->pony, &config);
@@ -144,6 +149,9 @@ static int build(struct session *session, const struct saddle_attach_request *re
         return error;
     arena_format(session->arena, &session->plan);
     error = make_doorbells(session);
+    if (!error && session->owner.cpu_per_uid)
+        error = purses_take(session->owner.uid, session->owner.cpu_per_uid, &session->purse,
+                            &session->purse_place);
     if (!error)
         error = make_pony(session, request);
     if (!error)
@@ -211,6 +219,7 @@ static void dismantle(struct session *session)
     for (uint32_t i = 0; i < session->watched; i++)
         engine_unwatch(session->owner.engine, session->doorbells[i].engine);
     pony_session_destroy(session->pony);
+    purses_give(session->purse, session->purse_place);
     for (uint32_t i = 0; i < session->doorbell_count; i++)
         close_doorbells(&session->doorbells[i]);
     arena_destroy(session->arena, session->plan.arena_bytes);
@@ -255,9 +264,12 @@ void session_view(const struct session *session, struct session_view *view)
         .abi = session->plan.abi,
         .channels = session->plan.channels,
         .rights = rights_of(session),
+        .weight = session->owner.grant.weight,
+        .cpu_share = session->owner.grant.cpu_share,
         .engine = session->owner.engine->name,
         .application = session->application,
     };
+    pony_session_usage(session->pony, &view->usage);
 }
 
 uint64_t session_id(const struct session *session)

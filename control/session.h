@@ -30,6 +30,7 @@ struct session_owner {
     struct engine *engine;
     bool exclusive;          /* nobody else is to have a session there */
     struct pony_grant grant; /* what the engine is to let it do and have */
+    uint32_t cpu_per_uid;    /* the quota of all sessions of the user; 0: none */
 };
 
 /* Rights of the policy as the engine knows them, which has nothing to say about attaching. */
@@ -64,6 +65,8 @@ struct session_view {
     uint64_t attached_ns; /* CLOCK_MONOTONIC */
     uint32_t uid, abi, channels;
     uint32_t rights; /* of the policy, as of when it attached */
+    uint32_t weight, cpu_share;
+    struct pony_usage usage;
     const char *engine;
     const char *application; /* its own name for itself, printable */
 };

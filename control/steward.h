@@ -38,8 +38,11 @@ enum steward_edit_kind {
     STEWARD_DESTROY_ENGINE,
     STEWARD_MOVE_ENGINE,  /* name, group */
     STEWARD_CREATE_GROUP, /* text */
-    STEWARD_CHANGE_GROUP, /* name, mode, cpus, threads, idle: "" as it is */
+    /* name; mode, cpus, threads, idle, slo, pause, class, runtime, period: "" as it is */
+    STEWARD_CHANGE_GROUP,
     STEWARD_DESTROY_GROUP,
+    STEWARD_SET_CLASS,    /* name of the engine, text */
+    STEWARD_REMOVE_CLASS, /* name of the engine, class */
 };
 
 /* One change, as an operator asks for it. */
@@ -48,7 +51,9 @@ struct steward_edit {
     const char *name;
     const char *text; /* an entry of the file */
     const char *group;
-    const char *mode, *cpus, *threads, *idle;
+    /* A group's, or a shaper's by its name. */
+    const char *class;
+    const char *mode, *cpus, *threads, *idle, *slo, *pause, *runtime, *period;
     bool disrupt; /* sessions may end */
 };
 

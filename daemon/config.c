@@ -73,7 +73,14 @@ const struct config_engine *config_engine_on(const struct config *config, const 
 
 const struct config_engine *config_steer_on(const struct config *config, const char *port)
 {
-    return find_on(config, CONFIG_STEER, port);
+    const struct config_engine *steer = find_on(config, CONFIG_STEER, port);
+
+    return steer ? steer : find_on(config, CONFIG_SHAPER, port);
+}
+
+const struct config_engine *config_kernel_on(const struct config *config, const char *port)
+{
+    return find_on(config, CONFIG_KERNEL, port);
 }
 
 uint32_t config_mates(const struct config *config, const char *port,
@@ -125,11 +132,35 @@ uint32_t config_hops_max(const struct config_engine *engine)
     return engine->peers.count + (uint32_t)engine->flows + 1;
 }
 
+uint32_t config_hops_on(const struct config *config, const char *port)
+{
+    const struct config_engine *mates[CONFIG_MATES_MAX];
+    uint32_t count = config_mates(config, port, mates), most = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (config_hops_max(mates[i]) > most)
+            most = config_hops_max(mates[i]);
+    }
+    return most;
+}
+
 enum config_owner config_owner(const struct config_port *port)
 {
     if (port->interface.text[0])
         return CONFIG_OWNER_KERNEL;
     return port->driver == CONFIG_ETHDEV ? CONFIG_OWNER_SADDLE : CONFIG_OWNER_NOBODY;
+}
+
+enum config_owner config_link_owner(const struct config *config, const struct config_port *port)
+{
+    return config_kernel_on(config, port->name.text) ? CONFIG_OWNER_KERNEL : config_owner(port);
+}
+
+const char *config_link_interface(const struct config *config, const struct config_port *port)
+{
+    const struct config_engine *kernel = config_kernel_on(config, port->name.text);
+
+    return kernel ? kernel->interface.text : port->interface.text;
 }
 
 /* What follows the slash. */
@@ -215,6 +246,16 @@ int config_cpus(const char *text, cpu_set_t *cpus)
             text++;
     }
     return 0;
+}
+
+struct quanta_config config_quanta(const struct config *config, const struct config_group *group)
+{
+    return (struct quanta_config){
+        .class = (enum quanta_class)group->class,
+        .runtime_ns = group->runtime,
+        .period_ns = group->period,
+        .deadline_ppm = (uint32_t)config->deadline_share,
+    };
 }
 
 /* Without groups, all engines share one that sleeps when idle. */

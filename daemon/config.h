@@ -12,6 +12,7 @@
 
 #include "daemon/schema.h"
 #include "engines/address.h"
+#include "sched/quanta.h"
 
 #include <rte_ether.h>
 #include <sched.h>
@@ -24,6 +25,8 @@
 #define CONFIG_PORTS_MAX   64u
 #define CONFIG_GROUPS_MAX  16u
 #define CONFIG_MATES_MAX   16u   /* engines on one port: FAN_MEMBERS_MAX, DIRECTORY_ENGINES_MAX */
+#define CONFIG_CLASSES_MAX 2048u /* of a shaper: SHAPE_LISTED_MAX */
+#define CONFIG_MATCHES_MAX 64u   /* of a class */
 #define CONFIG_CALLERS_MAX 16u   /* of each role, by uid and gid, and by names in certificates */
 #define CONFIG_MTU_MIN     1280u /* bytes: what IPv6 needs (RFC 8200 section 5) */
 #define CONFIG_MTU_MAX     9000u /* bytes: the usual jumbo frame */
@@ -45,6 +48,8 @@ enum config_driver {
 enum config_kind {
     CONFIG_PONY,
     CONFIG_STEER,
+    CONFIG_SHAPER,
+    CONFIG_KERNEL,
 };
 
 /* As in the kernel's words; the values are those of daemon/xdp_program.h. */
@@ -82,8 +87,15 @@ enum config_engines {
 };
 
 enum config_mode {
-    CONFIG_SPIN,
-    CONFIG_SLEEP,
+    CONFIG_DEDICATED,
+    CONFIG_SPREADING,
+    CONFIG_COMPACTING,
+};
+
+/* How a spinning thread pauses. */
+enum config_pause {
+    CONFIG_PAUSE_AUTO,
+    CONFIG_PAUSE_OFF,
 };
 
 /* Faults a port is to cause: shares in parts per million, times in ns. */
@@ -118,14 +130,26 @@ struct config_peer {
     uint64_t congestion; /* enum config_congestion */
 };
 
+/* A class of a shaper. */
+struct config_class {
+    struct schema_place place;
+    struct schema_text name, parent;
+    uint64_t rate;  /* bits per second, or SCHEMA_UNSET */
+    uint64_t burst; /* bytes, or SCHEMA_UNSET */
+    uint64_t priority, weight;
+    struct schema_list match; /* struct schema_text, as config_shape_make reads it */
+};
+
 struct config_engine {
     struct schema_place place;
     struct schema_text name;
     uint64_t kind; /* enum config_kind */
     struct schema_text port;
+    struct schema_text interface; /* kernel: of the kernel, to be made */
     struct schema_list addresses; /* struct schema_text, as config_subnet reads it */
     struct schema_list gateways;  /* struct schema_text, at most one of each family */
     struct schema_list peers;     /* struct config_peer */
+    struct schema_list classes;   /* struct config_class */
     uint64_t udp_port, vlan, dscp, window;
     uint64_t wire_min, wire_max;
     uint64_t congestion; /* enum config_congestion */
@@ -139,7 +163,11 @@ struct config_group {
     uint64_t mode; /* enum config_mode */
     struct schema_text cpus;
     uint64_t threads;
-    uint64_t idle;
+    uint64_t class; /* enum quanta_class */
+    uint64_t runtime, period;
+    uint64_t idle; /* ns, SCHEMA_NEVER, or SCHEMA_UNSET: as the mode has it */
+    uint64_t slo;
+    uint64_t pause;             /* enum config_pause */
     struct schema_list engines; /* struct schema_text */
 };
 
@@ -150,6 +178,7 @@ struct config_rule {
     uint64_t any;      /* 1: everybody */
     uint64_t allow;    /* a bit for each word; see config_rights */
     uint64_t engines;  /* enum config_engines */
+    uint64_t weight;   /* of sessions, beside others of their engine */
 };
 
 /* Who may call: exactly one of them is given. */
@@ -199,7 +228,9 @@ struct config_limits {
     uint64_t memory_per_uid;    /* bytes of arenas */
     uint64_t handshake_timeout; /* ns */
     uint64_t connections_per_session, listeners_per_session, regions_per_session; /* 0: no bound */
-    uint64_t exposed_per_session; /* bytes; 0: no bound */
+    uint64_t exposed_per_session;          /* bytes; 0: no bound */
+    uint64_t operations_per_session;       /* 0: no bound */
+    uint64_t cpu_per_session, cpu_per_uid; /* of an engine's time, per million; 0: no bound */
 };
 
 struct config {
@@ -208,6 +239,7 @@ struct config {
     struct schema_text user; /* to become when started by root; may be empty */
     uint64_t memory;         /* bytes for packets and DPDK's own use */
     uint64_t hugepages;
+    uint64_t deadline_share;    /* parts per million */
     struct schema_list ports;   /* struct config_port */
     struct schema_list engines; /* struct config_engine */
     struct schema_list groups;  /* struct config_group */
@@ -235,6 +267,8 @@ uint32_t config_rights(const struct config_rule *rule);
 /* The texts inside a checked configuration, as values. -EINVAL if they are none. */
 int config_mac(const char *text, struct rte_ether_addr *mac);
 int config_cpus(const char *text, cpu_set_t *cpus);
+/* What a group's threads ask of the kernel's scheduler. */
+struct quanta_config config_quanta(const struct config *config, const struct config_group *group);
 
 /* "10.0.0.1/24", or without a prefix. */
 struct config_subnet {
@@ -247,6 +281,11 @@ bool config_subnet_has(const struct config_subnet *subnet, const struct address 
 
 const char *config_driver_name(uint64_t driver);
 enum config_owner config_owner(const struct config_port *port);
+/* The same of the link: where an engine gives the kernel its part of a port that is Saddle's, the
+ * kernel has addresses, routes and neighbours there, by an interface of its own. */
+enum config_owner config_link_owner(const struct config *config, const struct config_port *port);
+/* The kernel's interface to the link, or "". */
+const char *config_link_interface(const struct config *config, const struct config_port *port);
 
 /* By position or name; NULL if there is none. */
 const struct config_port *config_port(const struct config *config, uint32_t index);
@@ -256,12 +295,22 @@ const struct config_port *config_find_port(const struct config *config, const ch
 const struct config_engine *config_find_engine(const struct config *config, const char *name);
 /* How many addresses an engine looks for at a time, at most: its peers, a flow each, one more. */
 uint32_t config_hops_max(const struct config_engine *engine);
-/* The engine whose port has this name, or NULL; of several that share it, the first. */
+/* The same of those engines on a port that look for most. */
+uint32_t config_hops_on(const struct config *config, const char *port);
+/* The engine of the transport whose port has this name, or NULL; of several that share it, the
+ * first. */
 const struct config_engine *config_engine_on(const struct config *config, const char *port);
 /* The engine that shares the port out among others, or NULL: it belongs to one. */
 const struct config_engine *config_steer_on(const struct config *config, const char *port);
-/* All engines on a port but the one that shares it out, in order; returns how many, all of which
- * are at `mates`. */
+/* Whether the engine shares its port out: a steer or a shaper. */
+static inline bool config_shares(const struct config_engine *engine)
+{
+    return engine->kind == CONFIG_STEER || engine->kind == CONFIG_SHAPER;
+}
+/* The engine that gives the kernel what is for none of the others, or NULL. */
+const struct config_engine *config_kernel_on(const struct config *config, const char *port);
+/* All engines of the transport on a port, in order; returns how many, all of which are at `mates`.
+ */
 uint32_t config_mates(const struct config *config, const char *port,
                       const struct config_engine *mates[CONFIG_MATES_MAX]);
 /* The engine of `config` that has the place of this one: its port, and of one that is shared its

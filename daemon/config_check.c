@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/config_check.h"
 
+#include "daemon/config_shape.h"
 #include "daemon/endpoint.h"
 #include "engines/pony/transport.h"
 #include "engines/pony/wire.h"
@@ -215,7 +216,8 @@ static int check_address(const struct config *config, struct schema_source *sour
 
     if (config_subnet(text->text, &subnet))
         return schema_fail(source, text->place, "addresses: \"%s\" is no IP address", text->text);
-    if (config_owner(port) == CONFIG_OWNER_SADDLE && subnet.prefix == CONFIG_PREFIX_NONE)
+    if (config_link_owner(config, port) == CONFIG_OWNER_SADDLE &&
+        subnet.prefix == CONFIG_PREFIX_NONE)
         return schema_fail(source, text->place,
                            "addresses: %s needs the length of its network's prefix (%s/%u)",
                            text->text, text->text, address_is_v4(&subnet.address) ? 24 : 64);
@@ -256,15 +258,15 @@ static int check_gateway(struct schema_source *source, const struct config_engin
     return 0;
 }
 
-static int check_gateways(struct schema_source *source, const struct config_port *port,
-                          const struct config_engine *engine)
+static int check_gateways(const struct config *config, struct schema_source *source,
+                          const struct config_port *port, const struct config_engine *engine)
 {
     int error = 0;
 
-    if (engine->gateways.count && config_owner(port) == CONFIG_OWNER_KERNEL)
+    if (engine->gateways.count && config_link_owner(config, port) == CONFIG_OWNER_KERNEL)
         return schema_fail(source, GATEWAYS(engine)[0].place,
                            "gateways: the kernel owns \"%s\" and its routes (ip route add)",
-                           port->interface.text);
+                           config_link_interface(config, port));
     if (engine->gateways.count && config_owner(port) == CONFIG_OWNER_NOBODY)
         return schema_fail(source, GATEWAYS(engine)[0].place,
                            "gateways: port \"%s\" (%s) has no network behind it", port->name.text,
@@ -275,22 +277,20 @@ static int check_gateways(struct schema_source *source, const struct config_port
 }
 
 /* Whether whoever has the port can ask where others are. */
-static bool can_ask(const struct config *config, const struct config_port *port)
+static bool can_ask(const struct config_port *port)
 {
-    /* What asks on a link that Saddle owns works for one engine. */
-    return config_owner(port) == CONFIG_OWNER_KERNEL ||
-           (config_owner(port) == CONFIG_OWNER_SADDLE && !config_steer_on(config, port->name.text));
+    return config_owner(port) != CONFIG_OWNER_NOBODY;
 }
 
-static int check_peer(const struct config *config, struct schema_source *source,
-                      const struct config_port *port, const struct config_peer *peer)
+static int check_peer(struct schema_source *source, const struct config_port *port,
+                      const struct config_peer *peer)
 {
     struct address address;
 
     if (address_parse(&address, peer->address.text))
         return schema_fail(source, peer->address.place, "address: \"%s\" is no IP address",
                            peer->address.text);
-    if (!peer->mac.text[0] && !can_ask(config, port))
+    if (!peer->mac.text[0] && !can_ask(port))
         return schema_fail(source, peer->place,
                            "peer \"%s\": the key \"mac\" is missing: port \"%s\" (%s) cannot "
                            "ask for it",
@@ -317,13 +317,13 @@ static int check_peer_addresses(struct schema_source *source, const struct confi
     return 0;
 }
 
-static int check_peers(const struct config *config, struct schema_source *source,
-                       const struct config_port *port, const struct config_engine *engine)
+static int check_peers(struct schema_source *source, const struct config_port *port,
+                       const struct config_engine *engine)
 {
     int error = 0;
 
     for (uint32_t i = 0; i < engine->peers.count && !error; i++)
-        error = check_peer(config, source, port, &PEERS(engine)[i]);
+        error = check_peer(source, port, &PEERS(engine)[i]);
     if (!error)
         error = check_unique(source, &engine->peers, sizeof(struct config_peer),
                              offsetof(struct config_peer, name));
@@ -343,10 +343,22 @@ static bool same_texts(const struct schema_list *a, const struct schema_list *b)
     return a->count == b->count;
 }
 
+/* Whether an engine that stands earlier in the file shares the port out too. */
+static const struct config_engine *shared_before(const struct config *config,
+                                                 const struct config_engine *steer)
+{
+    const struct config_engine *other = config_engine(config, 0);
+
+    while (other < steer &&
+           (!config_shares(other) || strcmp(other->port.text, steer->port.text) != 0))
+        other++;
+    return other;
+}
+
 static int check_steer(const struct config *config, struct schema_source *source,
                        const struct config_engine *steer)
 {
-    const struct config_engine *other = config_steer_on(config, steer->port.text);
+    const struct config_engine *other = shared_before(config, steer);
 
     if (other != steer)
         return schema_fail(source, steer->port.place,
@@ -354,13 +366,80 @@ static int check_steer(const struct config *config, struct schema_source *source
                            other->name.text);
     if (steer->addresses.count || steer->gateways.count || steer->peers.count)
         return schema_fail(source, steer->place,
-                           "engine \"%s\": a steer has no addresses, gateways and peers: those of "
+                           "engine \"%s\": a %s has no addresses, gateways and peers: those of "
                            "the engines on its port count",
-                           steer->name.text);
+                           steer->name.text, steer->kind == CONFIG_STEER ? "steer" : "shaper");
     if (!config_engine_on(config, steer->port.text))
         return schema_fail(source, steer->place,
                            "engine \"%s\": there is no other engine on port \"%s\"",
                            steer->name.text, steer->port.text);
+    return config_shape_check(config, steer, source);
+}
+
+/* Whether a port or an engine that stands before this one has the interface. */
+static const struct schema_text *find_interface(const struct config *config,
+                                                const struct config_engine *kernel)
+{
+    const char *name = kernel->interface.text;
+
+    for (uint32_t i = 0; i < config->ports.count; i++) {
+        if (!strcmp(config_port(config, i)->interface.text, name))
+            return &config_port(config, i)->name;
+    }
+    for (const struct config_engine *other = config_engine(config, 0); other < kernel; other++) {
+        if (!strcmp(other->interface.text, name))
+            return &other->name;
+    }
+    return NULL;
+}
+
+/* Where the kernel's part of a port is to come from. */
+static int check_kernel_port(const struct config *config, struct schema_source *source,
+                             const struct config_port *port, const struct config_engine *kernel)
+{
+    const struct config_engine *first = config_kernel_on(config, port->name.text);
+
+    if (config_owner(port) == CONFIG_OWNER_KERNEL)
+        return schema_fail(source, kernel->port.place,
+                           "port: \"%s\" is on \"%s\", which the kernel owns: it gets its packets "
+                           "without an engine",
+                           port->name.text, port->interface.text);
+    if (config_owner(port) == CONFIG_OWNER_NOBODY)
+        return schema_fail(source, kernel->port.place,
+                           "port: \"%s\" (%s) has no network behind it for the kernel",
+                           port->name.text, config_driver_name(port->driver));
+    if (first != kernel)
+        return schema_fail(source, kernel->port.place,
+                           "port: \"%s\" has an engine for the kernel already, \"%s\"",
+                           port->name.text, first->name.text);
+    if (!config_steer_on(config, port->name.text))
+        return schema_fail(source, kernel->port.place,
+                           "port: no engine of kind steer or shaper shares \"%s\" out, as one of "
+                           "kind kernel needs it",
+                           port->name.text);
+    return 0;
+}
+
+static int check_kernel(const struct config *config, struct schema_source *source,
+                        const struct config_port *port, const struct config_engine *kernel)
+{
+    const struct schema_text *taken = find_interface(config, kernel);
+    int error = check_kernel_port(config, source, port, kernel);
+
+    if (error)
+        return error;
+    if (!kernel->interface.text[0])
+        return schema_fail(source, kernel->place, "engine \"%s\": the key \"interface\" is missing",
+                           kernel->name.text);
+    if (taken)
+        return schema_fail(source, kernel->interface.place,
+                           "interface: \"%s\" is that of \"%s\" already", kernel->interface.text,
+                           taken->text);
+    if (kernel->addresses.count || kernel->gateways.count || kernel->peers.count)
+        return schema_fail(source, kernel->place,
+                           "engine \"%s\": the kernel has addresses, gateways and peers of its own "
+                           "(ip address add dev %s)",
+                           kernel->name.text, kernel->interface.text);
     return 0;
 }
 
@@ -406,8 +485,16 @@ static int check_engine(const struct config *config, struct schema_source *sourc
     if (!port)
         return schema_fail(source, engine->port.place, "port: there is no port \"%s\"",
                            engine->port.text);
-    if (engine->kind == CONFIG_STEER)
+    if (engine->kind != CONFIG_KERNEL && engine->interface.text[0])
+        return schema_fail(source, engine->interface.place,
+                           "interface: \"%s\" is no engine of kind kernel", engine->name.text);
+    if (config_shares(engine))
         return check_steer(config, source, engine);
+    error = config_shape_check(config, engine, source);
+    if (error)
+        return error;
+    if (engine->kind == CONFIG_KERNEL)
+        return check_kernel(config, source, port, engine);
     if (config_engine_on(config, engine->port.text) != engine)
         error = check_mate(config, source, engine);
     if (error)
@@ -424,18 +511,22 @@ static int check_engine(const struct config *config, struct schema_source *sourc
     for (uint32_t i = 0; i < engine->addresses.count && !error; i++)
         error = check_address(config, source, port, &ADDRESSES(engine)[i]);
     if (!error)
-        error = check_gateways(source, port, engine);
-    return error ? error : check_peers(config, source, port, engine);
+        error = check_gateways(config, source, port, engine);
+    return error ? error : check_peers(source, port, engine);
 }
 
 static int check_group(const struct config *config, struct schema_source *source,
                        const struct config_group *group)
 {
+    const struct quanta_config quanta = config_quanta(config, group);
+    const char *why;
     cpu_set_t cpus;
 
     if (config_cpus(group->cpus.text, &cpus))
         return schema_fail(source, group->cpus.place, "cpus: \"%s\" is no list of CPUs (0-2,5)",
                            group->cpus.text);
+    if (quanta_check(&quanta, &why))
+        return schema_fail(source, group->place, "group \"%s\": %s", group->name.text, why);
     for (uint32_t i = 0; i < group->engines.count; i++) {
         if (!config_find_engine(config, MEMBERS(group)[i].text))
             return schema_fail(source, MEMBERS(group)[i].place,

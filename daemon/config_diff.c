@@ -20,13 +20,27 @@ struct diff {
 
 bool config_same_engine(const struct config_engine *a, const struct config_engine *b)
 {
-    return schema_equal(schema_field(&config_schema, "engines")->element, a, b);
+    struct config_engine first = *a, second = *b;
+
+    /* A shaper stays with other classes. */
+    first.classes = second.classes = (struct schema_list){0};
+    return schema_equal(schema_field(&config_schema, "engines")->element, &first, &second);
+}
+
+bool config_same_classes(const struct config_engine *a, const struct config_engine *b)
+{
+    struct config_engine first = *a;
+
+    first.classes = b->classes;
+    return schema_equal(schema_field(&config_schema, "engines")->element, a, &first);
 }
 
 bool config_same_group(const struct config_group *a, const struct config_group *b)
 {
     return !strcmp(a->name.text, b->name.text) && a->mode == b->mode &&
-           !strcmp(a->cpus.text, b->cpus.text) && a->threads == b->threads && a->idle == b->idle;
+           !strcmp(a->cpus.text, b->cpus.text) && a->threads == b->threads && a->idle == b->idle &&
+           a->slo == b->slo && a->pause == b->pause && a->class == b->class &&
+           a->runtime == b->runtime && a->period == b->period;
 }
 
 static bool same_addresses(const struct schema_list *a, const struct schema_list *b)
@@ -46,11 +60,11 @@ bool config_port_fits(const struct config *opened, const struct config_engine *e
     const struct config_engine *first = config_in_place(opened, engine);
     bool shared = config_steer_on(opened, engine->port.text);
 
-    if (!port || engine->kind == CONFIG_STEER || (shared && !first))
+    if (!port || engine->kind != CONFIG_PONY || (shared && !first))
         return false;
     if (shared && !same_addresses(&first->addresses, &engine->addresses))
         return false;
-    switch (config_owner(port)) {
+    switch (config_link_owner(opened, port)) {
     case CONFIG_OWNER_NOBODY:
         return true;
     case CONFIG_OWNER_KERNEL:
@@ -79,13 +93,22 @@ static bool is_shared(const struct config *opened, const char *name)
     return engine && config_steer_on(opened, engine->port.text);
 }
 
+/* Of classes of an engine that there is: a shaper goes over to others. */
+static bool is_shaping(const struct schema_change *change)
+{
+    char path[SCHEMA_PATH_BYTES];
+    int length = snprintf(path, sizeof(path), "engines.%s.classes", change->item);
+
+    return !strncmp(change->path, path, (size_t)length);
+}
+
 static enum config_effect effect_of(const struct diff *diff, const struct schema_change *change)
 {
     const struct config_engine *engine;
 
     if (is_fixed(change->key))
         return CONFIG_RESTART;
-    if (strcmp(change->key, "engines") != 0 || !change->item)
+    if (strcmp(change->key, "engines") != 0 || !change->item || is_shaping(change))
         return CONFIG_AT_ONCE;
     engine = config_find_engine(diff->wanted, change->item);
     if (!engine && is_shared(diff->opened, change->item))

@@ -49,6 +49,8 @@ bool config_port_fits(const struct config *opened, const struct config_engine *e
 
 /* Whether two engines, or two groups without their engines, are configured alike. */
 bool config_same_engine(const struct config_engine *a, const struct config_engine *b);
+/* Whether two engines, alike else, have the same classes. */
+bool config_same_classes(const struct config_engine *a, const struct config_engine *b);
 bool config_same_group(const struct config_group *a, const struct config_group *b);
 
 #endif

@@ -194,6 +194,77 @@ int config_edit_move_engine(struct config *config, const char *name, const char 
     return error ? error : check(config, source);
 }
 
+/* ---- Classes of a shaper ---- */
+
+static struct config_engine *find_shaper(struct config *config, const char *name,
+                                         struct schema_source *source)
+{
+    struct config_engine *engines = config->engines.items;
+    uint32_t index;
+
+    if (!has_engine(config, name, source))
+        return NULL;
+    index = (uint32_t)(config_find_engine(config, name) - config_engine(config, 0));
+    return &engines[index];
+}
+
+static uint32_t find_class(const struct config_engine *engine, const char *name)
+{
+    const struct config_class *classes = engine->classes.items;
+    uint32_t index = 0;
+
+    while (index < engine->classes.count && strcmp(classes[index].name.text, name) != 0)
+        index++;
+    return index;
+}
+
+int config_edit_set_class(struct config *config, const char *engine, const char *text,
+                          struct schema_source *source)
+{
+    struct config_engine *shaper = find_shaper(config, engine, source);
+    struct config_class wanted = {0}, *place;
+    uint32_t index;
+    int error;
+
+    if (!shaper)
+        return -ENOENT;
+    error = schema_load(&config_class_schema, &wanted, source, text, strlen(text));
+    index = error ? 0 : find_class(shaper, wanted.name.text);
+    if (!error && index == shaper->classes.count) {
+        if (index == CONFIG_CLASSES_MAX)
+            error = fail(source, -ENOSPC, "engine \"%s\" has %u classes already", engine,
+                         CONFIG_CLASSES_MAX);
+        else if (!list_append(&shaper->classes, sizeof(*place)))
+            error = no_memory(source);
+    }
+    if (error) {
+        schema_free(&config_class_schema, &wanted);
+        return error;
+    }
+    place = (struct config_class *)shaper->classes.items + index;
+    schema_free(&config_class_schema, place);
+    *place = wanted;
+    return check(config, source);
+}
+
+int config_edit_remove_class(struct config *config, const char *engine, const char *name,
+                             struct schema_source *source)
+{
+    struct config_engine *shaper = find_shaper(config, engine, source);
+    struct config_class *classes;
+    uint32_t index;
+
+    if (!shaper)
+        return -ENOENT;
+    index = find_class(shaper, name);
+    if (index == shaper->classes.count)
+        return fail(source, -ENOENT, "engine \"%s\" has no class \"%s\"", engine, name);
+    classes = shaper->classes.items;
+    schema_free(&config_class_schema, &classes[index]);
+    list_remove(&shaper->classes, sizeof(*classes), index);
+    return check(config, source);
+}
+
 /* ---- Groups ---- */
 
 int config_edit_create_group(struct config *config, const char *text, struct schema_source *source)
@@ -245,6 +316,11 @@ static int load_settings(struct config_group *group, const struct config_edit_gr
     write_setting(stream, "cpus", settings->cpus);
     write_setting(stream, "threads", settings->threads);
     write_setting(stream, "idle", settings->idle);
+    write_setting(stream, "class", settings->class);
+    write_setting(stream, "runtime", settings->runtime);
+    write_setting(stream, "period", settings->period);
+    write_setting(stream, "slo", settings->slo);
+    write_setting(stream, "pause", settings->pause);
     if (fclose(stream)) {
         free(text);
         return no_memory(source);
@@ -275,6 +351,16 @@ int config_edit_change_group(struct config *config, const char *name,
             group->threads = wanted.threads;
         if (*settings->idle)
             group->idle = wanted.idle;
+        if (*settings->class)
+            group->class = wanted.class;
+        if (*settings->runtime)
+            group->runtime = wanted.runtime;
+        if (*settings->period)
+            group->period = wanted.period;
+        if (*settings->slo)
+            group->slo = wanted.slo;
+        if (*settings->pause)
+            group->pause = wanted.pause;
         error = check(config, source);
     }
     schema_free(part_schema("groups"), &wanted);

@@ -6,9 +6,9 @@
  *
  * Ownership: the caller's. Pure; any thread. Trust: texts and names are the operator's.
  *
- * All answer 0, or -EINVAL, -ENOENT (there is no such engine or group), -EEXIST, -EPERM (it is in
- * use, or the last one), -ENOSPC (there is no room for another one) or -ENOMEM with one line in
- * source->error, which names the offender; then the configuration is fit only to be freed.
+ * All answer 0, or -EINVAL, -ENOENT (there is no such engine, class or group), -EEXIST, -EPERM (it
+ * is in use, or the last one), -ENOSPC (there is no room for another one) or -ENOMEM with one line
+ * in source->error, which names the offender; then the configuration is fit only to be freed.
  */
 #ifndef DAEMON_CONFIG_EDIT_H
 #define DAEMON_CONFIG_EDIT_H
@@ -28,9 +28,16 @@ int config_edit_move_engine(struct config *config, const char *name, const char 
 
 /* `text` is one entry of the file's `groups`, without engines. */
 int config_edit_create_group(struct config *config, const char *text, struct schema_source *source);
+/* `text` is one entry of a shaper's `classes`, which takes the place of the one of that name, if
+ * there is one. */
+int config_edit_set_class(struct config *config, const char *engine, const char *text,
+                          struct schema_source *source);
+int config_edit_remove_class(struct config *config, const char *engine, const char *name,
+                             struct schema_source *source);
+
 /* As in the file; "": as it is. */
 struct config_edit_group {
-    const char *mode, *cpus, *threads, *idle;
+    const char *mode, *cpus, *threads, *idle, *slo, *pause, *class, *runtime, *period;
 };
 int config_edit_change_group(struct config *config, const char *name,
                              const struct config_edit_group *settings,

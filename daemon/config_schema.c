@@ -6,9 +6,12 @@
 #include "control/policy.h"
 #include "daemon/config.h"
 #include "daemon/ethdev.h"
+#include "engines/pony/fair.h"
 #include "engines/pony/transport.h"
 #include "engines/pony/upper.h"
 #include "engines/pony/wire.h"
+#include "engines/shaper/shape.h"
+#include "engines/shaper/token_bucket.h"
 #include "sched/group.h"
 
 #define PACKETS_MIN          512u /* receive ring and bursts leave some to send with */
@@ -18,26 +21,34 @@
 #define OPERATIONS_MAX       (1u << 20)
 #define REGIONS_MAX          65536u
 #define FLOWS_MAX            4096u
+#define CPU_PER_UID_MAX      (CONFIG_ENGINES_MAX * BUCKET_WHOLE)
 #define WINDOW_MIN           2u             /* packets: one to be lost, one to tell */
 #define WINDOW_MAX           WIRE_SACK_BITS /* packets: what an acknowledgement can speak of */
 #define VLAN_MAX             4094u          /* IEEE 802.1Q: 4095 is reserved */
 #define DSCP_MAX             63u
 #define MEMORY_MIN           (32ull << 20)
 #define MEMORY_MAX           (1ull << 40)
-#define NAME_LENGTH_MAX      31u /* struct port and struct engine: 32 with the final NUL */
-#define INTERFACE_LENGTH_MAX 15u /* IFNAMSIZ without the final NUL */
-#define USER_LENGTH_MAX      32u /* useradd(8) */
-#define GATEWAYS_MAX         2u  /* one of each family */
+#define NAME_LENGTH_MAX      31u     /* struct port and struct engine: 32 with the final NUL */
+#define INTERFACE_LENGTH_MAX 15u     /* IFNAMSIZ without the final NUL */
+#define USER_LENGTH_MAX      32u     /* useradd(8) */
+#define GATEWAYS_MAX         2u      /* one of each family */
+#define RATE_MIN             8000ull /* bits per second: a small packet a second */
+#define RATE_MAX             (8 * BUCKET_RATE_MAX)
+#define BURST_MIN            256u /* bytes; what the port's frames need is more, and known later */
 #define TIME_MAX             (3600 * NSEC_PER_SEC)
+#define PERCENT              10000u /* parts per million */
 
 static const char *const hugepages_choices[] = {"auto", "off", "required", NULL};
 const char *const config_drivers[] = {"net_ring", "net_null", "ethdev", "xdp", NULL};
 static const char *const xdp_mode_choices[] = {"auto", "native", "generic", NULL};
 static const char *const zerocopy_choices[] = {"auto", "off", "required", NULL};
-static const char *const kind_choices[] = {"pony", "steer", NULL};
+static const char *const kind_choices[] = {"pony", "steer", "shaper", "kernel", NULL};
 static const char *const congestion_choices[] = {"swift", "timely", "window", NULL};
 static const char *const peer_congestion_choices[] = {"swift", "timely", "window", "engine", NULL};
-static const char *const mode_choices[] = {"spin", "sleep", NULL};
+/* As enum quanta_class numbers them. */
+static const char *const class_choices[] = {"ordinary", "nice", "deadline", "fifo", "auto", NULL};
+static const char *const mode_choices[] = {"dedicated", "spreading", "compacting", NULL};
+static const char *const pause_choices[] = {"auto", "off", NULL};
 static const char *const engines_choices[] = {"shared", "exclusive", NULL};
 static const char *const bool_choices[] = {"false", "true", NULL};
 /* Rights of the policy, in the order of their bits, and the word for all of them. */
@@ -147,15 +158,52 @@ static const struct schema_field peer_fields[] = {
 };
 static const struct schema peer_schema = {peer_fields, sizeof(struct config_peer)};
 
+static const struct schema_field class_fields[] = {
+    TEXT(config_class, name, SCHEMA_NAME, NAME_LENGTH_MAX, NULL,
+         "by which operators and other classes speak of it; `root`, over all, and `default`, for "
+         "what no `match` names, are always there, and can be said more of; so is `control`, for "
+         "what is no session's, which cannot"),
+    TEXT(config_class, parent, SCHEMA_NAME, NAME_LENGTH_MAX, "",
+         "the class above it, whose rate bounds the sum of those below it; at most 4 levels below "
+         "the root",
+         .otherwise = "`root`"),
+    NUMBER(config_class, rate, UNITS_RATE, RATE_MIN, RATE_MAX, "",
+           "bits per second that it may send in the long run, counted on the wire: frames with "
+           "checksum, preamble and gap",
+           .otherwise = "what those above it may"),
+    NUMBER(config_class, burst, UNITS_BYTES, BURST_MIN, BUCKET_DEPTH_MAX, "",
+           "bytes that it may send at once after it sent less than its `rate`: at least two of the "
+           "port's largest frames",
+           .otherwise = "what leaves in 4ms, at least `32KiB`"),
+    NUMBER(config_class, priority, UNITS_COUNT, 0, SHAPE_BANDS - 1, "0",
+           "among the classes of its parent: a lower one always goes first"),
+    NUMBER(config_class, weight, UNITS_COUNT, 1, SHAPE_WEIGHT_MAX, "1",
+           "its part of what its parent sends, among those of the same `priority` that have "
+           "something"),
+    NESTED(config_class, match, SCHEMA_TEXTS, CONFIG_MATCHES_MAX, NULL,
+           "whose packets are of this class, which has no others below it: each a text such as "
+           "`uid 1000`, `session 7`, `peer 10.0.0.0/24`, `dscp 46`, `kernel`, `any`, or some of "
+           "them that all have to be true (`uid 1000 peer 10.0.0.2`). The first in the order of "
+           "the classes that is met counts"),
+    END,
+};
+const struct schema config_class_schema = {class_fields, sizeof(struct config_class)};
+
 static const struct schema_field engine_fields[] = {
     TEXT(config_engine, name, SCHEMA_NAME, NAME_LENGTH_MAX, NULL,
          "the host's name, for applications and peers; of engines that share a port, that is the "
-         "name of the `steer`"),
+         "name of the `steer` or `shaper`"),
     CHOICE(config_engine, kind, SCHEMA_CHOICE, kind_choices, "pony",
            "`pony`: the transport; `steer`: shares its port out among the other engines that name "
-           "it, which together are one host"),
+           "it, which together are one host; `shaper`: does the same, and decides in which order "
+           "and how fast their packets leave, by `classes`; `kernel`: one of those others, gives "
+           "the kernel what is for none of the rest, and sends what the kernel has to send"),
     TEXT(config_engine, port, SCHEMA_NAME, ETHDEV_NAME_MAX, NULL,
-         "the name of its port; each port belongs to one engine, but for those of a `steer`"),
+         "the name of its port; each port belongs to one engine, but for those of a `steer` or "
+         "`shaper`"),
+    TEXT(config_engine, interface, SCHEMA_NAME, INTERFACE_LENGTH_MAX, "",
+         "`kernel`: the name of the kernel's interface (a TAP), which is made as the daemon starts "
+         "and is gone when it ends"),
     NESTED(config_engine, addresses, SCHEMA_TEXTS, TRANSPORT_ADDRESSES_MAX, NULL,
            "IP addresses, of either family, with or without the length of the prefix "
            "(`10.0.0.1/24`)",
@@ -164,6 +212,8 @@ static const struct schema_field engine_fields[] = {
            "where packets go that are for no network of `addresses`: at most one of each family"),
     NESTED(config_engine, peers, SCHEMA_MAPPINGS, TRANSPORT_PEERS_MAX, &peer_schema,
            "hosts that have a name, besides the engine at the other end of a wire"),
+    NESTED(config_engine, classes, SCHEMA_MAPPINGS, CONFIG_CLASSES_MAX, &config_class_schema,
+           "`shaper`: classes of packets; they change while packets flow"),
     NUMBER(config_engine, udp_port, UNITS_COUNT, 1, UINT16_MAX, "50707",
            "to receive at, the same on all hosts; of engines that share a port, the first has that "
            "one, and the others one each of the 63 that follow"),
@@ -207,14 +257,39 @@ static const struct schema engine_schema = {engine_fields, sizeof(struct config_
 
 static const struct schema_field group_fields[] = {
     TEXT(config_group, name, SCHEMA_NAME, NAME_LENGTH_MAX, NULL, "by which operators speak of it"),
-    CHOICE(config_group, mode, SCHEMA_CHOICE, mode_choices, "sleep",
-           "`spin`: threads never sleep; `sleep`: they wait when there is nothing to do"),
+    CHOICE(config_group, mode, SCHEMA_CHOICE, mode_choices, "spreading",
+           "`dedicated`: threads of their own, which spin; `spreading`: a thread for each engine, "
+           "woken when there is work; `compacting`: one thread as long as no work waits for longer "
+           "than `slo`, then more"),
     TEXT(config_group, cpus, SCHEMA_TEXT, 0, "", "where its threads run: a list such as `0-2,5`",
-         .otherwise = "all"),
-    NUMBER(config_group, threads, UNITS_COUNT, 0, GROUP_THREADS_MAX, "0",
-           "how many; 0: one for each of `cpus`, else one"),
-    NUMBER(config_group, idle, UNITS_DURATION, NSEC_PER_USEC, NSEC_PER_SEC, "20us",
-           "how long a thread looks for work before it sleeps"),
+         .otherwise = "all; of a machine with several memory nodes, those of the nodes of its "
+                      "engines' ports"),
+    CHOICE(config_group, class, SCHEMA_CHOICE, class_choices, "auto",
+           "how its threads stand to other tasks. `fifo`: they have `runtime` of each `period` "
+           "before ordinary tasks, which have the rest, by a budget that the daemon keeps; "
+           "`deadline`: the same by a reservation of the kernel's, for groups without `cpus`; "
+           "`nice`: nice -20, which is no share; `ordinary`: as they are; `auto`: the first of "
+           "them that the kernel grants, and `ordinary` for threads that never sleep and have no "
+           "`cpus` of their own"),
+    NUMBER(config_group, runtime, UNITS_DURATION, QUANTA_PART_MIN_NS, QUANTA_PERIOD_MAX_NS, "900us",
+           "of each `period`, how long its threads go before ordinary tasks: on each CPU, not "
+           "for each thread"),
+    NUMBER(config_group, period, UNITS_DURATION, QUANTA_PERIOD_MIN_NS, QUANTA_PERIOD_MAX_NS, "1ms",
+           "what `runtime` is of"),
+    NUMBER(
+        config_group, threads, UNITS_COUNT, 0, GROUP_THREADS_MAX, "0",
+        "dedicated: how many; 0: one for each of `cpus`, else one. Compacting: at most how many; "
+        "0: one for each of `cpus`, else of the machine's"),
+    NUMBER(config_group, idle, UNITS_DURATION, NSEC_PER_USEC, NSEC_PER_SEC, "",
+           "how long a thread looks for work before it sleeps; one that has no engine sleeps at "
+           "once",
+           .otherwise = "`never` if dedicated, else `20us`", .never = "never"),
+    NUMBER(config_group, slo, UNITS_DURATION, NSEC_PER_USEC, NSEC_PER_SEC, "50us",
+           "compacting: how long work may wait for its engine before that, or another one, gets "
+           "another thread"),
+    CHOICE(config_group, pause, SCHEMA_CHOICE, pause_choices, "auto",
+           "between two looks of a spinning thread: `auto`, with TPAUSE where the processor has "
+           "it, which saves power; `off`, never with that"),
     NESTED(config_group, engines, SCHEMA_TEXTS, GROUP_ENGINES_MAX, NULL,
            "names of engines; each is in exactly one group"),
     END,
@@ -237,6 +312,9 @@ static const struct schema_field rule_fields[] = {
         config_rule, engines, SCHEMA_CHOICE, engines_choices, "shared",
         "`exclusive`: each session has an engine to itself, and is refused if all have sessions; "
         "`shared`: sessions are spread over a host's engines, but for those"),
+    NUMBER(config_rule, weight, UNITS_COUNT, 1, FAIR_WEIGHT_MAX, "1",
+           "how much of its engine's time a session gets beside others that want it too, in "
+           "proportion; the highest of all rules that name somebody"),
     END,
 };
 static const struct schema rule_schema = {rule_fields, sizeof(struct config_rule)};
@@ -268,6 +346,14 @@ static const struct schema_field limits_fields[] = {
            "regions that one session exposes at a time; 0: its share of the engine's `regions`"),
     NUMBER(config_limits, exposed_per_session, UNITS_BYTES, 0, MEMORY_MAX, "0",
            "memory in them, counted twice where two overlap; 0: no bound but the session's memory"),
+    NUMBER(config_limits, operations_per_session, UNITS_COUNT, 0, OPERATIONS_MAX, "0",
+           "operations of one session that are not complete, at a time; further commands wait; 0: "
+           "its share of the engine's `operations`"),
+    NUMBER(config_limits, cpu_per_session, UNITS_SHARE, 0, BUCKET_WHOLE, "0",
+           "of its engine's time that one session may take; what is beyond waits; 0: no bound"),
+    NUMBER(config_limits, cpu_per_uid, UNITS_SHARE, 0, CPU_PER_UID_MAX, "0",
+           "the same of all sessions of one user, on all engines: `200%` is the time of two; 0: no "
+           "bound"),
     END,
 };
 static const struct schema limits_schema = {limits_fields, sizeof(struct config_limits)};
@@ -339,6 +425,9 @@ static const struct schema_field fields[] = {
     CHOICE(config, hugepages, SCHEMA_CHOICE, hugepages_choices, "auto",
            "`auto`: used if that much is free, else ordinary memory; `off`; `required`: refuse to "
            "start without"),
+    NUMBER(config, deadline_share, UNITS_SHARE, PERCENT, 100 * PERCENT, "50%",
+           "of the real-time bandwidth that the kernel gives away, what threads with `class: "
+           "deadline` reserve together at most; what is left is for a daemon that takes over"),
     NESTED(config, ports, SCHEMA_MAPPINGS, CONFIG_PORTS_MAX, &port_schema,
            "where packets come and go"),
     NESTED(config, engines, SCHEMA_MAPPINGS, CONFIG_ENGINES_MAX, &engine_schema,

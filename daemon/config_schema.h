@@ -17,6 +17,7 @@
 
 extern const struct schema config_schema; /* struct config */
 extern const struct schema config_group_schema;
+extern const struct schema config_class_schema;
 extern const char *const config_drivers[]; /* by enum config_driver */
 
 #endif

@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/ethdev.h"
 
+#include "daemon/topology.h"
+
 #include <errno.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
@@ -12,6 +14,7 @@
 #define QUEUE         0u
 #define POOL_SUFFIX   ".pool"
 
+_Static_assert(TOPOLOGY_ANY == SOCKET_ID_ANY, "DPDK's word for it is the same");
 _Static_assert(ETHDEV_NAME_MAX + sizeof(POOL_SUFFIX) <= RTE_MEMPOOL_NAMESIZE, "names fit");
 
 int ethdev_name_check(const char *name)
@@ -21,8 +24,11 @@ int ethdev_name_check(const char *name)
     return length > 0 && length <= ETHDEV_NAME_MAX ? 0 : -EINVAL;
 }
 
-struct rte_mempool *ethdev_pool_create(const char *port_name, uint32_t packets, uint16_t mtu)
+struct rte_mempool *ethdev_pool_create(const char *port_name, uint32_t packets, uint16_t mtu,
+                                       int node)
 {
+    const uint32_t cache = RTE_MIN(CACHE_PACKETS, packets / 2);
+    struct rte_mempool *pool = NULL;
     char name[RTE_MEMPOOL_NAMESIZE];
     uint32_t room =
         RTE_PKTMBUF_HEADROOM + RTE_ETHER_HDR_LEN + 2 * sizeof(struct rte_vlan_hdr) + mtu;
@@ -34,8 +40,10 @@ struct rte_mempool *ethdev_pool_create(const char *port_name, uint32_t packets, 
     /* net_af_packet fills buffers of 2 KiB whatever the MTU. */
     room = RTE_MAX(room, RTE_MBUF_DEFAULT_BUF_SIZE);
     snprintf(name, sizeof(name), "%s" POOL_SUFFIX, port_name);
-    return rte_pktmbuf_pool_create(name, packets, RTE_MIN(CACHE_PACKETS, packets / 2), 0,
-                                   (uint16_t)room, SOCKET_ID_ANY);
+    if (node != SOCKET_ID_ANY)
+        pool = rte_pktmbuf_pool_create(name, packets, cache, 0, (uint16_t)room, node);
+    return pool ? pool
+                : rte_pktmbuf_pool_create(name, packets, cache, 0, (uint16_t)room, SOCKET_ID_ANY);
 }
 
 void ethdev_pool_destroy(struct rte_mempool *pool)
@@ -69,9 +77,10 @@ static int configure(uint16_t ethdev, const struct ethdev_queue_config *config)
     if (!result)
         result = rte_eth_dev_adjust_nb_rx_tx_desc(ethdev, &rx, &tx);
     if (!result)
-        result = rte_eth_rx_queue_setup(ethdev, QUEUE, rx, SOCKET_ID_ANY, NULL, config->pool);
+        result =
+            rte_eth_rx_queue_setup(ethdev, QUEUE, rx, (unsigned)config->node, NULL, config->pool);
     if (!result)
-        result = rte_eth_tx_queue_setup(ethdev, QUEUE, tx, SOCKET_ID_ANY, NULL);
+        result = rte_eth_tx_queue_setup(ethdev, QUEUE, tx, (unsigned)config->node, NULL);
     return result;
 }
 

@@ -19,8 +19,10 @@
 int ethdev_name_check(const char *name);
 
 /* A pool of packets whose one segment holds a frame with an IP packet of `mtu` bytes, two VLAN
- * tags and the headroom, and is never smaller than drivers expect. NULL with rte_errno set. */
-struct rte_mempool *ethdev_pool_create(const char *port_name, uint32_t packets, uint16_t mtu);
+ * tags and the headroom, and is never smaller than drivers expect; in memory of the node, if EAL
+ * has enough there (TOPOLOGY_ANY: wherever). NULL with rte_errno set. */
+struct rte_mempool *ethdev_pool_create(const char *port_name, uint32_t packets, uint16_t mtu,
+                                       int node);
 /* Frees it, unless packets are still out: then it stays, since somebody will return them. NULL is
  * fine. */
 void ethdev_pool_destroy(struct rte_mempool *pool);
@@ -30,6 +32,7 @@ struct ethdev_queue_config {
     uint16_t mtu;
     uint16_t descriptors;
     bool shared; /* the interface beneath has an MTU of its own, which stays */
+    int node;    /* where its rings are to be, or TOPOLOGY_ANY */
 };
 /* Configures and starts a device with one queue each way. 0, -ERANGE (the MTU), -ENODEV, or what
  * the driver says. */

@@ -2,6 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/host.h"
 
+#include "control/log.h"
+#include "control/placement.h"
+#include "daemon/carrier.h"
 #include "daemon/host_private.h"
 #include "engines/port_link.h"
 
@@ -17,6 +20,17 @@ static_assert(CONFIG_ENGINES_MAX <= GROUP_ENGINES_MAX, "all engines fit into one
 static_assert(CONFIG_ENGINES_MAX <= PLANT_MAX, "operators see all of them");
 static_assert(CONFIG_GROUPS_MAX <= PLANT_MAX, "operators see all of them");
 static_assert(CONFIG_PORTS_MAX <= PLANT_MAX, "operators see all of them");
+static_assert(TOPOLOGY_TEXT_BYTES == PLANT_NODES_BYTES, "operators see all nodes");
+
+static void say_nodes(const struct topology *topology)
+{
+    uint32_t count = topology_count(topology);
+
+    if (count == 0)
+        log_line(LOG_INFO, "memory: the kernel knows no nodes (NUMA)");
+    else
+        log_line(LOG_INFO, "memory: %u node%s (NUMA)", count, count == 1 ? "" : "s");
+}
 
 int host_create(struct host **host, const struct config *config, struct server *server,
                 const struct reason *reason)
@@ -28,7 +42,9 @@ int host_create(struct host **host, const struct config *config, struct server *
         return reason_set(reason, -ENOMEM, "out of memory");
     made->opened = made->running.config = config;
     made->server = server;
-    error = ports_create(&made->ports, config, reason);
+    topology_init(&made->topology, &topology_machine);
+    say_nodes(&made->topology);
+    error = ports_create(&made->ports, config, &made->topology, reason);
     if (error) {
         host_destroy(made);
         return error;
@@ -43,9 +59,21 @@ void host_tell_hosts(struct host *host, const struct config *config)
         const struct config_engine *engine = config_engine(config, i);
         const struct config_engine *steer = config_steer_on(config, engine->port.text);
 
-        host->hosts[i] = (uint16_t)((steer ? steer : engine) - config_engine(config, 0));
+        host->hosts[i] = engine->kind == CONFIG_KERNEL
+                             ? PLACEMENT_NO_HOST
+                             : (uint16_t)((steer ? steer : engine) - config_engine(config, 0));
     }
     server_set_hosts(host->server, host->hosts);
+}
+
+static int follow_links(const struct host *host, const struct reason *reason)
+{
+    struct carriers *carriers = ports_carriers(host->ports);
+    int error = 0;
+
+    if (carriers)
+        error = server_watch(host->server, carriers_fd(carriers), carriers_work, carriers);
+    return error ? host_fail(reason, error, "links of ports") : 0;
 }
 
 int host_start(struct host *host, const struct reason *reason)
@@ -59,11 +87,13 @@ int host_start(struct host *host, const struct reason *reason)
         host->list[i] = layout->engines[i].engine;
     }
     for (uint32_t i = 0; i < config->groups.count && !error; i++)
-        error = host_make_group(layout, i, reason);
+        error = host_make_group(host, layout, i, reason);
     for (uint32_t i = 0; i < config->engines.count && !error; i++)
         error = host_join_group(layout, i, reason);
+    for (uint32_t i = 0; i < config->groups.count && !error; i++)
+        host_tell_class(layout->groups[i]);
     host_tell_hosts(host, config);
-    return error;
+    return error ? error : follow_links(host, reason);
 }
 
 struct engine *const *host_engines(const struct host *host, uint32_t *count)
@@ -130,15 +160,17 @@ static void describe_ports(const struct host *host, struct plant *plant)
         const struct config_port *port = config_port(config, i);
         const struct config_engine *engine = config_engine_on(config, port->name.text);
 
-        plant->ports[plant->port_count++] = (struct plant_port){
+        plant->ports[plant->port_count] = (struct plant_port){
             .port = ports_get(host->ports, i),
             .name = port->name.text,
             .driver = config_driver_name(port->driver),
-            .interface = port->interface.text,
-            .owner = owners[config_owner(port)],
+            .interface = config_link_interface(config, port),
+            .owner = owners[config_link_owner(config, port)],
             .engine = engine ? owner_name(config, engine) : "",
             .neighbours = describe_neighbours(host, i, engine),
         };
+        topology_format(&host->topology, topology_bit(ports_node(host->ports, i)),
+                        plant->ports[plant->port_count++].node);
     }
 }
 
@@ -156,13 +188,14 @@ void host_describe(const struct host *host, struct plant *plant)
     for (uint32_t i = 0; i < config->groups.count; i++) {
         const struct config_group *group = config_group(config, i);
 
-        plant->groups[plant->group_count++] = (struct plant_group){
+        plant->groups[plant->group_count] = (struct plant_group){
             .group = layout->groups[i],
             .name = group->name.text,
-            .mode = group->mode == CONFIG_SPIN ? "spin" : "sleep",
+            .mode = group_mode_name(group_configuration(layout->groups[i])->mode),
             .cpus = group->cpus.text,
-            .idle_ns = group->idle,
         };
+        topology_format(&host->topology, layout->nodes[i],
+                        plant->groups[plant->group_count++].nodes);
     }
     describe_ports(host, plant);
 }
@@ -235,6 +268,8 @@ void host_destroy(struct host *host)
 {
     if (!host)
         return;
+    if (host->ports && ports_carriers(host->ports))
+        server_unwatch(host->server, carriers_fd(ports_carriers(host->ports)));
     for (uint32_t i = 0; i < host->running.config->engines.count; i++)
         host_end_engine(host, &host->running.engines[i]);
     ports_destroy(host->ports);

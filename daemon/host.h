@@ -29,9 +29,10 @@ int host_create(struct host **host, const struct config *config, struct server *
 int host_start(struct host *host, const struct reason *reason);
 
 /* Makes what runs what another configuration says, for the same ports, which lies at `config` until
- * another one is applied. Engines and groups that it has alike stay; an engine that moves misses
- * the time between two turns; one that is configured anew, or has another neighbour at the end of
- * its wire, is made anew, which ends its sessions, as removing it does: only if `disrupt`.
+ * another one is applied. Engines that it has alike stay, and groups of the same name, which change
+ * under their engines; an engine that moves misses the time between two turns; one that is
+ * configured anew, or has another neighbour at the end of its wire, is made anew, which ends its
+ * sessions, as removing it does: only if `disrupt`.
  *
  * 0; or everything is as it was, with one line in `reason`: -EPERM (there are sessions, or the
  * machine does not have what it takes), -ENOMEM, or -ETIMEDOUT (an engine hangs). One thing is not

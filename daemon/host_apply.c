@@ -3,10 +3,11 @@
 /*
  * From one configuration to another one while applications exchange.
  *
- * What is new is made first, beside what runs. Then engines that move or end are taken off their
- * threads, and all but those that follow another one on its port are put on their new ones. Up to
- * here everything can be taken back. Then the sessions of engines that end are ended, and their
- * followers begin.
+ * What is new is made first, beside what runs. Shapers that stay get their new classes, and groups
+ * that stay their new settings, under their engines. Then engines that go to another group or end
+ * are taken off their threads, and all but those that follow another one on its port are put on
+ * their new ones. Up to here everything can be taken back. Then the sessions of engines that end
+ * are ended, and their followers begin.
  */
 #include "control/log.h"
 #include "daemon/config_diff.h"
@@ -30,6 +31,8 @@ struct apply {
     uint32_t group_from[CONFIG_GROUPS_MAX]; /* of each group, likewise */
     bool out[CONFIG_ENGINES_MAX];           /* running ones that were taken off their threads */
     bool in[CONFIG_ENGINES_MAX];            /* those that were put on new ones */
+    bool shaped[CONFIG_ENGINES_MAX];        /* shapers that stay, with new classes */
+    bool changed[CONFIG_GROUPS_MAX];        /* groups that stay and have new settings */
 };
 
 /* ---- What stays ---- */
@@ -41,10 +44,10 @@ static uint32_t find_engine(const struct config *config, const char *name)
     return found ? (uint32_t)(found - config_engine(config, 0)) : NOWHERE;
 }
 
-static uint32_t find_group(const struct config *config, const struct config_group *group)
+static uint32_t find_group(const struct config *config, const char *name)
 {
     for (uint32_t i = 0; i < config->groups.count; i++) {
-        if (config_same_group(config_group(config, i), group))
+        if (!strcmp(config_group(config, i)->name.text, name))
             return i;
     }
     return NOWHERE;
@@ -112,9 +115,11 @@ static void plan(struct apply *apply)
         apply->next.engines[i] = running->engines[apply->from[i]];
     }
     for (uint32_t i = 0; i < wanted->groups.count; i++) {
-        apply->group_from[i] = find_group(running->config, config_group(wanted, i));
-        if (apply->group_from[i] != NOWHERE)
-            apply->next.groups[i] = running->groups[apply->group_from[i]];
+        apply->group_from[i] = find_group(running->config, config_group(wanted, i)->name.text);
+        if (apply->group_from[i] == NOWHERE)
+            continue;
+        apply->next.groups[i] = running->groups[apply->group_from[i]];
+        apply->next.nodes[i] = running->nodes[apply->group_from[i]];
     }
 }
 
@@ -174,9 +179,53 @@ static int make(struct apply *apply)
     }
     for (uint32_t i = 0; i < wanted->groups.count && !error; i++) {
         if (apply->group_from[i] == NOWHERE)
-            error = host_make_group(&apply->next, i, apply->reason);
+            error = host_make_group(apply->host, &apply->next, i, apply->reason);
     }
     return error ? refusal(error) : 0;
+}
+
+/* Has a shaper that stays go over to the classes that it has in a configuration. */
+static int reshape_one(const struct apply *apply, uint32_t index,
+                       const struct config_engine *wanted)
+{
+    const struct ports *ports = apply->host->ports;
+    const struct share *share =
+        ports_share(ports, ports_index(apply->host->opened, wanted->port.text));
+
+    return share_reshape(share, apply->next.engines[index].engine, wanted, apply->reason);
+}
+
+static const struct config_engine *before_of(const struct apply *apply, uint32_t index)
+{
+    return config_engine(apply->host->running.config, apply->from[index]);
+}
+
+static int reshape(struct apply *apply)
+{
+    const struct config *wanted = apply->next.config;
+    int error = 0;
+
+    for (uint32_t i = 0; i < wanted->engines.count && !error; i++) {
+        if (apply->from[i] == NOWHERE ||
+            config_same_classes(before_of(apply, i), config_engine(wanted, i)))
+            continue;
+        error = reshape_one(apply, i, config_engine(wanted, i));
+        apply->shaped[i] = !error;
+    }
+    return error;
+}
+
+static void unshape(struct apply *apply)
+{
+    char line[REASON_BYTES];
+    const struct reason reason = {line, sizeof(line)}, *told = apply->reason;
+
+    apply->reason = &reason;
+    for (uint32_t i = 0; i < apply->next.config->engines.count; i++) {
+        if (apply->shaped[i] && reshape_one(apply, i, before_of(apply, i)))
+            log_line(LOG_ERROR, "%s: it keeps its new classes", line);
+    }
+    apply->reason = told;
 }
 
 static int say_nothing(void *context, void *argument)
@@ -186,17 +235,69 @@ static int say_nothing(void *context, void *argument)
     return 0;
 }
 
-static int leave(struct apply *apply, struct host_engine *engine)
+static int ask(const struct apply *apply, const struct host_engine *engine)
 {
     int result;
-    int error = mailbox_call(&engine->engine->mailbox, say_nothing, NULL, ANSWER_NS, &result);
 
-    if (!error)
-        error = group_remove(engine->group, engine->engine);
+    if (!mailbox_call(&engine->engine->mailbox, say_nothing, NULL, ANSWER_NS, &result))
+        return 0;
+    return reason_set(apply->reason, -ETIMEDOUT, "engine %s does not answer", engine->engine->name);
+}
+
+/* All engines of a group that runs. */
+static int ask_group(const struct apply *apply, const struct group *group)
+{
+    const struct host_layout *running = &apply->host->running;
+    int error = 0;
+
+    for (uint32_t i = 0; i < running->config->engines.count && !error; i++) {
+        if (running->engines[i].group == group)
+            error = ask(apply, &running->engines[i]);
+    }
+    return error;
+}
+
+static int configure(struct apply *apply, struct host_layout *layout, uint32_t index,
+                     struct group *group)
+{
+    struct group_config wanted;
+    int error = host_describe_group(apply->host, layout, index, &wanted, apply->reason);
+
     if (error)
-        return reason_set(apply->reason, -ETIMEDOUT, "engine %s does not answer",
-                          engine->engine->name);
-    return 0;
+        return error;
+    error = group_configure(group, &wanted);
+    return error ? host_fail(apply->reason, error, "group %s", wanted.name) : 0;
+}
+
+/* Groups that stay get their new settings. */
+static int configure_all(struct apply *apply)
+{
+    const struct config *running = apply->host->running.config;
+    const struct config *wanted = apply->next.config;
+    int error = 0;
+
+    for (uint32_t i = 0; i < wanted->groups.count && !error; i++) {
+        uint32_t from = apply->group_from[i];
+
+        if (from == NOWHERE ||
+            config_same_group(config_group(running, from), config_group(wanted, i)))
+            continue;
+        error = ask_group(apply, apply->next.groups[i]);
+        if (!error)
+            error = configure(apply, &apply->next, i, apply->next.groups[i]);
+        apply->changed[i] = !error;
+    }
+    return error ? refusal(error) : 0;
+}
+
+static int leave(struct apply *apply, struct host_engine *engine)
+{
+    int error = ask(apply, engine);
+
+    if (!error && group_remove(engine->group, engine->engine))
+        error = reason_set(apply->reason, -ETIMEDOUT, "engine %s does not answer",
+                           engine->engine->name);
+    return error;
 }
 
 static int leave_all(struct apply *apply)
@@ -273,11 +374,30 @@ static void keep_off(struct apply *apply, uint32_t index)
     running->engines[at].group = NULL;
 }
 
+/* Groups that stay get back the settings that they had; what is said in `reason` stays. */
+static void restore_groups(struct apply *apply)
+{
+    struct host_layout *running = &apply->host->running;
+    char line[REASON_BYTES];
+    const struct reason reason = {line, sizeof(line)};
+    const struct reason *said = apply->reason;
+
+    apply->reason = &reason;
+    for (uint32_t i = 0; i < apply->next.config->groups.count; i++) {
+        uint32_t from = apply->group_from[i];
+
+        if (apply->changed[i] && configure(apply, running, from, running->groups[from]))
+            log_line(LOG_ERROR, "it keeps its new settings: %s", line);
+    }
+    apply->reason = said;
+}
+
 static void undo(struct apply *apply)
 {
     const struct config *wanted = apply->next.config;
     bool all_back = true;
 
+    unshape(apply);
     for (uint32_t i = 0; i < wanted->engines.count; i++) {
         bool back = !apply->in[i] || take_back(apply, i);
 
@@ -293,6 +413,7 @@ static void undo(struct apply *apply)
         if (apply->out[i])
             put_back(apply, i);
     }
+    restore_groups(apply);
     for (uint32_t i = 0; i < wanted->groups.count && all_back; i++) {
         if (apply->group_from[i] == NOWHERE)
             group_destroy(apply->next.groups[i]);
@@ -353,6 +474,10 @@ static void commit(struct apply *apply)
         if (!kept[i])
             group_destroy(running->groups[i]);
     }
+    for (uint32_t i = 0; i < apply->next.config->groups.count; i++) {
+        if (apply->group_from[i] == NOWHERE || apply->changed[i])
+            host_tell_class(apply->next.groups[i]);
+    }
     *running = apply->next;
 }
 
@@ -371,6 +496,10 @@ int host_apply(struct host *host, const struct config *config, bool disrupt,
     error = disrupt ? 0 : spare_sessions(apply);
     if (!error)
         error = make(apply);
+    if (!error)
+        error = reshape(apply);
+    if (!error)
+        error = configure_all(apply);
     if (!error)
         error = leave_all(apply);
     if (!error)

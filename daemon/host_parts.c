@@ -3,7 +3,9 @@
 #include "control/log.h"
 #include "daemon/eal.h"
 #include "daemon/host_private.h"
+#include "engines/kernel/kernel.h"
 #include "engines/pony/pony.h"
+#include "engines/shaper/shaper.h"
 #include "engines/steer/steer.h"
 
 #include <errno.h>
@@ -79,9 +81,8 @@ uint32_t host_collect_peers(const struct config *config, const struct config_eng
     const struct config_engine *joined = config_engine_on(config, port->peer.text);
     uint32_t count = 0;
 
-    if (engine->kind == CONFIG_STEER)
+    if (engine->kind != CONFIG_PONY)
         return 0;
-
     for (uint32_t i = 0; i < engine->peers.count; i++) {
         if (add_peer(&peers[count], listed[i].name.text, listed[i].address.text))
             continue;
@@ -168,7 +169,8 @@ static int ask_kernel(const struct making *making, struct transport_config *tran
     struct config_subnet subnets[TRANSPORT_ADDRESSES_MAX];
     uint32_t port = ports_index(making->host->opened, making->port->name.text);
     const struct kernel_resolver_config config = {
-        .interface = making->port->interface.text,
+        .interface = config_link_interface(making->host->opened, making->port),
+        .fresh = ports_tap(making->host->ports, port) && !(engine->vlan && all_peers_fixed(engine)),
         .vlan = (uint16_t)engine->vlan,
         .mtu = ports_get(making->host->ports, port)->mtu,
         .addresses = subnets,
@@ -193,13 +195,12 @@ static int ask_kernel(const struct making *making, struct transport_config *tran
 static int make_resolver(const struct making *making, struct transport_config *transport)
 {
     uint32_t port = ports_index(making->host->opened, making->port->name.text);
+    const struct share *share = ports_share(making->host->ports, port);
 
-    if (config_owner(making->port) == CONFIG_OWNER_KERNEL)
+    if (config_link_owner(making->host->opened, making->port) == CONFIG_OWNER_KERNEL)
         return ask_kernel(making, transport);
-    /* The link's works on the thread of whoever has the port, for one engine. */
-    if (ports_share(making->host->ports, port))
-        return 0;
-    transport->resolver = ports_resolver(making->host->ports, port);
+    transport->resolver = share ? share_resolver(share, (uint16_t)making->engine->udp_port)
+                                : ports_resolver(making->host->ports, port);
     return 0;
 }
 
@@ -238,7 +239,25 @@ static int make_steer(const struct making *making)
     uint32_t index = ports_index(making->host->opened, making->port->name.text);
     const struct share *share = ports_share(making->host->ports, index);
     const char *name = making->engine->name.text;
-    int error = steer_create(&making->made->engine, name, share_fan(share), &clock_machine);
+    int error;
+
+    if (share_shaping(share))
+        error = shaper_create(&making->made->engine, name, share_shaping(share), &clock_machine);
+    else
+        error = steer_create(&making->made->engine, name, share_fan(share), &clock_machine);
+
+    return error ? host_fail(making->reason, error, "engine %s", name) : 0;
+}
+
+static int make_kernel(const struct making *making)
+{
+    uint32_t index = ports_index(making->host->opened, making->port->name.text);
+    const char *name = making->engine->name.text;
+    const struct kernel_config config = {
+        .wire = share_kernel_port(ports_share(making->host->ports, index)),
+        .kernel = ports_tap(making->host->ports, index),
+    };
+    int error = kernel_create(&making->made->engine, name, &config, &clock_machine);
 
     return error ? host_fail(making->reason, error, "engine %s", name) : 0;
 }
@@ -259,8 +278,8 @@ static int keep_peers(const struct making *making)
     return made->peers ? 0 : reason_set(making->reason, -ENOMEM, "out of memory");
 }
 
-int host_make_engine(const struct host *host, struct host_layout *layout, uint32_t index,
-                     const struct reason *reason)
+static int make_engine(const struct host *host, struct host_layout *layout, uint32_t index,
+                       const struct reason *reason)
 {
     const struct config_engine *engine = config_engine(layout->config, index);
     const struct making making = {
@@ -276,8 +295,10 @@ int host_make_engine(const struct host *host, struct host_layout *layout, uint32
     int error;
 
     memset(making.made, 0, sizeof(*making.made));
-    if (engine->kind == CONFIG_STEER)
+    if (config_shares(engine))
         return make_steer(&making);
+    if (engine->kind == CONFIG_KERNEL)
+        return make_kernel(&making);
     error = keep_peers(&making);
     if (error)
         return error;
@@ -289,6 +310,23 @@ int host_make_engine(const struct host *host, struct host_layout *layout, uint32
         share_describe(share, (uint16_t)engine->udp_port, &pony);
     error = make_resolver(&making, &pony.transport);
     return error ? error : make_pony(&making, &pony);
+}
+
+/* The node that an engine's packets are on. */
+static int engine_node(const struct host *host, const struct config_engine *engine)
+{
+    return ports_node(host->ports, ports_index(host->opened, engine->port.text));
+}
+
+int host_make_engine(const struct host *host, struct host_layout *layout, uint32_t index,
+                     const struct reason *reason)
+{
+    int error;
+
+    topology_prefer(&host->topology, engine_node(host, config_engine(layout->config, index)));
+    error = make_engine(host, layout, index, reason);
+    topology_prefer(&host->topology, TOPOLOGY_ANY);
+    return error;
 }
 
 void host_end_engine(const struct host *host, struct host_engine *engine)
@@ -306,24 +344,115 @@ void host_end_engine(const struct host *host, struct host_engine *engine)
 
 /* ---- Groups ---- */
 
-int host_make_group(struct host_layout *layout, uint32_t index, const struct reason *reason)
+/* What the operator asked for and does not have is worth a warning. */
+void host_tell_class(const struct group *group)
+{
+    const struct group_config *config = group_configuration(group);
+    struct group_thread_stats threads[GROUP_THREADS_MAX];
+    char text[QUANTA_TEXT_BYTES];
+    uint32_t count = group_threads(group, threads, GROUP_THREADS_MAX);
+
+    for (uint32_t i = 0; i < count; i++) {
+        const struct quanta_stats *stats = &threads[i].quanta;
+
+        if (!quanta_is_refused(stats))
+            continue;
+        log_line(config->quanta.class == QUANTA_AUTO ? LOG_INFO : LOG_WARNING,
+                 "group %s: its threads are %s: %s", config->name, quanta_class_name(stats->class),
+                 quanta_explain(stats, text, sizeof(text)));
+        return;
+    }
+}
+
+/* Where a group runs for which no CPUs are configured: near its engines' ports, if these are
+ * anywhere. Empty: anywhere. */
+static void choose_cpus(const struct host *host, const struct config *config, uint32_t index,
+                        const cpu_set_t *allowed, cpu_set_t *cpus)
+{
+    uint64_t nodes = 0;
+
+    for (uint32_t i = 0; i < config->engines.count; i++) {
+        if (host_group_index(config, i) == index)
+            nodes |= topology_bit(engine_node(host, config_engine(config, i)));
+    }
+    topology_cpus(&host->topology, nodes, allowed, cpus);
+}
+
+static const struct group_mode *mode_of(uint64_t choice)
+{
+    static const struct group_mode *const all[] = {
+        [CONFIG_DEDICATED] = &group_mode_dedicated,
+        [CONFIG_SPREADING] = &group_mode_spreading,
+        [CONFIG_COMPACTING] = &group_mode_compacting,
+    };
+
+    return all[choice];
+}
+
+/* Nothing said is 0 to a group. */
+static uint64_t idle_of(uint64_t idle)
+{
+    if (idle == SCHEMA_NEVER)
+        return GROUP_NEVER;
+    return idle == SCHEMA_UNSET ? 0 : idle;
+}
+
+/* The CPUs of a group, and with them its nodes. */
+static int place_group(const struct host *host, struct host_layout *layout, uint32_t index,
+                       struct group_config *described)
+{
+    cpu_set_t allowed;
+    int error = config_cpus(config_group(layout->config, index)->cpus.text, &described->cpus);
+
+    if (!error && sched_getaffinity(0, sizeof(allowed), &allowed))
+        error = -errno;
+    if (error)
+        return error;
+    if (CPU_COUNT(&described->cpus) == 0) {
+        choose_cpus(host, layout->config, index, &allowed, &described->cpus);
+        described->loose = true;
+        /* A spinning thread for each of `cpus`, but not of these. */
+        if (described->mode == &group_mode_dedicated && described->threads == 0)
+            described->threads = 1;
+    }
+    layout->nodes[index] =
+        topology_nodes(&host->topology,
+                       CPU_COUNT(&described->cpus) > 0 ? &described->cpus : &allowed);
+    return 0;
+}
+
+int host_describe_group(const struct host *host, struct host_layout *layout, uint32_t index,
+                        struct group_config *described, const struct reason *reason)
 {
     const struct config_group *group = config_group(layout->config, index);
-    struct group_config config = {
-        .mode = group->mode == CONFIG_SPIN ? &group_mode_spin : &group_mode_sleep,
+    int error;
+
+    *described = (struct group_config){
+        .mode = mode_of(group->mode),
         .threads = (uint32_t)group->threads,
-        .idle_ns = group->idle,
+        .idle_ns = idle_of(group->idle),
+        .slo_ns = group->slo,
+        .pause = group->pause == CONFIG_PAUSE_AUTO,
+        .quanta = config_quanta(layout->config, group),
         .thread_start = eal_thread_start,
         .thread_stop = eal_thread_stop,
     };
-    int error;
-
-    snprintf(config.name, sizeof(config.name), "%.*s", (int)sizeof(config.name) - 1,
+    snprintf(described->name, sizeof(described->name), "%.*s", (int)sizeof(described->name) - 1,
              group->name.text);
-    error = config_cpus(group->cpus.text, &config.cpus);
-    if (!error)
-        error = group_create(&layout->groups[index], &config);
+    error = place_group(host, layout, index, described);
     return error ? host_fail(reason, error, "group %s", group->name.text) : 0;
+}
+
+int host_make_group(const struct host *host, struct host_layout *layout, uint32_t index,
+                    const struct reason *reason)
+{
+    struct group_config config;
+    int error = host_describe_group(host, layout, index, &config, reason);
+
+    if (error)
+        return error;
+    error = group_create(&layout->groups[index], &config);
+    return error ? host_fail(reason, error, "group %s", config.name) : 0;
 }
 
 uint32_t host_group_index(const struct config *config, uint32_t index)

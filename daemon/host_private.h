@@ -29,9 +29,11 @@ struct host_layout {
     const struct config *config;
     struct host_engine engines[CONFIG_ENGINES_MAX];
     struct group *groups[CONFIG_GROUPS_MAX];
+    uint64_t nodes[CONFIG_GROUPS_MAX]; /* of each group's CPUs, as of topology_nodes */
 };
 
 struct host {
+    struct topology topology;
     const struct config *opened; /* what the ports were opened for */
     struct ports *ports;
     struct server *server;
@@ -46,8 +48,17 @@ int host_make_engine(const struct host *host, struct host_layout *layout, uint32
                      const struct reason *reason);
 /* The engine is in no group, or was never made. */
 void host_end_engine(const struct host *host, struct host_engine *engine);
-/* Makes the group at `index`, without engines: 0, or a negative errno with one line in `reason`. */
-int host_make_group(struct host_layout *layout, uint32_t index, const struct reason *reason);
+/* Makes the group at `index`, without engines: 0, or a negative errno with one line in `reason`.
+ * One that may run anywhere is kept to the nodes of its engines' ports. */
+int host_make_group(const struct host *host, struct host_layout *layout, uint32_t index,
+                    const struct reason *reason);
+/* What the group at `index` of the layout's configuration is to be, and the nodes that it is on
+ * then. 0, or a negative errno with one line in `reason`. */
+int host_describe_group(const struct host *host, struct host_layout *layout, uint32_t index,
+                        struct group_config *group, const struct reason *reason);
+/* Says in the log if the kernel refuses a group's threads their class. Once the group has its
+ * engines: it may not have its threads before. */
+void host_tell_class(const struct group *group);
 /* Adds the engine at `index` to its group of the layout. */
 int host_join_group(struct host_layout *layout, uint32_t index, const struct reason *reason);
 /* Tells the server which engines are one host. */

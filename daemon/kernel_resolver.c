@@ -73,6 +73,7 @@ struct kernel_resolver {
     char interface[IFNAMSIZ];
     uint16_t vlan;
     uint16_t mtu;
+    bool fresh;
     bool has_v4, has_v6;
     struct address v4, v6; /* what packets of each family come from */
     int epoll_fd;          /* all that wakes it */
@@ -496,6 +497,19 @@ void kernel_resolver_view(void *resolver, struct neighbour_page *page)
 
 /* Making and ending one. */
 
+/* Until there is such an interface, the link is down. */
+static int await_vlan(struct kernel_resolver *self)
+{
+    const char *name = self->interface;
+
+    memset(&self->place.out, 0, sizeof(self->place.out));
+    snprintf(self->place.out.name, sizeof(self->place.out.name), "%s", name);
+    log_line(LOG_WARNING,
+             "interface %s has no VLAN %u yet (ip link add link %s name %.10s.%u type vlan id %u)",
+             name, self->vlan, name, name, self->vlan, self->vlan);
+    return 0;
+}
+
 static int find_place(struct kernel_resolver *self, const struct reason *reason)
 {
     struct place *place = &self->place;
@@ -509,6 +523,8 @@ static int find_place(struct kernel_resolver *self, const struct reason *reason)
     place->out = place->port;
     if (self->vlan)
         error = netlink_vlan(self->netlink, place->port.index, self->vlan, &place->out);
+    if (error && self->fresh)
+        return await_vlan(self);
     if (error)
         return reason_set(
             reason, error,
@@ -533,6 +549,11 @@ static int check_address(struct kernel_resolver *self, const struct config_subne
     address_format(&subnet->address, text);
     if (prefix == CONFIG_PREFIX_NONE)
         prefix = v4 ? V4_PREFIX_HINT : V6_PREFIX_HINT;
+    if (error == -EADDRNOTAVAIL && self->fresh) {
+        log_line(LOG_WARNING, "%s is no address of interface %s yet (ip address add %s/%u dev %s)",
+                 text, name, text, prefix, name);
+        return 0;
+    }
     if (error == -EADDRNOTAVAIL)
         return reason_set(reason, error,
                           "%s is no address of interface %s (ip address add %s/%u dev %s)", text,
@@ -630,6 +651,7 @@ int kernel_resolver_create(struct kernel_resolver **resolver,
     made->tick_at = made->sync_at = made->retry_at = ENGINE_NEVER;
     made->vlan = config->vlan;
     made->mtu = config->mtu;
+    made->fresh = config->fresh;
     made->hops_max = config->hops_max;
     snprintf(made->interface, sizeof(made->interface), "%s", config->interface);
     error = prepare(made, config, reason);

@@ -21,6 +21,7 @@
 #include "engines/resolver.h"
 #include "sched/engine.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,12 +32,14 @@ struct kernel_resolver_config {
     const struct config_subnet *addresses; /* of the engine; copied */
     uint32_t address_count;
     uint32_t hops_max; /* addresses that are wanted at a time */
+    bool fresh;        /* the interface was made a moment ago: the rest comes later */
 };
 
 struct kernel_resolver;
 
-/* Checks that the interface is there, and has the addresses. A link that is down is a warning in
- * the log. 0, or a negative errno with one line in `reason`. */
+/* Checks that the interface is there, and has the addresses, and the VLAN. A link that is down is a
+ * warning in the log, and of a fresh one all that it has not yet. 0, or a negative errno with one
+ * line in `reason`. */
 int kernel_resolver_create(struct kernel_resolver **resolver,
                            const struct kernel_resolver_config *config,
                            const struct reason *reason);

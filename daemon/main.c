@@ -17,6 +17,7 @@
 #include "daemon/rules.h"
 #include "daemon/steward.h"
 #include "daemon/watchdog.h"
+#include "sched/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -250,6 +251,7 @@ static int start(const struct options *options, const struct config *config,
     char line[REASON_BYTES];
     const struct reason reason = {line, sizeof(line)};
     struct running running = {0};
+    (void)clock_calibrate(); /* without: accounting reads the time itself */
     int error = eal_start(config, !options->verbose, line, sizeof(line));
 
     if (!error)

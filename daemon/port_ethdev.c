@@ -169,6 +169,14 @@ static const struct port_ops port_ethdev_ops = {
     .destroy = port_ethdev_destroy,
 };
 
+bool port_ethdev_link(const struct port *port)
+{
+    struct rte_eth_link link;
+
+    return !rte_eth_link_get_nowait(((const struct port_ethdev *)port)->ethdev, &link) &&
+           link.link_status == RTE_ETH_LINK_UP;
+}
+
 /* What DPDK calls the device: the part before its arguments, a PCI address in full. */
 static int device_name(const char *device, char name[RTE_ETH_NAME_MAX_LEN])
 {
@@ -190,6 +198,16 @@ bool port_ethdev_is_pci(const char *device)
     struct rte_pci_addr address;
 
     return !device_name(device, name) && !rte_pci_addr_parse(name, &address);
+}
+
+bool port_ethdev_pci_address(const char *device, char *address, size_t bytes)
+{
+    char name[RTE_ETH_NAME_MAX_LEN];
+
+    if (!port_ethdev_is_pci(device) || device_name(device, name))
+        return false;
+    snprintf(address, bytes, "%s", name);
+    return true;
 }
 
 /* Finds the device, or creates a virtual one. */
@@ -240,10 +258,11 @@ static int start(struct port_ethdev *self, const struct port_ethdev_config *conf
         .mtu = config->mtu ? config->mtu : MTU_DEFAULT,
         .descriptors = config->descriptors ? config->descriptors : DESCRIPTORS_DEFAULT,
         .shared = config->shared,
+        .node = config->node,
     };
     int result;
 
-    queue.pool = ethdev_pool_create(config->name, packets, queue.mtu);
+    queue.pool = ethdev_pool_create(config->name, packets, queue.mtu, config->node);
     if (!queue.pool)
         return -rte_errno;
     self->port.pool = queue.pool;
@@ -252,6 +271,9 @@ static int start(struct port_ethdev *self, const struct port_ethdev_config *conf
     if (result)
         return result;
     self->one_piece = !ethdev_takes_segments(self->ethdev);
+    /* Neighbours ask for addresses, and more is said, by groups; not every driver filters. */
+    if (!config->shared)
+        rte_eth_allmulticast_enable(self->ethdev);
     choose_mac(self, config);
     return 0;
 }

@@ -18,6 +18,7 @@
 #include "engines/port.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct port_ethdev_config {
     const char *name;          /* of the port, shown to operators */
@@ -27,13 +28,20 @@ struct port_ethdev_config {
     uint32_t pool_packets;     /* 0: 4096 */
     struct rte_ether_addr mac; /* all zero: the device's own */
     bool shared;               /* the kernel uses the interface too: its MTU and address stay */
+    int node;                  /* of memory, as of topology.h */
 };
 
 /* 0; -EINVAL (the configuration), -ENODEV (no such device, or it cannot be started), -ERANGE (the
  * device refuses the MTU), -ENOMEM. EAL must be initialised. */
 int port_ethdev_create(struct port **port, const struct port_ethdev_config *config);
 
+/* Whether the device's link is up; `port` is one of these. Control, at any time. */
+bool port_ethdev_link(const struct port *port);
+
 /* Whether EAL has to look for the device among those of the PCI bus. */
 bool port_ethdev_is_pci(const char *device);
+/* The address of such a device in full, as the kernel writes it, in `bytes` at `address`; returns
+ * whether it is one. */
+bool port_ethdev_pci_address(const char *device, char *address, size_t bytes);
 
 #endif

@@ -173,7 +173,7 @@ static int prepare_end(struct end *end, const struct port_ring_config *config, u
     end->port.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (end->port.wake_fd < 0)
         return -errno;
-    end->port.pool = ethdev_pool_create(config->name[index], packets, end->port.mtu);
+    end->port.pool = ethdev_pool_create(config->name[index], packets, end->port.mtu, SOCKET_ID_ANY);
     if (!end->port.pool)
         return -rte_errno;
     snprintf(name, sizeof(name), "%s.in", config->name[index]);

@@ -2,8 +2,10 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/ports.h"
 
+#include "daemon/carrier.h"
 #include "daemon/port_ethdev.h"
 #include "daemon/port_ring.h"
+#include "daemon/port_tap.h"
 #include "daemon/port_xdp.h"
 #include "daemon/reserve.h"
 #include "engines/pony/transport.h"
@@ -14,6 +16,7 @@
 #include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <rte_ethdev.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,9 +26,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define DEVICE_BYTES 48u
-#define LINE_BYTES   384u /* of a part's reason, before the port's name is put in front */
-#define CLAIMS_MAX   (TRANSPORT_ADDRESSES_MAX * CONFIG_MATES_MAX) /* of one port */
+#define DEVICE_BYTES     48u
+#define DEVICE_INTERFACE ",iface=" /* what DPDK's drivers call the kernel's interface */
+#define LINE_BYTES       384u      /* of a part's reason, before the port's name is put in front */
+#define CLAIMS_MAX       (TRANSPORT_ADDRESSES_MAX * CONFIG_MATES_MAX) /* of one port */
 
 static_assert((int)CONFIG_XDP_NATIVE == (int)XDP_MODE_NATIVE &&
                   (int)CONFIG_XDP_GENERIC == (int)XDP_MODE_GENERIC &&
@@ -34,13 +38,18 @@ static_assert((int)CONFIG_XDP_NATIVE == (int)XDP_MODE_NATIVE &&
               "the configuration's choices are the port's");
 static_assert(TRANSPORT_ADDRESSES_MAX <= SUBNETS_ADDRESSES_MAX,
               "a link has the engine's addresses");
+static_assert(CONFIG_PORTS_MAX <= CARRIERS_MAX, "the kernel may have its part of each port");
 
 struct ports {
     const struct config *config;
+    const struct topology *topology;
     struct port *port[CONFIG_PORTS_MAX];
+    int node[CONFIG_PORTS_MAX];                  /* of its device, or TOPOLOGY_ANY */
     struct reserve *reserve[CONFIG_PORTS_MAX];   /* where the kernel owns the interface */
     struct resolver *resolver[CONFIG_PORTS_MAX]; /* the port's, where Saddle owns the link */
     struct share *share[CONFIG_PORTS_MAX];       /* where several engines have it */
+    struct port *tap[CONFIG_PORTS_MAX];          /* to the kernel, where it has its part of it */
+    struct carriers *carriers;                   /* of `tap`; NULL: there is none */
     const struct reason *reason;
 };
 
@@ -105,6 +114,7 @@ static int make_null(struct ports *ports, uint32_t index)
         .device = device,
         .mtu = (uint16_t)port->mtu,
         .pool_packets = (uint32_t)port->packets,
+        .node = TOPOLOGY_ANY,
     };
 
     snprintf(device, sizeof(device), "net_null%u,no-rx=1", index);
@@ -147,6 +157,7 @@ static int make_ethdev(struct ports *ports, uint32_t index)
         .device = port->device.text,
         .pool_packets = (uint32_t)port->packets,
         .shared = config_owner(port) == CONFIG_OWNER_KERNEL,
+        .node = ports->node[index],
     };
     int error = find_mtu(ports, port, &config.mtu);
 
@@ -206,11 +217,11 @@ static int make_reserve(struct ports *ports, uint32_t index)
     const struct reason reason = {line, sizeof(line)};
     int error;
 
-    if (config_owner(port) != CONFIG_OWNER_KERNEL)
+    if (config_link_owner(ports->config, port) != CONFIG_OWNER_KERNEL)
         return 0;
     error =
         reserve_create(&ports->reserve[index], claims, collect_claims(ports->config, port, claims),
-                       port->interface.text, &reason);
+                       config_link_interface(ports->config, port), &reason);
     return error ? reason_set(ports->reason, error, "port %s: %s", port->name.text, line) : 0;
 }
 
@@ -291,7 +302,6 @@ static void describe_link(struct port_link_config *config, const struct config_e
             subnets->gateway_count++;
     }
     config->vlan = (uint16_t)engine->vlan;
-    config->wants_max = config_hops_max(engine);
 }
 
 /* Where Saddle owns the link, it finds others there and is found by them. What the port loses on
@@ -300,13 +310,16 @@ static int make_link(struct ports *ports, uint32_t index)
 {
     const struct config_port *port = config_port(ports->config, index);
     const struct config_engine *engine = config_engine_on(ports->config, port->name.text);
+    const struct config_engine *mates[CONFIG_MATES_MAX];
     struct port_link_config config = {.now = clock_now(&clock_machine)};
     struct port *link;
     int error = -EIO;
 
-    if (config_owner(port) != CONFIG_OWNER_SADDLE || !engine)
+    if (config_link_owner(ports->config, port) != CONFIG_OWNER_SADDLE || !engine)
         return 0;
     describe_link(&config, engine);
+    config.wants_max = config_mates(ports->config, port->name.text, mates) *
+                       config_hops_on(ports->config, port->name.text);
     if (getrandom(config.key, sizeof(config.key), 0) == (ssize_t)sizeof(config.key))
         error = port_link_create(&link, ports->port[index], &config);
     explicit_bzero(config.key, sizeof(config.key));
@@ -317,22 +330,53 @@ static int make_link(struct ports *ports, uint32_t index)
     return 0;
 }
 
+/* The kernel's own end of a port that is Saddle's, with the port's address. */
+static int make_tap(struct ports *ports, uint32_t index)
+{
+    const struct config_port *port = config_port(ports->config, index);
+    const struct config_engine *kernel = config_kernel_on(ports->config, port->name.text);
+    const struct port *wire = ports->port[index];
+    char line[LINE_BYTES];
+    const struct reason reason = {line, sizeof(line)};
+    int error;
+
+    if (!kernel)
+        return 0;
+    error = port_tap_create(&ports->tap[index],
+                            &(struct port_tap_config){
+                                .interface = kernel->interface.text,
+                                .mac = wire->mac,
+                                .mtu = wire->mtu,
+                                .pool = wire->pool,
+                            },
+                            &reason);
+    if (error)
+        return reason_set(ports->reason, error, "engine %s: %s", kernel->name.text, line);
+    if (!ports->carriers)
+        error = carriers_create(&ports->carriers);
+    if (error)
+        return reason_set(ports->reason, error, "engine %s: %s", kernel->name.text,
+                          strerror(-error));
+    /* What puts itself before the port later has no link of its own. */
+    carriers_add(ports->carriers, wire, ports->tap[index], port_ethdev_link);
+    return 0;
+}
+
 static int make_share(struct ports *ports, uint32_t index)
 {
     const char *name = config_port(ports->config, index)->name.text;
 
     if (!config_steer_on(ports->config, name))
         return 0;
-    return share_create(&ports->share[index], ports->config, name, ports->port[index]);
+    return share_create(&ports->share[index], ports->config, name, ports->port[index],
+                        ports->resolver[index], ports->reason);
 }
 
 static int make_port(struct ports *ports, uint32_t index)
 {
     const struct config_port *port = config_port(ports->config, index);
-    int error = make_reserve(ports, index);
+    int error;
 
-    if (error)
-        return error;
     switch (port->driver) {
     case CONFIG_XDP:
         return make_xdp(ports, index);
@@ -350,13 +394,47 @@ static int make_port(struct ports *ports, uint32_t index)
                : 0;
 }
 
+/* Where the device is that a port's packets come from. */
+static int find_node(const struct ports *ports, const struct config_port *port)
+{
+    const char *given = strstr(port->device.text, DEVICE_INTERFACE);
+    char name[RTE_ETH_NAME_MAX_LEN];
+
+    if (port->interface.text[0])
+        return topology_of_interface(ports->topology, port->interface.text);
+    if (port_ethdev_pci_address(port->device.text, name, sizeof(name)))
+        return topology_of_pci(ports->topology, name);
+    if (!given)
+        return TOPOLOGY_ANY;
+    given += strlen(DEVICE_INTERFACE);
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(given, ","), given);
+    return topology_of_interface(ports->topology, name);
+}
+
+/* Nobody's packets are taken away before it is known whose they are. */
+static int make_whole(struct ports *ports, uint32_t index)
+{
+    bool fresh = config_kernel_on(ports->config, config_port(ports->config, index)->name.text);
+    int error = fresh ? 0 : make_reserve(ports, index);
+
+    if (!error)
+        error = make_port(ports, index);
+    if (!error && fresh)
+        error = make_tap(ports, index);
+    return !error && fresh ? make_reserve(ports, index) : error;
+}
+
 static int make_all(struct ports *ports)
 {
     const struct config *config = ports->config;
 
     for (uint32_t i = 0; i < config->ports.count; i++) {
-        int error = make_port(ports, i);
+        int error;
 
+        ports->node[i] = find_node(ports, config_port(config, i));
+        topology_prefer(ports->topology, ports->node[i]);
+        error = make_whole(ports, i);
+        topology_prefer(ports->topology, TOPOLOGY_ANY);
         if (error)
             return error;
     }
@@ -372,8 +450,7 @@ static int make_all(struct ports *ports)
                               config_port(config, i)->name.text, strerror(-error));
         error = make_share(ports, i);
         if (error)
-            return reason_set(ports->reason, error, "port %s: sharing it out: %s",
-                              config_port(config, i)->name.text, strerror(-error));
+            return error;
     }
     return 0;
 }
@@ -393,7 +470,8 @@ int ports_check(const struct config *config, const struct reason *reason)
     return 0;
 }
 
-int ports_create(struct ports **ports, const struct config *config, const struct reason *reason)
+int ports_create(struct ports **ports, const struct config *config, const struct topology *topology,
+                 const struct reason *reason)
 {
     struct ports *made = calloc(1, sizeof(*made));
     int error;
@@ -401,6 +479,7 @@ int ports_create(struct ports **ports, const struct config *config, const struct
     if (!made)
         return reason_set(reason, -ENOMEM, "out of memory");
     made->config = config;
+    made->topology = topology;
     made->reason = reason;
     error = make_all(made);
     if (error) {
@@ -416,9 +495,24 @@ struct port *ports_get(const struct ports *ports, uint32_t index)
     return ports->port[index];
 }
 
+int ports_node(const struct ports *ports, uint32_t index)
+{
+    return ports->node[index];
+}
+
 const struct share *ports_share(const struct ports *ports, uint32_t index)
 {
     return ports->share[index];
+}
+
+struct carriers *ports_carriers(const struct ports *ports)
+{
+    return ports->carriers;
+}
+
+struct port *ports_tap(const struct ports *ports, uint32_t index)
+{
+    return ports->tap[index];
 }
 
 struct resolver *ports_resolver(const struct ports *ports, uint32_t index)
@@ -430,8 +524,11 @@ void ports_destroy(struct ports *ports)
 {
     if (!ports)
         return;
+    carriers_destroy(ports->carriers);
     for (uint32_t i = 0; i < CONFIG_PORTS_MAX; i++) {
         share_destroy(ports->share[i]);
+        if (ports->tap[i])
+            ports->tap[i]->ops->destroy(ports->tap[i]);
         if (ports->port[i])
             ports->port[i]->ops->destroy(ports->port[i]);
         reserve_destroy(ports->reserve[i]);

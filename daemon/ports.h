@@ -12,24 +12,34 @@
 #include "daemon/config.h"
 #include "daemon/reason.h"
 #include "daemon/share.h"
+#include "daemon/topology.h"
 #include "engines/port.h"
 #include "engines/resolver.h"
 
 #include <rte_ether.h>
 #include <stdint.h>
 
+struct carriers;
 struct ports;
 
 /* What only a process that has not given up its capabilities can see: whose XDP program is on an
  * interface. 0, or a negative errno with one line in `reason`. */
 int ports_check(const struct config *config, const struct reason *reason);
-/* `config` is borrowed until ports_destroy. 0, or a negative errno with
- * one line in `reason`, and nothing left behind. */
-int ports_create(struct ports **ports, const struct config *config, const struct reason *reason);
+/* Each in memory of its device's node. `config` and `topology` are borrowed until ports_destroy. 0,
+ * or a negative errno with one line in `reason`, and nothing left behind. */
+int ports_create(struct ports **ports, const struct config *config, const struct topology *topology,
+                 const struct reason *reason);
 /* By position in the configuration. */
 struct port *ports_get(const struct ports *ports, uint32_t index);
+/* The node that its device is on, or TOPOLOGY_ANY. */
+int ports_node(const struct ports *ports, uint32_t index);
 /* Where several engines share it, what they have in common; else NULL. */
 const struct share *ports_share(const struct ports *ports, uint32_t index);
+/* Where the kernel has its part of a port that is Saddle's, the port that leads there; lives as
+ * long. Else NULL. */
+struct port *ports_tap(const struct ports *ports, uint32_t index);
+/* What has those ports follow the state of the link, or NULL: control has to work for it. */
+struct carriers *ports_carriers(const struct ports *ports);
 /* What finds others on the port's link, where Saddle owns it; lives as long as the port. Else NULL.
  */
 struct resolver *ports_resolver(const struct ports *ports, uint32_t index);

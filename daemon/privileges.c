@@ -98,7 +98,9 @@ int privileges_plan(struct privileges *privileges, const struct config *config,
         const struct config_port *port = config_port(config, i);
 
         privileges->open |= port_needs(port);
-        if (config_owner(port) == CONFIG_OWNER_KERNEL)
+        if (config_kernel_on(config, port->name.text))
+            privileges->open |= SETTINGS;
+        if (config_link_owner(config, port) == CONFIG_OWNER_KERNEL)
             privileges->serve |= SETTINGS;
         if (port->driver == CONFIG_XDP)
             privileges->locked += port->packets * XSK_CHUNK_BYTES;

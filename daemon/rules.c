@@ -18,12 +18,13 @@ int rules_create(struct policy_rule **rules, struct server_config *server,
         uint32_t allow = config_rights(&given[i]);
 
         if (given[i].any)
-            made[i] = (struct policy_rule){POLICY_ANY, 0, allow, false};
+            made[i] = (struct policy_rule){POLICY_ANY, 0, allow, false, 1};
         else if (given[i].uid != SCHEMA_UNSET)
-            made[i] = (struct policy_rule){POLICY_UID, (uint32_t)given[i].uid, allow, false};
+            made[i] = (struct policy_rule){POLICY_UID, (uint32_t)given[i].uid, allow, false, 1};
         else
-            made[i] = (struct policy_rule){POLICY_GID, (uint32_t)given[i].gid, allow, false};
+            made[i] = (struct policy_rule){POLICY_GID, (uint32_t)given[i].gid, allow, false, 1};
         made[i].exclusive = given[i].engines == CONFIG_EXCLUSIVE;
+        made[i].weight = (uint32_t)given[i].weight;
     }
     *server = (struct server_config){
         .path = config->socket.path.text,
@@ -36,6 +37,9 @@ int rules_create(struct policy_rule **rules, struct server_config *server,
         .listeners_per_session = (uint32_t)config->limits.listeners_per_session,
         .regions_per_session = (uint32_t)config->limits.regions_per_session,
         .exposed_per_session = config->limits.exposed_per_session,
+        .operations_per_session = (uint32_t)config->limits.operations_per_session,
+        .cpu_per_session = (uint32_t)config->limits.cpu_per_session,
+        .cpu_per_uid = (uint32_t)config->limits.cpu_per_uid,
     };
     *rules = made;
     return 0;

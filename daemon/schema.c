@@ -122,8 +122,13 @@ static int set_number(struct schema_source *source, const struct schema_field *f
                       struct schema_place place, const char *text, uint64_t *value)
 {
     char quote[QUOTED_BYTES], low[UNITS_TEXT_BYTES], high[UNITS_TEXT_BYTES];
-    int error = units_parse(field->units, text, value);
+    int error;
 
+    if (field->never && !strcmp(text, field->never)) {
+        *value = SCHEMA_NEVER;
+        return 0;
+    }
+    error = units_parse(field->units, text, value);
     quoted(text, quote);
     if (error == -ENOMSG && field->units == UNITS_COUNT)
         return schema_fail(source, place, "%s: \"%s\" is not a plain number", field->key, quote);
@@ -509,12 +514,21 @@ static void print_text(const char *text, FILE *stream)
     fputc('"', stream);
 }
 
+const char *schema_format(const struct schema_field *field, uint64_t value,
+                          char text[UNITS_TEXT_BYTES])
+{
+    if (!field->never || value != SCHEMA_NEVER)
+        return units_format(field->units, value, text);
+    snprintf(text, UNITS_TEXT_BYTES, "%s", field->never);
+    return text;
+}
+
 static void print_scalar(const struct schema_field *field, const void *value, FILE *stream)
 {
     char text[UNITS_TEXT_BYTES];
 
     if (field->kind == SCHEMA_NUMBER)
-        fputs(units_format(field->units, *(const uint64_t *)value, text), stream);
+        fputs(schema_format(field, *(const uint64_t *)value, text), stream);
     else if (field->kind == SCHEMA_CHOICE)
         fputs(field->choices[*(const uint64_t *)value], stream);
     else

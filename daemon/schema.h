@@ -24,6 +24,7 @@
 #define SCHEMA_ERROR_BYTES 512u   /* one error line, with the final NUL */
 #define SCHEMA_ITEMS_MAX   16384u /* of all lists of a document: more than one has room to write */
 #define SCHEMA_UNSET       UINT64_MAX
+#define SCHEMA_NEVER       (UINT64_MAX - 1) /* a number for which its word stands */
 
 /* Where in the file a thing stands, counted from 1. Line 0: it is a default. */
 struct schema_place {
@@ -64,7 +65,8 @@ struct schema_field {
     const char *fallback;
     const char *const *choices; /* ends with NULL */
     const struct schema *element;
-    const char *help; /* what it means, one or two sentences in Markdown */
+    const char *never; /* a number: the word that may stand for SCHEMA_NEVER; NULL: none */
+    const char *help;  /* what it means, one or two sentences in Markdown */
     const char
         *otherwise; /* what stands for it if it is not given, where `fallback` does not say */
 };
@@ -91,6 +93,10 @@ void schema_print(const struct schema *schema, const void *from, FILE *stream);
 
 /* Writes in Markdown what a document may hold: a table for each mapping. */
 void schema_describe(const struct schema *schema, FILE *stream);
+
+/* Writes a number as it would be written in a file; returns `text`. */
+const char *schema_format(const struct schema_field *field, uint64_t value,
+                          char text[UNITS_TEXT_BYTES]);
 
 /* Sets the error line for something at `place` and returns -EINVAL. */
 int schema_fail(struct schema_source *source, struct schema_place place, const char *format, ...)

@@ -138,7 +138,7 @@ static void add_value(struct line *line, const struct schema_field *field, const
     switch (field->kind) {
     case SCHEMA_NUMBER:
         if (number != SCHEMA_UNSET)
-            add(line, "%s", units_format(field->units, number, text));
+            add(line, "%s", schema_format(field, number, text));
         break;
     case SCHEMA_CHOICE:
         add(line, "%s", field->choices[number]);

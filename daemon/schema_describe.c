@@ -16,7 +16,7 @@ static const char *kind_name(const struct schema_field *field)
     };
     static const char *const numbers[] = {
         [UNITS_COUNT] = "number", [UNITS_BYTES] = "size", [UNITS_DURATION] = "time",
-        [UNITS_SHARE] = "share",  [UNITS_MODE] = "mode",
+        [UNITS_SHARE] = "share",  [UNITS_MODE] = "mode",  [UNITS_RATE] = "rate",
     };
 
     return field->kind == SCHEMA_NUMBER ? numbers[field->units] : kinds[field->kind];
@@ -37,6 +37,8 @@ static void describe_range(const struct schema_field *field, FILE *stream)
     case SCHEMA_NUMBER:
         fprintf(stream, "%s to %s", units_format(field->units, field->min, low),
                 units_format(field->units, field->max, high));
+        if (field->never)
+            fprintf(stream, ", `%s`", field->never);
         break;
     case SCHEMA_TEXT:
         fprintf(stream, "at most %u characters", SCHEMA_TEXT_BYTES - 1);

@@ -350,7 +350,17 @@ static int reload(void *context, struct steward_answer *answer)
 static int perform(struct config *config, const struct steward_edit *edit,
                    struct schema_source *source)
 {
-    const struct config_edit_group settings = {edit->mode, edit->cpus, edit->threads, edit->idle};
+    const struct config_edit_group settings = {
+        .mode = edit->mode,
+        .cpus = edit->cpus,
+        .threads = edit->threads,
+        .idle = edit->idle,
+        .slo = edit->slo,
+        .pause = edit->pause,
+        .class = edit->class,
+        .runtime = edit->runtime,
+        .period = edit->period,
+    };
 
     switch (edit->kind) {
     case STEWARD_CREATE_ENGINE:
@@ -363,6 +373,10 @@ static int perform(struct config *config, const struct steward_edit *edit,
         return config_edit_create_group(config, edit->text, source);
     case STEWARD_CHANGE_GROUP:
         return config_edit_change_group(config, edit->name, &settings, source);
+    case STEWARD_SET_CLASS:
+        return config_edit_set_class(config, edit->name, edit->text, source);
+    case STEWARD_REMOVE_CLASS:
+        return config_edit_remove_class(config, edit->name, edit->class, source);
     default:
         return config_edit_destroy_group(config, edit->name, source);
     }

@@ -24,6 +24,7 @@ static const struct unit units[][UNITS_OF_KIND_MAX] = {
     [UNITS_DURATION] = {{"ns", 1}, {"us", 1000}, {"ms", 1000000}, {"s", 1000000000}},
     [UNITS_SHARE] = {{"%", 10000}},
     [UNITS_MODE] = {{"", 1}},
+    [UNITS_RATE] = {{"bit", 1}, {"kbit", 1000}, {"Mbit", 1000000}, {"Gbit", 1000000000}},
 };
 
 static const char *const names[] = {
@@ -32,6 +33,7 @@ static const char *const names[] = {
     [UNITS_DURATION] = "ns, us, ms, s",
     [UNITS_SHARE] = "%",
     [UNITS_MODE] = "none",
+    [UNITS_RATE] = "bit, kbit, Mbit, Gbit",
 };
 
 /* Reads digits; returns how many, or -1 when they overflow. */

@@ -18,6 +18,7 @@ enum units_kind {
     UNITS_DURATION, /* ns, us, ms, s: a value in ns */
     UNITS_SHARE,    /* %: a value in parts per million */
     UNITS_MODE,     /* permission bits, octal, with a leading 0 */
+    UNITS_RATE,     /* bit, kbit, Mbit, Gbit: a value in bits per second */
 };
 
 #define UNITS_TEXT_BYTES 64u /* longest text units_format writes, with the final NUL */

@@ -12,11 +12,14 @@
 
 #include <rte_ether.h>
 #include <rte_mbuf.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define PORT_BURST 16u /* packets of one receive burst (SOSP'19 section 3.1) */
 
 struct port;
+struct packet_tag;
+struct packet_way;
 
 /* One named counter, as operators see it. */
 struct port_stat {
@@ -33,6 +36,13 @@ struct port_ops {
                          uint64_t now);
     /* How many packets tx_burst would take now: a packet is produced only when there is room. */
     uint16_t (*tx_room)(struct port *port);
+    /* The same, of a port that shapes what it sends, for packets with this tag that go this way:
+     * one kind being held back holds up no other. It says in the tag where they go. NULL: the port
+     * does not look at tags (packet_tag.h); else each packet sent has one. */
+    uint16_t (*tx_room_for)(struct port *port, struct packet_tag *tag,
+                            const struct packet_way *way);
+    /* True, once, if what tx_room_for refused may be had now. NULL as tx_room_for is. */
+    bool (*tx_reopened)(struct port *port);
     /* When the port itself needs to be polled again (delayed packets), UINT64_MAX if never. NULL
      * stands for never. */
     uint64_t (*deadline)(struct port *port);

@@ -11,6 +11,7 @@ void channel_open(struct channel *channel, const struct channel_config *config)
     queue_consumer_open(&channel->commands, &config->command, config->command_position);
     queue_producer_open(&channel->completions, &config->completion, config->completion_position);
     channel->reserved = config->reserved;
+    channel->kept = config->kept;
     channel->doorbell_fd = config->doorbell_fd;
     channel->ring_due = false;
 }
@@ -20,7 +21,7 @@ static int unpromised(struct channel *channel)
 {
     uint32_t room = queue_room_known(&channel->completions);
 
-    if (room <= channel->reserved) {
+    if (room <= channel->reserved + channel->kept) {
         int seen = queue_room(&channel->completions);
 
         if (seen < 0)
@@ -30,7 +31,9 @@ static int unpromised(struct channel *channel)
     return room > channel->reserved ? (int)(room - channel->reserved) : 0;
 }
 
-int channel_take(struct channel *channel, struct saddle_command *command)
+/* Can the next command be taken, if it need not, or need, be a CANCEL? 1, 0 or -EPROTO. What is
+ * seen of the command here is not used, but compared with the copy once it is taken. */
+static int takeable(struct channel *channel, bool *cancel)
 {
     int ready = queue_poll(&channel->commands);
     int room;
@@ -40,10 +43,40 @@ int channel_take(struct channel *channel, struct saddle_command *command)
     room = unpromised(channel);
     if (room <= 0)
         return room;
+    *cancel = *cancel || (uint32_t)room <= channel->kept;
+    return !*cancel || queue_next_op(&channel->commands) == SADDLE_CMD_CANCEL;
+}
+
+static int take(struct channel *channel, struct saddle_command *command, bool cancel)
+{
+    int result = takeable(channel, &cancel);
+
+    if (result <= 0)
+        return result;
     queue_pop(&channel->commands, command);
+    /* Changed after it was handed over. */
+    if (cancel && command->op != SADDLE_CMD_CANCEL)
+        return -EPROTO;
     queue_consumed(&channel->commands, false);
     channel->reserved++;
     return 1;
+}
+
+int channel_take(struct channel *channel, struct saddle_command *command)
+{
+    return take(channel, command, false);
+}
+
+int channel_take_cancel(struct channel *channel, struct saddle_command *command)
+{
+    return take(channel, command, true);
+}
+
+bool channel_cancel_pending(struct channel *channel)
+{
+    bool cancel = true;
+
+    return takeable(channel, &cancel) != 0;
 }
 
 void channel_unreserve(struct channel *channel)
@@ -110,5 +143,7 @@ void channel_disarm(struct channel *channel)
 
 bool channel_pending(struct channel *channel)
 {
-    return queue_poll(&channel->commands) != 0 && unpromised(channel) != 0;
+    bool cancel = false;
+
+    return takeable(channel, &cancel) != 0;
 }

@@ -6,7 +6,9 @@
  *
  * Reservation: a command is taken only when a completion slot can be set aside for it
  * (channel_take); unasked events (messages, incoming calls) use what is left (channel_room). So the
- * completion queue never overflows, and an application that does not reap stalls only itself.
+ * completion queue never overflows, and an application that does not reap stalls only itself. One
+ * slot may be kept for CANCELs, so that operations that never end by themselves cannot use up what
+ * it takes to end them.
  *
  * Waiting for room: an engine that cannot take a command, or announce, for want of completion slots
  * sleeps like an idle one, with the command doorbell armed. So whoever reaps completions looks at
@@ -29,6 +31,7 @@ struct channel_config {
     uint32_t command_position; /* 0 for a new channel */
     uint32_t completion_position;
     uint32_t reserved; /* completion slots promised to commands in flight; 0 for a new channel */
+    uint32_t kept;     /* completion slots that no command but CANCEL is promised */
     int doorbell_fd;   /* the daemon's end of the application's bell; -1: none (simulator) */
 };
 
@@ -36,6 +39,7 @@ struct channel {
     struct queue_consumer commands;
     struct queue_producer completions;
     uint32_t reserved; /* completion slots promised to accepted commands */
+    uint32_t kept;     /* for CANCELs alone */
     int doorbell_fd;
     bool ring_due; /* completions were published since the last channel_ring */
 };
@@ -46,6 +50,10 @@ void channel_open(struct channel *channel, const struct channel_config *config);
  * copy in *command, 0 if none, -EPROTO. The inline payload is copied only if flagged; the bytes of
  * command->payload are otherwise left alone. */
 int channel_take(struct channel *channel, struct saddle_command *command);
+/* The same, but only if the next command is a CANCEL. */
+int channel_take_cancel(struct channel *channel, struct saddle_command *command);
+/* Is the next command a CANCEL that channel_take_cancel would take? */
+bool channel_cancel_pending(struct channel *channel);
 /* Gives a reservation back, for a command that does not complete (RELEASE). */
 void channel_unreserve(struct channel *channel);
 /* Completion slots free for unasked events, or -EPROTO. */

@@ -84,6 +84,8 @@ SADDLE_STATIC_ASSERT(offsetof(struct saddle_command, flags) == offsetof(struct s
 
 /* Byte of an entry that holds its flags, in commands and completions alike. */
 #define QUEUE_FLAGS_OFFSET offsetof(struct saddle_command, flags)
+/* Byte of a command that says which one it is. */
+#define QUEUE_OP_OFFSET offsetof(struct saddle_command, op)
 /* Where the payload starts: the second cache line. */
 #define QUEUE_PAYLOAD_OFFSET offsetof(struct saddle_command, payload)
 /* The consumer publishes its position when this part of the ring has passed: often enough that the
@@ -187,6 +189,15 @@ static inline void queue_copy_words(uint8_t *copy, const uint8_t *shared, size_t
 
         memcpy(copy + at, &word, sizeof(word));
     }
+}
+
+/* Consumer, after queue_poll said 1: what the entry says now of its operation. A hostile producer
+ * may change it until queue_pop, whose copy counts. */
+static inline uint8_t queue_next_op(const struct queue_consumer *consumer)
+{
+    const uint8_t *entry = queue_entry(&consumer->queue, consumer->position);
+
+    return QUEUE_LOAD(entry + QUEUE_OP_OFFSET, __ATOMIC_RELAXED);
 }
 
 /* Consumer, after queue_poll said 1: moves the entry into SADDLE_ENTRY_BYTES of private memory,

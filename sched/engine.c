@@ -16,10 +16,13 @@ int engine_init(struct engine *engine, const struct engine_ops *ops, const char 
     engine->ops = ops;
     memcpy(engine->name, name, length + 1);
     engine->clock = clock;
+    meter_init(&engine->meter, clock);
     atomic_init(&engine->drained_ns, clock_now(clock));
     atomic_init(&engine->busy_ns, 0);
     atomic_init(&engine->runs, 0);
     atomic_init(&engine->rests, 0);
+    atomic_init(&engine->tid, 0);
+    memset(&engine->delays, 0, sizeof(engine->delays));
 
     int error = mailbox_init(&engine->mailbox);
     if (error)

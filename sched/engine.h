@@ -16,8 +16,11 @@
 #ifndef SCHED_ENGINE_H
 #define SCHED_ENGINE_H
 
+#include "mailbox/inbox.h"
 #include "mailbox/mailbox.h"
 #include "sched/clock.h"
+#include "sched/histogram.h"
+#include "sched/meter.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -28,6 +31,7 @@
 #define ENGINE_NEVER      UINT64_MAX           /* no deadline */
 
 struct engine;
+struct worker;
 struct state_writer;
 struct state_reader;
 
@@ -60,12 +64,23 @@ struct engine_ops {
     void (*destroy)(struct engine *engine);
 };
 
+/* How an engine goes from one thread to another: a message that threads send each other, embedded
+ * in the engine that it is about (worker.h). Whoever has the message owns it. */
+struct engine_move {
+    struct inbox_item item; /* first */
+    uint32_t what;          /* enum worker_message */
+    struct worker *to;      /* the thread that is to have it */
+    struct worker *asker;   /* that is told of the end; NULL: nobody */
+    int result;             /* 0 or a negative errno: it stayed where it was */
+};
+
 struct engine {
     const struct engine_ops *ops;
     char name[ENGINE_NAME_BYTES];
     const struct clock *clock;
     int epoll_fd; /* all descriptors that may wake it: mailbox, doorbells, port interrupts */
     struct mailbox mailbox;
+    struct meter meter; /* a turn begins and ends on it; who gives one sees to that */
     /* Shared, written by the engine's thread: when all inputs were last seen empty, in ns. Others
      * subtract it from the time: the queueing delay. */
     _Atomic uint64_t drained_ns;
@@ -75,6 +90,11 @@ struct engine {
     _Atomic uint64_t runs;
     /* Shared, written by the group's thread as it goes to sleep and as it wakes: odd meanwhile. */
     _Atomic uint64_t rests;
+    /* Shared, written by the group's thread: its number in the kernel; 0: the engine is on none. */
+    _Atomic int tid;
+    struct engine_move move;
+    /* Shared, written by the group's thread: the queueing delay at each turn that found work. */
+    struct histogram delays;
 };
 
 /* Prepares the common part: the mailbox and the epoll descriptor. `name` has 1 to

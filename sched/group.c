@@ -2,58 +2,194 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "sched/group.h"
 
+#include "sched/leader.h"
 #include "sched/worker.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define IDLE_NS_DEFAULT (20 * NSEC_PER_USEC)
-
 struct member {
     struct engine *engine;
-    uint32_t worker;
+    struct worker *worker; /* that has it; of no meaning where a leader moves it */
+};
+
+/* The threads of one configuration. */
+struct crew {
+    struct worker *workers[GROUP_THREADS_MAX];
+    uint32_t count;
+    struct leader *leader; /* on the first of them; NULL: the mode has none */
 };
 
 struct group {
     struct group_config config;
+    struct crew crew;
+    struct decisions decisions; /* of the leader */
     struct member members[GROUP_ENGINES_MAX];
     uint32_t member_count;
-    uint32_t loads[GROUP_THREADS_MAX]; /* engines of each worker */
-    uint32_t worker_count;
-    struct worker workers[];
 };
 
-static uint32_t thread_count(const struct group_config *config)
+/* ---- Threads ---- */
+
+static struct balance_config balance_of(const struct group_config *config)
 {
-    if (config->threads)
-        return config->threads;
-    uint32_t cpus = (uint32_t)CPU_COUNT(&config->cpus);
-    return cpus ? cpus : 1;
+    return (struct balance_config){.slo_ns = config->slo_ns, .threads = 1};
+}
+
+/* The CPU that the thread at `index` is pinned to: they go round if there are more threads. */
+static cpu_set_t one_of(const cpu_set_t *cpus, uint32_t index)
+{
+    uint32_t left = index % (uint32_t)CPU_COUNT(cpus);
+    cpu_set_t one;
+    int cpu = 0;
+
+    while (!CPU_ISSET(cpu, cpus) || left-- > 0)
+        cpu++;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    return one;
+}
+
+static void name_worker(struct worker *worker, const struct group_config *config, uint32_t index,
+                        const struct engine *engine)
+{
+    char number[12];
+    int digits = snprintf(number, sizeof(number), "-%u", index);
+
+    if (config->mode->thread_per_engine)
+        snprintf(worker->name, sizeof(worker->name), "%.*s", (int)sizeof(worker->name) - 1,
+                 engine->name);
+    else
+        snprintf(worker->name, sizeof(worker->name), "%.*s%s",
+                 (int)sizeof(worker->name) - 1 - digits, config->name, number);
+}
+
+/* One more thread; `engine` is what it is made for, where it is made for one. */
+static int hire(struct crew *crew, const struct group_config *config, const struct engine *engine)
+{
+    struct worker *worker = NULL;
+    int error;
+
+    if (posix_memalign((void **)&worker, alignof(struct worker), sizeof(*worker)))
+        return -ENOMEM;
+    memset(worker, 0, sizeof(*worker));
+    worker->cpus = config->cpus;
+    if (config->mode->pins && !config->loose && CPU_COUNT(&config->cpus))
+        worker->cpus = one_of(&config->cpus, crew->count);
+    worker->leader = crew->count == 0 ? crew->leader : NULL;
+    name_worker(worker, config, crew->count, engine);
+    error = worker_start(worker, config);
+    if (error) {
+        free(worker);
+        return error;
+    }
+    crew->workers[crew->count++] = worker;
+    if (crew->leader)
+        leader_add_thread(crew->leader, worker);
+    return 0;
+}
+
+static void forget(struct crew *crew, uint32_t index)
+{
+    worker_close(crew->workers[index]);
+    free(crew->workers[index]);
+    crew->workers[index] = crew->workers[--crew->count];
+}
+
+/* One thread, in a mode without a leader. */
+static void dismiss(struct crew *crew, uint32_t index)
+{
+    worker_stop(crew->workers[index]);
+    forget(crew, index);
+}
+
+static void dismiss_all(struct crew *crew)
+{
+    for (uint32_t i = 0; i < crew->count; i++)
+        worker_stop(crew->workers[i]);
+    while (crew->count > 0)
+        forget(crew, crew->count - 1);
+    leader_destroy(crew->leader);
+    crew->leader = NULL;
+}
+
+/* The threads for the members of a group; a leader is held. On failure there are none. */
+static int gather(struct crew *crew, struct group *group, const struct group_config *config)
+{
+    const struct member *members = group->members;
+    uint32_t count = group->member_count;
+    const struct balance_config balance = balance_of(config);
+    uint32_t threads = config->mode->threads(config, count);
+    int error = 0;
+
+    memset(crew, 0, sizeof(*crew));
+    if (config->mode->balances)
+        error = leader_create(&crew->leader, &balance, &group->decisions);
+    while (!error && crew->count < threads)
+        error = hire(crew, config, count ? members[crew->count % count].engine : NULL);
+    if (error)
+        dismiss_all(crew);
+    return error;
+}
+
+static int hold(const struct crew *crew)
+{
+    return crew->leader ? leader_hold(crew->workers[0]) : 0;
+}
+
+static void release(const struct crew *crew)
+{
+    if (crew->leader)
+        (void)leader_release(crew->workers[0]);
+}
+
+/* ---- Configuration ---- */
+
+static int complete(struct group_config *config)
+{
+    const char *why;
+
+    if (!config->mode || config->threads > GROUP_THREADS_MAX ||
+        quanta_check(&config->quanta, &why) ||
+        strnlen(config->name, GROUP_NAME_BYTES) == GROUP_NAME_BYTES)
+        return -EINVAL;
+    if (config->mode->threads(config, 0) > GROUP_THREADS_MAX)
+        return -EINVAL;
+    if (!config->idle_ns)
+        config->idle_ns = config->mode->idle_ns;
+    if (!config->slo_ns)
+        config->slo_ns = BALANCE_SLO_NS;
+    return 0;
+}
+
+/* Whether threads of the one would do for the other. */
+static bool same_threads(const struct group_config *a, const struct group_config *b)
+{
+    return a->mode == b->mode && CPU_EQUAL(&a->cpus, &b->cpus) && a->threads == b->threads &&
+           a->loose == b->loose && a->thread_start == b->thread_start &&
+           a->thread_stop == b->thread_stop && a->arg == b->arg;
 }
 
 int group_create(struct group **result, const struct group_config *config)
 {
-    uint32_t threads = thread_count(config);
-    if (!config->mode || threads > GROUP_THREADS_MAX ||
-        strnlen(config->name, GROUP_NAME_BYTES) == GROUP_NAME_BYTES)
-        return -EINVAL;
-    struct group *group = NULL;
-    size_t bytes = sizeof(*group) + threads * sizeof(group->workers[0]);
-    if (posix_memalign((void **)&group, alignof(struct worker), bytes))
+    struct group_config completed = *config;
+    struct group *group;
+    int error = complete(&completed);
+
+    if (error)
+        return error;
+    group = calloc(1, sizeof(*group));
+    if (!group)
         return -ENOMEM;
-    memset(group, 0, bytes);
-    group->config = *config;
-    if (!group->config.idle_ns)
-        group->config.idle_ns = IDLE_NS_DEFAULT;
-    for (; group->worker_count < threads; group->worker_count++) {
-        uint32_t index = group->worker_count;
-        int error = worker_start(&group->workers[index], &group->config, index);
-        if (error) {
-            group_destroy(group);
-            return error;
-        }
+    group->config = completed;
+    decisions_init(&group->decisions);
+    error = gather(&group->crew, group, &completed);
+    if (error) {
+        free(group);
+        return error;
     }
+    release(&group->crew);
     *result = group;
     return 0;
 }
@@ -62,10 +198,16 @@ void group_destroy(struct group *group)
 {
     if (!group)
         return;
-    for (uint32_t i = 0; i < group->worker_count; i++)
-        worker_stop(&group->workers[i]);
+    dismiss_all(&group->crew);
     free(group);
 }
+
+const struct group_config *group_configuration(const struct group *group)
+{
+    return &group->config;
+}
+
+/* ---- Members ---- */
 
 static struct member *find_member(struct group *group, const struct engine *engine)
 {
@@ -75,40 +217,201 @@ static struct member *find_member(struct group *group, const struct engine *engi
     return NULL;
 }
 
+/* The thread that has it; a leader is held. */
+static struct worker *worker_of(const struct group *group, const struct member *member)
+{
+    return group->crew.leader ? leader_find(group->crew.leader, member->engine) : member->worker;
+}
+
+static uint32_t index_of(const struct crew *crew, const struct worker *worker)
+{
+    uint32_t index = 0;
+
+    while (index < crew->count && crew->workers[index] != worker)
+        index++;
+    return index;
+}
+
+/* The thread for one more engine, beside those that members have. */
+static uint32_t place(const struct group_mode *mode, const struct crew *crew,
+                      const struct member *members, uint32_t count)
+{
+    uint32_t loads[GROUP_THREADS_MAX + 1] = {0};
+
+    for (uint32_t i = 0; i < count; i++)
+        loads[index_of(crew, members[i].worker)]++;
+    return mode->place(loads, crew->count);
+}
+
+static int add(struct group *group, struct engine *engine)
+{
+    struct crew *crew = &group->crew;
+    const struct group_mode *mode = group->config.mode;
+    uint32_t before = crew->count;
+    uint32_t index;
+    int error = 0;
+
+    while (crew->count < mode->threads(&group->config, group->member_count + 1) && !error)
+        error = hire(crew, &group->config, engine);
+    if (!error) {
+        index = place(mode, crew, group->members, group->member_count);
+        error = worker_add(crew->workers[index], engine);
+    }
+    if (!error) {
+        group->members[group->member_count++] = (struct member){engine, crew->workers[index]};
+        if (crew->leader)
+            leader_add(crew->leader, engine, index);
+    } else if (mode->thread_per_engine && crew->count > before) {
+        dismiss(crew, crew->count - 1);
+    }
+    return error;
+}
+
 int group_add(struct group *group, struct engine *engine)
 {
+    int error;
+
     if (find_member(group, engine))
         return -EEXIST;
     if (group->member_count == GROUP_ENGINES_MAX)
         return -ENOSPC;
-    uint32_t worker = group->config.mode->place(group->loads, group->worker_count);
-    int error = worker_add(&group->workers[worker], engine);
+    error = hold(&group->crew);
     if (error)
         return error;
-    group->members[group->member_count++] = (struct member){.engine = engine, .worker = worker};
-    group->loads[worker]++;
-    return 0;
+    error = add(group, engine);
+    release(&group->crew);
+    return error;
 }
 
 int group_remove(struct group *group, struct engine *engine)
 {
     struct member *member = find_member(group, engine);
+    struct worker *worker;
+    int error;
+
     if (!member)
         return -ENOENT;
-    int error = worker_remove(&group->workers[member->worker], engine);
+    error = hold(&group->crew);
     if (error)
         return error;
-    group->loads[member->worker]--;
-    *member = group->members[--group->member_count];
+    worker = worker_of(group, member);
+    error = worker_remove(worker, engine);
+    if (!error) {
+        *member = group->members[--group->member_count];
+        if (group->crew.leader)
+            leader_remove(group->crew.leader, engine);
+        if (group->config.mode->thread_per_engine)
+            dismiss(&group->crew, index_of(&group->crew, worker));
+    }
+    release(&group->crew);
+    return error;
+}
+
+/* ---- Changes ---- */
+
+/* The same threads go on with other settings. */
+static int retune(struct group *group, const struct group_config *config)
+{
+    const struct balance_config balance = balance_of(config);
+    int error = hold(&group->crew);
+
+    if (error)
+        return error;
+    if (group->crew.leader)
+        error = leader_configure(group->crew.leader, &balance);
+    for (uint32_t i = 0; i < group->crew.count && !error; i++)
+        error = worker_configure(group->crew.workers[i], config);
+    release(&group->crew);
+    return error;
+}
+
+/* Hands members over to new threads, which are noted in `next`. 0, or an error: then only the first
+ * `*moved` of them have moved. */
+static int hand_over(struct group *group, struct crew *crew, const struct group_mode *mode,
+                     struct member *next, uint32_t *moved)
+{
+    int error = 0;
+
+    for (*moved = 0; *moved < group->member_count; (*moved)++) {
+        struct member *member = &group->members[*moved];
+        uint32_t index = place(mode, crew, next, *moved);
+
+        next[*moved] = (struct member){member->engine, crew->workers[index]};
+        error = worker_move(worker_of(group, member), member->engine, crew->workers[index]);
+        if (error)
+            break;
+        if (crew->leader)
+            leader_add(crew->leader, member->engine, index);
+    }
+    return error;
+}
+
+/* Back to the threads that were left. Whoever has an engine must let it go: keep asking. */
+static void hand_back(struct group *group, const struct member *next, uint32_t moved)
+{
+    for (uint32_t i = 0; i < moved; i++)
+        while (worker_move(next[i].worker, next[i].engine, worker_of(group, &group->members[i])))
+            ;
+}
+
+/* Other threads take over. */
+static int replace(struct group *group, const struct group_config *config)
+{
+    struct member next[GROUP_ENGINES_MAX];
+    struct crew crew;
+    uint32_t moved = 0;
+    int error = gather(&crew, group, config);
+
+    if (error)
+        return error;
+    error = hold(&group->crew);
+    if (!error) {
+        error = hand_over(group, &crew, config->mode, next, &moved);
+        if (error) {
+            hand_back(group, next, moved);
+            release(&group->crew);
+        }
+    }
+    if (error) {
+        dismiss_all(&crew);
+        return error;
+    }
+    dismiss_all(&group->crew);
+    group->crew = crew;
+    memcpy(group->members, next, moved * sizeof(next[0]));
+    release(&group->crew);
     return 0;
 }
 
+int group_configure(struct group *group, const struct group_config *config)
+{
+    struct group_config wanted = *config;
+    int error;
+
+    memcpy(wanted.name, group->config.name, sizeof(wanted.name));
+    error = complete(&wanted);
+    if (!error && same_threads(&group->config, &wanted)) {
+        error = retune(group, &wanted);
+        if (error)
+            (void)retune(group, &group->config);
+    } else if (!error) {
+        error = replace(group, &wanted);
+    }
+    if (!error)
+        group->config = wanted;
+    return error;
+}
+
+/* ---- What is seen ---- */
+
 uint32_t group_threads(const struct group *group, struct group_thread_stats *stats, uint32_t max)
 {
-    for (uint32_t i = 0; i < group->worker_count && i < max; i++) {
-        const struct worker *worker = &group->workers[i];
+    for (uint32_t i = 0; i < group->crew.count && i < max; i++) {
+        const struct worker *worker = group->crew.workers[i];
+
         stats[i] = (struct group_thread_stats){
             .tid = atomic_load_explicit(&worker->stats.tid, memory_order_relaxed),
+            .cpus = worker->cpus,
             .sleeps = atomic_load_explicit(&worker->stats.sleeps, memory_order_relaxed),
             .wakes_event = atomic_load_explicit(&worker->stats.wakes_event, memory_order_relaxed),
             .wakes_deadline =
@@ -116,6 +419,12 @@ uint32_t group_threads(const struct group *group, struct group_thread_stats *sta
             .busy_ns = atomic_load_explicit(&worker->stats.busy_ns, memory_order_relaxed),
             .engines = atomic_load_explicit(&worker->stats.engines, memory_order_relaxed),
         };
+        quanta_read(&worker->quanta, &stats[i].quanta);
     }
-    return group->worker_count;
+    return group->crew.count;
+}
+
+const struct decisions *group_decisions(const struct group *group)
+{
+    return &group->decisions;
 }

@@ -3,17 +3,28 @@
 /*
  * An engine group: engines and the threads that run them.
  *
- * Ownership: the group borrows its engines; they outlive their membership. Control owns the group.
- * Threads: every function here but group_threads is for control, one thread at a time. Engines are
- * handed to and from a group's thread as mailbox work on that thread, never under a lock.
+ * Its mode says how many threads there are and which engine runs where:
  *
- * A mode is a table of functions (struct group_mode, mode.h) that places engines on threads and
- * decides when a thread sleeps. Engines of a group live by the machine's clock.
+ * - dedicated: threads pinned to a CPU each, which spin; engines are spread evenly over them and
+ *   share a thread's time fairly (share.h).
+ * - spreading: a thread for each engine, made when it joins and ended when it leaves, asleep until
+ *   something wakes it.
+ * - compacting: all engines on one thread, until their work waits too long; then on as many more as
+ *   it takes (leader.h).
+ *
+ * Ownership: the group borrows its engines; they outlive their membership. Control owns the group.
+ * Threads: every function here is for control, one thread at a time. Engines go from thread to
+ * thread by message, never under a lock.
+ *
+ * A mode is a table of functions (struct group_mode, mode.h). Engines of a group live by the
+ * machine's clock.
  */
 #ifndef SCHED_GROUP_H
 #define SCHED_GROUP_H
 
+#include "sched/decisions.h"
 #include "sched/engine.h"
+#include "sched/quanta.h"
 
 #include <sched.h>
 #include <stdint.h>
@@ -21,22 +32,30 @@
 #define GROUP_NAME_BYTES  32u
 #define GROUP_ENGINES_MAX 64u
 #define GROUP_THREADS_MAX 64u
+#define GROUP_NEVER       UINT64_MAX /* an idle time: it does not sleep */
 
 struct group_mode;
-/* Spins: engines share the group's threads, which never sleep. */
-extern const struct group_mode group_mode_spin;
-/* Sleeps when idle: a thread waits for doorbells, mailboxes and ports, until the next deadline. */
-extern const struct group_mode group_mode_sleep;
-/* By its configuration name ("spin", "sleep"); NULL if unknown. */
+extern const struct group_mode group_mode_dedicated;
+extern const struct group_mode group_mode_spreading;
+extern const struct group_mode group_mode_compacting;
+/* By its configuration name ("dedicated", "spreading", "compacting"); NULL if unknown. */
 const struct group_mode *group_mode_by_name(const char *name);
 const char *group_mode_name(const struct group_mode *mode);
 
 struct group_config {
     char name[GROUP_NAME_BYTES];
     const struct group_mode *mode;
-    cpu_set_t cpus;   /* where threads may run; empty: anywhere */
-    uint32_t threads; /* 0: one per CPU in `cpus`, 1 if that is empty */
-    uint64_t idle_ns; /* how long a thread finds nothing before it sleeps; 0: 20 us */
+    cpu_set_t cpus; /* where threads may run; empty: anywhere */
+    bool loose;     /* dedicated: each on all of `cpus`, which are only near, and not its own */
+    /* Dedicated: how many; 0: one per CPU in `cpus`, 1 if that is empty. Compacting: at most so
+     * many; 0: one per CPU in `cpus`, or of the machine. Spreading has one for each engine. */
+    uint32_t threads;
+    /* How long a thread finds nothing before it sleeps, or GROUP_NEVER; 0: as the mode has it,
+     * which is never for dedicated and 20 us for the others. A thread without engines sleeps. */
+    uint64_t idle_ns;
+    uint64_t slo_ns;             /* compacting: what a queueing delay is to stay below; 0: 50 us */
+    bool pause;                  /* spin with TPAUSE, where the processor has it (pause.h) */
+    struct quanta_config quanta; /* what threads ask of the kernel's scheduler */
     /* Called on each new thread before it runs engines, and before it ends: registers it with
      * whatever the engines use. May be NULL. Start answers 0 or a negative errno. */
     int (*thread_start)(void *arg);
@@ -45,29 +64,45 @@ struct group_config {
 };
 
 struct group_thread_stats {
-    int tid;
+    int tid;        /* as the kernel numbers it; engines on it have it as well (engine.h) */
+    cpu_set_t cpus; /* where it may run; empty: anywhere */
     uint64_t sleeps;
     uint64_t wakes_event;    /* a descriptor woke it */
     uint64_t wakes_deadline; /* its deadline passed */
     uint64_t busy_ns;
     uint32_t engines;
+    struct quanta_stats quanta;
 };
 
 struct group;
 
-/* Starts the threads. 0, -EINVAL, -ENOMEM, or what thread_start said. */
+/* Starts the threads that there are without engines. 0, -EINVAL, -ENOMEM, or what thread_start
+ * said. */
 int group_create(struct group **group, const struct group_config *config);
 /* Stops and joins the threads. All engines must be gone. NULL is fine. */
 void group_destroy(struct group *group);
 
-/* Puts an engine on a thread; it runs from now on. 0, -ENOSPC, -EEXIST, or -ETIMEDOUT if the thread
- * does not come round. */
+/* Has the group go on as another configuration says, under its engines, which miss no more than the
+ * time it takes to hand them over: where threads have to be others, they are made first. The name
+ * stays.
+ *
+ * 0, or everything is as it was: -EINVAL, -ENOMEM, what thread_start or the kernel said of a new
+ * thread, or -ETIMEDOUT if one that runs does not come round. */
+int group_configure(struct group *group, const struct group_config *config);
+/* As it is now, with the mode's defaults filled in. */
+const struct group_config *group_configuration(const struct group *group);
+
+/* Puts an engine on a thread; it runs from now on. 0, -ENOSPC, -EEXIST, -ENOMEM, what thread_start
+ * or the kernel said of a new thread, or -ETIMEDOUT if a thread does not come round. */
 int group_add(struct group *group, struct engine *engine);
 /* Takes an engine off its thread: when this returns 0 it does not run any more. -ENOENT, or
- * -ETIMEDOUT if the thread does not come round. */
+ * -ETIMEDOUT if a thread does not come round. */
 int group_remove(struct group *group, struct engine *engine);
 
-/* Fills `stats` for up to `max` threads and returns how many there are. Any thread. */
+/* Fills `stats` for up to `max` threads and returns how many there are. */
 uint32_t group_threads(const struct group *group, struct group_thread_stats *stats, uint32_t max);
+
+/* What the rebalancer of a compacting group has decided. Any thread. */
+const struct decisions *group_decisions(const struct group *group);
 
 #endif

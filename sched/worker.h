@@ -1,39 +1,68 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
 /*
- * One thread of an engine group: it gives each of its engines a turn (mailbox, then run with its
- * budget), round after round, and sleeps when its mode lets it.
+ * One thread of an engine group: it gives turns to its engines (mailbox, then run with its budget)
+ * in fair shares (share.h), and sleeps when its group lets it.
  *
- * Sleeping: the thread arms its own mailbox, then every engine and its mailbox; each looks at its
- * inputs once more. If any has work, all are disarmed and the round goes on. Otherwise it waits on
- * its epoll descriptor, which holds its mailbox and every engine's own epoll descriptor, until the
- * nearest deadline.
+ * Sleeping (worker_sleep.c): the thread arms its own mailbox and inbox, then every engine and its
+ * mailbox; each looks at its inputs once more. If any has work, all are disarmed and the round goes
+ * on. Otherwise it waits on its epoll descriptor, which holds its mailbox and every engine's own
+ * epoll descriptor, until the nearest deadline. A thread without engines has nothing to look for:
+ * it sleeps at once, whatever its group says.
+ *
+ * Moving (worker_move.c): an engine is handed over by the thread that has it, by a message to the
+ * one that is to have it; neither waits. It happens between two turns, when nothing is armed. The
+ * engine's descriptor is put into the new thread's set before it leaves the old one's, so that this
+ * cannot fail half way; what comes in between is found by the new thread, which looks at the engine
+ * before it sleeps.
  *
  * Ownership: the group owns workers; a worker borrows its engines.
- * Threads: the functions here are for control. `engines`, `count` and
- * `stopping` are the thread's own, reached by control only as mailbox work. `stats` is written by
- * the thread and read by any.
+ * Threads: worker_start to worker_move are control's. The rest is the thread's own; control reaches
+ * it as mailbox work, other threads by the inbox. `stats` is written by the thread and read by any.
  */
 #ifndef SCHED_WORKER_H
 #define SCHED_WORKER_H
 
+#include "mailbox/inbox.h"
 #include "sched/group.h"
 #include "sched/mode.h"
+#include "sched/share.h"
 
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 
+/* Threads have work within one budget per engine, milliseconds at most; this is only reached when
+ * an engine hangs or the machine does not run us. */
+#define WORKER_PATIENCE_NS (10 * NSEC_PER_SEC)
+#define WORKER_NAME_BYTES  16u /* with the final NUL: the kernel's limit */
+
+enum worker_message {
+    WORKER_HAND_OVER = 1, /* to who has the engine: give it to move.to */
+    WORKER_TAKE,          /* to who is to have it: it is yours */
+    WORKER_DONE,          /* to who asked */
+};
+
+struct leader;
+
 struct worker {
-    const struct group_config *config; /* the group's copy */
+    struct group_config config; /* the thread's copy */
     struct mailbox mailbox;
+    struct inbox inbox;
     int epoll_fd;
     pthread_t thread;
     sem_t started; /* posted once thread_start has answered */
     int start_error;
+    char name[WORKER_NAME_BYTES];
+    cpu_set_t cpus; /* where it may run; empty: anywhere */
     struct engine *engines[GROUP_ENGINES_MAX];
+    struct share shares[GROUP_ENGINES_MAX]; /* of the engine at the same position */
     uint32_t count;
+    uint64_t turn;         /* counts them */
+    uint64_t idle_since;   /* ns: nothing was found since */
+    struct leader *leader; /* moves the group's engines; NULL: this thread does not */
     bool stopping;
+    struct quanta quanta; /* the thread's, see there */
     struct {
         _Atomic int tid;
         _Atomic uint64_t sleeps;
@@ -44,16 +73,43 @@ struct worker {
     } stats;
 };
 
-/* Starts a thread. `config` outlives it; `index` numbers it within its group. 0, or a negative
- * errno: also what config->thread_start said; then nothing is left. */
-int worker_start(struct worker *worker, const struct group_config *config, uint32_t index);
-/* Ends and joins it; it must have no engine left. */
-void worker_stop(struct worker *worker);
+/* ---- Control ---- */
 
-/* Hands an engine to the thread: 0, -ENOSPC, what epoll_ctl said, or -ETIMEDOUT if the thread did
- * not come round. */
+/* Starts a thread with name, cpus and leader as *worker has them. 0, or a negative errno: also what
+ * config->thread_start said; then nothing is left. */
+int worker_start(struct worker *worker, const struct group_config *config);
+/* Ends and joins the thread; it must have no engine left. */
+void worker_stop(struct worker *worker);
+/* Closes what a stopped one had. Threads that send it messages, those of a leader, have to be
+ * stopped first: a sender may still be about to ring after its message has arrived. */
+void worker_close(struct worker *worker);
+
+/* Has the thread run `fn` on itself: what that said, or -ETIMEDOUT if it did not come round. */
+int worker_call(struct worker *worker, mailbox_fn *fn, void *argument);
+/* Lets it go on with another idle time, pause and so on. 0 or -ETIMEDOUT. */
+int worker_configure(struct worker *worker, const struct group_config *config);
+/* Hands an engine to the thread: 0, -ENOSPC, what epoll_ctl said, or -ETIMEDOUT. */
 int worker_add(struct worker *worker, struct engine *engine);
 /* Takes it away: 0, -ENOENT or -ETIMEDOUT. */
 int worker_remove(struct worker *worker, struct engine *engine);
+/* Has it handed over from one thread to another: 0, -ENOENT (the first has it not), what epoll_ctl
+ * said, or -ETIMEDOUT if the first does not come round. */
+int worker_move(struct worker *from, struct engine *engine, struct worker *to);
+
+/* ---- The thread ---- */
+
+/* Does what its inbox asks for; returns how many messages there were. */
+uint32_t worker_read_inbox(struct worker *worker);
+/* Sends a message about an engine, whose `move` the sender owns. */
+void worker_tell(struct worker *worker, struct engine *engine, enum worker_message what);
+/* Arms everything and sleeps if all agree; everything is disarmed again when it returns. */
+void worker_rest(struct worker *worker, uint64_t now);
+
+/* Counts up what has a single writer: no read-modify-write is needed. */
+static inline void worker_count(_Atomic uint64_t *counter, uint64_t by)
+{
+    uint64_t value = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, value + by, memory_order_relaxed);
+}
 
 #endif

@@ -58,7 +58,7 @@ engines:
     addresses: [ $2 ]
     peers: [ { name: $3, address: $4 } ]
 groups:
-  - { name: engines, mode: sleep, threads: 1, engines: [ $1 ] }
+  - { name: engines, mode: spreading, threads: 1, engines: [ $1 ] }
 END
 }
 

@@ -30,7 +30,7 @@ engines:
     addresses: [ 10.0.0.2, "fd00::2" ]
     peers: [ { name: left, address: 10.0.0.1, mac: 02:00:00:00:00:01 } ]
 groups:
-  - { name: engines, mode: sleep, threads: 1, engines: [ left, right ] }
+  - { name: engines, mode: spreading, threads: 1, engines: [ left, right ] }
 END
     cat <<END
 

@@ -7,7 +7,9 @@
  *
  * A channel may have more operations than fit in one turn of the engine, so a CANCEL is an
  * operation itself, and those of a session look at a bounded number of the others each turn:
- * session_channel keeps the place. Those of one channel go one after the other.
+ * session_channel keeps the place. Those of one channel go one after the other. One for which the
+ * session has no operation left is its channel's spare one, so that what it is to end cannot keep
+ * it out; and its channel always has a completion slot for it (channel.h).
  *
  * Threads: the engine's.
  */

@@ -340,6 +340,7 @@ void connection_lost(struct connection *connection, int error)
 
     list_remove(&connection->ring);
     list_remove(&connection->path_node);
+    served_leave(connection);
     connection->path = NULL;
     connection->say = 0;
     connection->close_wanted = false;

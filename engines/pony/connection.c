@@ -30,6 +30,8 @@ void connection_init(struct connection *connection, struct upper *upper, uint16_
     for (uint32_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
         list_init(lists[i]);
     connection->upper = upper;
+    connection->credits_allowed = connection->credits_used = upper->credit_first;
+    connection->credits_granted = connection->credits_consumed = upper->credit_first;
     connection->generation = generation;
     connection->number = (uint32_t)generation << HANDLE_INDEX_BITS | index;
 }

@@ -82,6 +82,8 @@ struct connection {
     uint32_t answers_given, answers_taken;
     uint32_t close_answers; /* what the peer's CLOSE counted */
     uint32_t told;          /* offers without a buffer that the application was told of */
+    uint32_t offer_least;   /* bytes: no offer whose turn for a buffer it is has less, */
+    uint32_t posted_most;   /* and no posted buffer more */
     uint32_t unanswered; /* messages accepted from the application and not answered by the peer */
     int32_t error;       /* why it ended: status of CLOSED, or reason of CLOSE */
     uint16_t issued_count, served_count;

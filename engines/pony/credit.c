@@ -96,6 +96,8 @@ void session_credit_quench(struct pony_session *session)
 {
     struct list *node;
 
+    if (fair_throttled(session))
+        return;
     while (spare(session) > 0 && (node = list_first(&session->thirst)))
         water(LIST_OF(node, struct connection, thirst));
     while ((node = list_first(&session->thirst_more))) {
@@ -136,7 +138,8 @@ static void top_up(struct connection *connection)
 {
     uint32_t credits = least(beyond(CREDIT_BATCH, unused(connection)), allowance(connection));
 
-    if (credits >= CREDIT_BATCH / 2 && connection->state == CONNECTION_OPEN)
+    if (credits >= CREDIT_BATCH / 2 && !fair_throttled(connection->session) &&
+        connection->state == CONNECTION_OPEN)
         grant(connection, credits);
 }
 

@@ -14,9 +14,11 @@
 #ifndef ENGINES_PONY_DIRECTORY_H
 #define ENGINES_PONY_DIRECTORY_H
 
+#include "engines/pony/wire.h"
+
 #include <stdint.h>
 
-#define DIRECTORY_ENGINES_MAX 16u
+#define DIRECTORY_ENGINES_MAX WIRE_ENGINES
 #define DIRECTORY_KEY_BYTES   16u
 
 struct directory;

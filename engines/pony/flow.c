@@ -177,6 +177,11 @@ const char *flow_peer_name(const struct flow *flow)
     return flow->peer->name;
 }
 
+uint32_t *flow_host_load(const struct flow *flow)
+{
+    return &flow->peer->load;
+}
+
 uint32_t flow_id(const struct flow *flow)
 {
     return flow->id;

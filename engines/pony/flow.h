@@ -57,6 +57,9 @@ const char *flow_peer_name(const struct flow *flow);
 uint32_t flow_id(const struct flow *flow);
 /* Whether it leads to that engine of the peer's host which is called when none is named. */
 bool flow_is_first(const struct flow *flow);
+/* How much the layer above does for the peer's host, by all its flows: the layer's own number, 0 at
+ * first. */
+uint32_t *flow_host_load(const struct flow *flow);
 /* True once packets can be sent. */
 bool flow_is_open(const struct flow *flow);
 /* Bytes of operations that fit into one packet. */
@@ -75,6 +78,13 @@ struct flow_report {
     uint8_t version;       /* of the wire; 0 while it was never open */
 };
 void flow_report(const struct flow *flow, struct flow_report *report);
+
+/* Whether the port has each packet belong to one session at most. Then `fill` says first whose what
+ * it writes is (0: nobody's), and writes nothing else; unless it says so, it is nobody's. */
+bool flow_tagged(const struct flow *flow);
+/* Inside `fill`, before the first byte: false if there is no room for a packet of this session now.
+ * Once there may be, flow_kick comes by itself. */
+bool flow_claim(struct flow *flow, uint32_t session, uint32_t uid);
 
 /* The layer above's own pointer. */
 void flow_set_context(struct flow *flow, void *context);

@@ -12,6 +12,7 @@
  *   input.c            a packet of a flow: acknowledgement, duplicates, delivery
  *   recovery.c         acknowledgements received, losses, the retransmission timer
  *   output.c           packets made and sent
+ *   tagging.c          and whose each of them is
  *   transport_view.c   what operators see
  *   transport_state.c  save and load
  *   tx_window.c, rx_window.c, rtt.c, pmtu.c, parts.c, cc_*.c  the arithmetic, which knows nothing
@@ -25,6 +26,7 @@
 #include "engines/address_map.h"
 #include "engines/elements/decap.h"
 #include "engines/elements/encap.h"
+#include "engines/packet_tag.h"
 #include "engines/pony/parts.h"
 #include "engines/pony/pmtu.h"
 #include "engines/pony/rtt.h"
@@ -59,6 +61,8 @@
  * of more than a quantum. */
 #define PACE_SLACK_NS  (50 * NSEC_PER_USEC)
 #define PACKET_COST_NS 100u /* charged to a modelled clock for each packet in or out */
+/* What a packet weighs in a burst beside its bytes: about as much as a KiB, by measurement. */
+#define PACKET_WEIGHT 1024u
 
 enum flow_state {
     FLOW_FREE,
@@ -79,6 +83,7 @@ struct peer {
     bool known;                /* there is, or was, a way */
     bool wanted;               /* the resolver has been asked, and tells of changes */
     int error;                 /* why the resolver knows no way; 0: it has not said so */
+    uint32_t load;             /* see flow_host_load */
     const struct cc_ops *cc;   /* NULL: the transport's */
     struct wheel_timer ask_timer;
     char name[sizeof(((struct transport_peer *)0)->name)];
@@ -100,6 +105,7 @@ struct flow {
     struct peer *peer;
     TAILQ_ENTRY(flow) ready_entry;
     LIST_ENTRY(flow) peer_entry;
+    LIST_ENTRY(flow) shut_entry;
     struct flow *token_next;
     void *context;
     uint32_t id;
@@ -107,6 +113,7 @@ struct flow {
     uint8_t state;    /* enum flow_state */
     uint8_t version;  /* of the wire, settled by HELLO */
     bool ready;       /* is in the transport's list */
+    bool shut;        /* is in that of flows which the port refused something */
     bool wants_fill;  /* the layer above has something */
     bool answered;    /* opened by the peer's call: nonce is the peer's */
     bool hello_due;   /* a CALL, or when open a WELCOME, is to be sent */
@@ -170,6 +177,7 @@ struct transport {
     struct transport_config config; /* without zeroes; peers is NULL */
     struct port *port;
     const struct clock *clock;
+    struct meter *meter; /* of the engine; NULL: nobody measures */
     struct rng *rng;
     struct wheel *wheel;
     const struct flow_upper_ops *ops;
@@ -196,12 +204,15 @@ struct transport {
     struct flow **buckets; /* by token */
     uint32_t bucket_mask;
     TAILQ_HEAD(ready_list, flow) ready;
+    LIST_HEAD(, flow) shut;
 
     struct parts parts;
     struct decap decap;
     struct rte_mbuf *tx[PORT_BURST];
     uint16_t tx_count;
-    uint16_t room; /* what the port still takes */
+    uint16_t room;                           /* what the port still takes */
+    bool tagged;                             /* it looks at whose packets are */
+    struct packet_tag control_tag, fill_tag; /* of nobody's; of the one being filled */
     uint64_t reset_ms;
     uint32_t resets; /* in that millisecond */
     struct wheel_timer blocked_timer;
@@ -219,6 +230,12 @@ static inline uint64_t transport_time(struct transport *transport, uint64_t now)
 static inline void transport_count(uint64_t *counter, uint64_t add)
 {
     __atomic_store_n(counter, *counter + add, __ATOMIC_RELAXED);
+}
+
+/* A packet of the present burst is done with; the layer above has noted who has a part in it. */
+static inline void transport_weigh(struct transport *transport, const struct rte_mbuf *packet)
+{
+    meter_item(transport->meter, PACKET_WEIGHT + rte_pktmbuf_pkt_len(packet));
 }
 
 /* peer.c */
@@ -256,6 +273,9 @@ struct flow *mapper_by_peer_token(const struct peer *peer, const struct address 
                                   uint64_t token);
 /* Whether an engine of a host may receive at this port. */
 bool mapper_port_fits(const struct transport *transport, uint16_t udp_port);
+/* May a host that calls have one more flow to a local address? It has at most as many as there are
+ * engines of a host; of its own, one that nobody uses gives way. */
+bool mapper_admits(const struct peer *peer, const struct address *local);
 /* A fresh flow between two ends, entered everywhere but for its token; NULL if there is no place.
  * `id` may be FLOW_ID_ANY. */
 struct flow *mapper_add(struct transport *transport, struct peer *peer, const struct pair *pair,
@@ -339,5 +359,18 @@ void output_flush(struct transport *transport, uint64_t now);
  * sender. 0 or a negative errno. */
 int output_answer_path(const struct transport *transport, const struct packet_meta *meta,
                        uint16_t udp_port, struct wire_addresses *addresses, struct encap *encap);
+
+/* tagging.c */
+void tagging_init(struct transport *transport);
+/* Room for a packet that is nobody's, whose tag transport->control_tag then is. */
+bool tagging_has_control_room(struct transport *transport);
+/* The packet is nobody's. */
+void tagging_control(const struct transport *transport, struct rte_mbuf *packet);
+/* The flow is over. */
+void tagging_forget(struct flow *flow);
+/* Room may have come back: flows that were refused some try again. */
+void tagging_reopen(struct transport *transport);
+/* May one of the lost packets be sent now? It is the first then. */
+bool tagging_may_resend(struct flow *flow);
 
 #endif

@@ -178,6 +178,10 @@ static struct flow *called_flow(struct peer *peer, const struct packet_meta *met
      * own flow. */
     if (flow)
         return memcmp(&meta->dst, &meta->src, sizeof(meta->dst)) < 0 ? NULL : flow;
+    if (!mapper_admits(peer, &meta->dst)) {
+        transport_count(&peer->transport->stats.hello_refused, 1);
+        return NULL;
+    }
     flow = mapper_add(peer->transport, peer, &pair, FLOW_ID_ANY);
     if (flow && hello_init(flow) != 0) {
         mapper_remove(flow);

@@ -42,11 +42,13 @@ static bool in_turn(const struct slot *slot, uint32_t *expected)
     return true;
 }
 
-/* The offer that a buffer of `length` bytes is for, of those whose predecessors have all begun. */
+/* The offer that a buffer of `length` bytes is for, of those whose predecessors have all begun.
+ * Finds out the least of these, too. */
 static struct slot *offer_for(struct connection *connection, uint32_t length)
 {
     struct list *stream_node, *node;
     struct slot *best = NULL;
+    uint32_t least = UINT32_MAX;
 
     LIST_EACH(stream_node, &connection->streams)
     {
@@ -57,11 +59,15 @@ static struct slot *offer_for(struct connection *connection, uint32_t length)
         LIST_EACH(node, &stream->incoming)
         {
             struct slot *slot = LIST_OF(node, struct slot, node);
-            if (in_turn(slot, &expected) && slot->state == SLOT_OFFERED && slot->length <= length &&
-                (!best || told_before(slot, best)))
+            if (!in_turn(slot, &expected) || slot->state != SLOT_OFFERED)
+                continue;
+            if (slot->length < least)
+                least = slot->length;
+            if (slot->length <= length && (!best || told_before(slot, best)))
                 best = slot;
         }
     }
+    connection->offer_least = least;
     return best;
 }
 
@@ -77,27 +83,50 @@ static bool offers_wait(const struct connection *connection)
     return false;
 }
 
-/* Gives posted buffers, in their order, to the offers that wait. */
+/* Gives a posted buffer to the offer that it is for: false if there is none. */
+static bool match_buffer(struct connection *connection, struct operation *buffer)
+{
+    struct slot *slot =
+        buffer->len < connection->offer_least ? NULL : offer_for(connection, buffer->len);
+
+    if (!slot)
+        return false;
+    buffer->state = OPERATION_FILLING;
+    list_remove(&buffer->node);
+    slot->buffer = buffer;
+    slot->state = SLOT_FILLING;
+    slot->waiting = false;
+    slot->stream->unmatched--;
+    due(slot, SLOT_DUE_PULL);
+    return true;
+}
+
+/* Gives posted buffers, in their order, to the offers that wait. Afterwards every buffer left is
+ * smaller than offer_least, which rises with each offer that is given one: so offers are looked at
+ * twice for each of these, and once more, however many buffers are too small. */
 static void match(struct connection *connection)
 {
     struct list *node, *after;
+    uint32_t most = 0;
 
-    if (!offers_wait(connection))
+    if (connection->offer_least > connection->posted_most || !offers_wait(connection))
         return;
     LIST_EACH_SAFE(node, after, &connection->posted)
     {
         struct operation *buffer = LIST_OF(node, struct operation, node);
-        struct slot *slot = offer_for(connection, buffer->len);
-        if (!slot)
-            continue;
-        buffer->state = OPERATION_FILLING;
-        list_remove(&buffer->node);
-        slot->buffer = buffer;
-        slot->state = SLOT_FILLING;
-        slot->waiting = false;
-        slot->stream->unmatched--;
-        due(slot, SLOT_DUE_PULL);
+        if (!match_buffer(connection, buffer) && buffer->len > most)
+            most = buffer->len;
     }
+    connection->posted_most = most;
+}
+
+/* A buffer is there (again): no other one fits what waits. */
+static void posted(struct connection *connection, struct operation *buffer)
+{
+    if (buffer->len > connection->posted_most)
+        connection->posted_most = buffer->len;
+    if (connection->offer_least <= buffer->len && offers_wait(connection))
+        match_buffer(connection, buffer);
 }
 
 void incoming_post(struct pony_session *session, uint32_t channel,
@@ -117,7 +146,7 @@ void incoming_post(struct pony_session *session, uint32_t channel,
     operation->state = OPERATION_POSTED;
     operation->connection = connection;
     list_push(&connection->posted, &operation->node);
-    match(connection);
+    posted(connection, operation);
 }
 
 /* The message will not be: its turn passes, and the peer is told. A buffer goes back to where it
@@ -138,7 +167,7 @@ static void fail(struct slot *slot, uint16_t status)
         return;
     buffer->state = OPERATION_POSTED;
     list_after(&connection->posted, &buffer->node);
-    match(connection);
+    posted(connection, buffer);
 }
 
 void incoming_refuse(struct connection *connection)
@@ -262,8 +291,11 @@ static struct slot *slot_of(struct connection *connection, const struct wire_op 
     slot->unordered = unordered;
     slot->state = SLOT_PARTIAL;
     incoming_insert(stream, slot);
-    if (stream->unmatched > 0) /* those behind it may wait for a buffer from now on */
+    if (stream->unmatched > 0) { /* those behind it may wait for a buffer from now on */
+        if (!unordered)
+            connection->offer_least = 0;
         connection_notice(connection);
+    }
     *fresh = true;
     return slot;
 }
@@ -309,7 +341,7 @@ void incoming_on_fragment(struct connection *connection, const struct wire_op *o
 
     if (!slot)
         return;
-    if (fresh)
+    if (fresh && !slot->unordered) /* nobody waits for the turn of another one */
         match(connection);
     if (slot->state == SLOT_SKIPPED) {
         drop_fragment(slot, op);
@@ -356,6 +388,8 @@ void incoming_on_offer(struct connection *connection, const struct wire_op *op)
     slot->length = op->offset;
     slot->waiting = true;
     slot->stream->unmatched++;
+    if (slot->length < connection->offer_least)
+        connection->offer_least = slot->length;
     if (slot->length > session_message_max(connection->session)) {
         fail(slot, EMSGSIZE);
         return;

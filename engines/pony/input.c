@@ -83,8 +83,8 @@ static void take_part(struct flow *flow, const struct wire_flow *header, const u
     const uint8_t *whole;
 
     wire_part_decode(&part, body);
-    whole = parts_take(&transport->parts, flow, header->seq, &part, body + WIRE_PART_BYTES,
-                       bytes - WIRE_PART_BYTES, now);
+    whole = parts_take(&transport->parts, flow->peer, flow, header->seq, &part,
+                       body + WIRE_PART_BYTES, bytes - WIRE_PART_BYTES, now);
     if (!whole) {
         flow->ecn_pending |= marked;
         acknowledge_soon(flow, now); /* of others: the peer learns that we live */

@@ -117,24 +117,48 @@ bool mapper_set_token(struct flow *flow)
     return true;
 }
 
-/* The unreferenced flow that has been silent longest gives way to a new one. */
+/* Of two flows the one that may give way to a new one: unreferenced, and silent longest. `oldest`
+ * may be NULL. */
+static struct flow *sooner_given_up(struct flow *oldest, struct flow *flow)
+{
+    if (flow->state != FLOW_OPEN || flow->references > 0 || tx_window_outstanding(&flow->tx) > 0)
+        return oldest;
+    return !oldest || flow->heard_ns < oldest->heard_ns ? flow : oldest;
+}
+
+static void give_up(struct flow *flow)
+{
+    mapper_remove(flow);
+    mapper_free(flow);
+}
+
 static void make_place(struct transport *transport)
 {
     struct flow *oldest = NULL;
 
-    for (uint32_t i = 0; i < transport->config.flows_max; i++) {
-        struct flow *flow = &transport->flows[i];
+    for (uint32_t i = 0; i < transport->config.flows_max; i++)
+        oldest = sooner_given_up(oldest, &transport->flows[i]);
+    if (oldest)
+        give_up(oldest);
+}
 
-        if (flow->state != FLOW_OPEN || flow->references > 0 ||
-            tx_window_outstanding(&flow->tx) > 0)
+bool mapper_admits(const struct peer *peer, const struct address *local)
+{
+    struct flow *flow, *oldest = NULL;
+    uint32_t count = 0;
+
+    LIST_FOREACH(flow, &peer->flows, peer_entry)
+    {
+        if (!address_equal(&flow->local, local))
             continue;
-        if (!oldest || flow->heard_ns < oldest->heard_ns)
-            oldest = flow;
+        count++;
+        oldest = sooner_given_up(oldest, flow);
     }
-    if (oldest) {
-        mapper_remove(oldest);
-        mapper_free(oldest);
-    }
+    if (count < WIRE_ENGINES)
+        return true;
+    if (oldest)
+        give_up(oldest);
+    return oldest != NULL;
 }
 
 static struct flow *take_place(struct transport *transport, uint32_t id)
@@ -213,6 +237,7 @@ void mapper_remove(struct flow *flow)
     if (flow->ready)
         TAILQ_REMOVE(&flow->transport->ready, flow, ready_entry);
     flow->ready = false;
+    tagging_forget(flow);
     tx_window_clear(&flow->tx);
     flow->state = FLOW_ENDED;
     transport_count(&flow->transport->stats.flows_ended, 1);

@@ -42,13 +42,19 @@ void operation_give_up(struct operation *operation, int status)
 
 static void expire(struct wheel_timer *timer, uint64_t now)
 {
+    struct operation *operation = LIST_OF(timer, struct operation, timer);
+    struct upper *upper = operation->upper;
+
     (void)now;
-    operation_give_up(LIST_OF(timer, struct operation, timer), -ETIMEDOUT);
+    session_charge(upper, operation->session);
+    operation_give_up(operation, -ETIMEDOUT);
+    session_charge(upper, NULL);
 }
 
 bool operation_available(const struct upper *upper, const struct pony_session *session)
 {
     return upper->operation_pool.free > 0 &&
+           session_quota_allows(session->operation_count, session->config.grant.operations) &&
            share_allows(&upper->operation_share, session->operation_count);
 }
 
@@ -66,11 +72,17 @@ void operation_init(struct operation *operation, struct upper *upper)
     wheel_timer_init(&operation->timer, expire);
 }
 
+bool operation_spare_free(const struct session_channel *side)
+{
+    return side->spare->state == OPERATION_FREE;
+}
+
 void operation_own(struct operation *operation, struct pony_session *session)
 {
     operation->session = session;
     list_push(&session->channels[operation->channel].operations, &operation->owned);
-    share_take(&operation->upper->operation_share, &session->operation_count);
+    if (!operation->spare)
+        share_take(&operation->upper->operation_share, &session->operation_count);
 }
 
 /* Takes it out of its session's hands: its memory is not looked at any more. */
@@ -87,18 +99,31 @@ static void disown(struct operation *operation)
         gather_give(session, operation->gather);
     operation->gather = NULL;
     operation->session = NULL;
-    share_give(&operation->upper->operation_share, &session->operation_count);
+    if (!operation->spare)
+        share_give(&operation->upper->operation_share, &session->operation_count);
+}
+
+static struct operation *take_entry(struct pony_session *session, uint32_t channel)
+{
+    struct upper *upper = session->upper;
+    bool spare = !operation_available(upper, session);
+    struct operation *operation = spare ? session->channels[channel].spare
+                                        : &upper->operations[pool_take(&upper->operation_pool)];
+
+    operation_init(operation, upper);
+    operation->spare = spare;
+    operation->generation = generation_next(operation->generation);
+    if (!spare)
+        counter_add(&upper->counters.operations, 1);
+    return operation;
 }
 
 struct operation *operation_take(struct pony_session *session, uint32_t channel,
                                  const struct saddle_command *command)
 {
     struct upper *upper = session->upper;
-    struct operation *operation = &upper->operations[pool_take(&upper->operation_pool)];
+    struct operation *operation = take_entry(session, channel);
 
-    operation_init(operation, upper);
-    operation->generation = generation_next(operation->generation);
-    counter_add(&upper->counters.operations, 1);
     operation->channel = (uint8_t)channel;
     operation_own(operation, session);
     operation->op = command->op;
@@ -157,6 +182,8 @@ void operation_free(struct operation *operation)
     if (operation->session)
         disown(operation);
     operation->state = OPERATION_FREE;
+    if (operation->spare)
+        return;
     pool_give(&upper->operation_pool, (uint32_t)(operation - upper->operations));
     counter_sub(&upper->counters.operations, 1);
 }

@@ -72,17 +72,21 @@ struct operation {
     bool skip;     /* a SEND that was given up: the peer has to be told */
     bool answered; /* a SEND, of which the peer has said what became of it: only SKIP is due */
     bool called;   /* a PING that had to open its flow */
+    bool spare;    /* its channel's, of no table */
     bool result; /* RESULT has arrived: `value`, `awaited` and, as its items, `payload` are known */
     uint8_t payload[SADDLE_INLINE_BYTES];
 };
 
 /* May this session have another operation? */
 bool operation_available(const struct upper *upper, const struct pony_session *session);
+/* Is the operation that a channel keeps for a CANCEL not in use? */
+bool operation_spare_free(const struct session_channel *side);
 /* Empties all but the generation. */
 void operation_init(struct operation *operation, struct upper *upper);
 /* Makes it one of a session's outstanding operations. */
 void operation_own(struct operation *operation, struct pony_session *session);
-/* A new operation for a command, with its deadline set. Only after operation_available. */
+/* A new operation for a command, with its deadline set. Only after operation_available, but for a
+ * CANCEL, for which the channel's spare one does. */
 struct operation *operation_take(struct pony_session *session, uint32_t channel,
                                  const struct saddle_command *command);
 /* Tells the application the outcome, once; later calls do nothing. The memory is its own again. */

@@ -11,11 +11,11 @@
 
 bool output_has_room(struct transport *transport, uint64_t now)
 {
-    if (transport->room > 0)
-        return true;
-    output_flush(transport, now);
-    transport->room = transport->port->ops->tx_room(transport->port);
-    return transport->room > 0;
+    if (transport->room == 0) {
+        output_flush(transport, now);
+        transport->room = transport->port->ops->tx_room(transport->port);
+    }
+    return transport->room > 0 && (!transport->tagged || tagging_has_control_room(transport));
 }
 
 void output_flush(struct transport *transport, uint64_t now)
@@ -38,6 +38,7 @@ static void push(struct transport *transport, struct rte_mbuf *packet, uint64_t 
     transport_count(&transport->stats.tx_packets, 1);
     transport_count(&transport->stats.tx_bytes, rte_pktmbuf_pkt_len(packet));
     clock_charge(transport->clock, PACKET_COST_NS);
+    transport_weigh(transport, packet);
     transport->tx[transport->tx_count++] = packet;
     transport->room--;
     if (transport->tx_count == PORT_BURST)
@@ -59,6 +60,7 @@ static bool send_bytes(struct transport *transport, const struct encap *encap, c
 
     if (take_buffers(transport, &packet, 1) != 0)
         return false;
+    tagging_control(transport, packet);
     memcpy(rte_pktmbuf_append(packet, (uint16_t)length), bytes, length);
     if (encap_apply(encap, packet) != 0) {
         rte_pktmbuf_free(packet);
@@ -158,6 +160,7 @@ static struct rte_mbuf *begin_packet(struct flow *flow, uint32_t length, uint8_t
 
     if (take_buffers(flow->transport, &packet, 1) != 0)
         return NULL;
+    tagging_control(flow->transport, packet);
     *bytes = (uint8_t *)rte_pktmbuf_append(packet, (uint16_t)length);
     return packet;
 }
@@ -256,6 +259,8 @@ static enum output_result send_part(struct flow *flow, uint64_t now)
     packet = begin_packet(flow, WIRE_FLOW_BYTES + WIRE_PART_BYTES + length, &bytes);
     if (!packet)
         return OUTPUT_BLOCKED;
+    if (flow->transport->tagged)
+        *packet_tag(packet) = *packet_tag(slot->packet);
     put_header(flow, bytes, WIRE_PART, header.seq, now);
     wire_part_encode(&part, bytes + WIRE_FLOW_BYTES);
     memcpy(bytes + WIRE_FLOW_BYTES + WIRE_PART_BYTES, kept + WIRE_FLOW_BYTES + part.offset, length);
@@ -361,6 +366,7 @@ static enum output_result send_new(struct flow *flow, uint64_t now)
 
     if (take_buffers(transport, packets, 2) != 0)
         return OUTPUT_BLOCKED;
+    transport->fill_tag = transport->control_tag;
     length = fill(flow, rte_pktmbuf_mtod(packets[0], uint8_t *), now);
     if (length == 0) {
         rte_pktmbuf_free_bulk(packets, 2);
@@ -369,6 +375,8 @@ static enum output_result send_new(struct flow *flow, uint64_t now)
     rte_pktmbuf_append(packets[0], (uint16_t)length);
     encap_apply(&flow->encap,
                 packets[0]); /* cannot fail: length and headroom were settled before */
+    if (transport->tagged)
+        *packet_tag(packets[0]) = transport->fill_tag; /* a clone has the same */
     rte_pktmbuf_attach(packets[1], packets[0]);
     if (tx_window_outstanding(&flow->tx) == 0)
         flow->outstanding_ns = now;
@@ -414,7 +422,7 @@ static enum output_result send_counted(struct flow *flow, uint64_t now)
 {
     enum output_result result = OUTPUT_DONE;
 
-    if (flow->tx.lost.count > 0)
+    if (flow->tx.lost.count > 0 && tagging_may_resend(flow))
         result = send_again(flow, now);
     else if ((flow->wants_fill || flow->probe_due) && tx_window_open(&flow->tx))
         result = send_new(flow, now);

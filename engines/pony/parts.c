@@ -34,60 +34,79 @@ static void release(struct parts *parts, struct parts_place *place)
     parts->used--;
 }
 
-static uint32_t count_of(const struct parts *parts, const void *owner)
+static bool is_of(const struct parts_place *place, const void *owner)
+{
+    return place->owner == owner;
+}
+
+static bool is_from(const struct parts_place *place, const void *host)
+{
+    return place->owner && place->host == host;
+}
+
+static bool is_used(const struct parts_place *place, const void *nobody)
+{
+    (void)nobody;
+    return place->owner != NULL;
+}
+
+/* Whose a place is: an owner's, a host's, or anybody's. */
+typedef bool of_fn(const struct parts_place *place, const void *whom);
+
+static uint32_t count_of(const struct parts *parts, of_fn *of, const void *whom)
 {
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < PARTS_PLACES; i++)
-        count += parts->places[i].owner == owner;
+        count += of(&parts->places[i], whom);
     return count;
 }
 
-/* The place that has been in use longest, of one owner or, NULL, of all. */
-static struct parts_place *oldest(struct parts *parts, const void *owner)
+/* The place of these that has been in use longest. */
+static struct parts_place *oldest(struct parts *parts, of_fn *of, const void *whom)
 {
     struct parts_place *best = NULL;
 
     for (uint32_t i = 0; i < PARTS_PLACES; i++) {
         struct parts_place *place = &parts->places[i];
 
-        if (place->owner && (!owner || place->owner == owner) &&
-            (!best || place->since_ns < best->since_ns))
+        if (of(place, whom) && (!best || place->since_ns < best->since_ns))
             best = place;
     }
     return best;
 }
 
-/* Whoever has most of all. */
+/* The host that has most of all. */
 static const void *greediest(const struct parts *parts, uint32_t *most)
 {
-    const void *owner = NULL;
+    const void *host = NULL;
 
     *most = 0;
     for (uint32_t i = 0; i < PARTS_PLACES; i++) {
-        uint32_t count = count_of(parts, parts->places[i].owner);
+        uint32_t count = count_of(parts, is_from, parts->places[i].host);
 
         if (parts->places[i].owner && count > *most) {
             *most = count;
-            owner = parts->places[i].owner;
+            host = parts->places[i].host;
         }
     }
-    return owner;
+    return host;
 }
 
 /* A place that may be taken away for this owner, or NULL. */
-static struct parts_place *victim(struct parts *parts, const void *owner, uint64_t now)
+static struct parts_place *victim(struct parts *parts, const void *host, const void *owner,
+                                  uint64_t now)
 {
-    uint32_t own = count_of(parts, owner), most;
     const void *other;
     struct parts_place *place;
+    uint32_t most;
 
-    if (own >= PARTS_SHARE)
-        return oldest(parts, owner);
+    if (count_of(parts, is_of, owner) >= PARTS_SHARE)
+        return oldest(parts, is_of, owner);
     other = greediest(parts, &most);
-    if (most >= own + 2)
-        return oldest(parts, other);
-    place = oldest(parts, NULL);
+    if (most >= count_of(parts, is_from, host) + 2)
+        return oldest(parts, is_from, other);
+    place = oldest(parts, is_used, NULL);
     return now - place->since_ns >= PARTS_AGE_NS ? place : NULL;
 }
 
@@ -109,12 +128,13 @@ static struct parts_place *find_free(struct parts *parts)
     return NULL;
 }
 
-static struct parts_place *take_place(struct parts *parts, const void *owner, uint64_t now)
+static struct parts_place *take_place(struct parts *parts, const void *host, const void *owner,
+                                      uint64_t now)
 {
     struct parts_place *place;
 
-    if (parts->used == PARTS_PLACES || count_of(parts, owner) >= PARTS_SHARE) {
-        place = victim(parts, owner, now);
+    if (parts->used == PARTS_PLACES || count_of(parts, is_of, owner) >= PARTS_SHARE) {
+        place = victim(parts, host, owner, now);
         if (place)
             release(parts, place);
     }
@@ -133,7 +153,7 @@ static void mark(struct parts_place *place, uint32_t first, uint32_t count)
     }
 }
 
-const uint8_t *parts_take(struct parts *parts, const void *owner, uint32_t seq,
+const uint8_t *parts_take(struct parts *parts, const void *host, const void *owner, uint32_t seq,
                           const struct wire_part *part, const uint8_t *slice, uint32_t bytes,
                           uint64_t now)
 {
@@ -142,11 +162,12 @@ const uint8_t *parts_take(struct parts *parts, const void *owner, uint32_t seq,
     if (part->total > parts->room)
         return NULL;
     if (!place) {
-        place = take_place(parts, owner, now);
+        place = take_place(parts, host, owner, now);
         if (!place)
             return NULL;
         parts->used++;
         place->owner = owner;
+        place->host = host;
         place->seq = seq;
         place->since_ns = now;
         place->total = part->total;

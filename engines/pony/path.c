@@ -5,6 +5,7 @@
 #include "engines/pony/connection.h"
 #include "engines/pony/payload.h"
 #include "engines/pony/ping.h"
+#include "engines/pony/session.h"
 
 struct path *path_of(struct upper *upper, struct flow *flow)
 {
@@ -24,7 +25,6 @@ struct path *path_of(struct upper *upper, struct flow *flow)
     list_init(&path->asking);
     list_init(&path->asked);
     path->echoes = 0;
-    path->served = 0;
     path->busy = false;
     path->error = 0;
     list_init(&path->ending);
@@ -90,10 +90,12 @@ static struct path_turn *turn_of(const struct connection *connection)
     return turn;
 }
 
-/* What a session writes at a time: a packet. */
-static int32_t quantum(const struct path *path)
+/* What a session writes at a time: a packet for its weight. */
+static int32_t quantum(const struct connection *connection)
 {
-    return (int32_t)flow_room(path->flow);
+    const struct pony_session *session = connection->session;
+
+    return (int32_t)(flow_room(connection->path->flow) * (session ? session->fair.weight : 1));
 }
 
 /* A turn that was over begins anew, behind all others. */
@@ -102,7 +104,7 @@ static struct path_turn *turn_begin(const struct connection *connection)
     struct path_turn *turn = turn_of(connection);
 
     if (list_empty(&turn->node)) {
-        turn->left = quantum(connection->path);
+        turn->left = quantum(connection);
         list_push(&connection->path->ring, &turn->node);
     }
     return turn;
@@ -209,6 +211,24 @@ static bool put_replies(struct path *path, struct packet *packet)
     return true;
 }
 
+/* The same as connection_fill, on its session's account. */
+static bool fill_connection(struct connection *connection, struct packet *packet, bool *full)
+{
+    struct upper *upper = connection->upper;
+    uint32_t operations = packet->operations, data = packet->data, used = packet->used;
+    struct account *account =
+        connection->session ? &connection->session->account : meter_nobody(upper->meter);
+
+    meter_switch(upper->meter, account);
+    bool more = connection_fill(connection, packet, full);
+    clock_charge(upper->clock, upper_cost(packet->operations - operations, packet->data - data));
+    meter_switch(upper->meter, meter_pool(upper->meter));
+    meter_part(upper->meter, account, packet->used - used);
+    if (connection->session && packet->used > used)
+        fair_work(connection->session);
+    return more;
+}
+
 /* Has the next connection of a session say something. False if the packet is full. */
 static bool fill_turn(struct path *path, struct path_turn *turn, struct packet *packet)
 {
@@ -227,8 +247,13 @@ static bool fill_turn(struct path *path, struct path_turn *turn, struct packet *
         list_move(&path->ring, &turn->node);
         return true;
     }
+    if (connection->session && !fair_may(connection->session)) {
+        fair_park(connection->session, turn);
+        return true;
+    }
+    int32_t share = quantum(connection); /* it may end in what follows */
     list_remove(node);
-    bool more = connection_fill(connection, packet, &full);
+    bool more = fill_connection(connection, packet, &full);
     /* What it said may have given it more to say, and put it back already. */
     more = more || !list_empty(node);
     list_remove(node);
@@ -238,10 +263,51 @@ static bool fill_turn(struct path *path, struct path_turn *turn, struct packet *
         list_push(&turn_begin(connection)->connections, node);
     turn->left -= (int32_t)(packet->used - used);
     if (turn->left <= 0) {
-        turn->left += quantum(path);
+        turn->left += share;
         list_move(&path->ring, &turn->node);
     }
     return !full;
+}
+
+/* ---- Where each packet is one session's at most ---- */
+
+/* Whose the next packet is: the first session's, in turn, that there is room for; NULL: there is
+ * none, or nothing to say. */
+static struct path_turn *claim(struct path *path)
+{
+    const struct list *refused = NULL; /* the first that was */
+    struct list *node, *first;
+
+    while ((node = list_first(&path->ring)) && node != refused) {
+        struct path_turn *turn = LIST_OF(node, struct path_turn, node);
+
+        first = list_first(&turn->connections);
+        if (!first) {
+            list_remove(node);
+            continue;
+        }
+        const struct pony_session *session = LIST_OF(first, struct connection, ring)->session;
+        if (flow_claim(path->flow, session ? (uint32_t)session->config.id : 0,
+                       session ? session->config.uid : 0))
+            return turn;
+        refused = refused ? refused : node;
+        list_move(&path->ring, node);
+    }
+    return NULL;
+}
+
+/* One session's packet. False if there is more to be said. */
+static bool fill_claimed(struct path *path, struct packet *packet)
+{
+    struct path_turn *turn;
+    bool full = false;
+
+    while (!full && packet->used == 0 && (turn = claim(path))) {
+        while (!full && list_first(&path->ring) == &turn->node && !list_empty(&turn->connections))
+            full = !fill_turn(path, turn, packet);
+    }
+    /* Those that were refused are told by themselves. */
+    return !full && (packet->used == 0 || list_empty(&path->ring));
 }
 
 uint32_t path_fill(struct upper *upper, struct path *path, struct packet *packet)
@@ -252,7 +318,11 @@ uint32_t path_fill(struct upper *upper, struct path *path, struct packet *packet
     path->busy = true;
     full = !put_replies(path, packet);
     full = full || !ping_fill(path, packet);
-    while (!full && (node = list_first(&path->ring)))
+    clock_charge(upper->clock, upper_cost(packet->operations, packet->data));
+    meter_part(upper->meter, meter_nobody(upper->meter), packet->used);
+    if (flow_tagged(path->flow) && !full)
+        full = packet->used > 0 ? !list_empty(&path->ring) : !fill_claimed(path, packet);
+    while (!full && !flow_tagged(path->flow) && (node = list_first(&path->ring)))
         full = !fill_turn(path, LIST_OF(node, struct path_turn, node), packet);
     if (full)
         flow_kick(path->flow);

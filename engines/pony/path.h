@@ -20,7 +20,7 @@
 
 #define PATH_REPLIES       64u /* a packet cannot ask for more: WIRE_OPS_MAX */
 #define PATH_ENDS_PER_TURN 64u /* connections of a path that has lost its flow which are ended */
-#define PATH_SERVED_SHARE  4u  /* one peer may occupy this fraction of the table of served ones */
+#define PATH_SERVED_SHARE  4u  /* one host may occupy this fraction of the table of served ones */
 
 /* An answer that needs no connection. */
 struct path_reply {
@@ -43,7 +43,6 @@ struct path {
     struct list asking; /* pings whose question was not written yet, in order */
     struct list asked;  /* pings that wait for the answer */
     uint32_t echoes;    /* questions not answered yet, also those that nobody waits for any more */
-    uint32_t served;    /* one-sided operations of this peer in progress */
     bool busy;          /* in use further up the stack: not to be freed */
     int error;          /* why its flow is over; 0: it is not */
     struct list ending; /* upper->ending, while connections are left that have to be told */

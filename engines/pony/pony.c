@@ -18,8 +18,10 @@
  * average, and looking costs a percent of a CPU. */
 #define POLL_NS          (50 * NSEC_PER_USEC)
 #define TIMERS_PER_ROUND 256u /* a bound on one round, far above what falls due in its time */
-#define ROUNDS_MAX       64u  /* of one run; the budget ends it long before */
-#define LEVELS           3u   /* statistics that go up and down, the first of them */
+#define BURSTS_PER_ROUND 4u   /* received; then others have their turn */
+#define SEND_NS          (8 * NSEC_PER_USEC) /* of one round, for new packets: then others' turn */
+#define ROUNDS_MAX       64u                 /* of one run; the budget ends it long before */
+#define LEVELS           3u                  /* statistics that go up and down, the first of them */
 
 struct pony {
     struct engine engine;
@@ -31,19 +33,31 @@ struct pony {
     bool watched; /* asleep, and a packet wakes it at once */
 };
 
+/* Packets that arrived first: while they wait nobody can tell whose they are. Those that come in
+ * the meantime wait until others had their turn. */
+static uint32_t receive(struct pony *pony, uint64_t *now)
+{
+    uint32_t work = 0, count = PORT_BURST;
+
+    for (uint32_t i = 0; i < BURSTS_PER_ROUND && count == PORT_BURST; i++) {
+        count = transport_receive(pony->transport, *now);
+        work += count;
+        *now = clock_now(pony->engine.clock);
+    }
+    return work;
+}
+
 /* One round of everything that may have work. */
 static uint32_t round_of(struct pony *pony, uint64_t *now, uint64_t end)
 {
-    const struct clock *clock = pony->engine.clock;
-    uint32_t work = transport_receive(pony->transport, *now);
+    uint32_t work = receive(pony, now);
 
-    *now = clock_now(clock);
     work += upper_commands(&pony->upper, *now);
     pony->upper.now = *now;
     work += wheel_advance(&pony->wheel, *now, TIMERS_PER_ROUND);
     upper_notices(&pony->upper);
-    work += transport_send(pony->transport, *now, end);
-    return work;
+    work += transport_send(pony->transport, *now, end < *now + SEND_NS ? end : *now + SEND_NS);
+    return work + pony->upper.waiting;
 }
 
 static uint32_t run(struct engine *engine, uint64_t now, uint64_t budget_ns)
@@ -250,13 +264,16 @@ static int make_layers(struct pony *pony, const struct pony_config *config)
         upper_fini(&pony->upper);
         return error;
     }
+    transport_set_meter(pony->transport, &pony->engine.meter);
     pony->upper.transport = pony->transport;
     pony->upper.clock = clock;
+    pony->upper.meter = &pony->engine.meter;
     pony->upper.rng = &pony->rng;
     pony->upper.wheel = &pony->wheel;
     pony->upper.control_fd = config->control_fd;
     pony->upper.directory = config->directory;
     pony->upper.directory_row = config->directory_row;
+    pony->upper.credit_first = config->credit_first;
     return 0;
 }
 

@@ -16,6 +16,7 @@
 #define ENGINES_PONY_PONY_H
 
 #include "engines/pony/directory.h"
+#include "engines/pony/purse.h"
 #include "engines/pony/transport.h"
 #include "mailbox/channel.h"
 #include "sched/engine.h"
@@ -31,6 +32,9 @@ struct pony_config {
     int control_fd;              /* eventfd rung when the engine closes a session; -1: none */
     struct directory *directory; /* of the host's engines, lent; NULL: this is the only one */
     uint32_t directory_row;      /* its own */
+    /* Where the credits of a new connection begin to be counted: 0, as docs/wire.md has it. A
+     * simulation whose engines all begin elsewhere sees them wrap. */
+    uint32_t credit_first;
 };
 
 /* Makes an engine. `seed` is RNG_SEED_BYTES of randomness. */
@@ -52,6 +56,9 @@ struct pony_grant {
     uint32_t listeners;   /* at a time */
     uint32_t regions;     /* at a time */
     uint64_t exposed;     /* bytes in regions, those in two of them counted twice */
+    uint32_t operations;  /* not complete, at a time: further commands wait in their queue */
+    uint32_t weight;      /* its part of the engine's time beside others'; 0: 1 */
+    uint32_t cpu_share;   /* of the engine's time, in parts of BUCKET_WHOLE */
 };
 
 /* One attached application, as control describes it to the engine. */
@@ -60,6 +67,8 @@ struct pony_session_config {
     uint32_t uid;
     uint32_t abi; /* the version agreed on at attach */
     struct pony_grant grant;
+    struct purse *purse; /* of its user, lent; NULL: users have no quota of time */
+    uint32_t purse_place;
     char application[SADDLE_NAME_BYTES];
     uint8_t *arena; /* mapped by control for as long as the engine has the session */
     uint64_t arena_bytes;
@@ -73,12 +82,24 @@ struct pony_session_config {
 
 struct pony_session;
 
+/* What a session takes. */
+struct pony_usage {
+    uint64_t cpu_ns;       /* of the engine's time */
+    uint64_t throttled_ns; /* it could not work in, for want of quota */
+    bool throttled;        /* at present */
+    /* Bytes of the engine's tables: connections with a stream each; operations; regions; and what
+     * is known of the session itself and its receive slots. */
+    uint64_t connection_bytes, operation_bytes, region_bytes, record_bytes;
+};
+
 /* Control's thread: allocates the engine's side of a session; touches no shared memory. */
 int pony_session_create(struct pony_session **session, const struct pony_session_config *config);
 /* Control's thread, after pony_mailbox_detach or if it was never attached. NULL is fine. */
 void pony_session_destroy(struct pony_session *session);
 /* 0 while served; else the negative errno the engine closed it with. Any thread. */
 int pony_session_error(const struct pony_session *session);
+/* Any thread. */
+void pony_session_usage(const struct pony_session *session, struct pony_usage *usage);
 
 /* Mailbox work: context is the engine, argument the session. 0, or -ENOSPC (sessions_max). */
 int pony_mailbox_attach(void *engine, void *session);

@@ -61,16 +61,22 @@ void share_init(struct share *share, uint32_t entries, uint32_t parties)
     share->shared_used = 0;
 }
 
+/* What a party has is shown to other threads. */
+static void store(uint32_t *used, uint32_t value)
+{
+    __atomic_store_n(used, value, __ATOMIC_RELAXED);
+}
+
 void share_take(struct share *share, uint32_t *used)
 {
     if (*used >= share->guaranteed)
         share->shared_used++;
-    (*used)++;
+    store(used, *used + 1);
 }
 
 void share_give(struct share *share, uint32_t *used)
 {
     if (*used > share->guaranteed)
         share->shared_used--;
-    (*used)--;
+    store(used, *used - 1);
 }

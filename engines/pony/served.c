@@ -24,7 +24,7 @@ bool served_has_room(const struct upper *upper, const struct path *path,
                      const struct connection *connection, uint32_t wanted)
 {
     return upper->served_pool.free >= wanted &&
-           path->served + wanted <= UPPER_SERVED / PATH_SERVED_SHARE &&
+           *flow_host_load(path->flow) + wanted <= UPPER_SERVED / PATH_SERVED_SHARE &&
            connection->served_count + wanted <= SERVED_PER_CONNECTION;
 }
 
@@ -35,7 +35,7 @@ void served_init(struct served *served, struct connection *connection, uint32_t 
     list_init(&served->serving);
     list_push(&connection->served, &served->node);
     connection->served_count++;
-    connection->path->served++;
+    ++*flow_host_load(connection->path->flow);
 }
 
 static struct served *take(struct connection *connection, const struct wire_op *op)
@@ -59,9 +59,14 @@ void served_free(struct served *served)
     list_remove(&served->serving);
     connection->served_count--;
     if (connection->path)
-        connection->path->served--;
+        --*flow_host_load(connection->path->flow);
     served->connection = NULL;
     pool_give(&upper->served_pool, (uint32_t)(served - upper->served));
+}
+
+void served_leave(const struct connection *connection)
+{
+    *flow_host_load(connection->path->flow) -= connection->served_count;
 }
 
 void served_schedule(struct served *served)

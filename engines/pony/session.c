@@ -10,6 +10,7 @@
 #include "engines/pony/ping.h"
 #include "engines/pony/region.h"
 #include "engines/pony/service.h"
+#include "engines/pony/stream.h"
 #include "mailbox/doorbell.h"
 #include "mailbox/notice.h"
 
@@ -29,6 +30,21 @@ static bool geometry_fits(const struct pony_session_config *config)
            slots <= config->arena_bytes && config->slots_offset <= config->arena_bytes - slots;
 }
 
+static void open_channel(struct pony_session *session, uint32_t index)
+{
+    const struct pony_session_config *config = &session->config;
+    struct session_channel *side = &session->channels[index];
+    struct channel_config channel = config->channels[index];
+
+    /* Before, there was no CANCEL. */
+    channel.kept = config->abi < SADDLE_ABI_MESSAGES ? 0 : 1;
+    list_init(&side->notices);
+    list_init(&side->operations);
+    list_init(&side->cancels);
+    side->spare = &session->spares[index];
+    channel_open(&side->channel, &channel);
+}
+
 int pony_session_create(struct pony_session **result, const struct pony_session_config *config)
 {
     if (!geometry_fits(config))
@@ -38,8 +54,9 @@ int pony_session_create(struct pony_session **result, const struct pony_session_
         return -ENOMEM;
     session->config = *config;
     session->slots = calloc(config->slot_count, sizeof(session->slots[0]));
-    if (!session->slots) {
-        free(session);
+    session->spares = calloc(config->channel_count, sizeof(session->spares[0]));
+    if (!session->slots || !session->spares) {
+        pony_session_destroy(session);
         return -ENOMEM;
     }
     list_init(&session->free_slots);
@@ -48,18 +65,15 @@ int pony_session_create(struct pony_session **result, const struct pony_session_
     list_init(&session->connections);
     list_init(&session->dead);
     list_init(&session->pings);
+    fair_init(session);
     for (uint32_t i = 0; i < config->slot_count; i++) {
         list_init(&session->slots[i].answer);
         list_init(&session->slots[i].node);
         list_push(&session->free_slots, &session->slots[i].node);
     }
     session->free_count = config->slot_count;
-    for (uint32_t i = 0; i < config->channel_count; i++) {
-        list_init(&session->channels[i].notices);
-        list_init(&session->channels[i].operations);
-        list_init(&session->channels[i].cancels);
-        channel_open(&session->channels[i].channel, &config->channels[i]);
-    }
+    for (uint32_t i = 0; i < config->channel_count; i++)
+        open_channel(session, i);
     *result = session;
     return 0;
 }
@@ -69,7 +83,28 @@ void pony_session_destroy(struct pony_session *session)
     if (!session)
         return;
     free(session->slots);
+    free(session->spares);
     free(session);
+}
+
+static uint64_t bytes_of(const uint32_t *count, size_t each)
+{
+    return (uint64_t)__atomic_load_n(count, __ATOMIC_RELAXED) * each;
+}
+
+void pony_session_usage(const struct pony_session *session, struct pony_usage *usage)
+{
+    *usage = (struct pony_usage){
+        .cpu_ns = account_ns(&session->account),
+        .throttled_ns = account_ns(&session->fair.throttled_ns),
+        .throttled = fair_throttled(session),
+        .connection_bytes =
+            bytes_of(&session->connection_count, sizeof(struct connection) + sizeof(struct stream)),
+        .operation_bytes = bytes_of(&session->operation_count, sizeof(struct operation)) +
+                           bytes_of(&session->gather_count, sizeof(struct gather)),
+        .region_bytes = bytes_of(&session->region_count, sizeof(struct region)),
+        .record_bytes = sizeof(*session) + session->config.slot_count * sizeof(session->slots[0]),
+    };
 }
 
 int pony_session_error(const struct pony_session *session)
@@ -112,6 +147,7 @@ void session_drop(struct pony_session *session)
     ping_drop(session);
     cancel_drop(session);
     session->dropped = true;
+    fair_leave(session);
     if (!pony_session_error(session))
         return;
     notice_closed((struct saddle_arena_header *)(void *)session->config.arena,
@@ -303,25 +339,49 @@ void session_command(struct pony_session *session, uint32_t channel,
         commands[command->op](session, channel, command);
 }
 
+/* Takes a command that may be run now: 1, 0 or -EPROTO. A CANCEL needs no operation of the table,
+ * so that what it is to end cannot stand in its way. */
+static int next_command(struct pony_session *session, struct session_channel *side,
+                        struct saddle_command *command)
+{
+    if (operation_available(session->upper, session))
+        return channel_take(&side->channel, command);
+    if (operation_spare_free(side))
+        return channel_take_cancel(&side->channel, command);
+    return 0;
+}
+
 /* Takes and runs up to `most` commands of a channel; returns how many. */
 static uint32_t channel_commands(struct pony_session *session, uint32_t index, uint32_t most)
 {
-    struct channel *channel = &session->channels[index].channel;
     struct saddle_command command;
     uint32_t taken = 0;
 
-    while (taken < most) {
-        if (pony_session_error(session) || !operation_available(session->upper, session))
-            break;
-        int result = channel_take(channel, &command);
+    while (taken < most && !pony_session_error(session)) {
+        int result = next_command(session, &session->channels[index], &command);
         if (result < 0)
             session_violate(session, -EPROTO, "a queue's sequence word or position is absurd");
         if (result <= 0)
             break;
         taken++;
+        session_charge(session->upper, session);
         session_command(session, index, &command);
     }
     return taken;
+}
+
+/* Is there something that it would do if it might? */
+static bool wants(struct pony_session *session)
+{
+    bool more = operation_available(session->upper, session);
+
+    for (uint32_t i = 0; i < session->config.channel_count; i++) {
+        struct session_channel *side = &session->channels[i];
+        if ((more && channel_pending(&side->channel)) ||
+            (!list_empty(&side->notices) && channel_room(&side->channel) != 0))
+            return true;
+    }
+    return false;
 }
 
 uint32_t session_commands(struct pony_session *session)
@@ -330,6 +390,11 @@ uint32_t session_commands(struct pony_session *session)
     struct upper *upper = session->upper;
     uint32_t total = 0;
 
+    if (!fair_may(session)) {
+        if (!fair_throttled(session) && wants(session))
+            fair_wait(session);
+        return 0;
+    }
     for (uint32_t i = 0; i < count && total < SESSION_COMMANDS_PER_TURN; i++) {
         uint32_t index = (first + i) % count;
         total += channel_commands(session, index, SESSION_COMMANDS_PER_TURN - total);
@@ -338,6 +403,9 @@ uint32_t session_commands(struct pony_session *session)
     uint32_t looks = cancel_step(session, SESSION_LOOKS_PER_TURN);
     counter_add(&upper->counters.commands, total);
     clock_charge(upper->clock, (total + looks) * UPPER_COST_COMMAND_NS);
+    session_charge(upper, NULL);
+    if (total + looks > 0)
+        fair_work(session);
     return total + looks;
 }
 
@@ -352,8 +420,11 @@ static uint32_t channel_notices(struct pony_session *session, uint32_t index, ui
         if (!node || pony_session_error(session))
             break;
         looked++;
+        session_charge(session->upper, session);
+        clock_charge(session->upper->clock, UPPER_COST_NOTICE_NS);
         if (!connection_announce(LIST_OF(node, struct connection, notice)))
             break;
+        fair_work(session);
     }
     return looked;
 }
@@ -363,11 +434,14 @@ void session_notices(struct pony_session *session)
     uint32_t count = session->config.channel_count, first = session->notice_turn;
     uint32_t looked = 0;
 
+    if (!fair_may(session))
+        return;
     for (uint32_t i = 0; i < count && looked < SESSION_NOTICES_PER_TURN; i++) {
         uint32_t index = (first + i) % count;
         looked += channel_notices(session, index, SESSION_NOTICES_PER_TURN - looked);
         session->notice_turn = (index + 1) % count;
     }
+    session_charge(session->upper, NULL);
 }
 
 void session_ring(struct pony_session *session)
@@ -376,26 +450,35 @@ void session_ring(struct pony_session *session)
 
     for (uint32_t i = 1; i <= count; i++) {
         uint32_t turn = (session->ring_turn + i) % count;
+        if (!session->channels[turn].channel.ring_due)
+            continue;
+        session_charge(session->upper, session);
         if (!channel_ring(&session->channels[turn].channel))
             continue;
         session->ring_turn = turn;
         session->rings++;
         counter_add(&session->upper->counters.rings, 1);
         clock_charge(session->upper->clock, UPPER_COST_RING_NS);
-        return;
+        break;
     }
+    session_charge(session->upper, NULL);
 }
 
 bool session_arm(struct pony_session *session)
 {
     bool idle = !session->dropped || !first_left(session);
 
+    /* It waits for its bucket, whose timer wakes the engine, and for nothing else. */
+    if (fair_throttled(session))
+        return idle;
+    idle = idle && list_empty(&session->fair.parked);
     for (uint32_t i = 0; i < session->config.channel_count && idle && !session->dropped; i++) {
         struct session_channel *side = &session->channels[i];
         idle = list_empty(&side->cancels);
         if (!channel_arm(&side->channel)) {
             /* What cannot be taken for want of operations waits for their end, not for a turn. */
-            idle = idle && !operation_available(session->upper, session);
+            idle = idle && !operation_available(session->upper, session) &&
+                   !channel_cancel_pending(&side->channel);
             continue;
         }
         if (side->channel.ring_due ||

@@ -35,6 +35,7 @@
 #ifndef ENGINES_PONY_SESSION_H
 #define ENGINES_PONY_SESSION_H
 
+#include "engines/pony/fair.h"
 #include "engines/pony/pony.h"
 #include "engines/pony/upper.h"
 
@@ -95,16 +96,20 @@ struct session_channel {
     struct list operations;   /* outstanding, in the order accepted */
     struct list cancels;      /* CANCELs in progress */
     struct list *cancel_next; /* the operation that the first of them looks at next; or NULL */
+    struct operation *spare;  /* for a CANCEL, when the session has none left */
 };
 
 struct pony_session {
     struct pony_session_config config;
-    struct upper *upper; /* NULL while not attached */
+    struct upper *upper;    /* NULL while not attached */
+    struct account account; /* of the engine's time */
+    struct fair fair;
     uint32_t index;
     _Atomic int32_t error; /* 0 while served */
     const char *reason;
     bool dropped; /* its memory is not touched any more; what connections it has end in turn */
     struct slot *slots;
+    struct operation *spares; /* one for each channel */
     struct list free_slots;
     uint32_t free_count;
     uint32_t promised;       /* credits granted and not used */
@@ -125,6 +130,12 @@ struct pony_session {
     uint64_t rings;
     struct session_channel channels[SADDLE_CHANNELS_MAX];
 };
+
+/* The engine's time is a session's from now on, or nobody's (NULL). */
+static inline void session_charge(struct upper *upper, struct pony_session *session)
+{
+    meter_switch(upper->meter, session ? &session->account : meter_nobody(upper->meter));
+}
 
 /* Takes and runs commands, a bounded number, of its channels in turn; returns how many. */
 uint32_t session_commands(struct pony_session *session);

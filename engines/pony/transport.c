@@ -110,6 +110,7 @@ int transport_create(struct transport **transport, const struct transport_config
     made->mtu = usable_mtu(port);
     made->decap.mac = port->mac;
     TAILQ_INIT(&made->ready);
+    tagging_init(made);
     wheel_timer_init(&made->blocked_timer, blocked_fire);
     draw_keys(made);
     error = config_valid(&made->config, port) ? peers_init(made, config->peers, config->peer_count)
@@ -135,6 +136,11 @@ void transport_destroy(struct transport *transport)
     peers_fini(transport);
     parts_fini(&transport->parts);
     free(transport);
+}
+
+void transport_set_meter(struct transport *transport, struct meter *meter)
+{
+    transport->meter = meter;
 }
 
 /* "No such flow": at most RESETS_PER_MS, so that a flood is not answered with a flood. Which engine
@@ -251,7 +257,7 @@ void transport_watched(struct transport *transport, uint64_t now)
     transport->emptied_ns = transport_time(transport, now);
 }
 
-uint32_t transport_receive(struct transport *transport, uint64_t now)
+static uint32_t receive(struct transport *transport, uint64_t now)
 {
     struct rte_mbuf *packets[PORT_BURST];
     struct packet_meta metas[PORT_BURST];
@@ -265,6 +271,7 @@ uint32_t transport_receive(struct transport *transport, uint64_t now)
         transport->emptied_ns = now;
     if (count == 0)
         return 0;
+    meter_claim(transport->meter, meter_pool(transport->meter));
     transport->room = port->ops->tx_room(port);
     for (uint16_t i = 0; i < count; i++) {
         transport_count(&transport->stats.rx_packets, 1);
@@ -273,10 +280,23 @@ uint32_t transport_receive(struct transport *transport, uint64_t now)
     }
     accepted = decap_batch(&transport->decap, packets, metas, count);
     transport_count(&transport->stats.rx_malformed, count - accepted);
-    for (uint16_t i = 0; i < accepted; i++)
+    for (uint16_t i = 0; i < accepted; i++) {
         take_packet(transport, &metas[i], packets[i], now);
+        transport_weigh(transport, packets[i]);
+    }
     rte_pktmbuf_free_bulk(packets, accepted);
     output_flush(transport, now);
+    return count;
+}
+
+uint32_t transport_receive(struct transport *transport, uint64_t now)
+{
+    uint32_t count = receive(transport, now);
+
+    if (count > 0) {
+        meter_switch(transport->meter, meter_nobody(transport->meter));
+        meter_settle(transport->meter);
+    }
     return count;
 }
 
@@ -286,7 +306,12 @@ uint32_t transport_send(struct transport *transport, uint64_t now, uint64_t end)
     enum output_result result = OUTPUT_DONE;
 
     now = transport_time(transport, now);
+    if (transport->tagged && transport->port->ops->tx_reopened(transport->port))
+        tagging_reopen(transport);
     transport->room = transport->port->ops->tx_room(transport->port);
+    bool ready = !TAILQ_EMPTY(&transport->ready);
+    if (ready)
+        meter_switch(transport->meter, meter_pool(transport->meter));
     while (!TAILQ_EMPTY(&transport->ready) && result != OUTPUT_BLOCKED && now <= end) {
         struct flow *flow = TAILQ_FIRST(&transport->ready);
 
@@ -300,9 +325,17 @@ uint32_t transport_send(struct transport *transport, uint64_t now, uint64_t end)
         result = output_flow(flow, now);
         if (result != OUTPUT_DONE)
             flow_make_ready(flow);
+        /* At once, if the port has taken all: so the layer above knows who has used up what he may
+         * when it is asked to fill the next packets. */
+        if (transport->tx_count == 0)
+            meter_settle(transport->meter);
         now = transport_time(transport, clock_now(transport->clock));
     }
     output_flush(transport, now);
+    if (ready) {
+        meter_switch(transport->meter, meter_nobody(transport->meter));
+        meter_settle(transport->meter);
+    }
     if (result == OUTPUT_BLOCKED)
         wheel_set(transport->wheel, &transport->blocked_timer, now + BLOCKED_RETRY_NS);
     else

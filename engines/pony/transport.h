@@ -20,6 +20,7 @@
 #include "engines/wheel.h"
 #include "sched/clock.h"
 #include "sched/engine.h"
+#include "sched/meter.h"
 #include "sched/state.h"
 
 #define TRANSPORT_ADDRESSES_MAX 8u    /* local addresses of one engine */
@@ -83,6 +84,9 @@ int transport_create(struct transport **transport, const struct transport_config
                      struct port *port, const struct clock *clock, struct rng *rng,
                      struct wheel *wheel, const struct flow_upper_ops *upper_ops, void *upper);
 void transport_destroy(struct transport *transport);
+/* The engine's meter, lent: what packets cost is charged to whom the layer above says they are for.
+ * NULL, as without this: nobody measures. */
+void transport_set_meter(struct transport *transport, struct meter *meter);
 
 /* The port has been watched until now: what it has came just now, and did not wait to be looked
  * for. Without a word of that, packets may have waited since the port was last found empty, and

@@ -338,6 +338,8 @@ static void load_packet(struct flow *flow, struct state_reader *reader, bool los
         state_reader_fail(reader, -ENOMEM);
         return;
     }
+    /* Whose it was is not written down. */
+    tagging_control(flow->transport, packet);
     memcpy(rte_pktmbuf_append(packet, (uint16_t)length), bytes, length);
     encap_apply(&flow->encap, packet); /* cannot fail: the pool's room was asked */
     tx_window_restore(&flow->tx, header.seq, packet, sent_ns);

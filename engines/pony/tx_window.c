@@ -222,6 +222,14 @@ void tx_window_resent(struct tx_window *window, uint64_t now)
     fly(window, slot, now);
 }
 
+void tx_window_defer(struct tx_window *window)
+{
+    struct tx_slot *slot = tx_window_lost(window);
+
+    list_remove(window, &window->lost, slot);
+    list_append(window, &window->lost, slot);
+}
+
 void tx_window_parted(struct tx_window *window, uint64_t now)
 {
     struct tx_slot *slot = tx_window_lost(window);

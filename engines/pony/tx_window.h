@@ -107,6 +107,8 @@ void tx_window_probe(struct tx_window *window);
 /* The packet to send again first, or NULL; tx_window_resent puts it back in flight. */
 struct tx_slot *tx_window_lost(struct tx_window *window);
 void tx_window_resent(struct tx_window *window, uint64_t now);
+/* It goes behind the others. */
+void tx_window_defer(struct tx_window *window);
 /* The same, but it was sent in parts. Parts that arrived are remembered, few packets at a time. */
 void tx_window_parted(struct tx_window *window, uint64_t now);
 

@@ -18,8 +18,6 @@
 
 #include <string.h>
 
-#define KIB 1024u
-
 /* What an idle connection with one stream that has carried messages makes resident; the two indices
  * are its places in the pools. Tables are larger, but only what is used of them counts. */
 #define CONNECTION_BYTES_MAX 512u
@@ -152,10 +150,7 @@ static uint32_t fill(void *arg, struct flow *flow, uint8_t *ops, uint32_t room, 
     upper->now = now;
     if (!path)
         return 0;
-    uint32_t used = path_fill(upper, path, &packet);
-    clock_charge(upper->clock,
-                 packet.operations * UPPER_COST_OP_NS + packet.data / KIB * UPPER_COST_KIB_NS);
-    return used;
+    return path_fill(upper, path, &packet);
 }
 
 /* Packets that must be lost, as far as the flow can tell: those whose control operations are
@@ -256,13 +251,10 @@ static void dispatch(struct connection *connection, const struct wire_op *op,
     }
 }
 
+/* `connection`: the one that it names, if that is on this path. */
 static void deliver_one(struct upper *upper, struct path *path, const struct wire_op *op,
-                        const uint8_t *payload)
+                        const uint8_t *payload, struct connection *connection)
 {
-    struct connection *connection = connection_find(upper, op->connection);
-
-    if (connection && connection->path != path)
-        connection = NULL;
     if (!payload_fits(op)) {
         if (connection)
             connection_abort(connection, -EPROTO);
@@ -289,12 +281,45 @@ static void deliver_one(struct upper *upper, struct path *path, const struct wir
         counter_add(&upper->counters.strays, 1);
 }
 
+/* The connection that an operation which has arrived is for, or NULL. */
+static struct connection *target(struct upper *upper, const struct path *path,
+                                 const struct wire_op *op)
+{
+    struct connection *connection = connection_find(upper, op->connection);
+
+    return connection && connection->path == path ? connection : NULL;
+}
+
+/* Goes over all operations of a packet. Each is its connection's session's affair; those in a row
+ * that are one session's are charged at once. */
+static void deliver_all(struct upper *upper, struct path *path, const uint8_t *ops, uint32_t bytes)
+{
+    struct meter *meter = upper->meter;
+    struct account *nobody = meter_nobody(meter), *present = NULL;
+    const uint8_t *payload;
+    uint32_t at = 0, begin = 0;
+    struct wire_op op;
+
+    for (uint32_t next = 0; wire_op_next(ops, bytes, &next, &op, &payload); at = next) {
+        struct connection *connection = target(upper, path, &op);
+        struct account *account =
+            connection && connection->session ? &connection->session->account : nobody;
+        if (account != present) {
+            meter_part(meter, present, at - begin);
+            meter_switch(meter, account);
+            present = account;
+            begin = at;
+        }
+        deliver_one(upper, path, &op, payload, connection);
+        clock_charge(upper->clock, upper_cost(1, op.length));
+    }
+    meter_part(meter, present, at - begin);
+    meter_switch(meter, meter_pool(meter));
+}
+
 static void deliver(void *arg, struct flow *flow, const uint8_t *ops, uint32_t bytes, uint64_t now)
 {
     struct upper *upper = arg;
-    uint32_t at = 0, count = 0;
-    const uint8_t *payload;
-    struct wire_op op;
 
     upper->now = now;
     flow_hold(flow);
@@ -304,13 +329,9 @@ static void deliver(void *arg, struct flow *flow, const uint8_t *ops, uint32_t b
         return;
     }
     path->busy = true;
-    while (wire_op_next(ops, bytes, &at, &op, &payload)) {
-        deliver_one(upper, path, &op, payload);
-        count++;
-    }
+    deliver_all(upper, path, ops, bytes);
     path->busy = false;
     path_settle(upper, path);
-    clock_charge(upper->clock, count * UPPER_COST_OP_NS + bytes / KIB * UPPER_COST_KIB_NS);
 }
 
 static void opened(void *arg, struct flow *flow, uint64_t now)
@@ -346,6 +367,7 @@ uint32_t upper_commands(struct upper *upper, uint64_t now)
     uint32_t total = 0;
 
     upper->now = now;
+    fair_round(upper, now);
     upper->session_turn =
         upper->session_turn + 1 < upper->sessions_end ? upper->session_turn + 1 : 0;
     for (uint32_t i = 0; i < upper->sessions_end; i++) {
@@ -414,6 +436,7 @@ int upper_attach(struct upper *upper, struct pony_session *session)
         upper_place(upper, i, session);
         session->upper = upper;
         session->index = i;
+        fair_join(session, upper->now);
         counter_add(&upper->counters.sessions, 1);
         return 0;
     }

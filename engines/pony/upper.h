@@ -28,6 +28,7 @@
 #include "engines/pony/pool.h"
 #include "engines/pony/transport.h"
 #include "mailbox/channel.h"
+#include "sched/meter.h"
 
 #include <errno.h>
 
@@ -49,6 +50,8 @@
 #define UPPER_COST_COMMAND_NS 100u
 #define UPPER_COST_OP_NS      60u   /* an operation header taken apart or put together */
 #define UPPER_COST_KIB_NS     80u   /* copying and checksumming 1 KiB */
+#define UPPER_KIB             1024u /* bytes */
+#define UPPER_COST_NOTICE_NS  60u   /* a connection with events looked at */
 #define UPPER_COST_RING_NS    1000u /* a write to an application's pipe */
 
 struct pony_session;
@@ -90,11 +93,15 @@ struct upper_counters {
 struct upper {
     struct transport *transport;
     const struct clock *clock;
+    struct meter *meter; /* of the engine; NULL: nobody measures */
     struct rng *rng;
     struct wheel *wheel;
     int control_fd;
     uint64_t now;  /* of the current step */
     bool violated; /* some session waits to be dropped */
+    /* Of this round: some session would work and is in debt; one worked; how many are either. */
+    bool waiting, working;
+    uint32_t wanting;
 
     struct pony_session **sessions; /* NULL where free */
     uint32_t sessions_max;
@@ -146,6 +153,7 @@ struct upper {
 
     struct directory *directory; /* of the host's engines, lent; NULL: it has one */
     uint32_t directory_row;
+    uint32_t credit_first; /* as in struct pony_config */
 };
 
 struct upper_limits {
@@ -200,6 +208,12 @@ static inline void counter_sub(uint64_t *counter, uint64_t value)
 static inline uint64_t counter_get(const uint64_t *counter)
 {
     return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+/* What a modelled clock is charged for so many operations with so much payload. */
+static inline uint32_t upper_cost(uint32_t operations, uint32_t bytes)
+{
+    return operations * UPPER_COST_OP_NS + bytes * UPPER_COST_KIB_NS / UPPER_KIB;
 }
 
 /* A generation is never 0, so a handle is never 0. */

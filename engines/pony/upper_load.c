@@ -107,6 +107,7 @@ static void load_channel(struct channel *channel, struct state_reader *reader)
     struct channel_config config = {
         .command = channel->commands.queue,
         .completion = channel->completions.queue,
+        .kept = channel->kept,
         .doorbell_fd = channel->doorbell_fd,
     };
 
@@ -139,6 +140,7 @@ static void load_session(struct upper *upper, struct state_reader *reader)
     }
     session->index = index;
     session->upper = upper;
+    fair_join(session, upper->now);
     session->dropped = dropped;
     session->rings = rings;
     atomic_store_explicit(&session->error, -(int32_t)error, memory_order_relaxed);
@@ -159,10 +161,36 @@ static void load_grant(struct upper *upper, struct state_reader *reader)
     grant.listeners = state_get_u32(reader);
     grant.regions = state_get_u32(reader);
     grant.exposed = state_get_u64(reader);
-    if (!reader->error && !(grant.rights & ~PONY_RIGHTS_ALL))
-        session->config.grant = grant;
-    else
+    if (reader->error || grant.rights & ~PONY_RIGHTS_ALL) {
         wrong(reader);
+        return;
+    }
+    grant.operations = session->config.grant.operations;
+    grant.weight = session->config.grant.weight;
+    grant.cpu_share = session->config.grant.cpu_share;
+    session->config.grant = grant;
+}
+
+static void load_account(struct upper *upper, struct state_reader *reader)
+{
+    struct pony_session *session = upper_loaded_session(upper, reader, state_get_u32(reader));
+    uint64_t cpu_ns = state_get_u64(reader), throttled_ns = state_get_u64(reader);
+    uint32_t operations = state_get_u32(reader);
+    uint32_t weight = state_get_u32(reader), share = state_get_u32(reader);
+
+    if (reader->error || weight > FAIR_WEIGHT_MAX || share > BUCKET_WHOLE) {
+        wrong(reader);
+        return;
+    }
+    session->config.grant.operations = operations;
+    session->config.grant.weight = weight;
+    session->config.grant.cpu_share = share;
+    /* What it was charged elsewhere is its own, and no part of this engine's time. */
+    session->account.sum = NULL;
+    account_charge(&session->account, cpu_ns);
+    account_charge(&session->fair.throttled_ns, throttled_ns);
+    fair_init(session);
+    fair_join(session, upper->now);
 }
 
 static void load_region(struct upper *upper, struct state_reader *reader)
@@ -385,7 +413,7 @@ void upper_load_record(struct upper *upper, struct state_reader *reader, uint16_
         load_engine,       load_session,      load_region,          load_service,
         load_connection,   load_stream,       upper_load_operation, upper_load_slot,
         upper_load_served, load_reply,        upper_load_echoes,    upper_load_ping,
-        load_grant,        upper_load_result, upper_load_fetch,
+        load_grant,        upper_load_result, upper_load_fetch,     load_account,
     };
 
     upper->now = now;

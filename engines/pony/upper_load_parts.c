@@ -109,6 +109,7 @@ static bool enlist(struct operation *operation)
     case OPERATION_POSTED:
     case OPERATION_FILLING: /* until its message claims it */
         list_push(&connection->posted, &operation->node);
+        connection->posted_most = UINT32_MAX;
         return true;
     case OPERATION_WANTED:
         list_push(&connection->wanted, &operation->node);

@@ -82,6 +82,20 @@ static void save_grant(const struct pony_session *session, struct state_writer *
     state_record_end(writer);
 }
 
+static void save_account(const struct pony_session *session, struct state_writer *writer)
+{
+    const struct pony_grant *grant = &session->config.grant;
+
+    begin(writer, UPPER_RECORD_ACCOUNT);
+    state_put_u32(writer, session->index);
+    state_put_u64(writer, account_ns(&session->account));
+    state_put_u64(writer, account_ns(&session->fair.throttled_ns));
+    state_put_u32(writer, grant->operations);
+    state_put_u32(writer, grant->weight);
+    state_put_u32(writer, grant->cpu_share);
+    state_record_end(writer);
+}
+
 static void save_region(const struct upper *upper, uint32_t index, struct state_writer *writer)
 {
     const struct region *region = &upper->regions[index];
@@ -393,6 +407,9 @@ static void save_tables(const struct upper *upper, struct state_writer *writer)
     for (uint32_t i = 0; i < upper->sessions_max; i++)
         if (upper->sessions[i])
             save_grant(upper->sessions[i], writer);
+    for (uint32_t i = 0; i < upper->sessions_max; i++)
+        if (upper->sessions[i])
+            save_account(upper->sessions[i], writer);
     for (uint32_t i = 0; i < upper->regions_max; i++)
         if (upper->regions[i].session)
             save_region(upper, i, writer);

@@ -38,8 +38,9 @@ enum upper_record {
     UPPER_RECORD_ECHOES,
     UPPER_RECORD_PING,
     UPPER_RECORD_GRANT,
-    UPPER_RECORD_RESULT, /* of an operation, right behind it */
-    UPPER_RECORD_FETCH,  /* a served operation that is answered by a RESULT */
+    UPPER_RECORD_RESULT,  /* of an operation, right behind it */
+    UPPER_RECORD_FETCH,   /* a served operation that is answered by a RESULT */
+    UPPER_RECORD_ACCOUNT, /* of a session: what it was charged, and its part of the time */
 };
 
 /* In place of an index: no such object. */

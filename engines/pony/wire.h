@@ -31,7 +31,8 @@
 #define WIRE_VERSION_MIN 1u
 #define WIRE_VERSION_MAX 2u
 #define WIRE_UDP_PORT    50707u /* default: a dynamic port (RFC 6335), which no NIC claims */
-#define WIRE_UDP_PORTS   64u    /* of one host's engines: from the configured one on */
+#define WIRE_UDP_PORTS   64u    /* of one host's engines: from the configured one on, */
+#define WIRE_ENGINES     16u    /* of which it has at most so many */
 
 #define WIRE_FLOW_BYTES    24u
 #define WIRE_OP_BYTES      24u

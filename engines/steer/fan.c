@@ -4,9 +4,11 @@
 
 #include "engines/elements/vlan.h"
 #include "engines/pony/wire.h"
+#include "engines/steer/fan_resolver.h"
 #include "mailbox/doorbell.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <netinet/in.h>
 #include <rte_errno.h>
 #include <rte_ip.h>
@@ -24,6 +26,8 @@
 #define NOBODY       UINT32_MAX
 #define TYPE_MASK    0x0fu /* of a packet's first byte: docs/wire.md */
 
+static_assert(FAN_MEMBERS_MAX == FAN_RESOLVER_MEMBERS, "each member may have a resolver");
+
 /* Each of the two words is set by one side and cleared by the other. */
 struct member {
     struct port port; /* first: what its engine holds */
@@ -36,13 +40,18 @@ struct member {
 
 struct fan {
     struct port *port;
-    uint32_t count;
-    uint32_t turn; /* whose packets are sent first */
+    uint32_t named; /* members that have a UDP port; the rest, if there is one, is behind them */
+    uint32_t count; /* all of them */
+    uint32_t turn;  /* whose packets are sent first */
+    struct fan_resolver *resolver; /* NULL: members have none */
     int wake_fd;
     struct rte_mbuf *held[PORT_BURST]; /* taken from a member, and then not taken by the port */
     uint16_t held_count;
     struct fan_stats stats;
-    struct member members[FAN_MEMBERS_MAX];
+    struct address addresses[FAN_ADDRESSES_MAX]; /* where there is a rest: of the others */
+    uint32_t address_count;
+    uint16_t vlan;
+    struct member members[FAN_MEMBERS_MAX + 1];
 };
 
 static void count(uint64_t *counter, uint64_t add)
@@ -57,11 +66,20 @@ static struct member *from_port(struct port *port)
     return (struct member *)port;
 }
 
+static uint32_t index_of(const struct member *member)
+{
+    return (uint32_t)(member - member->fan->members);
+}
+
 static uint16_t member_rx_burst(struct port *port, struct rte_mbuf **packets, uint16_t max,
                                 uint64_t now)
 {
+    struct member *member = from_port(port);
+
     (void)now;
-    return (uint16_t)rte_ring_sc_dequeue_burst(from_port(port)->in, (void **)packets, max, NULL);
+    if (member->fan->resolver)
+        fan_resolver_take(member->fan->resolver, index_of(member));
+    return (uint16_t)rte_ring_sc_dequeue_burst(member->in, (void **)packets, max, NULL);
 }
 
 static uint16_t member_tx_burst(struct port *port, struct rte_mbuf **packets, uint16_t number,
@@ -87,7 +105,8 @@ static int member_arm(struct port *port)
     struct member *member = from_port(port);
 
     doorbell_arm(&member->in_armed);
-    if (rte_ring_empty(member->in))
+    if (rte_ring_empty(member->in) &&
+        !(member->fan->resolver && fan_resolver_waits(member->fan->resolver, index_of(member))))
         return 0;
     doorbell_disarm(&member->in_armed);
     return 1;
@@ -117,8 +136,10 @@ static const struct port_ops member_ops = {
 /* ---- Whose a packet is ---- */
 
 struct key {
-    uint16_t udp_port; /* destination */
-    uint8_t type;      /* of a Pony packet */
+    uint16_t vlan;      /* 0: untagged; VLAN_ID_RESERVED: several tags */
+    struct address dst; /* and the port there: */
+    uint16_t udp_port;
+    uint8_t type; /* of a Pony packet */
 };
 
 /* A header of a frame that may lie in several segments; NULL beyond its end. */
@@ -128,7 +149,7 @@ static const void *header_at(const struct rte_mbuf *packet, uint32_t at, uint32_
 }
 
 /* Past Ethernet and its tags; 0 at the end of the frame. */
-static uint32_t skip_ethernet(const struct rte_mbuf *packet, uint16_t *ether_type)
+static uint32_t skip_ethernet(const struct rte_mbuf *packet, uint16_t *ether_type, uint16_t *vlan)
 {
     uint32_t at = 2 * RTE_ETHER_ADDR_LEN;
 
@@ -140,19 +161,28 @@ static uint32_t skip_ethernet(const struct rte_mbuf *packet, uint16_t *ether_typ
             return 0;
         memcpy(&copy, type, sizeof(copy));
         *ether_type = rte_be_to_cpu_16(copy);
+        at += sizeof(copy);
         if (!vlan_is_tag(*ether_type))
-            return at + sizeof(copy);
-        at += sizeof(struct rte_vlan_hdr);
+            return at;
+        type = header_at(packet, at, sizeof(copy), &copy);
+        if (!type)
+            return 0;
+        memcpy(&copy, type, sizeof(copy));
+        *vlan = tags ? VLAN_ID_RESERVED : rte_be_to_cpu_16(copy) & VLAN_ID_MASK;
+        at += sizeof(copy);
     }
     return 0;
 }
 
-/* Past the IP header in front of UDP; 0 if there is none. Fragments and options are for whoever
- * gets the packet to refuse. */
-static uint32_t skip_ip(const struct rte_mbuf *packet, uint32_t at, uint16_t ether_type)
+/* Past the IP header in front of UDP; 0 if there is none. Fragments have no port but for the first,
+ * and of a Pony packet there are none. Options are for whoever gets the packet to refuse. */
+static uint32_t skip_ip(const struct rte_mbuf *packet, uint32_t at, uint16_t ether_type,
+                        struct address *dst)
 {
+    const rte_be16_t fragment = RTE_BE16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK);
     struct rte_ipv4_hdr v4;
     struct rte_ipv6_hdr v6;
+    uint8_t bytes[sizeof(v4.dst_addr)];
     const void *header;
 
     if (ether_type == RTE_ETHER_TYPE_IPV4) {
@@ -160,7 +190,11 @@ static uint32_t skip_ip(const struct rte_mbuf *packet, uint32_t at, uint16_t eth
         if (!header)
             return 0;
         memcpy(&v4, header, sizeof(v4));
-        return v4.next_proto_id == IPPROTO_UDP ? at + rte_ipv4_hdr_len(&v4) : 0;
+        memcpy(bytes, &v4.dst_addr, sizeof(bytes));
+        address_from_v4(dst, bytes);
+        return v4.next_proto_id == IPPROTO_UDP && !(v4.fragment_offset & fragment)
+                   ? at + rte_ipv4_hdr_len(&v4)
+                   : 0;
     }
     if (ether_type != RTE_ETHER_TYPE_IPV6)
         return 0;
@@ -168,6 +202,7 @@ static uint32_t skip_ip(const struct rte_mbuf *packet, uint32_t at, uint16_t eth
     if (!header)
         return 0;
     memcpy(&v6, header, sizeof(v6));
+    memcpy(dst->bytes, v6.dst_addr, sizeof(dst->bytes));
     return v6.proto == IPPROTO_UDP ? at + (uint32_t)sizeof(v6) : 0;
 }
 
@@ -177,9 +212,11 @@ static bool read_key(const struct rte_mbuf *packet, struct key *key)
     struct rte_udp_hdr udp;
     const uint8_t *header;
     uint16_t ether_type;
-    uint32_t at = skip_ethernet(packet, &ether_type);
+    uint32_t at;
 
-    at = at ? skip_ip(packet, at, ether_type) : 0;
+    key->vlan = 0;
+    at = skip_ethernet(packet, &ether_type, &key->vlan);
+    at = at ? skip_ip(packet, at, ether_type, &key->dst) : 0;
     header = at ? header_at(packet, at, sizeof(copy), copy) : NULL;
     if (!header)
         return false;
@@ -191,19 +228,29 @@ static bool read_key(const struct rte_mbuf *packet, struct key *key)
 
 static uint32_t member_at(const struct fan *fan, uint16_t udp_port)
 {
-    for (uint32_t i = 0; i < fan->count; i++) {
+    for (uint32_t i = 0; i < fan->named; i++) {
         if (fan->members[i].udp_port == udp_port)
             return i;
     }
     return NOBODY;
 }
 
+/* Whether a packet with that UDP port is no other's all the same. */
+static bool is_ours(const struct fan *fan, const struct key *key)
+{
+    bool ours = fan->named == fan->count;
+
+    for (uint32_t i = 0; i < fan->address_count && !ours; i++)
+        ours = key->vlan == fan->vlan && address_equal(&fan->addresses[i], &key->dst);
+    return ours;
+}
+
 /* ---- Receiving ---- */
 
 /* What one burst has for each member. */
 struct sorted {
-    struct rte_mbuf *packets[FAN_MEMBERS_MAX][PORT_BURST];
-    uint16_t count[FAN_MEMBERS_MAX];
+    struct rte_mbuf *packets[FAN_MEMBERS_MAX + 1][PORT_BURST];
+    uint16_t count[FAN_MEMBERS_MAX + 1];
 };
 
 static void sort_in(struct sorted *sorted, uint32_t member, struct rte_mbuf *packet)
@@ -214,7 +261,7 @@ static void sort_in(struct sorted *sorted, uint32_t member, struct rte_mbuf *pac
 /* A RESET does not say whose it is: the others get a copy. */
 static void sort_for_all(struct fan *fan, struct sorted *sorted, const struct rte_mbuf *packet)
 {
-    for (uint32_t i = 1; i < fan->count; i++) {
+    for (uint32_t i = 1; i < fan->named; i++) {
         struct rte_mbuf *copy = rte_pktmbuf_copy(packet, fan->port->pool, 0, UINT32_MAX);
 
         if (copy)
@@ -226,8 +273,14 @@ static void sort_for_all(struct fan *fan, struct sorted *sorted, const struct rt
 static void sort(struct fan *fan, struct sorted *sorted, struct rte_mbuf *packet)
 {
     struct key key;
-    uint32_t member = read_key(packet, &key) ? member_at(fan, key.udp_port) : NOBODY;
+    uint32_t member =
+        read_key(packet, &key) && is_ours(fan, &key) ? member_at(fan, key.udp_port) : NOBODY;
 
+    if (member == NOBODY && fan->named < fan->count) {
+        count(&fan->stats.rx_rest, 1);
+        sort_in(sorted, fan->named, packet);
+        return;
+    }
     if (member == NOBODY) {
         count(&fan->stats.rx_strays, 1);
         rte_pktmbuf_free(packet);
@@ -257,9 +310,10 @@ uint32_t fan_receive(struct fan *fan, uint64_t now)
     struct rte_mbuf *packets[PORT_BURST];
     struct sorted sorted;
     uint16_t got = fan->port->ops->rx_burst(fan->port, packets, PORT_BURST, now);
+    uint32_t asked = fan->resolver ? fan_resolver_work(fan->resolver) : 0;
 
     if (got == 0)
-        return 0;
+        return asked;
     count(&fan->stats.rx_packets, got);
     memset(sorted.count, 0, sizeof(sorted.count));
     for (uint16_t i = 0; i < got; i++)
@@ -268,7 +322,7 @@ uint32_t fan_receive(struct fan *fan, uint64_t now)
         if (sorted.count[i] > 0)
             hand_over(fan, &fan->members[i], sorted.packets[i], sorted.count[i]);
     }
-    return got;
+    return got + asked;
 }
 
 /* ---- Sending ---- */
@@ -311,9 +365,14 @@ uint32_t fan_send(struct fan *fan, uint64_t now)
     return sent;
 }
 
+uint32_t fan_take(struct fan *fan, uint32_t index, struct rte_mbuf **packets, uint32_t max)
+{
+    return rte_ring_sc_dequeue_burst(fan->members[index].out, (void **)packets, max, NULL);
+}
+
 bool fan_pending(const struct fan *fan)
 {
-    bool pending = fan->held_count > 0;
+    bool pending = fan->held_count > 0 || (fan->resolver && fan_resolver_pending(fan->resolver));
 
     for (uint32_t i = 0; i < fan->count && !pending; i++)
         pending = !rte_ring_empty(fan->members[i].out);
@@ -356,14 +415,25 @@ struct port *fan_member(struct fan *fan, uint32_t index)
     return &fan->members[index].port;
 }
 
+struct port *fan_rest(struct fan *fan)
+{
+    return fan->named < fan->count ? &fan->members[fan->named].port : NULL;
+}
+
+struct resolver *fan_member_resolver(struct fan *fan, uint32_t index)
+{
+    return fan->resolver ? fan_resolver_face(fan->resolver, index) : NULL;
+}
+
 /* ---- Its life ---- */
 
-static int make_ring(struct rte_ring **ring, const struct member *member, char way,
-                     uint32_t packets)
+/* DPDK wants a name of its own for each ring of the process; control makes them. */
+static int make_ring(struct rte_ring **ring, uint32_t packets)
 {
+    static uint64_t made;
     char name[RTE_RING_NAMESIZE];
 
-    snprintf(name, sizeof(name), "%.20s.%u.%c", member->port.name, member->udp_port, way);
+    snprintf(name, sizeof(name), "fan.%" PRIu64, made++);
     *ring = rte_ring_create(name, packets, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
     return *ring ? 0 : -rte_errno;
 }
@@ -374,10 +444,13 @@ static int prepare(struct fan *fan, uint32_t index, const struct fan_config *con
     uint32_t packets = config->ring_packets ? config->ring_packets : RING_DEFAULT;
     int error;
 
-    if (member_at(fan, config->udp_ports[index]) != NOBODY)
-        return -EINVAL;
     member->fan = fan;
-    member->udp_port = config->udp_ports[index];
+    if (index < config->count) {
+        if (member_at(fan, config->udp_ports[index]) != NOBODY)
+            return -EINVAL;
+        member->udp_port = config->udp_ports[index];
+        fan->named = index + 1;
+    }
     member->port.ops = &member_ops;
     memcpy(member->port.name, config->port->name, sizeof(member->port.name));
     member->port.mac = config->port->mac;
@@ -387,8 +460,28 @@ static int prepare(struct fan *fan, uint32_t index, const struct fan_config *con
     fan->count = index + 1;
     if (member->port.wake_fd < 0)
         return -errno;
-    error = make_ring(&member->in, member, 'i', packets);
-    return error ? error : make_ring(&member->out, member, 'o', packets);
+    error = make_ring(&member->in, packets);
+    return error ? error : make_ring(&member->out, packets);
+}
+
+static int make_resolver(struct fan *fan, const struct fan_config *config)
+{
+    struct fan_resolver_config resolver = {
+        .below = config->resolver,
+        .members = config->count,
+        .hops_max = config->hops_max,
+    };
+
+    if (!config->resolver)
+        return 0;
+    memcpy(resolver.key, config->key, sizeof(resolver.key));
+    for (uint32_t i = 0; i < config->count; i++) {
+        struct member *member = &fan->members[i];
+
+        resolver.steer[i] = (struct fan_bell){&member->out_armed, fan->wake_fd};
+        resolver.member[i] = (struct fan_bell){&member->in_armed, member->port.wake_fd};
+    }
+    return fan_resolver_create(&fan->resolver, &resolver);
 }
 
 int fan_create(struct fan **fan, const struct fan_config *config)
@@ -396,18 +489,24 @@ int fan_create(struct fan **fan, const struct fan_config *config)
     struct fan *made;
     int error = 0;
 
-    if (config->count == 0 || config->count > FAN_MEMBERS_MAX)
+    if (config->count == 0 || config->count > FAN_MEMBERS_MAX ||
+        config->address_count > FAN_ADDRESSES_MAX)
         return -EINVAL;
     made = aligned_alloc(CACHE_LINE, sizeof(*made));
     if (!made)
         return -ENOMEM;
     memset(made, 0, sizeof(*made));
     made->port = config->port;
+    memcpy(made->addresses, config->addresses, sizeof(made->addresses));
+    made->address_count = config->address_count;
+    made->vlan = config->vlan;
     made->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (made->wake_fd < 0)
         error = -errno;
-    for (uint32_t i = 0; i < config->count && !error; i++)
+    for (uint32_t i = 0; i < config->count + config->rest && !error; i++)
         error = prepare(made, i, config);
+    if (!error)
+        error = make_resolver(made, config);
     if (error) {
         fan_destroy(made);
         return error;
@@ -429,6 +528,7 @@ void fan_destroy(struct fan *fan)
 {
     if (!fan)
         return;
+    fan_resolver_destroy(fan->resolver);
     rte_pktmbuf_free_bulk(fan->held, fan->held_count);
     for (uint32_t i = 0; i < fan->count; i++) {
         empty(fan->members[i].in);

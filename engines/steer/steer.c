@@ -129,7 +129,7 @@ static uint32_t stats(const struct engine *engine, struct engine_stat *list, uin
         {"rx_packets", &from->rx_packets},   {"tx_packets", &from->tx_packets},
         {"rx_strays", &from->rx_strays},     {"rx_full", &from->rx_full},
         {"rx_for_all", &from->rx_for_all},   {"rx_no_copy", &from->rx_no_copy},
-        {"tx_deferred", &from->tx_deferred},
+        {"tx_deferred", &from->tx_deferred}, {"rx_rest", &from->rx_rest},
     };
     uint32_t count = sizeof(all) / sizeof(all[0]);
 

@@ -175,8 +175,18 @@ static bool error_is_right(const struct checker *checker, const struct operation
            operation->end->connection->callee->refusing;
 }
 
+/* A message of the largest size is over: another one has its turn unless this one has come. */
+static void end_huge(struct sim *sim, const struct operation *operation)
+{
+    if (operation->op != SADDLE_CMD_SEND || operation->length != SIM_HUGE_BYTES)
+        return;
+    sim->huge = NULL;
+    sim->huge_left -= operation->state == OPERATION_DONE && operation->status == 0;
+}
+
 static void check_send(struct checker *checker, struct operation *operation)
 {
+    end_huge(checker->sim, operation);
     if (operation->status == 0 && operation->skipped)
         accuse(checker, operation, "reported as delivered, but overtaken in its stream", 0);
     if (operation->status == -EBADMSG && operation->delivered)
@@ -185,6 +195,8 @@ static void check_send(struct checker *checker, struct operation *operation)
         checker->sim->totals.messages++;
         checker->sim->totals.message_bytes += operation->length;
         checker->sim->totals.largest += operation->length == SIM_HUGE_BYTES;
+        checker->sim->totals.largest_gathered +=
+            operation->length == SIM_HUGE_BYTES && operation->gathered;
         checker->sim->totals.unordered += operation->unordered;
         checker->sim->totals.gathered += operation->gathered;
     }
@@ -439,6 +451,7 @@ void checker_killed(struct checker *checker, struct app *app)
             operation->state != OPERATION_ACCEPTED)
             continue;
         operation->state = OPERATION_DROPPED;
+        end_huge(checker->sim, operation);
         checker->sim->totals.dropped++;
         if (operation->op == SADDLE_CMD_WRITE && operation->slot != REGION_SLOT_NONE)
             region_taint(operation->region, operation->slot);

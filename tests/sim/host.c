@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/host.h"
 
+#include "engines/pony/view.h"
 #include "engines/pony/wire.h"
 #include "sched/state.h"
 #include "tests/sim/app.h"
@@ -70,11 +71,13 @@ static struct engine *make_engine(struct host *host)
                       .peer_count = peer_count,
                       .udp_port = (uint16_t)(WIRE_UDP_PORT + row),
                       .call_port = WIRE_UDP_PORT,
+                      .cc_params = {.window_max = sim->window},
                       .wire_min = host->wire_min,
                       .wire_max = host->wire_max},
         .control_fd = -1,
         .directory = sim->directories[address],
         .directory_row = row,
+        .credit_first = sim->credit_first,
     };
     for (uint32_t v6 = 0; v6 < FAMILIES; v6++)
         host_address(address, v6, &config.transport.addresses[v6]);
@@ -121,6 +124,35 @@ uint64_t host_stat(const struct host *host, const char *name)
     return 0;
 }
 
+uint32_t host_widest_flows(struct host *host)
+{
+    struct view_page page = {.kind = VIEW_FLOWS};
+    uint32_t found = 0;
+    while (page.scan.position != VIEW_END) {
+        pony_mailbox_view(host->engine, &page);
+        for (uint32_t i = 0; i < page.scan.count; i++) {
+            const struct view_flow *flow = &page.flows[i];
+            /* The first version of the wire does not find out, it takes what is agreed on. */
+            found += flow->state == VIEW_FLOW_OPEN && flow->version > WIRE_VERSION_MIN &&
+                     flow->mtu == SIM_MTU_MAX;
+        }
+    }
+    return found;
+}
+
+uint32_t host_wrapped(struct host *host)
+{
+    struct view_page page = {.kind = VIEW_CONNECTIONS};
+    uint32_t first = host->sim->credit_first, found = 0;
+    while (page.scan.position != VIEW_END) {
+        pony_mailbox_view(host->engine, &page);
+        for (uint32_t i = 0; i < page.scan.count; i++)
+            found += page.connections[i].state == VIEW_CONNECTION_OPEN &&
+                     first + page.connections[i].sent < first;
+    }
+    return found;
+}
+
 /* Its counters are added to those of the run. */
 static void end_engine(struct host *host)
 {
@@ -128,6 +160,8 @@ static void end_engine(struct host *host)
     totals->retransmissions += host_stat(host, "retransmissions");
     totals->sent_on += host_stat(host, "calls_sent_on");
     totals->black_holes += host_stat(host, "black_holes");
+    if (host->sim->mtu == SIM_MTU_MAX)
+        totals->widest_holes += host_stat(host, "black_holes");
     totals->parts += host_stat(host, "parts_joined");
     sim_port_settle(&host->port);
     host->engine->ops->destroy(host->engine);
@@ -190,7 +224,9 @@ static void run(void *arg, uint64_t now)
     }
     end_sleep(host);
     host->time = now;
+    meter_begin(&host->engine->meter);
     uint32_t handled = host->engine->ops->run(host->engine, now, ENGINE_BUDGET_NS);
+    meter_end(&host->engine->meter, handled > 0);
     host_charge(host, RUN_COST_NS);
     host->busy_until = host->time;
     TRACE(host->sim, host->index, "run", handled, host->time - now, 0);

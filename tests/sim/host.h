@@ -52,6 +52,10 @@ void host_enter(struct host *host);
 uint64_t host_now(const struct host *host);
 void host_charge(struct host *host, uint32_t cost_ns);
 /* One of the engine's counters, 0 if it has none of that name. */
+/* Of its flows, how many have found out that packets of SIM_MTU_MAX pass. */
+uint32_t host_widest_flows(struct host *host);
+/* Of its connections, how many have sent so many messages that their credits wrapped. */
+uint32_t host_wrapped(struct host *host);
 uint64_t host_stat(const struct host *host, const char *name);
 
 /* The numeric address with that number, of either family. */

@@ -20,6 +20,7 @@
 #define LOSS_PPM_DEFAULT   500000u /* 50 % */
 #define PPM_PER_PERCENT    10000.0
 #define POOL_PACKETS       24575u /* of all hosts and links */
+#define CAMPAIGN_SEEDS     40u    /* so many runs together show everything that is rare */
 
 struct arguments {
     struct sim_options options;
@@ -154,10 +155,10 @@ static void print_totals(const struct sim_totals *totals)
            " failed with a reason, %" PRIu64 " dropped with their application)\n",
            totals->accepted, totals->succeeded, totals->failed, totals->dropped);
     printf("  messages %" PRIu64 " (%" PRIu64 " bytes, %" PRIu64
-           " of them of %u bytes; unordered %" PRIu64 ", gathered %" PRIu64
-           "), operations cancelled %" PRIu64 "\n",
+           " of them of %u bytes, of which %" PRIu64 " gathered; unordered %" PRIu64
+           ", gathered %" PRIu64 "), operations cancelled %" PRIu64 "\n",
            totals->messages, totals->message_bytes, totals->largest, SIM_HUGE_BYTES,
-           totals->unordered, totals->gathered, totals->cancelled);
+           totals->largest_gathered, totals->unordered, totals->gathered, totals->cancelled);
     printf("  reads %" PRIu64 ", writes %" PRIu64 " (%" PRIu64 " bytes), connections %" PRIu64
            " (%" PRIu64 " calls led on), pings %" PRIu64 "\n",
            totals->reads, totals->writes, totals->one_sided_bytes, totals->connections,
@@ -173,10 +174,41 @@ static void print_totals(const struct sim_totals *totals)
            " (noticed %" PRIu64 ", packets in parts %" PRIu64 ")\n",
            totals->caught, totals->unused, OVERTAKEN, totals->overtaken, totals->swallowed,
            totals->black_holes, totals->parts);
+    printf("  connections whose credits had wrapped %" PRIu64 "\n", totals->wrapped);
+    printf("  flows that found packets of %u bytes to pass %" PRIu64
+           ", and black holes noticed there %" PRIu64 "\n",
+           SIM_MTU_MAX, totals->widest, totals->widest_holes);
     printf("  faults %" PRIu64 " (engines replaced %" PRIu64 ", restarted %" PRIu64
            ", applications killed %" PRIu64 "), virtual time %.3f s\n",
            totals->faults, totals->reloads, totals->restarts, totals->kills,
            (double)totals->virtual_ns / 1e9);
+}
+
+/* What single runs may lack, many together have: else it happens no more. */
+static bool check_campaign(const struct arguments *arguments, const struct sim_totals *sum)
+{
+    const struct {
+        const char *what;
+        uint64_t count;
+    } rare[] = {
+        {"messages of the largest size", sum->largest},
+        {"messages of the largest size, gathered", sum->largest_gathered},
+        {"connections whose credits wrap", sum->wrapped},
+        {"flows that found the largest packets to pass", sum->widest},
+        {"black holes where the largest packets pass otherwise", sum->widest_holes},
+    };
+    bool complete = true;
+
+    if (arguments->options.narrowed || arguments->broken ||
+        arguments->last - arguments->first + 1 < CAMPAIGN_SEEDS)
+        return true;
+    for (size_t i = 0; i < sizeof(rare) / sizeof(rare[0]); i++) {
+        if (rare[i].count > 0)
+            continue;
+        printf("no %s in all these runs, commit %s\n", rare[i].what, sim_commit);
+        complete = false;
+    }
+    return complete;
 }
 
 /* Runs one seed: true if it went as it should. */
@@ -240,6 +272,7 @@ int main(int argc, char **argv)
     printf("%" PRIu64 " of %" PRIu64 " seeds %s\n", count - wrong, count,
            arguments.broken ? "were caught" : "clean");
     print_totals(&sum);
+    wrong += !check_campaign(&arguments, &sum);
     wrong += !end_pcap(&arguments);
     rte_mempool_free(pool);
     rte_eal_cleanup();

@@ -9,11 +9,11 @@
 #include <string.h>
 
 #define POOL_CACHE   256u
-#define PACKET_BYTES 5120u /* of the largest packet, with its headers */
+#define PACKET_BYTES 9216u /* of the largest packet, with its headers */
 
 struct rte_mempool *packets_start(const char *program, uint32_t count)
 {
-    static char words[] = "simulation --no-huge --no-shconf --no-pci --no-telemetry -m 256"
+    static char words[] = "simulation --no-huge --no-shconf --no-pci --no-telemetry -m 384"
                           " --log-level lib.*:error -l 0";
     char *argv[sizeof(words) / 2];
     int argc = 0;

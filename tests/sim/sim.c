@@ -21,7 +21,9 @@
 #define SIBLINGS_EVERY  4u /* one run of so many has hosts with two engines */
 #define HEAP_BYTES      (8ull << 20)
 #define LARGE_MAX       (768u << 10) /* bytes of a large message in an ordinary run */
-#define HUGE_PPM        30000u       /* of runs: with one message of the largest size */
+#define CREDITS_SPAN    64u /* credits wrap within a connection's first messages of this count */
+#define HUGE_EVERY      16u /* one run of so many has a message of the largest size */
+#define HUGE_TURN       5u  /* which one: of those with one engine a host */
 #define HUGE_HEAP_BYTES (200ull << 20)
 #define WORK_NS_MAX     (300 * SEC)
 #define SETTLE_NS_MAX   (120 * SEC) /* of virtual time to finish in, once healed */
@@ -33,7 +35,7 @@
 #define VIRTUAL_NS_SHOWN (50 * MSEC)
 #define FAULTS_SHOWN     3u /* kinds */
 
-static const uint16_t mtus[] = {1280, 1500, 1500, 3498, 5000};
+static const uint16_t mtus[] = {1280, 1500, 1500, 3498, 5000, SIM_MTU_MAX, SIM_MTU_MAX};
 
 void *sim_zalloc(size_t bytes)
 {
@@ -78,7 +80,8 @@ static void plan(struct sim *sim)
     uint32_t restriction = (uint32_t)rng_below(rng, 3);
     sim->wire_min = restriction == 1 ? WIRE_VERSION_MAX : WIRE_VERSION_MIN;
     sim->wire_max = restriction == 2 ? WIRE_VERSION_MIN : WIRE_VERSION_MAX;
-    bool huge = rng_chance(rng, HUGE_PPM);
+    sim->credit_first = UINT32_MAX - (uint32_t)rng_below(rng, CREDITS_SPAN);
+    bool huge = sim->options.seed % HUGE_EVERY == HUGE_TURN;
     sim->heap_bytes = huge ? HUGE_HEAP_BYTES : HEAP_BYTES;
     sim->large_max = LARGE_MAX;
     sim->huge_left = huge;
@@ -126,9 +129,17 @@ static bool run_until(struct sim *sim, bool (*done)(const struct sim *sim), uint
     return true;
 }
 
+/* What a run is to deliver whatever strikes: it has come, or will once nothing strikes any more. */
+static bool huge_comes(const struct sim *sim)
+{
+    if (sim->huge_left == 0)
+        return true;
+    return sim->huge && sim->huge->end->connection && !sim->huge->end->connection->trouble;
+}
+
 static bool work_done(const struct sim *sim)
 {
-    return sim->totals.accepted >= sim->options.operations &&
+    return sim->totals.accepted >= sim->options.operations && huge_comes(sim) &&
            (sim->options.narrowed || sim->events.now >= VIRTUAL_NS_SHOWN);
 }
 
@@ -187,6 +198,10 @@ static void work(struct sim *sim)
         return;
     TRACE(sim, SIM_NOBODY, "heal", sim->totals.accepted, 0, 0);
     sim->healed = true;
+    for (uint32_t i = 0; i < sim->host_count; i++) {
+        sim->totals.widest += host_widest_flows(sim->hosts[i]);
+        sim->totals.wrapped += host_wrapped(sim->hosts[i]);
+    }
     fault_heal(sim->fault);
     if (!run_until(sim, all_finished, SETTLE_NS_MAX))
         blame_liveness(sim, "healed");

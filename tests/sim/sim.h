@@ -27,6 +27,8 @@
 /* Bytes of the largest message: more than those had that travelled before there were features. */
 #define SIM_HUGE_BYTES ((80u << 20) + 1)
 
+#define SIM_MTU_MAX 9000u /* bytes of an IP packet: the usual jumbo frame */
+
 #define USEC 1000ull
 #define MSEC (1000 * USEC)
 #define SEC  (1000 * MSEC)
@@ -60,13 +62,16 @@ struct sim_totals {
     uint64_t failed;  /* with a reason */
     uint64_t dropped; /* with the application that asked */
     uint64_t messages, message_bytes;
-    uint64_t largest; /* messages of SIM_HUGE_BYTES among them */
+    uint64_t largest;          /* messages of SIM_HUGE_BYTES among them, */
+    uint64_t largest_gathered; /* and those of them that were put together from several buffers */
     uint64_t unordered, gathered;
     uint64_t cancelled; /* operations that ended so */
     uint64_t reads, writes, one_sided_bytes;
     uint64_t pings; /* answered */
     uint64_t by_table, atomics;
     uint64_t connections;
+    uint64_t
+        wrapped; /* connections with credits that wrapped, in one direction, when faults ended */
     uint64_t sent_on; /* calls led to another engine of the host */
     uint64_t faults;  /* that struck, beside what links do all the time */
     uint64_t packets, lost, duplicated, reordered, corrupted;
@@ -76,6 +81,8 @@ struct sim_totals {
     uint64_t overtaken;          /* packets overtaken by OVERTAKEN others of their link, or more */
     uint64_t swallowed;          /* by black holes: too large */
     uint64_t black_holes, parts; /* noticed by flows, and what was sent in parts and is whole */
+    uint64_t widest;             /* flows that had found out SIM_MTU_MAX when faults ended */
+    uint64_t widest_holes; /* black holes noticed where so much passes otherwise, and not then */
     uint64_t retransmissions;
     uint64_t reloads, kills, restarts;
     uint64_t virtual_ns;
@@ -89,6 +96,7 @@ struct directory;
 struct fault;
 struct host;
 struct link;
+struct operation;
 
 struct sim {
     struct sim_options options;
@@ -98,9 +106,11 @@ struct sim {
     struct rte_mempool *pool; /* packets of all hosts */
     struct rng plan;          /* what the run is like */
     uint16_t mtu;             /* bytes of an IP packet, on all links */
+    uint32_t window;          /* packets of a flow in flight; 0: as engines have it */
     uint64_t heap_bytes;      /* of each application */
     uint32_t large_max;       /* bytes of the largest messages */
-    uint32_t huge_left;       /* messages of SIM_HUGE_BYTES still to be sent */
+    uint32_t huge_left;       /* messages of SIM_HUGE_BYTES still to be delivered */
+    struct operation *huge;   /* one of them that is on its way, or NULL */
     /* Engines, each a host to the rest of the simulation; so many in a row have one address. */
     uint32_t host_count, siblings;
     struct directory *directories[SIM_HOSTS_MAX]; /* of each address; NULL if it has one engine */
@@ -115,6 +125,7 @@ struct sim {
     bool lossy[SIM_HOSTS_MAX][SIM_HOSTS_MAX]; /* a call may be lost as often as it is repeated */
     uint64_t restarted[SIM_HOSTS_MAX];        /* when its engine last was; 0: never */
     uint32_t struck;                          /* set of 1 << enum fault_kind that did happen */
+    uint32_t credit_first;                    /* where all engines begin to count credits */
     uint8_t wire_min, wire_max;               /* what hosts may be restricted to, by seed */
     bool healed;                              /* no more faults */
     bool failed; /* a checker has found something; the rest of the run is skipped */

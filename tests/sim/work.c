@@ -141,6 +141,15 @@ static struct connection_end *pick_end(struct app *app)
 
 /* ---- Messages ---- */
 
+/* One at a time, until it has come; whoever has room for it beside what it does anyway. */
+static bool wants_huge(const struct app *app)
+{
+    const struct sim *sim = app->sim;
+
+    return sim->huge_left > 0 && !sim->huge &&
+           app->lent + SIM_HUGE_BYTES <= app->heap_bytes / HEAP_SHARE;
+}
+
 static size_t draw_size(struct app *app)
 {
     struct rng *rng = &app->rng;
@@ -153,10 +162,8 @@ static size_t draw_size(struct app *app)
         return 1 + rng_below(rng, SADDLE_EAGER_MAX);
     if (dice < 985)
         return SADDLE_EAGER_MAX - 2 + rng_below(rng, app->sim->large_max / 8);
-    if (app->sim->huge_left > 0 && app->lent == 0) {
-        app->sim->huge_left--;
+    if (wants_huge(app))
         return SIM_HUGE_BYTES;
-    }
     return 1 + rng_below(rng, app->sim->large_max);
 }
 
@@ -168,7 +175,7 @@ static uint32_t cut(struct app *app, struct operation *operation,
     size_t left = operation->length;
     uint32_t count = 2 + (uint32_t)rng_below(&app->rng, SADDLE_SEGMENTS_MAX - 1);
 
-    if (!from || left < count || !rng_chance(&app->rng, GATHER_PPM))
+    if (!from || left < count || (left < SIM_HUGE_BYTES && !rng_chance(&app->rng, GATHER_PPM)))
         return 0;
     for (uint32_t i = 0; i < count; i++) {
         size_t part = i == count - 1 ? left : 1 + rng_below(&app->rng, left - (count - i - 1));
@@ -180,9 +187,8 @@ static uint32_t cut(struct app *app, struct operation *operation,
     return count;
 }
 
-static bool send(struct app *app, struct connection_end *end)
+static bool send(struct app *app, struct connection_end *end, size_t length)
 {
-    size_t length = draw_size(app);
     struct operation *operation = begin(app, SADDLE_CMD_SEND, end);
     operation->stream = (uint16_t)rng_below(&app->rng, LEDGER_STREAMS);
     operation->length = length;
@@ -205,6 +211,8 @@ static bool send(struct app *app, struct connection_end *end)
                        : saddle_send(channel, end->handle, bytes, length, &op);
     if (!app_submit(app, operation, result))
         return false;
+    if (length == SIM_HUGE_BYTES)
+        app->sim->huge = operation;
     ledger_sent(operation);
     return true;
 }
@@ -587,7 +595,7 @@ static bool work_one(struct app *app)
     if (dice >= SHARE_ALL - SHARE_CANCEL - SHARE_PING - SHARE_TABLE)
         return by_table(app, end);
     if (dice < SHARE_SEND)
-        return send(app, end);
+        return send(app, end, draw_size(app));
     if ((dice -= SHARE_SEND) < SHARE_READ)
         return read(app, end);
     if ((dice -= SHARE_READ) < SHARE_WRITE)
@@ -603,10 +611,23 @@ static bool work_one(struct app *app)
     return rng_chance(&app->rng, ARENA_PPM) ? wrong_call(app) : wrong_access(app, end);
 }
 
+/* The rest is done, and it is still not on its way. */
+static void work_huge(struct app *app)
+{
+    struct connection_end *end = pick_end(app);
+
+    if (end)
+        send(app, end, SIM_HUGE_BYTES);
+    else if (app->calls < app->callees)
+        call(app);
+}
+
 void work_step(struct app *app)
 {
     const struct sim *sim = app->sim;
     for (uint32_t i = 0; i < STEP_MAX && app->outstanding < app->depth; i++)
         if (sim->totals.accepted < sim->options.operations)
             work_one(app);
+        else if (wants_huge(app))
+            work_huge(app);
 }

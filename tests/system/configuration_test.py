@@ -48,7 +48,7 @@ engines:
     window: 200
 groups:
   - name: main
-    mode: sleep
+    mode: spreading
     cpus: 0-{last}
     idle: 30us
     engines: [alpha, beta]
@@ -183,13 +183,17 @@ def test_a_group_changes():
     with running() as plane:
         before = plane.groups()["main"]["threads"][0]["tid"]
         for i in range(ROUNDS):
-            mode = ("spin", "sleep")[i % 2]
-            plane.do("group", "change", "main", f"mode={mode}", f"cpus={last if i % 3 else 0}",
-                     f"threads={1 + i % 2}", f"idle={i + 1}us")
+            mode = ("dedicated", "spreading", "compacting")[i % 3]
+            threads = 2 if mode == "spreading" else 1 + i % 2
+            plane.do("group", "change", "main", f"mode={mode}", f"cpus={last if i % 4 else 0}",
+                     f"threads={1 + i % 2}", f"idle={i + 1}us", f"slo={i + 10}us")
             plane.check()
             group = plane.groups()["main"]
             expect_equal((group["mode"], group["cpus"], len(group["threads"]), group["idle_ns"]),
-                         (mode, str(last if i % 3 else 0), 1 + i % 2, (i + 1) * 1000), "the group")
+                         (mode, str(last if i % 4 else 0), threads, (i + 1) * 1000), "the group")
+            expect_equal(group["slo_ns"], (i + 10) * 1000 if mode == "compacting" else 0, "the SLO")
+            expect_equal(sorted(sum((thread["engine_names"] for thread in group["threads"]), [])),
+                         ["alpha", "beta"], "the engines are on its threads")
             threads = os.listdir(f"/proc/{plane.daemon.process.pid}/task")
             expect(str(group["threads"][0]["tid"]) in threads, "its threads are there")
             expect(str(before) not in threads, "the old ones are not")
@@ -317,9 +321,9 @@ def test_reload():
 
     with running() as plane:
         first = plane.shown()
-        plane.file.write_text(plane.text.replace("mode: sleep", "mode: spin"))
+        plane.file.write_text(plane.text.replace("mode: spreading", "mode: dedicated"))
         plane.daemon.process.send_signal(signal.SIGHUP)
-        harness.await_true(lambda: plane.groups()["main"]["mode"] == "spin", "it is reloaded")
+        harness.await_true(lambda: plane.groups()["main"]["mode"] == "dedicated", "it is reloaded")
         plane.check()
         for count, (wanted, bad) in enumerate((
                 ("unknown key", plane.text + "nonsense: 1\n"),
@@ -336,11 +340,11 @@ def test_reload():
             refused = [text for _, text in plane.events("configuration_refused")]
             expect(len(refused) == 2 * count and wanted in refused[-1] and wanted in refused[-2],
                    f"both are told of: {refused}")
-            expect_equal(plane.groups()["main"]["mode"], "spin", wanted)
+            expect_equal(plane.groups()["main"]["mode"], "dedicated", wanted)
         plane.file.unlink()
         expect("No such file" in plane.refuse("FAILED_PRECONDITION", "config", "reload"), "none")
         plane.file.write_text(plane.text)
-        expect_equal(plane.changes("reload")[0]["new"], "sleep", "the mode")
+        expect_equal(plane.changes("reload")[0]["new"], "spreading", "the mode")
         expect_equal(plane.shown(), first, "what runs")
 
 
@@ -358,9 +362,9 @@ def mutations(text):
             for other in ("0", "-1", "7", str(2**64), digits + "9"):
                 yield (f"line {at + 1} has {other} for {digits}",
                        before + line.replace(digits, other, 1) + after)
-        for name in sorted({"alpha", "beta", "main", "wire-a", "sleep", "net_ring"} & set(
+        for name in sorted({"alpha", "beta", "main", "wire-a", "spreading", "net_ring"} & set(
                 re.findall(r"[\w-]+", line))):
-            for other in ("beta", "gamma", "spin", "net_null"):
+            for other in ("beta", "gamma", "dedicated", "net_null"):
                 yield (f"line {at + 1} has {other} for {name}",
                        before + line.replace(name, other, 1) + after)
 
@@ -409,7 +413,7 @@ def test_wrong_requests():
                 ("NOT_FOUND", 'engine "none"', ["engine", "destroy", "none"], None),
                 ("NOT_FOUND", 'engine "none"', ["engine", "move", "none", "main"], None),
                 ("NOT_FOUND", 'group "none"', ["engine", "move", "alpha", "none"], None),
-                ("NOT_FOUND", 'group "none"', ["group", "change", "none", "mode=spin"], None),
+                ("NOT_FOUND", 'group "none"', ["group", "change", "none", "mode=dedicated"], None),
                 ("NOT_FOUND", 'group "none"', ["group", "destroy", "none"], None),
                 ("ALREADY_EXISTS", '"alpha"', ["engine", "create", "-", "main"],
                  "{name: alpha, port: nowhere, addresses: [10.0.0.1]}"),

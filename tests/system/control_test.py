@@ -378,7 +378,7 @@ def test_saddlectl():
             expect_equal((status, errors, output.count("\n")), (0, "", 1), f"{words} as JSON")
             json.loads(output)
         for width, titles in (("80", "PORT    DRIVER    INTERFACE  OWNER   ENGINE  MAC"
-                                     "                 MTU"),
+                                     "                 MTU  WAKES"),
                               ("45", "PORT    DRIVER    INTERFACE  ENGINE   MTU"),
                               ("35", "PORT    DRIVER    ENGINE   MTU")):
             output = run(plane, "port", "list", COLUMNS=width)[1]

@@ -9,12 +9,13 @@
 
 One daemon with a wire in it, or two over real ports of a KIND, for which it needs root.
 
-usage: engines_test.py SADDLED VICTIM RIGHTS_CLIENT [KIND]
+usage: engines_test.py SADDLED VICTIM RIGHTS_CLIENT [KIND SADDLE_PING]
 """
 import contextlib
 import json
 import os
 import pathlib
+import subprocess
 import sys
 
 import harness
@@ -25,10 +26,13 @@ from rights import Application, applications
 
 SADDLED, VICTIM, CLIENT = (pathlib.Path(word) for word in sys.argv[1:4])
 KIND = hosts.KINDS[sys.argv[4]] if len(sys.argv) > 4 else None
+PING = pathlib.Path(sys.argv[5]) if KIND else None
 
 PAIRS = 4       # of applications that exchange
 EXCHANGES = 40  # every size of message, and every operation on memory, in both directions
 LONER, OTHER = 12350, 12351  # users
+ABSENT = ("10.77.0.200", "fd77::200")
+UNREACHED = 3   # exit status of saddle-ping
 MEMBERS = ("alpha0", "alpha1", "beta0", "beta1")
 
 WIRE = """\
@@ -46,12 +50,12 @@ engines:
   - {{name: beta0, port: wire-b, addresses: [10.77.0.2, 'fd77::2']}}
   - {{name: beta1, port: wire-b, addresses: [10.77.0.2, 'fd77::2'], udp_port: 50710}}
 groups:
-  - {{name: one, mode: sleep, engines: [alpha, alpha0, beta1]}}
-  - {{name: two, mode: sleep, engines: [beta, alpha1, beta0]}}
+  - {{name: one, mode: spreading, engines: [alpha, alpha0, beta1]}}
+  - {{name: two, mode: spreading, engines: [beta, alpha1, beta0]}}
 policy:
   - {{uid: {loner}, allow: all, engines: exclusive}}
   - {{uid: {other}, allow: all}}
-"""
+""".replace("spreading", harness.MODE)
 REAL = """\
 socket: {{path: {socket}, mode: "0666"}}
 memory: 64MiB
@@ -59,12 +63,21 @@ hugepages: off
 ports: [{{name: eth, {port}}}]
 engines:
   - {{name: {name}, kind: steer, port: eth}}
-  - {{name: {name}0, port: eth, {addresses}, peers: [{peers}], {times}}}
-  - {{name: {name}1, port: eth, {addresses}, peers: [{peers}], udp_port: 50708, {times}}}
+  - name: {name}0
+    port: eth
+    {addresses}
+    peers: [{peers}]
+    {times}
+  - name: {name}1
+    port: eth
+    {addresses}
+    peers: [{peers}]
+    udp_port: 50708
+    {times}
 groups:
-  - {{name: one, mode: sleep, engines: [{name}, {name}0]}}
-  - {{name: two, mode: sleep, engines: [{name}1]}}
-"""
+  - {{name: one, mode: spreading, engines: [{name}, {name}0]}}
+  - {{name: two, mode: spreading, engines: [{name}1]}}
+""".replace("spreading", harness.MODE)
 
 
 class Shared(hosts.Host):
@@ -199,8 +212,12 @@ def test_exclusive_sessions():
 
             def attaches():
                 application = Application(CLIENT, socket, "alpha", OTHER)
-                application.stop()
-                return application.attached == "attach: 0"
+                free = application.attached == "attach: 0"
+                if free:
+                    application.stop()
+                else:
+                    application.kill()
+                return free
 
             harness.await_true(attaches, "the engine is free again")
         with applications(CLIENT, socket, ("alpha", OTHER), ("alpha", LONER)) as (shared, alone):
@@ -241,6 +258,23 @@ def test_real_ports():
     check_counters(counters)
 
 
+def test_every_engine_finds_hosts():
+    """Each engine of a host finds who is on its link, and says who is not there."""
+    with real({}) as (left, right):
+        for name in ("alpha0", "alpha1"):
+            def ping(address, name=name):
+                return harness.run([PING, "-c", "3", "-e", name, address],
+                                   env=left.environment(), stdin=subprocess.DEVNULL)
+
+            for address in (right.address, right.address6):
+                status, _, errors = ping(address)
+                expect_equal(status, 0, f"{name}: {address}: {errors}")
+            for address in ABSENT:
+                status, output, errors = ping(address)
+                expect_equal((status, output), (UNREACHED, ""), f"{name}: {address}")
+                expect(f"cannot be reached: {hosts.NOBODY_THERE}" in errors, f"{name}: {errors}")
+
+
 def test_a_daemon_killed_and_started_again():
     """Engines that call hear of it at once, not only by silence: dead_after is longer than a
     test may take."""
@@ -270,7 +304,8 @@ def test_a_daemon_killed_and_started_again():
 
 def main():
     if KIND:
-        harness.main([test_real_ports, test_a_daemon_killed_and_started_again])
+        harness.main([test_real_ports, test_every_engine_finds_hosts,
+                      test_a_daemon_killed_and_started_again])
     tests = [test_sessions_spread_over_the_engines, test_a_service_is_one_engines]
     harness.main(tests + ([test_exclusive_sessions] if os.geteuid() == 0 else []))
 

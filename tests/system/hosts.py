@@ -27,9 +27,9 @@ engines:
     {addresses}
     peers: [{peers}]
     {more}
-groups: [{{name: main, mode: sleep, engines: [{engine}]}}]
+groups: [{{name: main, mode: spreading, engines: [{engine}]}}]
 {control}
-"""
+""".replace("spreading", harness.MODE)
 CONTROL = 'control: {{path: {path}, mode: "0666", program: {program}, observe: [{{any: true}}]}}'
 
 

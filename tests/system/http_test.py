@@ -127,16 +127,33 @@ def parse(text):
             continue
         match = SAMPLE.fullmatch(line)
         expect(match, f"no sample: {line}")
-        suffix = {"counter": "_total", "info": "_info", "gauge": ""}[told["TYPE"]]
-        expect_equal(match[1], family + suffix, f"the name of a {told['TYPE']}")
+        suffixes = {"counter": ["_total"], "info": ["_info"], "gauge": [""],
+                    "histogram": ["_bucket", "_count", "_sum"]}[told["TYPE"]]
+        expect(match[1] in [family + suffix for suffix in suffixes],
+               f"{match[1]} is the name of a {told['TYPE']}")
         expect("HELP" in told and match[1] + (match[2] or "") not in samples, line)
         samples[match[1] + (match[2] or "")] = float(match[3])
+    check_histograms(samples)
     return samples
+
+
+def check_histograms(samples):
+    """Buckets contain those before them, and the last one everything."""
+    last = {}
+    for name, value in samples.items():
+        match = re.fullmatch(r'(.*)_bucket\{(.*),le="(.*)"\}', name)
+        if not match:
+            continue
+        bound, count = last.get(match[1] + match[2], (0, 0))
+        expect(float(match[3]) > bound and value >= count, f"{name} after {bound}")
+        last[match[1] + match[2]] = (float(match[3]), value)
+        if match[3] == "+Inf":
+            expect_equal(samples[f"{match[1]}_count{{{match[2]}}}"], value, name)
 
 
 def counters_only_grow(before, after):
     for name, value in before.items():
-        if re.sub(r"\{.*", "", name).endswith("_total"):
+        if re.sub(r"\{.*", "", name).endswith(("_total", "_bucket", "_count", "_sum")):
             expect(after[name] >= value, f"{name} went from {value} to {after[name]}")
 
 
@@ -171,6 +188,7 @@ def test_metrics():
                             ("saddle_control_restarts_total", 0)):
             expect_equal(after.get(name), value, name)
         for name in ('saddle_engine_messages_sent_total{engine="alpha"}', "saddle_uptime_seconds",
+                     'saddle_engine_queueing_delay_seconds_count{engine="alpha"}',
                      'saddle_thread_wakes_total{group="main",thread="0",cause="event"}'):
             expect(after[name] > 0, f"{name}: {after[name]}")
         status, output, _ = harness.run([SADDLECTL, "--socket", plane.path, "metrics"])

@@ -89,7 +89,7 @@ def test_another_configuration():
     with netns.network(KIND.network) as network, \
             hosts.running(SADDLED, KIND, network, engine=more) as (left, right):
         with hosts.exchanging(VICTIM, left, right, "--host", right.address) as honest:
-            for before, after in (("sleep", "spin"), ("spin", "sleep")):
+            for before, after in (("spreading", "dedicated"), ("dedicated", "spreading")):
                 for host in (left, right):
                     reload(host, f"mode: {before}", f"mode: {after}", "configuration: read again")
                     honest.check_progress(EXCHANGES)

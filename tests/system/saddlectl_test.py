@@ -50,28 +50,46 @@ ANSWERS = {
         {"name": "empty"}]},
     "saddle.v1.Engines/List": {"engines": [
         {"name": "alpha", "kind": "pony", "group": "main", "port": "wire-a", "alive": True,
-         "sessions": 1, "busy_ns": 999, "runs": 0},
+         "sessions": 1, "busy_ns": 999, "runs": 0, "tid": 4712,
+         "sessions_ns": 900, "overhead_ns": 100, "remainder_ns": -1, "idle_ns": 7,
+         "delay_p50_ns": 1024, "delay_p99_ns": 53_248, "delay_p999_ns": 1_048_576,
+         "delay_max_ns": 1_500_000_000, "delays": 12_345},
         {"name": "an-engine-with-a-long-name", "kind": "pony", "group": "group-of-the-others",
-         "port": "port-with-a-name", "sessions": MAX32, "busy_ns": MAX64, "runs": MAX64}]},
+         "port": "port-with-a-name", "sessions": MAX32, "busy_ns": MAX64, "runs": MAX64,
+         "sessions_ns": MAX64, "overhead_ns": MAX64, "remainder_ns": 10**15}]},
     "saddle.v1.Groups/List": {"groups": [
-        {"name": "main", "mode": "sleep", "cpus": "0-2,5", "idle_ns": 50_000,
-         "engines": ["alpha", "beta"], "threads": [{"tid": 1, "sleeps": MAX64}, {"tid": 2}]},
-        {"name": "spare", "mode": "spin", "engines": [f"engine-{i}" for i in range(8)]}]},
+        {"name": "main", "mode": "spreading", "cpus": "0-2,5", "idle_ns": 50_000,
+         "engines": ["alpha", "beta"], "class": "auto", "runtime_ns": 900_000,
+         "period_ns": 10**6, "nodes": "0-1,3", "threads": [
+             {"tid": 1, "sleeps": MAX64, "cpus": "2", "engine_names": ["alpha", "beta"],
+              "class": "fifo", "reason": "auto: sleeps when idle",
+              "share_ppm": 900_000, "used_ppm": 1_234, "used_ns": 77, "demotions": MAX64,
+              "overruns": 1, "engines": 2},
+             {"tid": MAX32, "class": "ordinary", "refused": True,
+              "reason": "auto: sleeps when idle; fifo refused: sched_setattr: EPERM, no sys_nice, "
+                        "or no real-time runtime in its cgroup"}]},
+        {"name": "spare", "mode": "dedicated", "idle_ns": MAX64, "pause": "tpause",
+         "engines": [f"engine-{i}" for i in range(8)]}]},
     "saddle.v1.Ports/List": {"ports": [
         {"name": "eth", "driver": "xdp", "interface": "enp0s31f6", "owner": "kernel",
-         "engine": "alpha", "mac": "02:00:00:00:00:01", "mtu": 1500},
+         "engine": "alpha", "mac": "02:00:00:00:00:01", "mtu": 1500,
+         "wakes": "interrupt", "node": "1"},
         {"name": "a-port-with-a-long-name", "driver": "net_memif", "owner": "saddle",
-         "engine": "an-engine-with-a-long-name", "mac": "02:00:00:00:00:02", "mtu": 9000}]},
+         "engine": "an-engine-with-a-long-name", "mac": "02:00:00:00:00:02", "mtu": 9000,
+         "node": "any"}]},
     "saddle.v1.Sessions/List": {"sessions": [
         {"id": 1, "engine": "alpha", "application": "saddle-cat", "uid": 1000, "pid": 77,
-         "abi": 1, "channels": 1, "arena_bytes": 5 << 20, "age_ns": 61 * 10**9},
+         "abi": 1, "channels": 1, "arena_bytes": 5 << 20, "age_ns": 61 * 10**9,
+         "cpu_ns": 1_500_000_000, "weight": 1},
         {"id": MAX64, "engine": "beta", "application": "\x1b[2J\u009b2Jx\ny\x7f\u00e9",
          "uid": MAX32, "pid": MAX32, "abi": 1, "channels": 16, "arena_bytes": MAX64,
-         "age_ns": MAX64}]},
+         "age_ns": MAX64, "cpu_ns": MAX64, "weight": 16, "throttled_ns": MAX64}]},
     "saddle.v1.Sessions/Get": {
         "id": 1, "engine": "alpha", "application": "saddle-cat", "uid": 1000, "pid": 77,
         "abi": 1, "channels": 1, "arena_bytes": 1023, "age_ns": 1_500_000,
-        "rights": ["attach", "connect"]},
+        "rights": ["attach", "connect"], "cpu_ns": 999_999, "weight": 4, "cpu_share": 125_000,
+        "throttled": True, "throttled_ns": 61 * 10**9, "connection_bytes": 512,
+        "operation_bytes": 1 << 10, "record_bytes": 40 << 10},
     "saddle.v1.Sessions/Close": {},
     "saddle.v1.Peers/List": {"peers": [
         {"engine": "alpha", "name": "beta", "address": "10.77.0.2", "hello": 3, "version": 1,
@@ -127,15 +145,25 @@ ANSWERS = {
          "age_ns": 61 * 10**9}],
         "links": [{"port": "eth", "owner": "kernel", "engine": "alpha"}, {"port": "wire-a",
                                                                          "owner": "nobody"}]},
+    "saddle.v1.Shaping/ListClasses": {"classes": [
+        {"engine": "alpha", "name": "root", "rate": 10**10, "burst": 5 * 10**6, "weight": 1,
+         "packets": 77, "bytes": 77 * 1538, "tokens": 4096},
+        {"engine": "an-engine-with-a-long-name", "name": "a-class-with-a-long-name",
+         "parent": "the-class-that-is-above-it-now", "level": 4, "rate": 8000, "burst": MAX32,
+         "priority": 7, "weight": 1000, "packets": MAX64, "bytes": MAX64, "queued": MAX64,
+         "queue_max": 32, "delayed_ns": MAX64, "tokens": MAX64, "exhausted": MAX64}]},
+    "saddle.v1.Shaping/SetClass": {},
+    "saddle.v1.Shaping/RemoveClass": {},
     "saddle.v1.Policy/Get": {
         "owner": 900,
-        "rules": [{"number": 1, "who": "any", "allow": ["attach"]},
+        "rules": [{"number": 1, "who": "any", "allow": ["attach"], "weight": 1},
                   {"number": 256, "who": f"uid {MAX32 - 1}",
-                   "allow": ["attach", "listen", "connect", "expose"]}],
+                   "allow": ["attach", "listen", "connect", "expose"], "weight": 16}],
         "limits": {"sessions_per_uid": 64, "memory_per_uid": 4 << 30,
                    "handshake_timeout_ns": 5 * 10**9, "listeners_per_session": 8,
-                   "exposed_per_session": 1 << 20},
-        "usage": [{"uid": 0, "sessions": 1, "arena_bytes": 17 << 20},
+                   "exposed_per_session": 1 << 20, "operations_per_session": 64,
+                   "cpu_per_session": 200_000, "cpu_per_uid": 1_500_000},
+        "usage": [{"uid": 0, "sessions": 1, "arena_bytes": 17 << 20, "cpu_ns": 1_500},
                   {"uid": MAX32, "sessions": MAX32, "arena_bytes": MAX64}]},
     "saddle.v1.Policy/Check": {
         "allow": ["attach", "connect"],
@@ -167,11 +195,12 @@ ANSWERS = {
     "grpc.health.v1.Health/Check": {"status": 1},
 }
 # What each command that needs no argument, or gets one here, is shown by.
-SHOWN = (["status"], ["modules"], ["engine", "list"], ["group", "list"], ["port", "list"],
-         ["session", "list"], ["session", "show", "1"], ["session", "close", "1"],
+SHOWN = (["status"], ["modules"], ["engine", "list"], ["group", "list"], ["group", "threads"],
+         ["port", "list"], ["session", "list"], ["session", "show", "1"], ["session", "close", "1"],
          ["peer", "list"], ["flow", "list"], ["connection", "list"], ["region", "list"],
          ["peer", "show", "beta"], ["flow", "show", "1"], ["connection", "show", "65536"],
-         ["region", "show", "65536"], ["neighbour", "list"], ["policy", "show"],
+         ["region", "show", "65536"], ["neighbour", "list"], ["shaping", "list"],
+         ["policy", "show"],
          ["policy", "check", "--uid", "1000", "--gid", "50"], ["config", "show"],
          ["config", "diff", "/dev/null"], ["config", "rollback"], ["event", "list"],
          ["stats", "get"], ["metrics"], ["health"])
@@ -363,9 +392,12 @@ def test_files():
                 (["engine", "destroy", "alpha", "--disrupt"], {"name": "alpha", "disrupt": True}),
                 (["engine", "move", "alpha", "main"], {"engine": "alpha", "group": "main"}),
                 (["group", "create", good], {"group": text}),
-                (["group", "change", "main", "mode=spin", "cpus=0-1,3"],
-                 {"name": "main", "mode": "spin", "cpus": "0-1,3"}),
-                (["group", "destroy", "main"], {"name": "main"})):
+                (["group", "change", "main", "mode=dedicated", "cpus=0-1,3"],
+                 {"name": "main", "mode": "dedicated", "cpus": "0-1,3"}),
+                (["group", "destroy", "main"], {"name": "main"}),
+                (["shaping", "set", "alpha", good], {"engine": "alpha", "class": text}),
+                (["shaping", "remove", "alpha", "slow"],
+                 {"engine": "alpha", "class": "slow"})):
             status, _, errors = run(path, *words)
             expect_equal((status, errors), (0, ""), f"{words}")
             asked = {field.name: value for field, value in fake.asked[-1][1].ListFields()}

@@ -51,7 +51,7 @@ engines:
   - {name: alpha, port: wire-a, addresses: [10.77.0.1]}
   - {name: beta, port: wire-b, addresses: [10.77.0.2]}
 groups:
-  - {name: main, mode: sleep, engines: [alpha, beta]}
+  - {name: main, mode: spreading, engines: [alpha, beta]}
 policy: [{any: true, allow: all}]
 control: {path: /run/saddle/control.sock, mode: "0666", observe: [{any: true}]}
 """

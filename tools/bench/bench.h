@@ -1,12 +1,16 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
 /*
- * saddle-bench: what each step on the way of a message costs.
+ * saddle-bench: what a message costs, in two ways.
  *
- * A case does one thing `iterations` times and returns how long that took; the driver repeats it,
- * interleaved with the others, and prints medians with their spread. Cases of one thread are also
- * meant to be counted in instructions: run a case with N and with 2 N iterations under a counting
- * tool and divide the difference (tools/bench-instructions does).
+ * `micro`: what each step on the way of a message costs. A case does one thing `iterations` times
+ * and returns how long that took; the driver repeats it, interleaved with the others, and prints
+ * medians with their spread. Cases of one thread are also meant to be counted in instructions: run
+ * a case with N and with 2 N iterations under a counting tool and divide the difference
+ * (tools/bench-instructions does).
+ *
+ * `sched`: how long engines and applications that sleep take to answer while the machine is busy,
+ * by the mode and the scheduling class of a group (plan.h, probe.h).
  *
  * Threads: a case may start one more, on the second CPU, and joins it before it returns.
  */
@@ -31,6 +35,11 @@ extern const struct bench_case bench_mailbox_cases[];
 extern const uint32_t bench_mailbox_case_count;
 extern const struct bench_case bench_message_cases[];
 extern const uint32_t bench_message_case_count;
+
+/* The subcommands: their arguments without the word itself but for argv[0]. They return the
+ * program's exit status. */
+int micro_main(int argc, char **argv);
+int sched_main(int argc, char **argv);
 
 uint64_t bench_now(void);
 /* With virtual time engines see a clock that moves by the same step each time they look, so that

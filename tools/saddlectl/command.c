@@ -10,6 +10,7 @@
 #include "saddle_v1_policy.pb-c.h"
 #include "saddle_v1_pony.pb-c.h"
 #include "saddle_v1_sessions.pb-c.h"
+#include "saddle_v1_shaping.pb-c.h"
 #include "saddle_v1_statistics.pb-c.h"
 #include "saddle_v1_system.pb-c.h"
 
@@ -71,7 +72,8 @@ static const struct command policy_usage = {
     .rows = "usage",
     .columns = {{"uid", "UID", FORMAT_COUNT, 0},
                 {"sessions", "SESSIONS", FORMAT_COUNT, 0},
-                {"arena_bytes", "MEMORY", FORMAT_BYTES, 0}},
+                {"arena_bytes", "MEMORY", FORMAT_BYTES, 0},
+                {"cpu_ns", "TIME", FORMAT_DURATION, 0}},
 };
 static const struct command policy_limits = {
     .rows = "limits",
@@ -82,13 +84,31 @@ static const struct command policy_limits = {
                 {"connections_per_session", "connections per session", FORMAT_BOUND, 0},
                 {"listeners_per_session", "listeners per session", FORMAT_BOUND, 0},
                 {"regions_per_session", "regions per session", FORMAT_BOUND, 0},
-                {"exposed_per_session", "exposed per session", FORMAT_BOUND_BYTES, 0}},
+                {"exposed_per_session", "exposed per session", FORMAT_BOUND_BYTES, 0},
+                {"operations_per_session", "operations per session", FORMAT_BOUND, 0},
+                {"cpu_per_session", "time per session", FORMAT_BOUND_SHARE, 0},
+                {"cpu_per_uid", "time per user", FORMAT_BOUND_SHARE, 0}},
 };
 static const struct command policy_rules = {
     .rows = "rules",
     .columns = {{"number", "RULE", FORMAT_COUNT, 0},
                 {"who", "WHO", FORMAT_TEXT, 0},
-                {"allow", "ALLOW", FORMAT_LIST, 0}},
+                {"allow", "ALLOW", FORMAT_LIST, 0},
+                {"weight", "WEIGHT", FORMAT_COUNT, 0}},
+};
+
+static const struct command threads_of_groups = {
+    .rows = "groups",
+    .inner = "threads",
+    .columns = {{"of", "GROUP", FORMAT_TEXT, 0},
+                {"tid", "THREAD", FORMAT_COUNT, 0},
+                {"engines", "ENGINES", FORMAT_COUNT, 3},
+                {"class", "CLASS", FORMAT_TEXT, 0},
+                {"share_ppm", "SHARE", FORMAT_SHARE, 0},
+                {"used_ppm", "USED", FORMAT_SHARE, 0},
+                {"demotions", "DEMOTIONS", FORMAT_COUNT, 2},
+                {"overruns", "OVERRUNS", FORMAT_COUNT, 1},
+                {"reason", "REASON", FORMAT_TEXT, 0}},
 };
 
 const struct command commands[] = {
@@ -134,7 +154,16 @@ const struct command commands[] = {
                     {"alive", "ALIVE", FORMAT_YES_NO, 0},
                     {"sessions", "SESSIONS", FORMAT_COUNT, 1},
                     {"busy_ns", "BUSY", FORMAT_DURATION, 3},
-                    {"runs", "RUNS", FORMAT_COUNT, 4}},
+                    {"runs", "RUNS", FORMAT_COUNT, 4},
+                    {"delay_p50_ns", "DELAY-P50", FORMAT_DURATION, 6},
+                    {"delay_p99_ns", "P99", FORMAT_DURATION, 1},
+                    {"delay_p999_ns", "P99.9", FORMAT_DURATION, 6},
+                    {"delay_max_ns", "MAX", FORMAT_DURATION, 2},
+                    {"delays", "DELAYS", FORMAT_COUNT, 6},
+                    {"tid", "THREAD", FORMAT_COUNT, 2},
+                    {"sessions_ns", "OF SESSIONS", FORMAT_DURATION, 3},
+                    {"overhead_ns", "OVERHEAD", FORMAT_DURATION, 3},
+                    {"remainder_ns", "REMAINDER", FORMAT_DIFFERENCE, 5}},
     },
     {
         .words = "engine create",
@@ -166,9 +195,33 @@ const struct command commands[] = {
         .columns = {{"name", "GROUP", FORMAT_TEXT, 0},
                     {"mode", "MODE", FORMAT_TEXT, 0},
                     {"cpus", "CPUS", FORMAT_TEXT, 2},
-                    {"idle_ns", "IDLE", FORMAT_DURATION, 3},
+                    {"idle_ns", "IDLE", FORMAT_PATIENCE, 3},
                     {"threads", "THREADS", FORMAT_SIZE, 1},
-                    {"engines", "ENGINES", FORMAT_LIST, 1}},
+                    {"engines", "ENGINES", FORMAT_LIST, 1},
+                    {"slo_ns", "SLO", FORMAT_SPAN, 4},
+                    {"pause", "PAUSE", FORMAT_TEXT, 5},
+                    {"class", "CLASS", FORMAT_TEXT, 4},
+                    {"runtime_ns", "RUNTIME", FORMAT_DURATION, 5},
+                    {"period_ns", "PERIOD", FORMAT_DURATION, 5},
+                    {"nodes", "NODES", FORMAT_TEXT, 4}},
+        .below = &threads_of_groups,
+    },
+    {
+        .words = "group threads",
+        .help = "threads of groups, all or those named",
+        .method = "saddle.v1.Groups/List",
+        .traits = COMMAND_WATCHABLE,
+        .rows = "groups",
+        .inner = "threads",
+        .arguments = NAMES,
+        .columns = {{"of", "GROUP", FORMAT_TEXT, 0},
+                    {"tid", "THREAD", FORMAT_COUNT, 0},
+                    {"cpus", "CPUS", FORMAT_TEXT, 2},
+                    {"busy_ns", "BUSY", FORMAT_DURATION, 1},
+                    {"sleeps", "SLEEPS", FORMAT_COUNT, 3},
+                    {"wakes_event", "EVENTS", FORMAT_COUNT, 4},
+                    {"wakes_deadline", "DEADLINES", FORMAT_COUNT, 5},
+                    {"engine_names", "ENGINES", FORMAT_LIST, 0}},
     },
     {
         .words = "group create",
@@ -178,7 +231,7 @@ const struct command commands[] = {
     },
     {
         .words = "group change",
-        .help = "change mode, cpus, threads or idle of a group",
+        .help = "change settings of a group: mode, cpus, slo, class, ...",
         .method = "saddle.v1.Groups/Change",
         .arguments = {{.name = "NAME", .field = "name"},
                       {.name = "KEY=VALUE", .repeated = true, .pairs = true}},
@@ -202,7 +255,9 @@ const struct command commands[] = {
                     {"owner", "OWNER", FORMAT_TEXT, 4},
                     {"engine", "ENGINE", FORMAT_TEXT, 2},
                     {"mac", "MAC", FORMAT_TEXT, 3},
-                    {"mtu", "MTU", FORMAT_COUNT, 2}},
+                    {"mtu", "MTU", FORMAT_COUNT, 2},
+                    {"wakes", "WAKES", FORMAT_TEXT, 3},
+                    {"node", "NODE", FORMAT_TEXT, 5}},
     },
     {
         .words = "session list",
@@ -219,7 +274,10 @@ const struct command commands[] = {
                     {"channels", "CHANNELS", FORMAT_COUNT, 5},
                     {"arena_bytes", "MEMORY", FORMAT_BYTES, 3},
                     {"abi", "ABI", FORMAT_COUNT, 6},
-                    {"age_ns", "AGE", FORMAT_DURATION, 4}},
+                    {"age_ns", "AGE", FORMAT_DURATION, 4},
+                    {"cpu_ns", "TIME", FORMAT_DURATION, 2},
+                    {"weight", "WEIGHT", FORMAT_COUNT, 5},
+                    {"throttled_ns", "THROTTLED", FORMAT_SPAN, 4}},
     },
     {
         .words = "session show",
@@ -236,7 +294,16 @@ const struct command commands[] = {
                     {"channels", "channels", FORMAT_COUNT, 0},
                     {"arena_bytes", "memory", FORMAT_BYTES, 0},
                     {"age_ns", "age", FORMAT_DURATION, 0},
-                    {"rights", "rights", FORMAT_LIST, 0}},
+                    {"rights", "rights", FORMAT_LIST, 0},
+                    {"cpu_ns", "time", FORMAT_DURATION, 0},
+                    {"weight", "weight", FORMAT_COUNT, 0},
+                    {"cpu_share", "quota of time", FORMAT_BOUND_SHARE, 0},
+                    {"throttled", "throttled now", FORMAT_YES_NO, 0},
+                    {"throttled_ns", "throttled", FORMAT_SPAN, 0},
+                    {"connection_bytes", "for connections", FORMAT_BYTES, 0},
+                    {"operation_bytes", "for operations", FORMAT_BYTES, 0},
+                    {"region_bytes", "for regions", FORMAT_BYTES, 0},
+                    {"record_bytes", "for itself", FORMAT_BYTES, 0}},
     },
     {
         .words = "session close",
@@ -454,6 +521,40 @@ const struct command commands[] = {
                     {"used", "USED", FORMAT_YES_NO, 3}},
     },
     {
+        .words = "shaping list",
+        .help = "classes of packets of shapers",
+        .method = "saddle.v1.Shaping/ListClasses",
+        .rows = "classes",
+        .traits = COMMAND_WATCHABLE,
+        .arguments = {BY_ENGINE},
+        .columns = {{"engine", "ENGINE", FORMAT_TEXT, 4},
+                    {"name", "CLASS", FORMAT_TEXT, 0},
+                    {"parent", "PARENT", FORMAT_TEXT, 1},
+                    {"rate", "RATE", FORMAT_RATE, 0},
+                    {"burst", "BURST", FORMAT_BYTES, 5},
+                    {"priority", "PRIORITY", FORMAT_COUNT, 4},
+                    {"weight", "WEIGHT", FORMAT_COUNT, 3},
+                    {"packets", "PACKETS", FORMAT_COUNT, 1},
+                    {"bytes", "SENT", FORMAT_BYTES, 0},
+                    {"queued", "QUEUED", FORMAT_COUNT, 1},
+                    {"delayed_ns", "DELAYED", FORMAT_SPAN, 2},
+                    {"tokens", "TOKENS", FORMAT_BYTES, 6},
+                    {"exhausted", "EXHAUSTED", FORMAT_COUNT, 6}},
+    },
+    {
+        .words = "shaping set",
+        .help = "add or change a class; FILE is an entry of \"classes\"",
+        .method = "saddle.v1.Shaping/SetClass",
+        .arguments = {{.name = "ENGINE", .field = "engine"},
+                      {.name = "FILE", .field = "class", .file = true}},
+    },
+    {
+        .words = "shaping remove",
+        .help = "remove a class that no other is below",
+        .method = "saddle.v1.Shaping/RemoveClass",
+        .arguments = {{.name = "ENGINE", .field = "engine"}, {.name = "CLASS", .field = "class"}},
+    },
+    {
         .words = "policy show",
         .help = "who may attach and what for, limits, and usage",
         .method = "saddle.v1.Policy/Get",
@@ -579,14 +680,15 @@ const struct command commands[] = {
 const uint32_t command_count = sizeof(commands) / sizeof(commands[0]);
 
 static const ProtobufCServiceDescriptor *const services[] = {
-    &saddle__v1__system__descriptor,   &saddle__v1__engines__descriptor,
-    &saddle__v1__groups__descriptor,   &saddle__v1__ports__descriptor,
-    &saddle__v1__sessions__descriptor, &saddle__v1__peers__descriptor,
-    &saddle__v1__flows__descriptor,    &saddle__v1__connections__descriptor,
-    &saddle__v1__regions__descriptor,  &saddle__v1__neighbours__descriptor,
-    &saddle__v1__policy__descriptor,   &saddle__v1__configuration__descriptor,
-    &saddle__v1__events__descriptor,   &saddle__v1__statistics__descriptor,
-    &saddle__v1__metrics__descriptor,  &grpc__health__v1__health__descriptor,
+    &saddle__v1__system__descriptor,        &saddle__v1__engines__descriptor,
+    &saddle__v1__groups__descriptor,        &saddle__v1__ports__descriptor,
+    &saddle__v1__sessions__descriptor,      &saddle__v1__peers__descriptor,
+    &saddle__v1__flows__descriptor,         &saddle__v1__connections__descriptor,
+    &saddle__v1__regions__descriptor,       &saddle__v1__neighbours__descriptor,
+    &saddle__v1__shaping__descriptor,       &saddle__v1__policy__descriptor,
+    &saddle__v1__configuration__descriptor, &saddle__v1__events__descriptor,
+    &saddle__v1__statistics__descriptor,    &saddle__v1__metrics__descriptor,
+    &grpc__health__v1__health__descriptor,
 };
 
 const ProtobufCMethodDescriptor *command_method(const char *name)

@@ -20,8 +20,10 @@ enum format {
     FORMAT_SHORT, /* a text, cut where it would leave no room for others */
     FORMAT_COUNT,
     FORMAT_BYTES,
+    FORMAT_RATE,     /* bits per second; 0 stands for none */
     FORMAT_DURATION, /* of nanoseconds */
     FORMAT_SPAN,     /* the same; 0 stands for none */
+    FORMAT_PATIENCE, /* the same; the highest number stands for never */
     FORMAT_TIME,     /* nanoseconds since 1970 */
     FORMAT_KIND,     /* of an event */
     FORMAT_YES_NO,
@@ -29,6 +31,9 @@ enum format {
     FORMAT_SIZE,        /* of a list: how many */
     FORMAT_BOUND,       /* a count, of which 0 is none */
     FORMAT_BOUND_BYTES, /* the same of bytes */
+    FORMAT_SHARE,       /* of parts per million, in percent; 0 is none */
+    FORMAT_BOUND_SHARE, /* the same of parts per million, as percent */
+    FORMAT_DIFFERENCE,  /* of two times, in nanoseconds: may be negative */
 };
 
 struct column {
@@ -65,6 +70,9 @@ struct command {
     /* The field of the answer that is the table, or a message whose fields are a line each; NULL:
      * the answer's own fields are. */
     const char *rows;
+    /* A field of each row, whose elements are the table's, with the row's name as "of"; NULL: rows
+     * are. */
+    const char *inner;
     const char *raw;             /* the field of the answer that is printed as it is */
     const struct command *below; /* whose rows and columns follow, of the same answer */
     unsigned traits;             /* enum command_trait */

@@ -9,20 +9,22 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CELL_BYTES 256u
-#define GAP        2u  /* columns between two of a table */
-#define SHORT      28  /* columns of a text that is cut, its dots included */
-#define KIND_WIDTH 21u /* of the longest: the tables of a stream are to look like one */
-#define KIB        1024.0
-#define NS_PER_US  1e3
-#define NS_PER_MS  1e6
-#define NS_PER_S   1e9
-#define S_PER_MIN  60u
-#define S_PER_HOUR 3600u
-#define S_PER_DAY  86400u
-#define NOTHING    "-"
-#define DEL        127   /* beyond it are letters of other scripts */
-#define CUT        "..." /* at the end of a text that has lost its own */
+#define CELL_BYTES      256u
+#define GAP             2u  /* columns between two of a table */
+#define SHORT           28  /* columns of a text that is cut, its dots included */
+#define KIND_WIDTH      21u /* of the longest: the tables of a stream are to look like one */
+#define KIB             1024.0
+#define THOUSAND        1000.0
+#define NS_PER_US       1e3
+#define NS_PER_MS       1e6
+#define NS_PER_S        1e9
+#define PPM_PER_PERCENT 1e4
+#define S_PER_MIN       60u
+#define S_PER_HOUR      3600u
+#define S_PER_DAY       86400u
+#define NOTHING         "-"
+#define DEL             127   /* beyond it are letters of other scripts */
+#define CUT             "..." /* at the end of a text that has lost its own */
 
 static void print_duration(uint64_t ns, char cell[CELL_BYTES])
 {
@@ -44,6 +46,12 @@ static void print_duration(uint64_t ns, char cell[CELL_BYTES])
     else
         snprintf(cell, CELL_BYTES, "%" PRIu64 "d %02" PRIu64 "h", s / S_PER_DAY,
                  s % S_PER_DAY / S_PER_HOUR);
+}
+
+static void print_difference(int64_t ns, char cell[CELL_BYTES])
+{
+    cell[0] = '-';
+    print_duration(ns < 0 ? -(uint64_t)ns : (uint64_t)ns, cell + (ns < 0));
 }
 
 static void print_time(uint64_t ns, char cell[CELL_BYTES])
@@ -73,6 +81,21 @@ static void print_bytes(uint64_t bytes, char cell[CELL_BYTES])
         unit++;
     }
     snprintf(cell, CELL_BYTES, "%.1f %s", value, units[unit]);
+}
+
+static void print_rate(uint64_t bits, char cell[CELL_BYTES])
+{
+    static const char *const units[] = {"bit/s", "kbit/s", "Mbit/s", "Gbit/s"};
+    double value = (double)bits;
+    size_t unit = 0;
+
+    if (bits == 0)
+        return;
+    while (value >= THOUSAND && unit + 1 < sizeof(units) / sizeof(units[0])) {
+        value /= THOUSAND;
+        unit++;
+    }
+    snprintf(cell, CELL_BYTES, "%.4g %s", value, units[unit]);
 }
 
 static void print_short(const char *text, char cell[CELL_BYTES])
@@ -110,14 +133,36 @@ static void print_cell(struct json_object *value, enum format format, char cell[
         if (json_object_get_uint64(value))
             print_cell(value, format == FORMAT_BOUND ? FORMAT_COUNT : FORMAT_BYTES, cell);
         break;
+    case FORMAT_BOUND_SHARE:
+        if (json_object_get_uint64(value))
+            snprintf(cell, CELL_BYTES, "%.4g %%",
+                     (double)json_object_get_uint64(value) / PPM_PER_PERCENT);
+        break;
+    case FORMAT_DIFFERENCE:
+        print_difference(json_object_get_int64(value), cell);
+        break;
     case FORMAT_COUNT:
         snprintf(cell, CELL_BYTES, "%" PRIu64, json_object_get_uint64(value));
         break;
     case FORMAT_BYTES:
         print_bytes(json_object_get_uint64(value), cell);
         break;
+    case FORMAT_RATE:
+        print_rate(json_object_get_uint64(value), cell);
+        break;
+    case FORMAT_SHARE:
+        if (json_object_get_uint64(value))
+            snprintf(cell, CELL_BYTES, "%.1f %%",
+                     (double)json_object_get_uint64(value) / PPM_PER_PERCENT);
+        break;
     case FORMAT_SPAN:
         if (json_object_get_uint64(value))
+            print_cell(value, FORMAT_DURATION, cell);
+        break;
+    case FORMAT_PATIENCE:
+        if (json_object_get_uint64(value) == UINT64_MAX)
+            snprintf(cell, CELL_BYTES, "never");
+        else
             print_cell(value, FORMAT_DURATION, cell);
         break;
     case FORMAT_DURATION:
@@ -287,12 +332,33 @@ static void print_fields(const struct command *command, struct json_object *answ
     }
 }
 
+/* The elements inside of all rows, each with the name of its row; the caller's. */
+static struct json_object *elements_of(struct json_object *rows, const char *inner)
+{
+    struct json_object *all = json_object_new_array();
+
+    for (size_t i = 0; i < json_object_array_length(rows); i++) {
+        struct json_object *row = json_object_array_get_idx(rows, i);
+        struct json_object *list = json_object_object_get(row, inner);
+
+        for (size_t j = 0; j < json_object_array_length(list); j++) {
+            struct json_object *element = json_object_array_get_idx(list, j);
+
+            json_object_object_add(element, "of",
+                                   json_object_get(json_object_object_get(row, "name")));
+            json_object_array_add(all, json_object_get(element));
+        }
+    }
+    return all;
+}
+
 static void print_rows(const struct command *command, struct json_object *rows, unsigned width,
                        bool header)
 {
     struct table table = {.columns = command->columns,
                           .count = count_columns(command),
-                          .rows = rows};
+                          .rows = command->inner ? elements_of(rows, command->inner)
+                                                 : json_object_get(rows)};
 
     measure(&table);
     fit(&table, width);
@@ -300,6 +366,7 @@ static void print_rows(const struct command *command, struct json_object *rows, 
         print_row(&table, -1);
     for (size_t row = 0; row < json_object_array_length(table.rows); row++)
         print_row(&table, (long)row);
+    json_object_put(table.rows);
 }
 
 /* Lines stay lines, and letters of any script what they are, as somebody may want to read them in

@@ -28,7 +28,7 @@ START_TEST(nothing_yet)
 }
 END_TEST
 
-START_TEST(both_rings_are_one_row)
+START_TEST(all_rings_are_one_row)
 {
     const enum event_kind kinds[] = {EVENT_DAEMON_READY, EVENT_SESSION_ATTACHED,
                                      EVENT_SESSION_ENDED, EVENT_ENGINE_STUCK,
@@ -58,6 +58,28 @@ START_TEST(who_comes_and_goes_displaces_nobody_else)
     /* The oldest of the others, and the gap before it. */
     ck_assert_uint_eq(events_find(events, 2)->number, 2 + 2 * EVENTS_KEPT);
     ck_assert_uint_eq(events_next(events), 2 + 3 * EVENTS_KEPT);
+}
+END_TEST
+
+START_TEST(what_is_told_later_has_its_own_time)
+{
+    struct event_about about = {.monotonic_ns = clock_now(&clock_machine)};
+    const struct event *first, *second;
+
+    events_add(events, EVENT_DAEMON_READY, NULL, "now");
+    events_add(events, EVENT_ENGINE_REBALANCED, &about, "before");
+    first = events_find(events, 1);
+    second = events_find(events, 2);
+    ck_assert_uint_eq(second->monotonic_ns, about.monotonic_ns);
+    ck_assert_uint_le(second->monotonic_ns, first->monotonic_ns);
+    /* Nothing happens in the time to come. */
+    about.monotonic_ns = UINT64_MAX;
+    events_add(events, EVENT_ENGINE_REBALANCED, &about, "later");
+    ck_assert_uint_lt(events_find(events, 3)->monotonic_ns, UINT64_MAX);
+    /* Engines that go round and round do not make it forget either. */
+    for (uint32_t i = 0; i < 2 * EVENTS_KEPT; i++)
+        events_add(events, EVENT_ENGINE_REBALANCED, &about, "%u", i);
+    ck_assert_str_eq(events_find(events, 0)->text, "now");
 }
 END_TEST
 
@@ -118,8 +140,9 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, nothing_yet);
-    tcase_add_test(tcase, both_rings_are_one_row);
+    tcase_add_test(tcase, all_rings_are_one_row);
     tcase_add_test(tcase, who_comes_and_goes_displaces_nobody_else);
+    tcase_add_test(tcase, what_is_told_later_has_its_own_time);
     tcase_add_test(tcase, every_number_is_there_or_a_gap);
     tcase_add_test(tcase, texts_are_bounded_and_printable);
     suite_add_tcase(suite, tcase);

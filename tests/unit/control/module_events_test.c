@@ -231,6 +231,77 @@ START_TEST(an_engine_that_hangs_is_told)
 }
 END_TEST
 
+START_TEST(what_a_rebalancer_decides_is_told)
+{
+    const struct balance_move move = {.from = 0,
+                                      .to = 2,
+                                      .action = BALANCE_SCALE_OUT,
+                                      .reason = BALANCE_LATE_WAKE,
+                                      .delay_ns = 132 * NSEC_PER_USEC,
+                                      .load = 451,
+                                      .from_load = 1000,
+                                      .to_load = 0};
+    uint64_t now = clock_now(&clock_machine);
+    Saddle__V1__ListEventsResponse *found;
+
+    bed_decide(now - 2, "alpha", &move);
+    bed_decide(now - 1, "beta", &move);
+    bed_second(3);
+    found = list(0, 0);
+    ck_assert_uint_eq(found->n_events, 2);
+    ck_assert_int_eq((int)found->events[0]->kind, EVENT_ENGINE_REBALANCED);
+    ck_assert_uint_eq(found->events[0]->monotonic_ns, now - 2);
+    ck_assert_str_eq(found->events[0]->engine, "alpha");
+    ck_assert_str_eq(found->events[0]->text,
+                     "group main, scale-out: thread 0 to 2, as engines are late, and a thread is "
+                     "free; delay 132 us, load 45.1 % of a core, of the threads 100.0 and 0.0 %");
+    ck_assert_str_eq(found->events[1]->engine, "beta");
+    ck_assert_uint_eq(found->events[1]->monotonic_ns, now - 1);
+    saddle__v1__list_events_response__free_unpacked(found, NULL);
+    /* Once, and what is too much is counted. */
+    for (uint32_t i = 0; i < DECISIONS_KEPT + 7; i++)
+        bed_decide(now, "alpha", &move);
+    bed_second(3);
+    found = list(3, 0);
+    ck_assert_uint_eq(found->n_events, 1 + DECISIONS_KEPT);
+    ck_assert_int_eq((int)found->events[0]->kind, EVENT_DECISIONS_LOST);
+    ck_assert_ptr_nonnull(strstr(found->events[0]->text, "group main: 7 moves"));
+    saddle__v1__list_events_response__free_unpacked(found, NULL);
+    bed_second(3);
+    found = list(4 + DECISIONS_KEPT, 0);
+    ck_assert_uint_eq(found->n_events, 0);
+    saddle__v1__list_events_response__free_unpacked(found, NULL);
+}
+END_TEST
+
+/* Pinned threads have no deadline, whatever the rights of who asks. */
+START_TEST(a_class_that_is_refused_is_told_once)
+{
+    struct group_config config = {
+        .name = "pinned",
+        .mode = &group_mode_dedicated,
+        .quanta = {.class = QUANTA_DEADLINE},
+    };
+    Saddle__V1__ListEventsResponse *found;
+    struct group *group;
+
+    CPU_SET(0, &config.cpus);
+    ck_assert_int_eq(group_create(&group, &config), 0);
+    bed_plant.groups[bed_plant.group_count++] =
+        (struct plant_group){.group = group, .name = "pinned", .mode = "dedicated", .cpus = "0"};
+    bed_second(3);
+    bed_second(3);
+    found = list(0, 0);
+    ck_assert_uint_eq(found->n_events, 1);
+    ck_assert_int_eq(found->events[0]->kind, SADDLE__V1__EVENT_KIND__EVENT_KIND_CLASS_REFUSED);
+    ck_assert_ptr_nonnull(strstr(found->events[0]->text, "group pinned: configured: deadline; "));
+    ck_assert_ptr_nonnull(strstr(found->events[0]->text, "deadline refused: sched_setattr: EPERM"));
+    saddle__v1__list_events_response__free_unpacked(found, NULL);
+    bed_plant.group_count--;
+    group_destroy(group);
+}
+END_TEST
+
 START_TEST(watches_are_bounded)
 {
     Saddle__V1__WatchEventsRequest request = SADDLE__V1__WATCH_EVENTS_REQUEST__INIT;
@@ -266,6 +337,8 @@ int main(void)
     tcase_add_test(tcase, a_slow_reader_learns_how_many_it_missed);
     tcase_add_test(tcase, a_watch_of_some_kinds_is_not_told_of_others);
     tcase_add_test(tcase, an_engine_that_hangs_is_told);
+    tcase_add_test(tcase, what_a_rebalancer_decides_is_told);
+    tcase_add_test(tcase, a_class_that_is_refused_is_told_once);
     tcase_add_test(tcase, watches_are_bounded);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);

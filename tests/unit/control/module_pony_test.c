@@ -157,7 +157,7 @@ static void describe(void)
         plant.engines[PONIES - i] = (struct plant_engine){ponies[i], "main", i ? "b" : "a"};
     plant.engines[0] = (struct plant_engine){&toy->engine, "main", ""};
     plant.groups[0] =
-        (struct plant_group){.group = group, .name = "main", .mode = "sleep", .cpus = ""};
+        (struct plant_group){.group = group, .name = "main", .mode = "spreading", .cpus = ""};
     plant.ports[0] =
         (struct plant_port){.port = &ports[1],
                             .name = "b",
@@ -217,7 +217,7 @@ static void use_alpha(void)
 
 static void setup(void)
 {
-    const struct group_config config = {.name = "main", .mode = &group_mode_sleep};
+    const struct group_config config = {.name = "main", .mode = &group_mode_spreading};
     const struct server_config server_config = {.path = path, .mode = 0600};
     struct rte_mempool *pool = test_eal_pool("pony", MBUFS);
     char reason[REASON_BYTES];

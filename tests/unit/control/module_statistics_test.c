@@ -33,6 +33,7 @@ START_TEST(everything_if_nothing_is_named)
     Saddle__V1__StatisticsSample *sample;
 
     atomic_store(&bed_world.plant->engines[1].engine->runs, UINT64_MAX);
+    histogram_record(&bed_world.plant->engines[1].engine->delays, 4711);
     ck_assert_uint_eq(bed_call(GET, &request.base), RPC_OK);
     sample = unpack();
     ck_assert_uint_eq(sample->n_engines, 2);
@@ -42,6 +43,9 @@ START_TEST(everything_if_nothing_is_named)
     ck_assert(counter(sample->engines[1], "runs") == UINT64_MAX);
     ck_assert_str_eq(sample->groups[0]->name, "main");
     counter(sample->groups[0], "sleeps");
+    ck_assert_uint_eq(counter(sample->groups[0], "scale_outs"), 0);
+    ck_assert_uint_eq(counter(sample->engines[1], "queueing_delays"), 1);
+    ck_assert_uint_eq(counter(sample->engines[1], "queueing_delay_p99_ns"), 4711);
     ck_assert_uint_eq(counter(sample->ports[0], "packets_received"), 17);
     ck_assert_uint_gt(sample->time_ns, sample->monotonic_ns);
     saddle__v1__statistics_sample__free_unpacked(sample, NULL);

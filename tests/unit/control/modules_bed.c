@@ -36,6 +36,11 @@ static uint32_t port_stats(const struct port *from, struct port_stat *stats, uin
     return 1;
 }
 
+void bed_decide(uint64_t at_ns, const char *engine, const struct balance_move *move)
+{
+    decisions_add((struct decisions *)(uintptr_t)group_decisions(group), at_ns, engine, move);
+}
+
 static void describe(void)
 {
     memset(&bed_plant, 0, sizeof(bed_plant));
@@ -46,7 +51,7 @@ static void describe(void)
         bed_plant.engines[i] = (struct plant_engine){&toys[i]->engine, i ? "other" : "main", "p"};
     }
     bed_plant.groups[0] =
-        (struct plant_group){.group = group, .name = "main", .mode = "sleep", .cpus = ""};
+        (struct plant_group){.group = group, .name = "main", .mode = "compacting", .cpus = ""};
     bed_plant.ports[0] = (struct plant_port){.port = &port,
                                              .name = "p",
                                              .driver = "net_null",
@@ -57,7 +62,7 @@ static void describe(void)
 
 void bed_setup_with(struct server_config server_config)
 {
-    const struct group_config config = {.name = "main", .mode = &group_mode_sleep};
+    const struct group_config config = {.name = "main", .mode = &group_mode_compacting};
     char reason[REASON_BYTES];
     struct link ends[2];
     struct server *server;

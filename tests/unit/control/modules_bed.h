@@ -22,6 +22,8 @@ struct bed_answer {
 extern struct bed_answer bed_answer;
 extern struct module_world bed_world;
 extern struct plant bed_plant;
+/* Of the group "main": its rebalancer has decided something. */
+void bed_decide(uint64_t at_ns, const char *engine, const struct balance_move *move);
 
 /* With a server that has no rules and no limits, or with these (the path and mode are the bed's).
  */

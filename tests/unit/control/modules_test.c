@@ -24,9 +24,9 @@
 #define OWNER 900u
 
 static const struct policy_rule rules[] = {
-    {POLICY_ANY, 0, POLICY_ATTACH, false},
-    {POLICY_GID, 50, POLICY_LISTEN | POLICY_CONNECT, false},
-    {POLICY_UID, 1001, POLICY_EXPOSE, false},
+    {POLICY_ANY, 0, POLICY_ATTACH, false, 1},
+    {POLICY_GID, 50, POLICY_LISTEN | POLICY_CONNECT, false, 1},
+    {POLICY_UID, 1001, POLICY_EXPOSE, false, 1},
 };
 
 static void setup(void)
@@ -176,6 +176,8 @@ START_TEST(lists)
     Saddle__V1__ListGroupsResponse *found_groups;
     Saddle__V1__ListPortsResponse *found_ports;
 
+    histogram_record(&bed_plant.engines[1].engine->delays, 512);
+    histogram_record(&bed_plant.engines[1].engine->delays, 70000);
     engines.names = names;
     engines.n_names = 1;
     ck_assert_int_eq(call("saddle.v1.Engines/List", &engines.base), RPC_OK);
@@ -183,6 +185,10 @@ START_TEST(lists)
     ck_assert_uint_eq(found->n_engines, 1);
     ck_assert_str_eq(found->engines[0]->name, "beta");
     ck_assert_str_eq(found->engines[0]->group, "other");
+    ck_assert_uint_eq(found->engines[0]->delay_p50_ns, 512);
+    ck_assert_uint_eq(found->engines[0]->delay_p999_ns, 70000);
+    ck_assert_uint_eq(found->engines[0]->delay_max_ns, 70000);
+    ck_assert_uint_eq(found->engines[0]->delays, 2);
     protobuf_c_message_free_unpacked(&found->base, NULL);
     engines.n_names = 2;
     ck_assert_int_eq(call("saddle.v1.Engines/List", &engines.base), RPC_NOT_FOUND);
@@ -428,6 +434,8 @@ START_TEST(edits)
     ck_assert_int_eq(call("saddle.v1.Groups/Change", &change.base), RPC_OK);
     ck_assert_int_eq(edited.kind, STEWARD_CHANGE_GROUP);
     ck_assert_ptr_nonnull(edited.idle); /* what is not given is an empty text */
+    ck_assert_ptr_nonnull(edited.class);
+    ck_assert_ptr_nonnull(edited.period);
     ck_assert_int_eq(call("saddle.v1.Groups/Destroy", &destroy.base), RPC_NOT_FOUND);
     ck_assert_str_eq(bed_answer.text, "there is no such thing");
 }
@@ -481,7 +489,11 @@ START_TEST(metrics)
 {
     Saddle__V1__ReadMetricsRequest request = SADDLE__V1__READ_METRICS_REQUEST__INIT;
     Saddle__V1__ReadMetricsResponse *found;
+    struct histogram *delays = &bed_plant.engines[0].engine->delays;
 
+    histogram_record(delays, 1000);
+    histogram_record(delays, 100 * NSEC_PER_USEC);
+    histogram_record(delays, 2 * NSEC_PER_SEC);
     ck_assert_int_eq(call("saddle.v1.Metrics/Read", &request.base), RPC_OK);
     found = saddle__v1__read_metrics_response__unpack(NULL, bed_answer.length, bed_answer.bytes);
     ck_assert_ptr_nonnull(strstr(found->text, "\nsaddle_engine_alive{engine=\"alpha\"} 1\n"));
@@ -495,6 +507,14 @@ START_TEST(metrics)
     ck_assert(has_line("saddle_engine_handled_total{engine=\"beta\"} 0"));
     ck_assert(has_line("saddle_thread_engines{group=\"main\",thread=\"0\"} 0"));
     ck_assert(has_line("saddle_degraded 0"));
+    ck_assert(has_line("# TYPE saddle_engine_queueing_delay_seconds histogram"));
+    ck_assert(has_line("saddle_engine_queueing_delay_seconds_bucket{engine=\"alpha\",le="
+                       "\"0.000001024\"} 1"));
+    ck_assert(has_line("saddle_engine_queueing_delay_seconds_bucket{engine=\"alpha\",le="
+                       "\"0.000131072\"} 2"));
+    ck_assert(has_line("saddle_engine_queueing_delay_seconds_count{engine=\"alpha\"} 3"));
+    ck_assert(has_line("saddle_engine_queueing_delay_seconds_sum{engine=\"alpha\"} 2.000101000"));
+    ck_assert(has_line("saddle_group_rebalanced_total{group=\"main\",action=\"swap\"} 0"));
     ck_assert(has_line("# EOF"));
     ck_assert_int_eq(call(LINK_HTTP_METRICS_OLD, &request.base), RPC_OK);
     bed_answer.bytes[bed_answer.length] = '\0';

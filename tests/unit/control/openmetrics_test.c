@@ -66,6 +66,33 @@ START_TEST(both_formats)
 }
 END_TEST
 
+START_TEST(a_histogram)
+{
+    static const struct openmetrics_bucket buckets[] = {{1024, 2}, {2000000000, 5}};
+
+    openmetrics_init(&metrics, OPENMETRICS_1_0);
+    openmetrics_family(&metrics, &(struct openmetrics_family){.name = "wait_seconds",
+                                                              .type = OPENMETRICS_HISTOGRAM,
+                                                              .unit = "seconds",
+                                                              .help = "Wait."});
+    openmetrics_histogram(&metrics, buckets, 2, 6, 7000000001, "engine", "alpha", NULL);
+    openmetrics_histogram(&metrics, buckets, 1, 2, 0, NULL);
+    expect_text("# HELP wait_seconds Wait.\n"
+                "# TYPE wait_seconds histogram\n"
+                "# UNIT wait_seconds seconds\n"
+                "wait_seconds_bucket{engine=\"alpha\",le=\"0.000001024\"} 2\n"
+                "wait_seconds_bucket{engine=\"alpha\",le=\"2.000000000\"} 5\n"
+                "wait_seconds_bucket{engine=\"alpha\",le=\"+Inf\"} 6\n"
+                "wait_seconds_count{engine=\"alpha\"} 6\n"
+                "wait_seconds_sum{engine=\"alpha\"} 7.000000001\n"
+                "wait_seconds_bucket{le=\"0.000001024\"} 2\n"
+                "wait_seconds_bucket{le=\"+Inf\"} 2\n"
+                "wait_seconds_count 2\n"
+                "wait_seconds_sum 0.000000000\n"
+                "# EOF\n");
+}
+END_TEST
+
 /* Whatever a value holds, it stays one value of one line. */
 START_TEST(labels_are_escaped)
 {
@@ -120,6 +147,7 @@ int main(void)
     Suite *suite = suite_create("control/openmetrics");
     TCase *tcase = tcase_create("openmetrics");
     tcase_add_test(tcase, both_formats);
+    tcase_add_test(tcase, a_histogram);
     tcase_add_test(tcase, labels_are_escaped);
     tcase_add_test(tcase, names_are_names);
     tcase_add_test(tcase, what_is_too_long_is_given_up);

@@ -71,6 +71,18 @@ START_TEST(a_host_has_the_least_loaded)
 }
 END_TEST
 
+/* One that applications have nothing to do with is not there for them, though it be the first. */
+START_TEST(some_are_no_hosts)
+{
+    static const uint16_t some[ENGINES] = {PLACEMENT_NO_HOST, SECOND, SECOND, SECOND, ALONE};
+
+    placement_init(&placement, engines, ENGINES, some);
+    ck_assert_int_eq(choose("host", false), -ENODEV);
+    ck_assert_int_eq(choose("", false), FIRST);
+    ck_assert_int_eq(choose("second", false), FIRST);
+}
+END_TEST
+
 START_TEST(without_hosts_the_first_is_meant)
 {
     placement_init(&placement, engines, ENGINES, NULL);
@@ -113,6 +125,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, NULL);
     tcase_add_test(tcase, names);
     tcase_add_test(tcase, a_host_has_the_least_loaded);
+    tcase_add_test(tcase, some_are_no_hosts);
     tcase_add_test(tcase, without_hosts_the_first_is_meant);
     tcase_add_test(tcase, an_exclusive_session_wants_an_empty_engine);
     tcase_add_test(tcase, what_is_taken_is_nobody_elses);

@@ -58,7 +58,7 @@ static void *serve(void *arg)
 
 static void start(uint64_t handshake_timeout_ns)
 {
-    struct group_config config = {.name = "test", .mode = &group_mode_sleep};
+    struct group_config config = {.name = "test", .mode = &group_mode_spreading};
     const struct server_config server_config = {
         .path = path,
         .mode = 0600,

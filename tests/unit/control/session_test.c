@@ -122,7 +122,7 @@ static uint64_t slots_offset;
 
 static void set_up(void)
 {
-    struct group_config config = {.name = "test", .mode = &group_mode_sleep};
+    struct group_config config = {.name = "test", .mode = &group_mode_spreading};
     toy = toy_create("engine-x");
     ck_assert_int_eq(group_create(&group, &config), 0);
     ck_assert_int_eq(group_add(group, &toy->engine), 0);

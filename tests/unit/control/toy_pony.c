@@ -37,6 +37,12 @@ int pony_session_error(const struct pony_session *session)
     return atomic_load(&toy_pony.error);
 }
 
+void pony_session_usage(const struct pony_session *session, struct pony_usage *usage)
+{
+    (void)session;
+    *usage = (struct pony_usage){.cpu_ns = 1, .throttled_ns = 2, .connection_bytes = 3};
+}
+
 int pony_mailbox_attach(void *engine, void *session)
 {
     (void)engine;

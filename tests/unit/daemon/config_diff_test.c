@@ -106,17 +106,18 @@ END_TEST
 
 START_TEST(test_groups_policy_and_limits)
 {
-    diff(PORTS ENGINES "groups: [{name: g, mode: spin, cpus: '1', engines: [x, y]},\n"
-                       "  {name: h, engines: [kernels, owned]}, {name: empty}]\n"
+    diff(PORTS ENGINES "groups: [{name: g, mode: dedicated, cpus: '1', engines: [x, y]},\n"
+                       "  {name: h, engines: [kernels, owned], runtime: 300us}, {name: empty}]\n"
                        "policy: [{uid: 7, allow: attach}]\n"
                        "limits: {sessions_per_uid: 2}\n");
-    ck_assert_uint_eq(changes.count, 5);
-    ck_assert_str_eq(change(0, "groups.g.mode")->what.after, "spin");
+    ck_assert_uint_eq(changes.count, 6);
+    ck_assert_str_eq(change(0, "groups.g.mode")->what.after, "dedicated");
     ck_assert_str_eq(change(1, "groups.g.cpus")->what.after, "1");
-    ck_assert_str_eq(change(2, "groups.empty")->what.after, "{name: empty}");
-    ck_assert_str_eq(change(3, "policy")->what.before, "[]");
-    ck_assert_str_eq(changes.list[3].what.after, "[{uid: 7, allow: attach}]");
-    ck_assert_str_eq(change(4, "limits.sessions_per_uid")->what.after, "2");
+    ck_assert_str_eq(change(2, "groups.h.runtime")->what.after, "300us");
+    ck_assert_str_eq(change(3, "groups.empty")->what.after, "{name: empty}");
+    ck_assert_str_eq(change(4, "policy")->what.before, "[]");
+    ck_assert_str_eq(changes.list[4].what.after, "[{uid: 7, allow: attach}]");
+    ck_assert_str_eq(change(5, "limits.sessions_per_uid")->what.after, "2");
     for (uint32_t i = 0; i < changes.count; i++)
         ck_assert_int_eq(changes.list[i].effect, CONFIG_AT_ONCE);
 }
@@ -189,7 +190,15 @@ END_TEST
     PORTS "engines:\n"                                                                             \
           "  - {name: s, kind: steer, port: a}\n"                                                  \
           "  - {name: x, port: a, addresses: [10.0.0.1]}\n"
-#define SECOND "  - {name: z, port: a, addresses: [10.0.0.1], udp_port: 50708}\n"
+/* Where the kernel has its part of a port that is Saddle's, an engine can be made anew as on an
+ * interface of the kernel. */
+#define SHARED_OWNED(more)                                                                         \
+    PORTS "engines:\n"                                                                             \
+          "  - {name: o, kind: steer, port: s}\n"                                                  \
+          "  - {name: x, port: s, addresses: [10.2.0.1/24]" more "}\n"
+#define OWNED             SHARED_OWNED("")
+#define KERNEL(interface) "  - {name: k, kind: kernel, port: s, interface: " interface "}\n"
+#define SECOND            "  - {name: z, port: a, addresses: [10.0.0.1], udp_port: 50708}\n"
 
 static const struct {
     const char *before, *after;
@@ -215,6 +224,12 @@ static const struct {
      SHARED "  - {name: z, port: a, addresses: [10.0.0.1], udp_port: 50708, window: 9}\n",
      CONFIG_ENGINE},
     {SHARED, SHARED "  - {name: y, port: b, addresses: [10.0.0.2]}\n", CONFIG_ENGINE},
+    {OWNED, OWNED KERNEL("tap0"), CONFIG_RESTART},
+    {OWNED KERNEL("tap0"), OWNED, CONFIG_RESTART},
+    {OWNED KERNEL("tap0"), OWNED KERNEL("tap1"), CONFIG_RESTART},
+    {OWNED KERNEL("tap0"), SHARED_OWNED(", window: 9") KERNEL("tap0"), CONFIG_ENGINE},
+    {OWNED, SHARED_OWNED(", window: 9"), CONFIG_RESTART},
+    {OWNED KERNEL("tap0"), SHARED_OWNED(", vlan: 9") KERNEL("tap0"), CONFIG_RESTART},
 };
 
 START_TEST(test_engines_that_share_a_port)

@@ -20,7 +20,7 @@
     "  - {name: x, port: a, addresses: [10.0.0.1, 'fd00::1'], rto_min: 1500us,\n"                  \
     "     peers: [{name: p, address: 10.0.0.9, mac: 02:00:00:00:00:09}]}\n"                        \
     "  - {name: y, port: b, addresses: [10.0.0.2]}\n"                                              \
-    "groups: [{name: g, engines: [x, y]}, {name: h, mode: spin, cpus: '0,1'}]\n"                   \
+    "groups: [{name: g, engines: [x, y]}, {name: h, mode: dedicated, cpus: '0,1'}]\n"              \
     "policy: [{gid: 5, allow: attach}, {any: true, allow: attach}]\n"                              \
     "limits: {memory_per_uid: 1.5GiB}\n"
 
@@ -177,15 +177,21 @@ END_TEST
 
 START_TEST(test_change_group)
 {
-    const struct config_edit_group none = {"", "", "", ""};
-    const struct config_edit_group all = {"sleep", "1", "2", "7us"};
+    const struct config_edit_group none = {"", "", "", "", "", "", "", "", ""};
+    const struct config_edit_group all = {"spreading", "1",    "2",     "7us",  "9us",
+                                          "off",       "fifo", "200us", "400us"};
     ck_assert_int_eq(config_edit_change_group(&edited, "h", &none, &source), 0);
     ck_assert(same());
     ck_assert_int_eq(config_edit_change_group(&edited, "h", &all, &source), 0);
-    ck_assert_uint_eq(config_group(&edited, 1)->mode, CONFIG_SLEEP);
+    ck_assert_uint_eq(config_group(&edited, 1)->mode, CONFIG_SPREADING);
     ck_assert_str_eq(config_group(&edited, 1)->cpus.text, "1");
     ck_assert_uint_eq(config_group(&edited, 1)->threads, 2);
     ck_assert_uint_eq(config_group(&edited, 1)->idle, 7000);
+    ck_assert_uint_eq(config_group(&edited, 1)->slo, 9000);
+    ck_assert_uint_eq(config_group(&edited, 1)->pause, CONFIG_PAUSE_OFF);
+    ck_assert_uint_eq(config_group(&edited, 1)->class, QUANTA_FIFO);
+    ck_assert_uint_eq(config_group(&edited, 1)->runtime, 200000);
+    ck_assert_uint_eq(config_group(&edited, 1)->period, 400000);
     ck_assert_str_eq(config_group(&edited, 1)->name.text, "h");
     refused(config_edit_change_group(&edited, "q", &all, &source), -ENOENT, "no group \"q\"");
 }
@@ -195,12 +201,22 @@ static const struct {
     struct config_edit_group settings;
     const char *line;
 } wrong_settings[] = {
-    {{"run", "", "", ""}, "mode: \"run\" is none of spin, sleep"},
-    {{"", "x", "", ""}, "cpus: \"x\" is no list of CPUs"},
-    {{"", "", "-1", ""}, "threads: \"-1\" is not a number"},
-    {{"", "", "", "20"}, "idle: \"20\" needs a unit"},
-    {{"spin\"\nname: \"g", "", "", ""}, "mode: "}, /* it stays one value */
-    {{"\x01", "", "", ""}, "not YAML"},
+    {{"run", "", "", "", "", "", "", "", ""},
+     "mode: \"run\" is none of dedicated, spreading, compacting"},
+    {{"", "x", "", "", "", "", "", "", ""}, "cpus: \"x\" is no list of CPUs"},
+    {{"", "", "-1", "", "", "", "", "", ""}, "threads: \"-1\" is not a number"},
+    {{"", "", "", "20", "", "", "", "", ""}, "idle: \"20\" needs a unit"},
+    /* It stays one value. */
+    {{"dedicated\"\nname: \"g", "", "", "", "", "", "", "", ""}, "mode: "},
+    {{"", "", "", "sometimes", "", "", "", "", ""}, "idle: \"sometimes\" is not a number"},
+    {{"", "", "", "", "0us", "", "", "", ""}, "slo: 0us is not from 1us to 1s"},
+    {{"", "", "", "", "", "on", "", "", ""}, "pause: \"on\" is none of auto, off"},
+    {{"", "", "", "", "", "", "best", "", ""}, "class: \"best\" is none of ordinary, nice"},
+    {{"", "", "", "", "", "", "", "1us", ""}, "runtime: 1us is not from 10us to 100ms"},
+    {{"", "", "", "", "", "", "", "", "200ms"}, "period: 200ms is not from 100us to 100ms"},
+    {{"", "", "", "", "", "", "", "", "500us"},
+     "runtime leaves at least 10us of the period to others"},
+    {{"\x01", "", "", "", "", "", "", "", ""}, "not YAML"},
 };
 
 START_TEST(test_wrong_settings)

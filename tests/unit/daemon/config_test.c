@@ -25,6 +25,11 @@
     "ports: [{name: t, driver: ethdev, device: 'net_af_packet0,iface=eth0', interface: eth0}]\n"
 #define ON_T "engines: [{name: x, port: t, addresses: [10.0.0.1/24, 'fd00::1/64']"
 
+/* The kernel has its part of it. */
+#define WITH_KERNEL                                                                                \
+    TAP ON_T "},\n  {name: s, kind: steer, port: t},\n"                                            \
+             "  {name: k, kind: kernel, port: t, interface: tap0}]\n"
+
 #define SHARED PORTS ENGINES "  - {name: s, kind: steer, port: a}\n"
 
 static struct config config;
@@ -72,7 +77,11 @@ START_TEST(test_defaults)
     ck_assert_uint_eq(config_engine(&config, 0)->dead_after, 5000000000u);
     /* One group for all engines. */
     ck_assert_uint_eq(config.groups.count, 1);
-    ck_assert_uint_eq(config_group(&config, 0)->mode, CONFIG_SLEEP);
+    ck_assert_uint_eq(config_group(&config, 0)->mode, CONFIG_SPREADING);
+    ck_assert_int_eq(config_quanta(&config, config_group(&config, 0)).class, QUANTA_AUTO);
+    ck_assert_uint_eq(config_group(&config, 0)->runtime, QUANTA_RUNTIME_NS);
+    ck_assert_uint_eq(config_group(&config, 0)->period, QUANTA_PERIOD_NS);
+    ck_assert_uint_eq(config.deadline_share, QUANTA_DEADLINE_PPM);
     ck_assert_uint_eq(config_group(&config, 0)->engines.count, 2);
     ck_assert_uint_eq(config.policy.count, 0);
     ck_assert_uint_eq(config.limits.sessions_per_uid, 64);
@@ -122,14 +131,17 @@ START_TEST(test_values)
                         "    peers: [{name: p, address: 'fd00::2', mac: 02:00:00:00:00:0a}]\n"
                         "    window: 32\n"
                         "groups:\n"
-                        "  - {name: g, mode: spin, cpus: '0-1,3', engines: [x]}\n"
+                        "  - {name: g, mode: dedicated, cpus: '0-1,3', engines: [x], class: fifo,\n"
+                        "     runtime: 20us, period: 100us}\n"
                         "policy:\n"
-                        "  - {uid: 1000, allow: attach}\n"
+                        "  - {uid: 1000, allow: attach, weight: 4}\n"
                         "  - {gid: 50, allow: attach}\n"
                         "  - {any: true, allow: [expose, attach, listen]}\n"
                         "limits: {memory_per_uid: 1GiB, handshake_timeout: 100ms,\n"
                         "         connections_per_session: 7, listeners_per_session: 1,\n"
-                        "         regions_per_session: 2, exposed_per_session: 1MiB}\n") == 0,
+                        "         regions_per_session: 2, exposed_per_session: 1MiB,\n"
+                        "         operations_per_session: 9, cpu_per_session: 20%,\n"
+                        "         cpu_per_uid: 150%}\n") == 0,
                   "%s", source.error);
     cpu_set_t cpus;
     const struct config_rule *rules = config.policy.items;
@@ -138,9 +150,12 @@ START_TEST(test_values)
     ck_assert_uint_eq(config_port(&config, 0)->impair.delay, 10000);
     ck_assert_uint_eq(config_engine(&config, 0)->addresses.count, 2);
     ck_assert_uint_eq(config_engine(&config, 0)->peers.count, 1);
-    ck_assert_uint_eq(config_group(&config, 0)->mode, CONFIG_SPIN);
+    ck_assert_uint_eq(config_group(&config, 0)->mode, CONFIG_DEDICATED);
     ck_assert_int_eq(config_cpus(config_group(&config, 0)->cpus.text, &cpus), 0);
     ck_assert_int_eq(CPU_COUNT(&cpus), 3);
+    ck_assert_int_eq(config_quanta(&config, config_group(&config, 0)).class, QUANTA_FIFO);
+    ck_assert_uint_eq(config_quanta(&config, config_group(&config, 0)).runtime_ns, 20000);
+    ck_assert_uint_eq(config_quanta(&config, config_group(&config, 0)).period_ns, 100000);
     ck_assert(CPU_ISSET(3, &cpus));
     ck_assert_uint_eq(config.policy.count, 3);
     ck_assert_uint_eq(rules[0].uid, 1000);
@@ -153,6 +168,11 @@ START_TEST(test_values)
     ck_assert_uint_eq(config.limits.listeners_per_session, 1);
     ck_assert_uint_eq(config.limits.regions_per_session, 2);
     ck_assert_uint_eq(config.limits.exposed_per_session, 1u << 20);
+    ck_assert_uint_eq(config.limits.operations_per_session, 9);
+    ck_assert_uint_eq(config.limits.cpu_per_session, 200000);
+    ck_assert_uint_eq(config.limits.cpu_per_uid, 1500000);
+    ck_assert_uint_eq(rules[0].weight, 4);
+    ck_assert_uint_eq(rules[2].weight, 1);
 }
 END_TEST
 
@@ -259,9 +279,6 @@ static const struct wrong {
     {SHARED "  - {name: z, port: a, addresses: [10.0.0.1], udp_port: 50708}\n"
             "policy: [{any: true, allow: all, engines: some}]\n",
      "f:9:43: engines: \"some\" is none of shared, exclusive"},
-    {"ports: [{name: t, driver: ethdev, device: 'net_tap0,iface=sad0'}]\n" ON_T
-     ", peers: [{name: p, address: 10.0.0.2}]}, {name: s, kind: steer, port: t}]",
-     "f:2:78: peer \"p\": the key \"mac\" is missing: port \"t\" (ethdev) cannot ask for it"},
     {PORTS "engines: [{name: x, port: a}]",
      "f:4:11: engine \"x\": the key \"addresses\" is missing"},
     {PORTS "engines: [{name: x, port: a, addresses: [10.0.0]}]",
@@ -294,6 +311,46 @@ static const struct wrong {
      "f:5:11: peer \"p\": the key \"mac\" is missing: port \"a\" (net_ring) cannot ask for it"},
     {PORTS "engines: [{name: x, port: a, addresses: [10.0.0.1/24], gateways: [10.0.0.2]}]",
      "f:4:67: gateways: port \"a\" (net_ring) has no network behind it"},
+    {TAP ON_T "}, {name: k, kind: kernel, port: t, interface: tap0}]",
+     "f:2:101: port: no engine of kind steer or shaper shares \"t\" out, as one of kind kernel "
+     "needs it"},
+    {TAP ON_T "}, {name: s, kind: steer, port: t}, {name: k, kind: kernel, port: t}]",
+     "f:2:104: engine \"k\": the key \"interface\" is missing"},
+    {TAP ON_T "}, {name: s, kind: steer, port: t, interface: tap0}]",
+     "f:2:114: interface: \"s\" is no engine of kind kernel"},
+    {TAP ON_T ", interface: tap0}]", "f:2:81: interface: \"x\" is no engine of kind kernel"},
+    {TAP ON_T "}, {name: s, kind: steer, port: t},\n"
+              "  {name: k, kind: kernel, port: t, interface: abcdefghijklmnop}]",
+     "f:3:47: interface: \"abcdefghijklmnop\" is longer than 15 characters"},
+    {TAP ON_T "}, {name: s, kind: steer, port: t},\n"
+              "  {name: k, kind: kernel, port: t, interface: tap0},\n"
+              "  {name: l, kind: kernel, port: t, interface: tap1}]",
+     "f:4:33: port: \"t\" has an engine for the kernel already, \"k\""},
+    {TAP ON_T "}, {name: s, kind: steer, port: t},\n"
+              "  {name: k, kind: kernel, port: t, interface: tap0, addresses: [10.0.0.3]}]",
+     "f:3:3: engine \"k\": the kernel has addresses, gateways and peers of its own (ip address add "
+     "dev tap0)"},
+    {TAP ON_T ", gateways: [10.0.0.3]}, {name: s, kind: steer, port: t},\n"
+              "  {name: k, kind: kernel, port: t, interface: tap0}]",
+     "f:2:81: gateways: the kernel owns \"tap0\" and its routes (ip route add)"},
+    {KERNEL ON_T "}, {name: s, kind: steer, port: t},\n"
+                 "  {name: k, kind: kernel, port: t, interface: tap0}]",
+     "f:3:33: port: \"t\" is on \"eth0\", which the kernel owns: it gets its packets without an "
+     "engine"},
+    {SHARED "  - {name: k, kind: kernel, port: a, interface: tap0}",
+     "f:8:35: port: \"a\" (net_ring) has no network behind it for the kernel"},
+    {"ports: [{name: t, driver: ethdev, device: net_tap0},\n"
+     "  {name: u, driver: ethdev, device: net_memif0}, {name: v, driver: xdp, interface: tap1}]\n"
+     "engines: [{name: s, kind: steer, port: t}, {name: x, port: t, addresses: [10.0.0.1]},\n"
+     "  {name: k, kind: kernel, port: t, interface: tap1}]",
+     "f:4:47: interface: \"tap1\" is that of \"v\" already"},
+    {"ports: [{name: t, driver: ethdev, device: net_tap0},\n"
+     "  {name: u, driver: ethdev, device: net_memif0}]\n"
+     "engines: [{name: s, kind: steer, port: t}, {name: x, port: t, addresses: [10.0.0.1]},\n"
+     "  {name: k, kind: kernel, port: t, interface: tap0},\n"
+     "  {name: r, kind: steer, port: u}, {name: y, port: u, addresses: [10.0.1.1]},\n"
+     "  {name: l, kind: kernel, port: u, interface: tap0}]",
+     "f:6:47: interface: \"tap0\" is that of \"k\" already"},
     {"ports: [{name: t, driver: ethdev}]\n" ON_T "}]",
      "f:1:9: port \"t\": the key \"device\" is missing"},
     {"ports: [{name: t, driver: net_null, device: net_tap0}]\n" ON_T "}]",
@@ -348,9 +405,15 @@ static const struct wrong {
     {PORTS ENGINES "groups: [{name: g, engines: [x, y]}, {name: h, engines: [y]}]",
      "f:7:58: engines: \"y\" is in a group already, in line 7"},
     {PORTS ENGINES "groups: [{name: g, mode: fast, engines: [x, y]}]",
-     "f:7:26: mode: \"fast\" is none of spin, sleep"},
+     "f:7:26: mode: \"fast\" is none of dedicated, spreading, compacting"},
     {PORTS ENGINES "groups: [{name: g, cpus: '1-', engines: [x, y]}]",
      "f:7:26: cpus: \"1-\" is no list of CPUs (0-2,5)"},
+    {PORTS ENGINES "groups: [{name: g, class: rt, engines: [x, y]}]",
+     "f:7:27: class: \"rt\" is none of ordinary, nice, deadline, fifo, auto"},
+    {PORTS ENGINES "groups: [{name: g, period: 99us, engines: [x, y]}]",
+     "f:7:28: period: 99us is not from 100us to 100ms"},
+    {PORTS ENGINES "groups: [{name: g, runtime: 2ms, engines: [x, y]}]",
+     "f:7:10: group \"g\": runtime leaves at least 10us of the period to others"},
     {PORTS ENGINES "policy: [{allow: attach}]",
      "f:7:10: a rule has one of uid, gid and any, not 0"},
     {PORTS ENGINES "policy: [{uid: 1, any: true, allow: attach}]",
@@ -510,6 +573,38 @@ START_TEST(test_owners)
 }
 END_TEST
 
+START_TEST(test_links_of_the_kernel)
+{
+    const struct config_engine *mates[CONFIG_MATES_MAX];
+    const struct config_port *port;
+
+    ck_assert_msg(parse(WITH_KERNEL) == 0, "%s", source.error);
+    port = config_port(&config, 0);
+    ck_assert_uint_eq(config_owner(port), CONFIG_OWNER_SADDLE);
+    ck_assert_uint_eq(config_link_owner(&config, port), CONFIG_OWNER_KERNEL);
+    ck_assert_str_eq(config_link_interface(&config, port), "tap0");
+    ck_assert_ptr_eq(config_kernel_on(&config, "t"), config_engine(&config, 2));
+    ck_assert_ptr_eq(config_engine_on(&config, "t"), config_engine(&config, 0));
+    ck_assert_uint_eq(config_mates(&config, "t", mates), 1);
+    ck_assert_ptr_eq(config_in_place(&config, config_engine(&config, 2)),
+                     config_engine(&config, 2));
+    ck_assert_str_eq(config_host_name(&config, "t"), "s");
+    config_free(&config);
+    ck_assert_msg(parse(KERNEL "engines: [{name: x, port: t, addresses: [10.0.0.1]}]") == 0, "%s",
+                  source.error);
+    port = config_port(&config, 0);
+    ck_assert_uint_eq(config_link_owner(&config, port), CONFIG_OWNER_KERNEL);
+    ck_assert_str_eq(config_link_interface(&config, port), "eth0");
+    config_free(&config);
+    /* Peers can be asked for, and no prefix is needed. */
+    ck_assert_msg(parse(TAP "engines: [{name: x, port: t, addresses: [10.0.0.1],\n"
+                            "  peers: [{name: p, address: 10.0.0.2}]},\n"
+                            "  {name: k, kind: kernel, port: t, interface: tap0},\n"
+                            "  {name: s, kind: steer, port: t}]") == 0,
+                  "%s", source.error);
+}
+END_TEST
+
 START_TEST(test_subnets)
 {
     const char *bad[] = {"",           "/24",         "10.0.0.1/",  "10.0.0.1/33", "10.0.0.1/-1",
@@ -565,6 +660,7 @@ int main(void)
     tcase_add_test(tcase, test_described);
     tcase_add_test(tcase, test_cpus);
     tcase_add_test(tcase, test_owners);
+    tcase_add_test(tcase, test_links_of_the_kernel);
     tcase_add_test(tcase, test_subnets);
     tcase_add_test(tcase, test_files);
     suite_add_tcase(suite, tcase);

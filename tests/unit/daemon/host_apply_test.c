@@ -136,13 +136,30 @@ START_TEST(test_a_group_changes)
     const struct group *g = plant.groups[0].group;
     uint64_t generation = plant.generation;
     struct group_thread_stats threads[4];
-    ck_assert_int_eq(apply(WIRE Y "groups: [{name: g, mode: spin, threads: 2, engines: [y, x]}]"),
-                     0);
+    ck_assert_int_eq(
+        apply(WIRE Y "groups: [{name: g, mode: dedicated, threads: 2, engines: [y, x]}]"), 0);
     ck_assert_ptr_eq(engine("x"), x);
-    ck_assert_ptr_ne(plant.groups[0].group, g);
-    ck_assert_str_eq(plant.groups[0].mode, "spin");
+    ck_assert_ptr_eq(plant.groups[0].group, g);
+    ck_assert_str_eq(plant.groups[0].mode, "dedicated");
     ck_assert_uint_gt(plant.generation, generation);
     ck_assert_uint_eq(group_threads(plant.groups[0].group, threads, 4), 2);
+    all_run();
+    ck_assert_int_eq(apply(WIRE Y "groups: [{name: g, mode: compacting, slo: 1ms, threads: 2, "
+                                  "idle: never, engines: [y, x]}]"),
+                     0);
+    ck_assert_str_eq(plant.groups[0].mode, "compacting");
+    ck_assert_uint_eq(group_configuration(g)->slo_ns, NSEC_PER_MSEC);
+    ck_assert_uint_eq(group_configuration(g)->idle_ns, GROUP_NEVER);
+    ck_assert_uint_eq(group_threads(g, threads, 4), 2);
+    all_run();
+    int tid = threads[0].tid;
+    ck_assert_int_eq(apply(WIRE Y "groups: [{name: g, mode: compacting, slo: 2ms, threads: 2, "
+                                  "engines: [x, y]}]"),
+                     0);
+    ck_assert_uint_eq(group_threads(g, threads, 4), 2);
+    ck_assert_int_eq(threads[0].tid, tid);
+    ck_assert_uint_eq(group_configuration(g)->slo_ns, 2 * NSEC_PER_MSEC);
+    ck_assert_uint_eq(group_configuration(g)->idle_ns, 20 * NSEC_PER_USEC);
     all_run();
 }
 END_TEST
@@ -225,7 +242,7 @@ START_TEST(test_one_hangs)
 {
     static atomic_bool released;
     struct engine *x = engine("x"), *y = engine("y");
-    const char *text = WIRE Y "groups: [{name: h, engines: [x]}, {name: g, mode: spin, "
+    const char *text = WIRE Y "groups: [{name: h, engines: [x]}, {name: g, mode: dedicated, "
                               "engines: [y]}]";
     ck_assert_int_eq(apply(WIRE Y "groups: [{name: h, engines: [y]}, {name: g, engines: [x]}]"), 0);
     ck_assert_int_eq(mailbox_post(&y->mailbox, hang, &released), 0);
@@ -233,7 +250,7 @@ START_TEST(test_one_hangs)
     ck_assert_ptr_nonnull(strstr(line, "engine y does not answer"));
     ck_assert_str_eq(group_of("x"), "g");
     ck_assert_str_eq(group_of("y"), "h");
-    ck_assert_str_eq(plant.groups[1].mode, "sleep");
+    ck_assert_str_eq(plant.groups[1].mode, "spreading");
     atomic_store(&released, true);
     all_run();
     ck_assert_int_eq(apply(text), 0);
@@ -249,9 +266,9 @@ START_TEST(test_many_times)
     static const char *const texts[] = {
         BEFORE,
         WIRE Y Z "groups: [{name: h, engines: [z, y]}, {name: g, engines: [x]}]",
-        WIRE Z "groups: [{name: h, mode: spin, engines: [z]}, {name: i, engines: [x]}]",
+        WIRE Z "groups: [{name: h, mode: dedicated, engines: [z]}, {name: i, engines: [x]}]",
         WIRE "  - {name: y, port: b, addresses: [10.0.0.2], flows: 9}\n" ONE,
-        WIRE "groups: [{name: g, engines: [x]}, {name: h}, {name: i}]",
+        WIRE "groups: [{name: g, engines: [x]}, {name: h}, {name: i, mode: compacting}]",
     };
     for (uint32_t i = 0; i < 40; i++) {
         ck_assert_msg(!apply(texts[(i * i + 1) % 5]), "%s", line);

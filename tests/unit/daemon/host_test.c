@@ -55,7 +55,7 @@ START_TEST(test_life)
     char *text = NULL;
     size_t length;
     uint32_t count;
-    load(WIRE "groups: [{name: s, mode: spin, engines: [x]}, {name: t, engines: [y]}]");
+    load(WIRE "groups: [{name: s, mode: dedicated, engines: [x]}, {name: t, engines: [y]}]");
     int error = host_create(&host, &config, server, &reason);
     ck_assert_msg(error == 0, "%s", line);
     error = host_start(host, &reason);

@@ -144,6 +144,8 @@ static void await_error(const char *text, int error)
     await(text, error, NOBODY_MAC, 0);
 }
 
+static bool fresh; /* the interface was made a moment ago */
+
 static int create(const char *interface, uint16_t vlan, const char *const *addresses)
 {
     struct config_subnet subnets[2];
@@ -153,6 +155,7 @@ static int create(const char *interface, uint16_t vlan, const char *const *addre
         .mtu = 1500,
         .addresses = subnets,
         .hops_max = HOPS_MAX,
+        .fresh = fresh,
     };
     for (; addresses[config.address_count]; config.address_count++)
         ck_assert_int_eq(
@@ -165,7 +168,7 @@ static const char *const only_v4[] = {"10.1.0.1/24", NULL};
 
 static void start(const char *interface, const char *const *addresses)
 {
-    struct group_config config = {.name = "resolver", .mode = &group_mode_sleep};
+    struct group_config config = {.name = "resolver", .mode = &group_mode_spreading};
     ck_assert_msg(create(interface, 0, addresses) == 0, "%s", line);
     toy = toy_create("toy");
     kernel_resolver_serve(resolver, &toy->engine);
@@ -424,6 +427,41 @@ START_TEST(test_vlan)
 }
 END_TEST
 
+/* An interface that is given its address when the daemon runs. */
+START_TEST(test_addresses_come_later)
+{
+    fresh = true;
+    here("ip address flush dev va");
+    start("va", both);
+    want("10.1.0.2");
+    await_error("10.1.0.2", -ENETUNREACH);
+    here("ip address add 10.1.0.1/24 dev va");
+    await("10.1.0.2", 0, FAR_MAC, 1500);
+}
+END_TEST
+
+/* Until there is one, the link is down; the kernel may have no VLANs at all. */
+START_TEST(test_a_vlan_comes_later)
+{
+    fresh = true;
+    ck_assert_msg(create("va", 7, only_v4) == 0, "%s", line);
+    toy = toy_create("toy");
+    kernel_resolver_serve(resolver, &toy->engine);
+    ck_assert_int_eq(group_create(&group, &(struct group_config){.name = "later",
+                                                                 .mode = &group_mode_spreading}),
+                     0);
+    ck_assert_int_eq(group_add(group, &toy->engine), 0);
+    want("10.1.0.2");
+    await_error("10.1.0.2", -ENETDOWN);
+    if (!namespaces_vlan("va", "va.7", 7))
+        return;
+    there("ip link add link vb name vb.7 type vlan id 7 && ip address flush dev vb");
+    there("ip link set vb.7 up && ip address add 10.1.0.2/24 dev vb.7");
+    here("ip address flush dev va && ip link set va.7 up && ip address add 10.1.0.1/24 dev va.7");
+    await("10.1.0.2", 0, FAR_MAC, 1500);
+}
+END_TEST
+
 START_TEST(test_refused)
 {
     const char *const absent[] = {"10.1.0.1", "fd01::9", NULL};
@@ -454,6 +492,8 @@ int main(void)
     tcase_add_test(tcase, test_many);
     tcase_add_test(tcase, test_lost_news);
     tcase_add_test(tcase, test_vlan);
+    tcase_add_test(tcase, test_addresses_come_later);
+    tcase_add_test(tcase, test_a_vlan_comes_later);
     tcase_add_test(tcase, test_refused);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

@@ -60,6 +60,11 @@ START_TEST(test_plan)
         {DEVICE("net_af_packet0,iface=e"), BIT(CAP_NET_RAW) | BIT(CAP_NET_ADMIN), 0, 0},
         {"ports: [{name: p, driver: ethdev, device: net_af_packet0, interface: eth0}]\n" ENGINE,
          BIT(CAP_NET_RAW) | BIT(CAP_NET_ADMIN), BIT(CAP_NET_ADMIN), 0},
+        {"ports: [{name: p, driver: ethdev, device: net_memif0}]\n"
+         "engines: [{name: x, port: p, addresses: [10.0.0.1/24]}, {name: s, kind: steer, port: "
+         "p},\n"
+         "  {name: k, kind: kernel, port: p, interface: tap0}]\n",
+         BIT(CAP_NET_ADMIN), BIT(CAP_NET_ADMIN), 0},
         {DEVICE("0000:03:00.0"), BIT(CAP_NET_RAW) | BIT(CAP_NET_ADMIN), 0, 0},
     };
     struct privileges privileges;

@@ -58,7 +58,9 @@ static bool look(void)
 
 static void start(bool sleepless)
 {
-    const struct group_config config = {.name = "test", .mode = &group_mode_sleep, .threads = 1};
+    const struct group_config config = {.name = "test",
+                                        .mode = &group_mode_spreading,
+                                        .threads = 1};
 
     blocker.sleepless = sleepless;
     sem_init(&blocker.inside, 0, 0);

@@ -143,7 +143,7 @@ START_TEST(engines_have_their_places)
     struct share *share;
 
     real.pool = test_eal_pool("real", 64);
-    ck_assert_int_eq(share_create(&share, &configs[0], "a", &real), 0);
+    ck_assert_int_eq(share_create(&share, &configs[0], "a", &real, NULL, &reason), 0);
     share_describe(share, 50707, &first);
     share_describe(share, 50709, &second);
     ck_assert_ptr_eq(first.directory, second.directory);

@@ -219,10 +219,15 @@ START_TEST(test_edits)
     const struct steward_edit group = {.kind = STEWARD_CREATE_GROUP, .text = "{name: h}"};
     const struct steward_edit change = {.kind = STEWARD_CHANGE_GROUP,
                                         .name = "h",
-                                        .mode = "spin",
+                                        .mode = "dedicated",
                                         .cpus = "",
                                         .threads = "",
-                                        .idle = ""};
+                                        .idle = "",
+                                        .slo = "",
+                                        .pause = "",
+                                        .class = "nice",
+                                        .runtime = "",
+                                        .period = ""};
     const struct steward_edit engine = {.kind = STEWARD_CREATE_ENGINE,
                                         .text = "{name: z, port: n, addresses: [10.0.0.3]}",
                                         .group = "h"};
@@ -230,7 +235,7 @@ START_TEST(test_edits)
     ck_assert_int_eq(edit(&group), 0);
     ck_assert_int_eq(edit(&change), 0);
     ck_assert_int_eq(edit(&engine), 0);
-    ck_assert(shows("name: \"z\"") && shows("mode: spin"));
+    ck_assert(shows("name: \"z\"") && shows("mode: dedicated"));
     refused(edit(&named), -EPERM, "group \"h\" has 1 engine");
     refused(edit(&engine), -EEXIST, "engine \"z\"");
     named = (struct steward_edit){.kind = STEWARD_MOVE_ENGINE, .name = "z", .group = "g"};

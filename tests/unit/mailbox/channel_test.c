@@ -40,6 +40,7 @@ static void open_channel(void)
     config.command_position = START;
     config.completion_position = START;
     config.reserved = 0;
+    config.kept = 0;
     config.doorbell_fd = bells.application_write;
     channel_open(&channel, &config);
     queue_producer_open(&application_commands, &config.command, START);
@@ -162,6 +163,40 @@ START_TEST(announcements_leave_promised_slots_alone)
     ck_assert_int_eq(complete(), 0);
     ck_assert_uint_eq(reap(UINT32_MAX), COMPLETIONS);
     ck_assert_int_eq(channel_room(&channel), COMPLETIONS);
+}
+END_TEST
+
+/* The last completion slot is for a CANCEL, which also comes when nothing else is taken. */
+START_TEST(kept_slot_is_for_a_cancel)
+{
+    const struct saddle_command cancel = {.op = SADDLE_CMD_CANCEL, .tag = 77};
+    struct saddle_command taken;
+
+    config.kept = 1;
+    channel_open(&channel, &config);
+    submit(COMPLETIONS);
+    for (uint32_t i = 0; i < COMPLETIONS - 1; i++) {
+        ck_assert(!channel_cancel_pending(&channel));
+        ck_assert_int_eq(channel_take_cancel(&channel, &taken), 0);
+        ck_assert_int_eq(take(), 1);
+    }
+    ck_assert_int_eq(take(), 0);
+    ck_assert(!channel_pending(&channel));
+    ck_assert_int_eq(complete(), 0);
+    ck_assert_uint_eq(reap(1), 1);
+    ck_assert_int_eq(take(), 1);
+    ck_assert(queue_put(&application_commands, &cancel));
+    ck_assert(channel_pending(&channel));
+    ck_assert(channel_cancel_pending(&channel));
+    ck_assert_int_eq(_i == 0 ? channel_take(&channel, &taken)
+                             : channel_take_cancel(&channel, &taken),
+                     1);
+    ck_assert_uint_eq(taken.tag, cancel.tag);
+    ck_assert(queue_put(&application_commands, &cancel));
+    ck_assert(!channel_cancel_pending(&channel));
+    ck_assert_int_eq(channel_take_cancel(&channel, &taken), 0);
+    for (uint32_t i = 0; i < COMPLETIONS; i++)
+        ck_assert_int_eq(complete(), 0);
 }
 END_TEST
 
@@ -415,6 +450,7 @@ int main(void)
     tcase_add_test(honest, command_and_completion_cross);
     tcase_add_test(honest, commands_wait_for_a_completion_slot);
     tcase_add_test(honest, announcements_leave_promised_slots_alone);
+    tcase_add_loop_test(honest, kept_slot_is_for_a_cancel, 0, 2);
     tcase_add_test(honest, unreserved_slot_is_free_again);
     tcase_add_loop_test(honest, random_walk_keeps_the_books, 0, 4);
     tcase_add_test(honest, rings_once_and_only_a_sleeper);

@@ -13,9 +13,12 @@
 #define ITEMS    1000u
 #define TOYS     4u
 #define MOVES    200u /* between groups, under load */
-#define LATER_NS (2 * NSEC_PER_MSEC)
+#define CHANGES  60u  /* of a group, under load */
+#define SLO_NS   (30 * NSEC_PER_USEC)
+#define COST_NS  (40 * NSEC_PER_USEC) /* of a turn: whoever waits for another one is late */
+#define LATER_NS (20 * NSEC_PER_MSEC)
 #define CALL_NS  (30 * NSEC_PER_SEC)
-#define TURNS    1000u /* of a busy engine beside another */
+#define TURNS    1000u /* of a quiet engine beside a busy one */
 
 static struct group *make_group(const struct group_mode *mode, uint32_t threads)
 {
@@ -25,6 +28,7 @@ static struct group *make_group(const struct group_mode *mode, uint32_t threads)
     return group;
 }
 
+/* Of a group with engines. */
 static struct group_thread_stats first_thread(struct group *group)
 {
     struct group_thread_stats stats = {0};
@@ -45,7 +49,9 @@ static void drop(struct group *group, struct toy *toy)
     toy->engine.ops->destroy(&toy->engine);
 }
 
-static const struct group_mode *const modes[] = {&group_mode_spin, &group_mode_sleep};
+static const struct group_mode *const modes[] = {&group_mode_dedicated, &group_mode_spreading,
+                                                 &group_mode_compacting};
+#define MODES (sizeof(modes) / sizeof(modes[0]))
 
 START_TEST(items_are_handled)
 {
@@ -64,7 +70,7 @@ END_TEST
 
 START_TEST(sleeper_wakes_by_doorbell)
 {
-    struct group *group = make_group(&group_mode_sleep, 1);
+    struct group *group = make_group(&group_mode_spreading, 1);
     struct toy *toy = toy_create("toy");
     ck_assert_int_eq(group_add(group, &toy->engine), 0);
     for (uint32_t i = 1; i <= ITEMS; i++) {
@@ -83,7 +89,7 @@ END_TEST
 
 START_TEST(sleeper_wakes_by_port)
 {
-    struct group *group = make_group(&group_mode_sleep, 1);
+    struct group *group = make_group(&group_mode_spreading, 1);
     struct toy *toy = toy_create("toy");
     ck_assert_int_eq(group_add(group, &toy->engine), 0);
     for (uint32_t i = 1; i <= ITEMS; i++) {
@@ -103,7 +109,7 @@ static int double_it(void *context, void *argument)
 
 START_TEST(sleeper_wakes_by_mailbox)
 {
-    struct group *group = make_group(&group_mode_sleep, 1);
+    struct group *group = make_group(&group_mode_spreading, 1);
     struct toy *toy = toy_create("toy");
     ck_assert_int_eq(group_add(group, &toy->engine), 0);
     for (int i = 0; i < (int)ITEMS; i++) {
@@ -118,16 +124,18 @@ END_TEST
 
 START_TEST(sleeper_wakes_by_deadline)
 {
-    struct group *group = make_group(&group_mode_sleep, 1);
+    struct group *group = make_group(&group_mode_spreading, 1);
     struct toy *toy = toy_create("toy");
+    uint64_t woken = 0;
     for (uint64_t i = 1; i <= 3; i++) {
         /* Set while nobody runs it, so that only time can wake it. */
         atomic_store(&toy->deadline, clock_now(&clock_machine) + LATER_NS);
         ck_assert_int_eq(group_add(group, &toy->engine), 0);
         toy_await_expired(toy, i);
+        woken += first_thread(group).wakes_deadline;
         ck_assert_int_eq(group_remove(group, &toy->engine), 0);
     }
-    ck_assert_uint_ge(first_thread(group).wakes_deadline, 1);
+    ck_assert_uint_ge(woken, 1);
     toy->engine.ops->destroy(&toy->engine);
     group_destroy(group);
 }
@@ -135,12 +143,13 @@ END_TEST
 
 START_TEST(spinner_never_sleeps)
 {
-    struct group *group = make_group(&group_mode_spin, 1);
+    struct group *group = make_group(&group_mode_dedicated, 1);
     struct toy *toy = toy_create("toy");
     ck_assert_int_eq(group_add(group, &toy->engine), 0);
+    uint64_t sleeps = first_thread(group).sleeps; /* for want of engines */
     while (atomic_load(&toy->engine.runs) < ITEMS)
         sched_yield();
-    ck_assert_uint_eq(first_thread(group).sleeps, 0);
+    ck_assert_uint_eq(first_thread(group).sleeps, sleeps);
     ck_assert_uint_eq(first_thread(group).engines, 1);
     drop(group, toy);
     ck_assert_uint_eq(first_thread(group).engines, 0);
@@ -148,6 +157,7 @@ START_TEST(spinner_never_sleeps)
 }
 END_TEST
 
+/* How long each waits, share_test.c shows in virtual time. */
 START_TEST(busy_neighbour_does_not_starve)
 {
     struct group *group = make_group(modes[_i], 1);
@@ -156,14 +166,13 @@ START_TEST(busy_neighbour_does_not_starve)
     atomic_store(&busy->endless, true);
     ck_assert_int_eq(group_add(group, &busy->engine), 0);
     ck_assert_int_eq(group_add(group, &quiet->engine), 0);
-    uint64_t before = atomic_load(&busy->engine.runs);
-    uint64_t quiet_before = atomic_load(&quiet->engine.runs);
-    toy_post(quiet);
-    toy_await_handled(quiet, 1);
-    while (atomic_load(&busy->engine.runs) < before + TURNS)
-        sched_yield();
-    /* Turn by turn: apart by no more than what was running as we looked. */
-    ck_assert_uint_ge(atomic_load(&quiet->engine.runs) - quiet_before + 2, TURNS);
+    for (uint32_t i = 1; i <= TURNS; i++) {
+        uint64_t before = atomic_load(&busy->engine.runs);
+        toy_post(quiet);
+        toy_await_handled(quiet, i);
+        while (atomic_load(&busy->engine.runs) == before)
+            sched_yield();
+    }
     ck_assert_uint_gt(atomic_load(&busy->engine.busy_ns), 0);
     drop(group, busy);
     drop(group, quiet);
@@ -195,7 +204,7 @@ static void *produce(void *argument)
 
 START_TEST(moving_engines_loses_nothing)
 {
-    struct group *groups[2] = {make_group(&group_mode_spin, 1), make_group(&group_mode_sleep, 2)};
+    struct group *groups[2] = {make_group(modes[_i], 1), make_group(modes[(_i + 1) % MODES], 2)};
     struct load load = {.stop = false};
     for (uint32_t i = 0; i < TOYS; i++) {
         load.toys[i] = toy_create("toy");
@@ -227,7 +236,7 @@ END_TEST
 
 START_TEST(saved_engine_goes_on_elsewhere)
 {
-    struct group *group = make_group(&group_mode_sleep, 1);
+    struct group *group = make_group(&group_mode_spreading, 1);
     struct toy *before = toy_create("before");
     ck_assert_int_eq(group_add(group, &before->engine), 0);
     for (uint32_t i = 0; i < ITEMS; i++)
@@ -256,8 +265,11 @@ END_TEST
 
 START_TEST(membership_is_checked)
 {
-    struct group *group = make_group(&group_mode_sleep, 2);
+    struct group_config config = {
+        .name = "test", .mode = &group_mode_dedicated, .threads = 2, .idle_ns = 1};
+    struct group *group = NULL;
     struct toy *toys[GROUP_ENGINES_MAX];
+    ck_assert_int_eq(group_create(&group, &config), 0);
     for (uint32_t i = 0; i < GROUP_ENGINES_MAX; i++) {
         toys[i] = toy_create("toy");
         ck_assert_int_eq(group_add(group, &toys[i]->engine), 0);
@@ -300,7 +312,7 @@ START_TEST(threads_are_registered)
 {
     struct hooks hooks = {.refuse_at = 3};
     struct group_config config = {.name = "a name longer than threads",
-                                  .mode = &group_mode_sleep,
+                                  .mode = &group_mode_dedicated,
                                   .threads = 3,
                                   .thread_start = hook_start,
                                   .thread_stop = hook_stop,
@@ -326,7 +338,7 @@ START_TEST(configuration_is_checked)
     struct group *group = NULL;
     struct group_config config = {.name = "test"};
     ck_assert_int_eq(group_create(&group, &config), -EINVAL);
-    config.mode = &group_mode_sleep;
+    config.mode = &group_mode_dedicated;
     config.threads = GROUP_THREADS_MAX + 1;
     ck_assert_int_eq(group_create(&group, &config), -EINVAL);
     config.threads = 1;
@@ -347,8 +359,8 @@ START_TEST(threads_follow_the_cpus_given)
     CPU_ZERO(&one);
     CPU_SET(cpu, &one);
     ck_assert_int_eq(sched_setaffinity(0, sizeof(one), &one), 0);
-    struct group *anywhere = make_group(&group_mode_sleep, 1);
-    struct group_config config = {.name = "pinned", .mode = &group_mode_sleep, .cpus = one};
+    struct group *anywhere = make_group(&group_mode_dedicated, 1);
+    struct group_config config = {.name = "pinned", .mode = &group_mode_dedicated, .cpus = one};
     struct group *pinned = NULL;
     ck_assert_int_eq(group_create(&pinned, &config), 0);
 
@@ -357,8 +369,174 @@ START_TEST(threads_follow_the_cpus_given)
     ck_assert_int_ge(CPU_COUNT(&got), CPU_COUNT(&allowed));
     ck_assert_int_eq(sched_getaffinity(first_thread(pinned).tid, sizeof(got), &got), 0);
     ck_assert(CPU_EQUAL(&got, &one));
+    struct group_thread_stats stats = first_thread(pinned);
+    ck_assert(CPU_EQUAL(&stats.cpus, &one));
     group_destroy(anywhere);
     group_destroy(pinned);
+}
+END_TEST
+
+/* Each thread of a dedicated group has one CPU, and the CPUs go round. */
+START_TEST(dedicated_threads_are_pinned_one_by_one)
+{
+    cpu_set_t allowed;
+    ck_assert_int_eq(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
+    uint32_t cpus = (uint32_t)CPU_COUNT(&allowed);
+    struct group_config config = {.name = "pinned",
+                                  .mode = &group_mode_dedicated,
+                                  .cpus = allowed,
+                                  .threads = cpus < GROUP_THREADS_MAX ? cpus + 1 : cpus};
+    struct group_thread_stats threads[GROUP_THREADS_MAX];
+    struct group *group = NULL;
+    ck_assert_int_eq(group_create(&group, &config), 0);
+    uint32_t count = group_threads(group, threads, GROUP_THREADS_MAX);
+    ck_assert_uint_eq(count, config.threads);
+    for (uint32_t i = 0; i < count; i++) {
+        cpu_set_t got;
+        ck_assert_int_eq(sched_getaffinity(threads[i].tid, sizeof(got), &got), 0);
+        ck_assert_int_eq(CPU_COUNT(&got), 1);
+        for (uint32_t j = 0; j < i; j++)
+            ck_assert_int_eq(CPU_EQUAL(&threads[i].cpus, &threads[j].cpus), i % cpus == j % cpus);
+    }
+    group_destroy(group);
+}
+END_TEST
+
+START_TEST(spreading_threads_come_and_go)
+{
+    struct hooks hooks = {.refuse_at = 4};
+    struct group_config config = {.name = "spread",
+                                  .mode = &group_mode_spreading,
+                                  .thread_start = hook_start,
+                                  .thread_stop = hook_stop,
+                                  .arg = &hooks};
+    struct group_thread_stats threads[TOYS];
+    struct toy *toys[TOYS];
+    struct group *group = NULL;
+    ck_assert_int_eq(group_create(&group, &config), 0);
+    ck_assert_uint_eq(group_threads(group, threads, TOYS), 0);
+    for (uint32_t i = 0; i < TOYS; i++) {
+        toys[i] = toy_create("toy");
+        ck_assert_int_eq(group_add(group, &toys[i]->engine), 0);
+        ck_assert_uint_eq(group_threads(group, threads, TOYS), i + 1);
+        ck_assert_uint_eq(threads[i].engines, 1);
+        ck_assert_int_eq(threads[i].tid, atomic_load(&toys[i]->engine.tid));
+    }
+    /* A thread that cannot be had leaves all as it was. */
+    struct toy *extra = toy_create("extra");
+    ck_assert_int_eq(group_add(group, &extra->engine), -EUSERS);
+    ck_assert_uint_eq(group_threads(group, threads, TOYS), TOYS);
+    extra->engine.ops->destroy(&extra->engine);
+    for (uint32_t i = 0; i < TOYS; i++) {
+        ck_assert_int_eq(group_remove(group, &toys[i]->engine), 0);
+        ck_assert_int_eq(atomic_load(&toys[i]->engine.tid), 0);
+        ck_assert_uint_eq(group_threads(group, threads, TOYS), TOYS - 1 - i);
+        for (uint32_t j = i + 1; j < TOYS; j++) {
+            toy_post(toys[j]);
+            toy_await_handled(toys[j], i + 1);
+        }
+        toys[i]->engine.ops->destroy(&toys[i]->engine);
+    }
+    ck_assert_int_eq(atomic_load(&hooks.stops), TOYS);
+    group_destroy(group);
+}
+END_TEST
+
+/* Whatever changes under engines at work, they go on, in the threads of the new configuration. */
+START_TEST(changes_lose_nothing)
+{
+    struct group *group = make_group(modes[_i], 1);
+    struct load load = {.stop = false};
+    pthread_t producer;
+    for (uint32_t i = 0; i < TOYS; i++) {
+        load.toys[i] = toy_create("toy");
+        ck_assert_int_eq(group_add(group, &load.toys[i]->engine), 0);
+    }
+    ck_assert_int_eq(pthread_create(&producer, NULL, produce, &load), 0);
+    for (uint32_t i = 0; i < CHANGES; i++) {
+        const struct group_config config = {.mode = modes[i * 7 / 3 % MODES],
+                                            .threads = 1 + i % 3,
+                                            .idle_ns = i % 5 ? i * 100 : 0,
+                                            .slo_ns = 1000 + i % 2};
+        ck_assert_int_eq(group_configure(group, &config), 0);
+        ck_assert_str_eq(group_configuration(group)->name, "test");
+        ck_assert_ptr_eq(group_configuration(group)->mode, config.mode);
+        ck_assert_uint_eq(group_configuration(group)->slo_ns, config.slo_ns);
+    }
+    atomic_store(&load.stop, true);
+    ck_assert_int_eq(pthread_join(producer, NULL), 0);
+    for (uint32_t i = 0; i < TOYS; i++) {
+        toy_await_handled(load.toys[i], load.posted[i]);
+        ck_assert_uint_eq(atomic_load(&load.toys[i]->handled), load.posted[i]);
+        drop(group, load.toys[i]);
+    }
+    group_destroy(group);
+}
+END_TEST
+
+/* What cannot be leaves everything as it was. */
+START_TEST(impossible_changes_change_nothing)
+{
+    struct group *group = make_group(modes[_i], 1);
+    struct toy *toy = toy_create("toy");
+    struct hooks hooks = {.refuse_at = 0};
+    struct group_config config = {.mode = NULL};
+    ck_assert_int_eq(group_add(group, &toy->engine), 0);
+    int tid = atomic_load(&toy->engine.tid);
+    ck_assert_int_eq(group_configure(group, &config), -EINVAL);
+    config = (struct group_config){
+        .mode = modes[_i], .thread_start = hook_start, .thread_stop = hook_stop, .arg = &hooks};
+    ck_assert_int_eq(group_configure(group, &config), -EUSERS);
+    config = (struct group_config){.mode = &group_mode_dedicated};
+    CPU_SET(CPU_SETSIZE - 1, &config.cpus);
+    ck_assert_int_eq(group_configure(group, &config), -EINVAL);
+    ck_assert_int_eq(atomic_load(&toy->engine.tid), tid);
+    ck_assert_ptr_eq(group_configuration(group)->mode, modes[_i]);
+    toy_post(toy);
+    toy_await_handled(toy, 1);
+    drop(group, toy);
+    group_destroy(group);
+}
+END_TEST
+
+/* Two engines whose work takes long are late on one thread: one gets another thread, and comes
+ * back when there is nothing to do. */
+START_TEST(compacting_scales_out_and_comes_back)
+{
+    struct group_config config = {
+        .name = "compact", .mode = &group_mode_compacting, .threads = 2, .slo_ns = SLO_NS};
+    struct group_thread_stats threads[2];
+    struct toy *toys[2] = {toy_create("one"), toy_create("other")};
+    struct group *group = NULL;
+    ck_assert_int_eq(group_create(&group, &config), 0);
+    for (uint32_t i = 0; i < 2; i++) {
+        atomic_store(&toys[i]->cost_ns, COST_NS);
+        ck_assert_int_eq(group_add(group, &toys[i]->engine), 0);
+    }
+    ck_assert_uint_eq(group_threads(group, threads, 2), 2);
+    ck_assert_uint_eq(threads[0].engines, 2);
+    const struct decisions *decisions = group_decisions(group);
+    for (uint32_t i = 0; i < 2; i++) {
+        atomic_store(&toys[i]->endless, true);
+        toy_post(toys[i]);
+    }
+    while (decisions_count(decisions, BALANCE_SCALE_OUT) == 0 ||
+           atomic_load(&toys[0]->engine.tid) == atomic_load(&toys[1]->engine.tid))
+        sched_yield();
+    for (uint32_t i = 0; i < 2; i++)
+        atomic_store(&toys[i]->endless, false);
+    while (atomic_load(&toys[0]->engine.tid) != threads[0].tid ||
+           atomic_load(&toys[1]->engine.tid) != threads[0].tid) {
+        /* Something has to happen now and then, or nobody looks. */
+        toy_post(toys[0]);
+        sched_yield();
+    }
+    ck_assert_uint_gt(decisions_count(decisions, BALANCE_MOVE_BACK) +
+                          decisions_count(decisions, BALANCE_COMPACT),
+                      0);
+    for (uint32_t i = 0; i < 2; i++)
+        drop(group, toys[i]);
+    group_destroy(group);
 }
 END_TEST
 
@@ -367,19 +545,24 @@ int main(void)
     Suite *suite = suite_create("sched/group");
     TCase *tests = tcase_create("group");
     tcase_set_timeout(tests, 60);
-    tcase_add_loop_test(tests, items_are_handled, 0, 2);
+    tcase_add_loop_test(tests, items_are_handled, 0, MODES);
     tcase_add_test(tests, sleeper_wakes_by_doorbell);
     tcase_add_test(tests, sleeper_wakes_by_port);
     tcase_add_test(tests, sleeper_wakes_by_mailbox);
     tcase_add_test(tests, sleeper_wakes_by_deadline);
     tcase_add_test(tests, spinner_never_sleeps);
     tcase_add_loop_test(tests, busy_neighbour_does_not_starve, 0, 2);
-    tcase_add_test(tests, moving_engines_loses_nothing);
+    tcase_add_loop_test(tests, moving_engines_loses_nothing, 0, MODES);
     tcase_add_test(tests, saved_engine_goes_on_elsewhere);
     tcase_add_test(tests, membership_is_checked);
     tcase_add_test(tests, threads_are_registered);
     tcase_add_test(tests, configuration_is_checked);
     tcase_add_test(tests, threads_follow_the_cpus_given);
+    tcase_add_test(tests, dedicated_threads_are_pinned_one_by_one);
+    tcase_add_test(tests, spreading_threads_come_and_go);
+    tcase_add_loop_test(tests, changes_lose_nothing, 0, MODES);
+    tcase_add_loop_test(tests, impossible_changes_change_nothing, 0, MODES);
+    tcase_add_test(tests, compacting_scales_out_and_comes_back);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
 /* Cancelling each kind of operation: it ends once, and its memory is let alone from then on. */
+#include "engines/pony/operation.h"
 #include "tests/unit/engines/pony/rig.h"
 
 #include <check.h>
@@ -413,6 +414,76 @@ START_TEST(which_ones)
 }
 END_TEST
 
+/* Buffers that nothing will ever fill, on one channel; how many were taken. */
+static uint32_t post_on(uint32_t channel, uint32_t handle, uint32_t most)
+{
+    struct saddle_command posted = moving(server, SADDLE_CMD_POST_RECV, handle, LARGE);
+    uint32_t count = server->session->operation_count;
+
+    posted.tag = 1000 + channel;
+    while (most-- > 0) {
+        ck_assert(app_submit_on(server, channel, &posted));
+        steps(1);
+    }
+    rig_settle(rig);
+    return server->session->operation_count - count;
+}
+
+static uint32_t on_other_channel(void)
+{
+    uint32_t at = server->event_count;
+
+    app_connect(client, "echo", 40);
+    rig_settle(rig);
+    const struct saddle_command accept = {
+        .op = SADDLE_CMD_ACCEPT,
+        .handle = app_event(server, &at, SADDLE_EVT_INCOMING, 1)->handle,
+        .tag = 41,
+    };
+    ck_assert(app_submit_on(server, 1, &accept));
+    rig_settle(rig);
+    return accept.handle;
+}
+
+/* All that a completion queue has room for, but for the place that is kept. */
+START_TEST(no_completion_left)
+{
+    ck_assert_uint_eq(post_on(0, incoming, APP_ENTRIES - 1), APP_ENTRIES - 1);
+    cancel(server, 1000, 900);
+    rig_settle(rig);
+    ck_assert_uint_eq(app_done(server, 900)->value, APP_ENTRIES - 1);
+}
+END_TEST
+
+/* All operations that a session may have, posted: on each channel a CANCEL still runs. */
+START_TEST(no_operation_left)
+{
+    struct upper *upper = &rig->hosts[0].upper;
+    uint32_t other = on_other_channel(), others = upper->operation_share.shared_used;
+    uint32_t each = upper->operation_share.guaranteed / 2;
+
+    upper->operation_share.shared_used = upper->operation_share.shared; /* by other sessions */
+    ck_assert_uint_lt(each, APP_ENTRIES - 1);
+    ck_assert_uint_eq(post_on(0, incoming, each), each);
+    ck_assert_uint_eq(post_on(1, other, each), each);
+    ck_assert(!operation_available(upper, server->session));
+    for (uint32_t channel = 0; channel < APP_CHANNELS; channel++) {
+        const struct saddle_command command = {.op = SADDLE_CMD_CANCEL,
+                                               .key = 1000 + channel,
+                                               .tag = 900 + channel};
+        ck_assert(app_submit_on(server, channel, &command));
+        if (_i == 1) {
+            steps(1);
+            rig_reload(rig, 0);
+        }
+    }
+    rig_settle(rig);
+    ck_assert_uint_eq(app_done(server, 900)->value, each);
+    ck_assert_uint_eq(app_done(server, 901)->value, each);
+    upper->operation_share.shared_used = others;
+}
+END_TEST
+
 /* The session goes while CANCELs are in progress. */
 START_TEST(session_goes)
 {
@@ -450,6 +521,8 @@ int main(void)
     tcase_add_loop_test(tcase, by_table_and_atomic, 0, 25);
     tcase_add_loop_test(tcase, ping, 0, 3);
     tcase_add_loop_test(tcase, which_ones, 0, 2);
+    tcase_add_test(tcase, no_completion_left);
+    tcase_add_loop_test(tcase, no_operation_left, 0, 2);
     tcase_add_test(tcase, session_goes);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);

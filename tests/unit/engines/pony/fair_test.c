@@ -11,6 +11,7 @@
  */
 #include "engines/pony/connection.h"
 #include "engines/pony/operation.h"
+#include "engines/pony/path.h"
 #include "tests/unit/engines/pony/rig.h"
 
 #include <check.h>
@@ -119,7 +120,10 @@ static uint32_t share_of_single(uint32_t host, uint32_t packets)
             const struct connection *theirs =
                 connection_find(&rig->hosts[1 - host].upper, op.connection);
             ck_assert_ptr_nonnull(theirs);
-            if (connection_find(upper, theirs->peer)->session == mine)
+            const struct connection *ours = connection_find(upper, theirs->peer);
+            if (rig->hosts[host].flow.tagged)
+                ck_assert_uint_eq(ours->session->config.id, rig->hosts[host].flow.claimed);
+            if (ours->session == mine)
                 of_single += WIRE_OP_BYTES + op.length;
         }
     }
@@ -189,6 +193,66 @@ START_TEST(served_reads_beside_served_reads)
 }
 END_TEST
 
+/* Over a port that looks at whose packets are, each is of one session; one that there is no room
+ * for holds up no other. */
+START_TEST(a_packet_is_one_sessions)
+{
+    struct flow *flow = &rig->hosts[0].flow;
+    uint8_t ops[RIG_ROOM];
+
+    flow->tagged = true;
+    ask(&many, SADDLE_CMD_SEND, 1, MESSAGE);
+    ask(&single, SADDLE_CMD_SEND, 8, MESSAGE);
+    check_share(0, PACKETS);
+    ask(&many, SADDLE_CMD_SEND, 1, MESSAGE);
+    ask(&single, SADDLE_CMD_SEND, 1, MESSAGE);
+    flow->shut = (uint32_t)single.client->session->config.id;
+    ck_assert_uint_eq(share_of_single(0, PACKETS), 0);
+    flow->shut = (uint32_t)many.client->session->config.id;
+    ck_assert_uint_eq(share_of_single(0, 8), 100);
+    /* Nobody is left that may say anything: it waits, and asks for no turn. */
+    for (uint32_t i = 0; i < PACKETS && flow->kicked; i++) {
+        struct rig_packet *packet = &rig->packets[rig->packet_count];
+
+        flow->kicked = false;
+        packet->to = 1;
+        packet->bytes =
+            upper_flow_ops.fill(&rig->hosts[0].upper, flow, packet->ops, RIG_ROOM, rig->now);
+        rig->packet_count += packet->bytes > 0;
+    }
+    ck_assert(!flow->kicked);
+    ck_assert_uint_eq(upper_flow_ops.fill(&rig->hosts[0].upper, flow, ops, sizeof(ops), rig->now),
+                      0);
+    flow->shut = 0;
+    flow->kicked = true;
+    rig_settle(rig);
+}
+END_TEST
+
+/* What other engines of the asking host have in progress counts for it too. */
+START_TEST(a_host_has_one_share)
+{
+    uint32_t *load = flow_host_load(&rig->hosts[1].flow);
+    uint32_t others = UPPER_SERVED / PATH_SERVED_SHARE - 1;
+    const struct saddle_command read = {.op = SADDLE_CMD_READ,
+                                        .handle = single.outgoing[0],
+                                        .buf = single.client->config.heap_offset,
+                                        .len = TINY,
+                                        .key = single.key,
+                                        .tag = 700 + (uint64_t)_i};
+    uint32_t at = 0;
+
+    *load += others + (uint32_t)_i;
+    ck_assert(app_submit(single.client, &read));
+    for (uint32_t i = 0; i < PACKETS; i++)
+        rig_step(rig);
+    ck_assert_int_eq(app_event(single.client, &at, SADDLE_EVT_DONE, read.tag) != NULL, _i == 0);
+    *load -= others + (uint32_t)_i;
+    rig_settle(rig);
+    ck_assert_int_eq(app_done(single.client, read.tag)->status, 0);
+}
+END_TEST
+
 /* What is said for a session that is gone takes one turn, not its former one. */
 START_TEST(those_that_are_left_share)
 {
@@ -242,6 +306,8 @@ int main(void)
     tcase_add_test(tcase, writes_beside_messages);
     tcase_add_test(tcase, tiny_writes_beside_messages);
     tcase_add_test(tcase, served_reads_beside_served_reads);
+    tcase_add_test(tcase, a_packet_is_one_sessions);
+    tcase_add_loop_test(tcase, a_host_has_one_share, 0, 2);
     tcase_add_test(tcase, those_that_are_left_share);
     tcase_add_test(tcase, commands_of_a_flood);
     suite_add_tcase(suite, tcase);

@@ -185,6 +185,45 @@ START_TEST(a_cookie_proves_one_nonce_from_one_address)
 }
 END_TEST
 
+/* A host of which as many engines call as have a port: it has flows for those that a host may
+ * have. What nobody uses gives way; what is used stays, and the call has no answer. */
+START_TEST(made_up_engines)
+{
+    struct transport *called;
+    uint32_t welcomed = 0;
+
+    bed->hosts[1].config.flows_max = WIRE_UDP_PORTS;
+    bed_restart(bed, 1);
+    called = bed->hosts[1].transport;
+
+    for (uint16_t i = 0; i < WIRE_UDP_PORTS; i++) {
+        struct wire_hello hello = make_call(NONCE + i, 0);
+        hello.udp_port = (uint16_t)(called->config.call_port + i);
+        hello.token = 1000 + i;
+        for (uint32_t turn = 0; turn < 2; turn++) {
+            bed_inject_hello(bed, 1, 0, &hello);
+            run_for(NSEC_PER_USEC);
+            hello.cookie = last[WIRE_HELLO_COOKIE].cookie;
+        }
+        ck_assert_uint_le(flows(1), WIRE_ENGINES);
+        welcomed += last[WIRE_HELLO_WELCOME].nonce == hello.nonce;
+        if (_i == 1)
+            for (uint32_t at = 0; at < called->config.flows_max; at++)
+                called->flows[at].references = called->flows[at].state != FLOW_FREE;
+    }
+    ck_assert_uint_eq(flows(1), WIRE_ENGINES);
+    ck_assert_uint_eq(welcomed, _i == 1 ? WIRE_ENGINES : WIRE_UDP_PORTS);
+    ck_assert_uint_eq(called->stats.hello_refused, WIRE_UDP_PORTS - welcomed);
+    /* They are one host. */
+    for (uint32_t i = 0, found = 0; found < WIRE_ENGINES; i++) {
+        if (called->flows[i].state == FLOW_FREE)
+            continue;
+        found++;
+        ck_assert_ptr_eq(flow_host_load(&called->flows[i]), flow_host_load(bed->hosts[1].flow));
+    }
+}
+END_TEST
+
 START_TEST(a_cookie_expires)
 {
     uint64_t cookie;
@@ -474,6 +513,7 @@ int main(void)
     tcase_add_test(tc, an_answerer_without_features);
     tcase_add_test(tc, the_answerer_keeps_nothing_without_proof);
     tcase_add_test(tc, a_cookie_proves_one_nonce_from_one_address);
+    tcase_add_loop_test(tc, made_up_engines, 0, 2);
     tcase_add_test(tc, a_cookie_expires);
     tcase_add_test(tc, a_repeated_call_gets_the_same_welcome);
     tcase_add_test(tc, an_old_call_harms_no_flow);

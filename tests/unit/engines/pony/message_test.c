@@ -308,6 +308,54 @@ static int status_of(uint8_t op, uint32_t len, uint8_t flags, uint64_t tag)
     return app_done(client, tag)->status;
 }
 
+/* Buffers that are too small for all that waits, beside a stream of small messages; then each gets
+ * what it has room for, in the order in which it was told of. */
+static void many_of_both(uint8_t order)
+{
+    enum { EACH = APP_ENTRIES - 8, MESSAGES = 300 };
+    uint32_t at = 0;
+
+    teardown();
+    rig = rig_create(1, 8 * APP_ENTRIES);
+    server = rig->apps[0];
+    client = rig->apps[1];
+    rig_pair(rig, server, client, &incoming, &outgoing);
+    for (uint32_t i = 0; i < EACH; i++) {
+        send(0, LARGE - i, order, 1000 + i);
+        rig_settle(rig);
+        post(100 + i, 0, 2000 + i);
+        rig_settle(rig);
+    }
+    for (uint32_t i = 0; i < MESSAGES; i++) {
+        send(1, 100, SADDLE_ENTRY_UNORDERED, 3000 + i);
+        rig_settle(rig);
+        ck_assert_int_eq(app_done(client, 3000 + i)->status, 0);
+    }
+    ck_assert_ptr_null(app_event(server, &at, SADDLE_EVT_DONE, 2000));
+    /* Only the last ones are small enough for this one: the first of these. */
+    post(LARGE - EACH + 4, 0, 4000);
+    rig_settle(rig);
+    for (uint32_t i = 0; i + 1 < EACH; i++) {
+        post(LARGE, 0, 5000 + i);
+        rig_settle(rig);
+    }
+    for (uint32_t i = 0; i < EACH; i++)
+        ck_assert_int_eq(app_done(client, 1000 + i)->status, 0);
+    ck_assert_uint_eq(app_done(server, 4000)->len, LARGE - EACH + 4);
+    for (uint32_t i = 0, from = 0; i + 1 < EACH; i++, from++) {
+        from += from == EACH - 4;
+        ck_assert_uint_eq(app_done(server, 5000 + i)->len, LARGE - from);
+    }
+    at = 0;
+    ck_assert_ptr_null(app_event(server, &at, SADDLE_EVT_DONE, 2000));
+}
+
+START_TEST(many_offers_and_buffers)
+{
+    many_of_both(_i ? SADDLE_ENTRY_UNORDERED : 0);
+}
+END_TEST
+
 START_TEST(a_peer_of_the_version_before)
 {
     rig->hosts[1].flow.says.features = WIRE_FEATURE_ECHO | WIRE_FEATURE_ONESIDED;
@@ -569,6 +617,7 @@ int main(void)
     suite_add_tcase(suite, order);
     tcase_set_timeout(length, 60);
     tcase_add_checked_fixture(length, setup_large, teardown);
+    tcase_add_loop_test(length, many_offers_and_buffers, 0, 2);
     tcase_add_test(length, a_peer_of_the_version_before);
     tcase_add_test(length, a_session_of_the_version_before);
     tcase_add_test(length, longer_than_the_peers_heap);

@@ -26,11 +26,18 @@ static void teardown(void)
     parts_fini(&parts);
 }
 
-static const uint8_t *give(const void *owner, uint32_t seq, uint32_t offset, uint32_t bytes)
+static const uint8_t *give_from(const void *host, const void *owner, uint32_t seq, uint32_t offset,
+                                uint32_t bytes)
 {
     struct wire_part part = {.total = TOTAL, .offset = (uint16_t)offset};
 
-    return parts_take(&parts, owner, seq, &part, whole + offset, bytes, now++);
+    return parts_take(&parts, host, owner, seq, &part, whole + offset, bytes, now++);
+}
+
+/* Of a host with one flow. */
+static const uint8_t *give(const void *owner, uint32_t seq, uint32_t offset, uint32_t bytes)
+{
+    return give_from(owner, owner, seq, offset, bytes);
 }
 
 /* The first part of one. */
@@ -89,12 +96,12 @@ START_TEST(lies_about_the_length)
 {
     struct wire_part part = {.total = ROOM + 1};
 
-    ck_assert_ptr_null(parts_take(&parts, owners, 5, &part, whole, WIRE_PART_UNIT, now));
+    ck_assert_ptr_null(parts_take(&parts, owners, owners, 5, &part, whole, WIRE_PART_UNIT, now));
     ck_assert_uint_eq(parts.used, 0);
     start(owners, 5);
     part.total = TOTAL + 1;
     part.offset = 896;
-    ck_assert_ptr_null(parts_take(&parts, owners, 5, &part, whole, 5, now));
+    ck_assert_ptr_null(parts_take(&parts, owners, owners, 5, &part, whole, 5, now));
     ck_assert_uint_eq(parts.places[0].missing, 7);
 }
 END_TEST
@@ -129,6 +136,29 @@ START_TEST(the_greedy_give_way)
 }
 END_TEST
 
+/* A host of so many flows that they fill all places gives way as one: others get as many. */
+START_TEST(many_flows_of_a_host_are_one)
+{
+    uint32_t flows = PARTS_PLACES / 2;
+
+    for (uint32_t seq = 0; seq < 2; seq++)
+        for (uint32_t i = 0; i < flows; i++)
+            give_from(whole, owners + i, seq, 0, WIRE_PART_UNIT);
+    ck_assert_uint_eq(parts.used, PARTS_PLACES);
+    for (uint32_t seq = 0; seq < PARTS_SHARE; seq++)
+        for (uint32_t i = flows; i < flows + 4; i++)
+            start(owners + i, seq);
+    for (uint32_t seq = 0; seq < PARTS_SHARE; seq++)
+        for (uint32_t i = flows; i < flows + 4; i++)
+            ck_assert(kept(owners + i, seq));
+    /* And it takes none back. */
+    for (uint32_t i = 0; i < flows; i++)
+        give_from(whole, owners + i, 2, 0, WIRE_PART_UNIT);
+    for (uint32_t i = flows; i < flows + 4; i++)
+        ck_assert(kept(owners + i, 0));
+}
+END_TEST
+
 /* One each: whoever comes later waits until somebody has waited for too long. */
 START_TEST(the_old_give_way)
 {
@@ -157,6 +187,7 @@ int main(void)
     tcase_add_test(tc, lies_about_the_length);
     tcase_add_test(tc, an_owner_beyond_its_share_loses_its_oldest);
     tcase_add_test(tc, the_greedy_give_way);
+    tcase_add_test(tc, many_flows_of_a_host_are_one);
     tcase_add_test(tc, the_old_give_way);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

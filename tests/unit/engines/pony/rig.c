@@ -47,6 +47,11 @@ bool flow_is_first(const struct flow *flow)
     return true;
 }
 
+uint32_t *flow_host_load(const struct flow *flow)
+{
+    return &((struct flow *)(uintptr_t)flow)->load;
+}
+
 uint32_t flow_id(const struct flow *flow)
 {
     (void)flow;
@@ -87,6 +92,21 @@ void flow_set_context(struct flow *flow, void *context)
 void *flow_context(const struct flow *flow)
 {
     return flow->context;
+}
+
+bool flow_tagged(const struct flow *flow)
+{
+    return flow->tagged;
+}
+
+bool flow_claim(struct flow *flow, uint32_t session, uint32_t uid)
+{
+    (void)uid;
+    ck_assert(flow->tagged);
+    if (session != 0 && session == flow->shut)
+        return false;
+    flow->claimed = session;
+    return true;
 }
 
 static struct rig_host *host_of(struct transport *transport)
@@ -456,6 +476,7 @@ void rig_check_host(struct rig *rig, uint32_t index)
     ck_assert_uint_eq(operations + upper->operation_pool.free, upper->operations_max);
     ck_assert_uint_eq(streams + upper->stream_pool.free, upper->streams_max);
     ck_assert_uint_eq(served + upper->served_pool.free, UPPER_SERVED);
+    ck_assert_uint_eq(served, rig->hosts[index].flow.load);
     ck_assert_uint_eq(connections, upper->counters.connections);
     ck_assert_uint_eq(operations, upper->counters.operations);
     for (uint32_t j = 0; j < upper->sessions_max; j++)

@@ -27,11 +27,15 @@ struct flow {
     struct rig *rig;
     uint32_t host; /* whose it is */
     uint32_t references;
+    uint32_t load; /* of its host */
     void *context;
     bool kicked, open, ended;
     struct address peer;
     struct flow_report says; /* of itself */
     uint32_t room, hoped;    /* bytes that fit, and that may fit yet; 0: RIG_ROOM */
+    bool tagged;             /* each packet is one session's */
+    uint32_t shut;           /* the session that there is no room for; 0: none */
+    uint32_t claimed;        /* the session that the last packet is of; 0: none */
 };
 
 struct rig_packet {

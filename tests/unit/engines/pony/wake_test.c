@@ -137,7 +137,7 @@ static void teardown(void)
 static void packets_wake_an_engine_on(struct port *port)
 {
     struct pony_config config = {.control_fd = -1};
-    struct group_config group_config = {.name = "sleepers", .mode = &group_mode_sleep};
+    struct group_config group_config = {.name = "sleepers", .mode = &group_mode_spreading};
     uint8_t seed[RNG_SEED_BYTES] = {1};
 
     config.transport.address_count = 1;

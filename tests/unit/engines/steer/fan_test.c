@@ -393,6 +393,213 @@ START_TEST(sleepers_are_woken)
 }
 END_TEST
 
+static struct address wanted_below;
+static struct hop heard;
+
+static int below_want(struct resolver *resolver, const struct address *address)
+{
+    (void)resolver;
+    wanted_below = *address;
+    return 0;
+}
+
+static void below_drop(struct resolver *resolver, const struct address *address)
+{
+    (void)resolver;
+    ck_assert(address_equal(address, &wanted_below));
+    memset(&wanted_below, 0, sizeof(wanted_below));
+}
+
+static void hear(void *context, const struct hop *hop)
+{
+    (void)context;
+    heard = *hop;
+}
+
+/* Wishes and answers count as work, keep either side awake, and are handed over as it receives. */
+START_TEST(members_find_hosts)
+{
+    static const struct resolver_ops below_ops = {.want = below_want, .drop = below_drop};
+    struct resolver below = {.ops = &below_ops}, *face;
+    struct fan_config config = {
+        .port = &real.port,
+        .udp_ports = {FIRST, FIRST + 1},
+        .count = 2,
+        .ring_packets = RING,
+        .resolver = &below,
+        .hops_max = 4,
+    };
+    struct hop hop = {.mac = {{2, 0, 0, 0, 0, 9}}};
+    struct rte_mbuf *packet;
+    struct port *port;
+
+    ck_assert_ptr_null(fan_member_resolver(fan, 1));
+    fan_destroy(fan);
+    ck_assert_int_eq(fan_create(&fan, &config), 0);
+    port = fan_member(fan, 1);
+    face = fan_member_resolver(fan, 1);
+    face->answer = hear;
+    ck_assert_int_eq(address_parse(&hop.address, "10.0.0.7"), 0);
+
+    ck_assert(fan_arm(fan));
+    ck_assert_int_eq(face->ops->want(face, &hop.address), 0);
+    ck_assert(rung(fan_wake_fd(fan)));
+    ck_assert(!fan_arm(fan));
+    ck_assert_uint_eq(fan_receive(fan, 0), 1);
+    ck_assert(address_equal(&wanted_below, &hop.address));
+    ck_assert(fan_arm(fan));
+
+    ck_assert_int_eq(port->ops->arm(port), 0);
+    below.answer(below.context, &hop);
+    ck_assert(fan_pending(fan));
+    ck_assert_uint_eq(fan_receive(fan, 0), 1);
+    ck_assert(rung(port->wake_fd));
+    ck_assert_int_eq(port->ops->arm(port), 1);
+    ck_assert_uint_eq(port->ops->rx_burst(port, &packet, 1, 0), 0);
+    ck_assert(rte_is_same_ether_addr(&heard.mac, &hop.mac));
+    ck_assert_int_eq(port->ops->arm(port), 0);
+
+    face->ops->drop(face, &hop.address);
+    ck_assert_uint_eq(fan_receive(fan, 0), 1);
+    ck_assert(!address_equal(&wanted_below, &hop.address));
+}
+END_TEST
+
+/* ---- The rest ---- */
+
+#define ADDRESS "10.0.0.1"
+#define VLAN    7
+
+static void make_rest(void)
+{
+    struct fan_config config = {
+        .port = &real.port,
+        .udp_ports = {FIRST, FIRST + 1},
+        .count = 2,
+        .ring_packets = RING,
+        .rest = true,
+        .address_count = 2,
+        .vlan = VLAN,
+    };
+
+    fan_destroy(fan);
+    ck_assert_int_eq(address_parse(&config.addresses[0], ADDRESS), 0);
+    ck_assert_int_eq(address_parse(&config.addresses[1], "fd00::1"), 0);
+    ck_assert_int_eq(fan_create(&fan, &config), 0);
+}
+
+static uint16_t take_rest(void)
+{
+    struct port *port = fan_rest(fan);
+    struct rte_mbuf *packets[PACKETS];
+    uint16_t count = port->ops->rx_burst(port, packets, RING, 0);
+
+    rte_pktmbuf_free_bulk(packets, count);
+    return count;
+}
+
+START_TEST(without_a_rest_there_is_none)
+{
+    ck_assert_ptr_null(fan_rest(fan));
+}
+END_TEST
+
+START_TEST(the_rest_gets_what_is_no_members)
+{
+    uint32_t strays = 0;
+
+    make_rest();
+    arrives(make(FIRST, WIRE_DATA, VLAN, ADDRESS, 0));
+    arrives(make(FIRST, WIRE_DATA, VLAN, "fd00::1", 1));
+    /* Another port, address, VLAN, or none. */
+    arrives(make(FIRST + 2, WIRE_DATA, VLAN, ADDRESS, 0));
+    arrives(make(FIRST, WIRE_DATA, VLAN, "10.0.0.2", 0));
+    arrives(make(FIRST, WIRE_DATA, VLAN, "fd00::2", 0));
+    arrives(make(FIRST, WIRE_DATA, VLAN + 1, ADDRESS, 0));
+    arrives(make(FIRST, WIRE_DATA, 0, ADDRESS, 0));
+    receive_all();
+    ck_assert_uint_eq(take_rest(), 5);
+    ck_assert_uint_eq(take(0, 0), 2);
+    for (uint32_t i = 0; i < FRAMES; i++) {
+        for (uint32_t length = 1; length <= frames[i].length; length++, strays++) {
+            arrives(frame_exact(real.port.pool, frames[i].bytes, length));
+            receive_all();
+            ck_assert_uint_eq(take_rest(), 1);
+        }
+    }
+    ck_assert_uint_eq(fan_stats(fan)->rx_rest, 5 + strays);
+    ck_assert_uint_eq(fan_stats(fan)->rx_strays, 0);
+    ck_assert_uint_eq(take(0, 0) + take(1, 0), 0);
+}
+END_TEST
+
+/* Behind a second tag, or as a part of a datagram, it is the kernel's, whatever it looks like. */
+START_TEST(fragments_and_stacked_tags_are_the_rests)
+{
+    const uint16_t fragment_at = RTE_ETHER_HDR_LEN + sizeof(struct rte_vlan_hdr) +
+                                 offsetof(struct rte_ipv4_hdr, fragment_offset);
+    struct rte_mbuf *packet;
+
+    make_rest();
+    for (uint32_t i = 0; i < 2; i++) {
+        rte_be16_t field = rte_cpu_to_be_16(i ? RTE_IPV4_HDR_MF_FLAG : 185);
+
+        packet = make(FIRST, WIRE_DATA, VLAN, ADDRESS, 0);
+        memcpy(rte_pktmbuf_mtod_offset(packet, void *, fragment_at), &field, sizeof(field));
+        arrives(packet);
+    }
+    packet = make(FIRST, WIRE_DATA, VLAN, ADDRESS, 0);
+    ck_assert_int_eq(rte_vlan_insert(&packet), 0);
+    arrives(packet);
+    receive_all();
+    ck_assert_uint_eq(take_rest(), 3);
+    ck_assert_uint_eq(take(0, 0), 0);
+}
+END_TEST
+
+/* A RESET is for the members alone; what the rest does not take in time it loses. */
+START_TEST(the_rest_is_one_among_others)
+{
+    struct rte_mbuf *packets[2];
+    struct port *rest;
+
+    make_rest();
+    rest = fan_rest(fan);
+    arrives(make(FIRST, WIRE_RESET, VLAN, ADDRESS, 0));
+    receive_all();
+    ck_assert_uint_eq(take(0, 0) + take(1, 0), 2);
+    ck_assert_uint_eq(take_rest(), 0);
+    for (uint16_t i = 0; i < HOLDS + 4; i++)
+        arrives(make(9, WIRE_DATA, 0, ADDRESS, i));
+    receive_all();
+    ck_assert_uint_eq(fan_stats(fan)->rx_full, 4);
+    ck_assert_uint_eq(take_rest(), HOLDS);
+    /* It sends in its turn, and wakes whoever has the port. */
+    ck_assert(fan_arm(fan));
+    for (uint16_t i = 0; i < 2; i++)
+        packets[i] = make(9, WIRE_DATA, 0, ADDRESS, i);
+    ck_assert_uint_eq(rest->ops->tx_burst(rest, packets, 2, 0), 2);
+    ck_assert(rung(fan_wake_fd(fan)));
+    give(0, 1);
+    ck_assert_uint_eq(fan_send(fan, 0), 3);
+}
+END_TEST
+
+/* Ports whose names begin alike. */
+START_TEST(fans_have_rings_of_their_own)
+{
+    struct fan_config config = {.port = &real.port, .udp_ports = {FIRST}, .count = 1};
+    struct fan *second, *third;
+
+    strcpy(real.port.name, "the-name-of-this-port-is-a");
+    ck_assert_int_eq(fan_create(&second, &config), 0);
+    strcpy(real.port.name, "the-name-of-this-port-is-b");
+    ck_assert_int_eq(fan_create(&third, &config), 0);
+    fan_destroy(second);
+    fan_destroy(third);
+}
+END_TEST
+
 START_TEST(bad_configurations_are_refused)
 {
     struct fan_config config = {.port = &real.port, .udp_ports = {1, 2, 1}, .ring_packets = RING};
@@ -404,6 +611,9 @@ START_TEST(bad_configurations_are_refused)
     config.count = 3;
     ck_assert_int_eq(fan_create(&none, &config), -EINVAL);
     config.udp_ports[2] = 3;
+    config.address_count = FAN_ADDRESSES_MAX + 1;
+    ck_assert_int_eq(fan_create(&none, &config), -EINVAL);
+    config.address_count = 0;
     config.ring_packets = 3;
     ck_assert_int_lt(fan_create(&none, &config), 0);
     ck_assert_ptr_null(none);
@@ -430,7 +640,13 @@ int main(void)
     tcase_add_test(tc, an_end_leaves_nothing);
     tcase_add_test(tc, members_take_turns);
     tcase_add_test(tc, sleepers_are_woken);
+    tcase_add_test(tc, without_a_rest_there_is_none);
+    tcase_add_test(tc, the_rest_gets_what_is_no_members);
+    tcase_add_test(tc, fragments_and_stacked_tags_are_the_rests);
+    tcase_add_test(tc, the_rest_is_one_among_others);
+    tcase_add_test(tc, fans_have_rings_of_their_own);
     tcase_add_test(tc, bad_configurations_are_refused);
+    tcase_add_test(tc, members_find_hosts);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
