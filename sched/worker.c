@@ -66,7 +66,8 @@ static void serve(struct worker *worker)
         uint32_t work = mailbox_run(&worker->mailbox, worker);
 
         work += worker_read_inbox(worker);
-        now = give_round(worker, now, &work);
+        /* What the thread did for itself since its last round is no engine's time. */
+        now = give_round(worker, clock_now(&clock_machine), &work);
         quanta_turn(&worker->quanta, now);
         if (worker->leader && worker->count == 0)
             work += leader_look(worker->leader, now);
