@@ -262,6 +262,30 @@ START_TEST(quota_of_connections)
 }
 END_TEST
 
+/* Commands beyond it are not refused: they wait in their queue, and all of them are done. */
+START_TEST(quota_of_operations)
+{
+    uint32_t incoming, outgoing, most = 0, done_count = 0;
+
+    rig_pair(rig, server, client, &incoming, &outgoing);
+    grant_of(client)->operations = 2;
+    for (uint32_t i = 0; i < APP_SLOTS; i++)
+        app_send(client, outgoing, 0, 0, 1000, 100 + i);
+    for (uint32_t i = 0; i < APP_SLOTS; i++)
+        app_send(server, incoming, 0, 0, 1000, 200 + i);
+    while (rig_step(rig))
+        most = client->session->operation_count > most ? client->session->operation_count : most;
+    ck_assert_uint_eq(most, 2);
+    for (uint32_t i = 0; i < APP_SLOTS; i++) {
+        done_count += app_done(client, 100 + i)->status == 0;
+        done_count += app_done(server, 200 + i)->status == 0;
+    }
+    ck_assert_uint_eq(done_count, 2 * APP_SLOTS);
+    ck_assert_uint_eq(over_quota(client), 0);
+    ck_assert_uint_eq(denied(client), 0);
+}
+END_TEST
+
 /* The session keeps what it was granted, whatever its next description says. */
 START_TEST(saved_and_loaded)
 {
@@ -335,6 +359,7 @@ int main(void)
     tcase_add_test(tcase, quota_of_regions);
     tcase_add_test(tcase, quota_of_exposed_bytes);
     tcase_add_test(tcase, quota_of_connections);
+    tcase_add_test(tcase, quota_of_operations);
     tcase_add_test(tcase, saved_and_loaded);
     tcase_add_test(tcase, grants_that_lie);
     suite_add_tcase(suite, tcase);
