@@ -11,10 +11,12 @@ from harness import expect, expect_equal
 class Application:
     """A rights-client, as some user."""
 
-    def __init__(self, client, socket, engine, uid=None, group=None):
+    def __init__(self, client, socket, engine, uid=None, group=None, heap=0, enter=None):
+        """With so many bytes of heap, if it is not 0; `enter` is called before it starts."""
         own = {} if uid is None else {"user": uid, "group": group or uid, "extra_groups": []}
-        self.process = subprocess.Popen([client, socket, engine], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True, **own)
+        command = [client, socket, engine, *([str(heap)] if heap else [])]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True, preexec_fn=enter, **own)
         self.attached = self.line()
 
     def line(self):

@@ -9,8 +9,8 @@
  *
  * The last listener accepts, and the last connection, called or accepted, is sent and received on.
  *
- * rights-client SOCKET ENGINE: an attach that fails is told alike and ends it with status 3. Once
- * attached it says "attach: 0".
+ * rights-client SOCKET ENGINE [HEAP_BYTES]: an attach that fails is told alike and ends it with
+ * status 3. Once attached it says "attach: 0".
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -39,11 +39,10 @@ static void say(const char *what, int error, const char *explanation)
     fflush(stdout);
 }
 
-static void attach(const char *socket, const char *engine)
+static void attach(const char *socket, const char *engine, uint64_t heap_bytes)
 {
-    const struct saddle_attach_options options = {.size = sizeof(options),
-                                                  .socket = socket,
-                                                  .engine = engine};
+    const struct saddle_attach_options options = {
+        .size = sizeof(options), .socket = socket, .engine = engine, .heap_bytes = heap_bytes};
     char reason[REASON_BYTES] = "";
     int error = saddle_attach(&session, &options, reason, sizeof(reason));
 
@@ -125,9 +124,9 @@ int main(int argc, char **argv)
 {
     char line[LINE_BYTES];
 
-    if (argc != 3)
+    if (argc != 3 && argc != 4)
         return EXIT_FAILURE;
-    attach(argv[1], argv[2]);
+    attach(argv[1], argv[2], argc == 4 ? strtoull(argv[3], NULL, 10) : 0);
     while (fgets(line, sizeof(line), stdin)) {
         char empty[] = "";
         char *words[WORDS_MAX] = {empty, empty, empty};
