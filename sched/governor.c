@@ -67,6 +67,7 @@ bool governor_watch(struct quanta *quanta, uint64_t now_ns)
     bool asleep = atomic_load_explicit(&quanta->asleep, memory_order_relaxed);
     uint64_t beats = load(&quanta->beats);
     bool moved = asleep || beats != quanta->seen_beats;
+    uint64_t until_ns = load(&quanta->low_until_ns);
     uint64_t cpu_ns;
 
     if (atomic_load_explicit(&quanta->lost, memory_order_relaxed))
@@ -74,15 +75,16 @@ bool governor_watch(struct quanta *quanta, uint64_t now_ns)
     if (moved && quanta->held)
         release(quanta, now_ns);
     quanta->seen_beats = beats;
-    if (asleep)
-        return false;
     cpu_ns = quanta->system->cpu_ns(quanta->system->arg, quanta->tid);
     /* What it uses while it is low takes nothing from anybody. */
-    if (moved || load(&quanta->low_until_ns) > now_ns)
+    if (moved || until_ns > now_ns)
         quanta->seen_cpu_ns = cpu_ns;
     else if (!quanta->held && cpu_ns - quanta->seen_cpu_ns >= GOVERNOR_GUARD_NS)
         hold(quanta);
-    return true;
+    /* Held up as it stepped back, it may have been raised before that. */
+    if (!asleep && until_ns && until_ns <= now_ns)
+        governor_ring(quanta);
+    return !asleep;
 }
 
 /* ---- Its thread ---- */
@@ -275,6 +277,7 @@ static int take_place(struct quanta *quanta)
         return error;
     }
     quanta->place = place;
+    quanta->seen_cpu_ns = quanta->system->cpu_ns(quanta->system->arg, quanta->tid);
     pthread_mutex_lock(&governor.mutex);
     governor.members[place] = quanta;
     pthread_mutex_unlock(&governor.mutex);

@@ -189,6 +189,18 @@ static void charge(struct quanta *quanta, uint64_t now_ns)
     quanta->since_ns = now_ns;
 }
 
+/* It lost its class as it stepped back: it is what it was made instead. */
+static void stay(struct quanta *quanta)
+{
+    const char *call;
+
+    quanta->low = false;
+    if (class_of(quanta) == QUANTA_NICE)
+        (void)set(quanta, &attr_nice);
+    else
+        (void)enter_ordinary(quanta, &call);
+}
+
 /* The CPU's budget is used up: behind everybody until its debt is paid. The alarm comes first, as
  * it may be long until the thread runs again. */
 static void step_back(struct quanta *quanta, uint64_t until_ns)
@@ -203,6 +215,10 @@ static void step_back(struct quanta *quanta, uint64_t until_ns)
     store(&quanta->low_until_ns, until_ns);
     store(&quanta->demotions, load(&quanta->demotions) + 1);
     quanta_lower(quanta);
+    if (class_of(quanta) != QUANTA_FIFO) {
+        stay(quanta);
+        return;
+    }
     /* If it was held up in between, it may have been raised before it stepped back. */
     if (system->now(system->arg) >= until_ns)
         (void)system->alarm(system->arg, quanta, until_ns);
@@ -215,6 +231,7 @@ static void step_up(struct quanta *quanta, uint64_t now_ns)
     uint64_t left_ns = budget_left(&quanta->budget, paid_ns, now_ns);
 
     quanta->low = false;
+    store(&quanta->low_until_ns, 0);
     quanta->since_ns = now_ns;
     if (left_ns)
         quanta->next_ns = now_ns + left_ns;

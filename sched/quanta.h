@@ -152,7 +152,7 @@ struct quanta {
     /* Shared, written by the thread. */
     _Atomic uint64_t beats;
     _Atomic bool asleep;
-    _Atomic uint64_t low_until_ns;
+    _Atomic uint64_t low_until_ns; /* 0: it is not low */
     _Atomic uint64_t used_ns;
     _Atomic uint64_t demotions;
     _Atomic uint64_t window_ns, window_cpu_ns; /* where the present look at its use began */

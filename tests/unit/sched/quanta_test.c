@@ -415,6 +415,27 @@ static bool watch_after(struct quanta *quanta, uint64_t ns, uint64_t cpu_ns)
     return governor_watch(quanta, kernel.now);
 }
 
+/* Much time in many short pieces, each look finding it asleep; then one finds it just woken. */
+START_TEST(who_mostly_sleeps_does_not_hang)
+{
+    struct quanta quanta = enter(QUANTA_FIFO, &pinned);
+
+    quanta_turn(&quanta, kernel.now);
+    for (uint32_t i = 0; i < 20; i++) {
+        quanta_rest(&quanta, kernel.now);
+        ck_assert(!watch_after(&quanta, GOVERNOR_GUARD_NS, GOVERNOR_GUARD_NS / 10));
+        quanta_wake(&quanta, kernel.now);
+        quanta_turn(&quanta, kernel.now);
+    }
+    quanta_rest(&quanta, kernel.now);
+    ck_assert(!watch_after(&quanta, GOVERNOR_GUARD_NS, GOVERNOR_GUARD_NS / 10));
+    quanta_wake(&quanta, kernel.now);
+    ck_assert(watch_after(&quanta, GOVERNOR_GUARD_NS, GOVERNOR_GUARD_NS / 10));
+    ck_assert_uint_eq(stats_of(&quanta).overruns, 0);
+    ck_assert_uint_eq(kernel.attr.policy, SCHED_FIFO);
+}
+END_TEST
+
 START_TEST(a_hung_turn_is_put_back_until_it_comes_round)
 {
     struct quanta quanta = enter(QUANTA_FIFO, &pinned);
@@ -541,6 +562,7 @@ static void add_all(TCase *tcase)
     tcase_add_test(tcase, a_budget_is_the_cpus);
     tcase_add_test(tcase, turns_between_cost_no_system_call);
     tcase_add_test(tcase, share_lately_is_of_cpu_time);
+    tcase_add_test(tcase, who_mostly_sleeps_does_not_hang);
     tcase_add_test(tcase, a_hung_turn_is_put_back_until_it_comes_round);
     tcase_add_test(tcase, who_waits_in_the_kernel_does_not_hang);
     tcase_add_test(tcase, who_is_low_does_not_hang);
