@@ -10,6 +10,17 @@ static int64_t inflow(const struct bucket *bucket, uint64_t ns)
     return (int64_t)(bounded * bucket->share / BUCKET_WHOLE);
 }
 
+/* The same since the last look; what is less than a nanosecond is for the next one. */
+static int64_t flow_in(struct bucket *bucket, uint64_t now)
+{
+    uint64_t ns = now - bucket->at;
+    uint64_t parts = (ns < NSEC_PER_SEC ? ns : NSEC_PER_SEC) * bucket->share + bucket->parts;
+
+    bucket->parts = parts % BUCKET_WHOLE;
+    bucket->at = now;
+    return (int64_t)(parts / BUCKET_WHOLE);
+}
+
 void bucket_init(struct bucket *bucket, uint32_t share, uint64_t now, uint64_t used)
 {
     *bucket = (struct bucket){.share = share, .at = now, .used = used};
@@ -22,9 +33,10 @@ bool bucket_look(struct bucket *bucket, uint64_t now, uint64_t used)
 
     if (bucket->share == 0 || now < bucket->at + BUCKET_STEP_NS)
         return bucket->dry;
-    bucket->left += inflow(bucket, now - bucket->at);
+    bucket->left += flow_in(bucket, now);
     bucket->left = (bucket->left < depth ? bucket->left : depth) - (int64_t)(used - bucket->used);
-    bucket->at = now;
+    if (bucket->left < -BUCKET_DEBT * depth)
+        bucket->left = -BUCKET_DEBT * depth;
     bucket->used = used;
     bucket->dry = bucket->left <= (bucket->dry ? inflow(bucket, BUCKET_RESUME_NS) - 1 : 0);
     return bucket->dry;

@@ -23,14 +23,18 @@
  * goes at once. Who has run dry goes on with a tenth of it, so as not to stop at every step. */
 #define BUCKET_DEPTH_NS  (10 * NSEC_PER_MSEC)
 #define BUCKET_RESUME_NS NSEC_PER_MSEC
-/* Between two looks that count: what rounding takes away in one is below a thousandth then. */
+/* Between two looks that count. */
 #define BUCKET_STEP_NS (10 * NSEC_PER_USEC)
+/* Depths that it may be below zero: others may cause work that is charged to whoever is dry, and
+ * their doing is not to stop it for longer than half a second. */
+#define BUCKET_DEBT 50
 
 struct bucket {
     uint32_t share; /* parts of BUCKET_WHOLE; 0: no bound */
     bool dry;
     uint64_t at, used; /* ns, and of the account: of the last look */
     int64_t left;      /* ns */
+    uint64_t parts;    /* of a nanosecond, flown in and not yet counted; of BUCKET_WHOLE */
 };
 
 /* Full, for an account that stands at `used` now. */

@@ -74,6 +74,35 @@ START_TEST(its_share_over_time)
 }
 END_TEST
 
+/* Not even a nanosecond flows in between two looks. */
+START_TEST(a_small_share_fills_too)
+{
+    const uint32_t share = 50;
+    uint64_t now = START;
+
+    bucket_init(&bucket, share, now, 0);
+    now += BUCKET_STEP_NS;
+    ck_assert(bucket_look(&bucket, now, NSEC_PER_USEC));
+    for (uint32_t i = 0; i < 2 * 2000 + 10; i++) {
+        now += BUCKET_STEP_NS;
+        (void)bucket_look(&bucket, now, NSEC_PER_USEC);
+    }
+    ck_assert(!bucket.dry);
+}
+END_TEST
+
+/* Others may cause work that is charged to who is dry: that does not stop it for ever. */
+START_TEST(debts_are_bounded)
+{
+    uint64_t now = START + BUCKET_STEP_NS;
+
+    bucket_init(&bucket, FIFTH, START, 0);
+    ck_assert(bucket_look(&bucket, now, 3600 * NSEC_PER_SEC));
+    ck_assert_uint_le(bucket_due(&bucket), now + 2 * BUCKET_DEBT * BUCKET_DEPTH_NS);
+    ck_assert(!bucket_look(&bucket, bucket_due(&bucket), 3600 * NSEC_PER_SEC));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sched/bucket");
@@ -83,6 +112,8 @@ int main(void)
     tcase_add_test(tests, it_is_not_looked_at_too_often);
     tcase_add_test(tests, it_does_not_save_up);
     tcase_add_test(tests, its_share_over_time);
+    tcase_add_test(tests, a_small_share_fills_too);
+    tcase_add_test(tests, debts_are_bounded);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
