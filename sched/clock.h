@@ -23,8 +23,8 @@
 #define NSEC_PER_MSEC 1000000ull
 #define NSEC_PER_SEC  1000000000ull
 
-/* Parts of a nanosecond that a tick's length is known in: a span of up to 9 minutes fits in 64 bits
- * at 2 GHz, and the error is below one part in a million. */
+/* Parts of a nanosecond that a tick's length is known in: a span of up to 18 minutes fits in 64
+ * bits, and the error is below one part in a million. */
 #define CLOCK_PART_BITS 24u
 
 struct clock {

@@ -159,11 +159,16 @@ static void send_for(struct leader *leader, const struct balance_move *move, uin
     worker_tell(leader->threads[led->thread], led->engine, WORKER_HAND_OVER);
 }
 
+bool leader_due(const struct leader *leader, uint64_t now)
+{
+    return !leader->held && leader->thread_count >= 2 && balance_due(&leader->balance, now);
+}
+
 uint32_t leader_look(struct leader *leader, uint64_t now)
 {
     uint32_t count;
 
-    if (leader->held || leader->thread_count < 2 || !balance_due(&leader->balance, now))
+    if (!leader_due(leader, now))
         return 0;
     for (uint32_t i = 0; i < leader->count; i++) {
         const struct led *led = &leader->engines[i];

@@ -56,6 +56,8 @@ struct worker *leader_find(const struct leader *leader, const struct engine *eng
 
 /* ---- Its thread ---- */
 
+/* Is it time to look? */
+bool leader_due(const struct leader *leader, uint64_t now);
 /* Between two turns: looks, if it is time, and returns how many engines are sent for. */
 uint32_t leader_look(struct leader *leader, uint64_t now);
 /* When its thread is to wake from a sleep for the sake of the others. */

@@ -61,5 +61,7 @@ void share_join(struct share *shares, uint32_t count)
 {
     const struct share *least = least_hungry(shares, count - 1);
 
+    if (!least)
+        level_all(shares, count - 1);
     shares[count - 1] = (struct share){.used_ns = least ? least->used_ns : 0, .hungry = true};
 }

@@ -13,6 +13,10 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+/* What an engine is charged of a turn, at most, when shares are compared: in one that took longer
+ * the kernel ran somebody else. */
+#define TURN_NS_MAX (4 * ENGINE_BUDGET_NS)
+
 /* ---- The thread ---- */
 
 /* One engine's turn at `now`; returns the time after it. *work grows by what was done. */
@@ -35,7 +39,8 @@ static uint64_t give_turn(struct worker *worker, uint32_t at, uint64_t now, uint
         worker_count(&worker->stats.busy_ns, after - now);
         *work += done + posted;
     }
-    share_charge(worker->shares, worker->count, at, ++worker->turn, after - now, found);
+    uint64_t used = after - now < TURN_NS_MAX ? after - now : TURN_NS_MAX;
+    share_charge(worker->shares, worker->count, at, ++worker->turn, used, found);
     return after;
 }
 
@@ -44,8 +49,11 @@ static uint64_t give_round(struct worker *worker, uint64_t now, uint32_t *work)
 {
     for (uint32_t i = 0; i < worker->count; i++) {
         now = give_turn(worker, share_next(worker->shares, worker->count), now, work);
-        if (worker->leader)
+        if (worker->leader && leader_due(worker->leader, now)) {
             *work += leader_look(worker->leader, now);
+            /* That was no engine's time. */
+            now = clock_now(&clock_machine);
+        }
     }
     return worker->count ? now : clock_now(&clock_machine);
 }
