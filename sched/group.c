@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct member {
     struct engine *engine;
@@ -349,9 +350,11 @@ static int hand_over(struct group *group, struct crew *crew, const struct group_
 /* Back to the threads that were left. Whoever has an engine must let it go: keep asking. */
 static void hand_back(struct group *group, const struct member *next, uint32_t moved)
 {
+    static const struct timespec pause = {.tv_nsec = NSEC_PER_MSEC};
+
     for (uint32_t i = 0; i < moved; i++)
         while (worker_move(next[i].worker, next[i].engine, worker_of(group, &group->members[i])))
-            ;
+            (void)nanosleep(&pause, NULL);
 }
 
 /* Other threads take over. */

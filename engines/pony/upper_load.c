@@ -171,6 +171,9 @@ static void load_grant(struct upper *upper, struct state_reader *reader)
     session->config.grant = grant;
 }
 
+/* Of a session, in ns: 36 years, far from where sums wrap. */
+#define ACCOUNT_LOADED_MAX (1ull << 60)
+
 static void load_account(struct upper *upper, struct state_reader *reader)
 {
     struct pony_session *session = upper_loaded_session(upper, reader, state_get_u32(reader));
@@ -178,7 +181,8 @@ static void load_account(struct upper *upper, struct state_reader *reader)
     uint32_t operations = state_get_u32(reader);
     uint32_t weight = state_get_u32(reader), share = state_get_u32(reader);
 
-    if (reader->error || weight > FAIR_WEIGHT_MAX || share > BUCKET_WHOLE) {
+    if (reader->error || weight > FAIR_WEIGHT_MAX || share > BUCKET_WHOLE ||
+        cpu_ns > ACCOUNT_LOADED_MAX || throttled_ns > ACCOUNT_LOADED_MAX) {
         wrong(reader);
         return;
     }
