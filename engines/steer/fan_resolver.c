@@ -97,17 +97,17 @@ struct resolver *fan_resolver_face(struct fan_resolver *self, uint32_t member)
 void fan_resolver_take(struct fan_resolver *self, uint32_t member)
 {
     struct line *line = &self->lines[member];
-    bool full = rte_ring_full(line->answers);
+    uint32_t taken = 0;
     struct hop hop;
 
-    for (uint32_t i = 0; i < ANSWERS_A_RUN; i++) {
+    for (; taken < ANSWERS_A_RUN; taken++) {
         if (rte_ring_sc_dequeue_elem(line->answers, &hop, sizeof(hop)))
             break;
         if (line->face.answer)
             line->face.answer(line->face.context, &hop);
     }
-    /* The steering engine may sleep on more. */
-    if (full)
+    /* The steering engine may sleep on more, if it found no room before this. */
+    if (taken > 0)
         ring(&line->steer);
 }
 
@@ -267,12 +267,9 @@ bool fan_resolver_pending(const struct fan_resolver *self)
         room |= (uint32_t)!rte_ring_full(self->lines[i].answers) << i;
     }
     /* A member that has no room rings once it has. */
-    for (uint32_t i = 0; asked && i < ANSWERS_A_RUN; i++) {
-        if (asked->due & room)
-            return true;
+    while (asked && !(asked->due & room))
         asked = TAILQ_NEXT(asked, due_entry);
-    }
-    return false;
+    return asked != NULL;
 }
 
 /* ---- Their life ---- */

@@ -45,7 +45,7 @@ engines:
   - {{name: alpha, port: wire-a, addresses: [10.77.0.1], connections: {places}}}
   - {{name: beta, port: wire-b, addresses: [10.77.0.2], connections: {places}}}
 groups:
-  - {{name: main, mode: spreading, engines: [alpha, beta]}}
+  - {{name: main, mode: compacting, threads: 1, engines: [alpha, beta]}}
 policy: [{{any: true, allow: attach}}]
 control: {{path: {control}, mode: "0666", program: {program}, observe: [{{any: true}}]}}
 """.replace("spreading", harness.MODE)

@@ -24,7 +24,7 @@ FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="saddle-wireshark-"))
 PORT = 50707
 ROUTES = (wire.Route("10.77.0.1", "10.77.0.2", 50000, PORT),
           wire.Route("fd77::1", "fd77::2", 50001, PORT))
-SIM_WORDS = ("--seeds", "1..4", "--ops", "120")
+SIM_WORDS = ("--seeds", "1..6", "--ops", "120")
 FIRST_OPERATION = wire.FIXED
 OPERATIONS_MAX = 64
 LONG, SOME_BITS = 200, 7  # bytes; one bit of so many

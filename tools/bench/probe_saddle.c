@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <saddle/saddle.h>
@@ -57,7 +58,15 @@ static void offer(struct probe_shared *shared, struct side *side, const char *se
     int rc = attach(shared, side, FLEET_RIGHT, STREAM_WINDOW * shared->settings.stream_bytes);
     if (rc)
         _exit(EXIT_FAILURE);
-    rc = saddle_listen_wait(side->channel, service, TIMEOUT_MS, listener);
+    /* Who offered it in the measurement before may not be gone yet. */
+    for (uint32_t tries = 0; tries < TIMEOUT_MS; tries++) {
+        const struct timespec pause = {.tv_nsec = 1000000};
+
+        rc = saddle_listen_wait(side->channel, service, TIMEOUT_MS, listener);
+        if (rc != -EADDRINUSE)
+            break;
+        nanosleep(&pause, NULL);
+    }
     if (rc)
         probe_fail(shared, "offering %s: %s", service, strerror(-rc));
 }
