@@ -17,19 +17,33 @@ void tagging_init(struct transport *transport)
     LIST_INIT(&transport->shut);
 }
 
-/* What waits to be handed over counts: the port does not know of it yet. */
-static uint32_t room_for(struct transport *transport, struct packet_tag *tag,
-                         const struct packet_way *way)
+/* How much of the port's room for such packets those have that wait to be handed over: the port
+ * does not know of them yet. */
+static uint32_t waiting_like(const struct transport *transport, const struct packet_tag *tag)
 {
-    struct port *port = transport->port;
-    uint32_t room = port->ops->tx_room_for(port, tag, way), waiting = 0;
+    uint32_t waiting = 0;
 
     for (uint16_t i = 0; i < transport->tx_count; i++) {
         const struct packet_tag *other = packet_tag(transport->tx[i]);
 
         waiting += other->leaf == tag->leaf && other->generation == tag->generation;
     }
-    return room > waiting ? room - waiting : 0;
+    return waiting;
+}
+
+/* Whether there is room for one such packet more. Only of what the port itself refuses does it
+ * tell when that may be had: so if it is what waits here that takes the room, that is handed over
+ * and the port asked again. */
+static bool room_for(struct transport *transport, struct packet_tag *tag,
+                     const struct packet_way *way)
+{
+    struct port *port = transport->port;
+    uint32_t room = port->ops->tx_room_for(port, tag, way);
+
+    if (room == 0 || room > waiting_like(transport, tag))
+        return room > 0;
+    output_flush(transport, transport_time(transport, clock_now(transport->clock)));
+    return port->ops->tx_room_for(port, tag, way) > 0;
 }
 
 static bool has_room(struct flow *flow, struct packet_tag *tag)
@@ -39,7 +53,7 @@ static bool has_room(struct flow *flow, struct packet_tag *tag)
         .dscp = flow->transport->config.dscp,
     };
 
-    if (room_for(flow->transport, tag, &way) > 0)
+    if (room_for(flow->transport, tag, &way))
         return true;
     if (!flow->shut)
         LIST_INSERT_HEAD(&flow->transport->shut, flow, shut_entry);
@@ -52,7 +66,7 @@ bool tagging_has_control_room(struct transport *transport)
     const struct packet_way nowhere = {0};
 
     transport->control_tag = (struct packet_tag){.kind = PACKET_CONTROL};
-    return room_for(transport, &transport->control_tag, &nowhere) > 0;
+    return room_for(transport, &transport->control_tag, &nowhere);
 }
 
 void tagging_control(const struct transport *transport, struct rte_mbuf *packet)

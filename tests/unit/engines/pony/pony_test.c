@@ -1,7 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
-/* Two whole engines over a wire that loses and reorders, under virtual time. */
+/* Two whole engines over a wire that loses and reorders, under virtual time; also with a whole
+ * shaper between one of them and the wire. */
 #include "engines/pony/pony.h"
+#include "engines/shaper/shaper.h"
 #include "sched/state.h"
 #include "tests/unit/eal.h"
 #include "tests/unit/engines/pony/app.h"
@@ -17,6 +19,9 @@
 #define STEP_NS    1000u
 #define BUDGET_NS  20000u
 #define STEPS_MAX  100000u
+#define SHAPED     1u /* the host that has a shaper, where there is one */
+#define BURST      65536u
+#define MBIT       125000ull /* bytes per second of a megabit per second */
 
 struct bench_port {
     struct port port;
@@ -32,6 +37,9 @@ struct bench {
     struct bench_port ports[HOSTS];
     struct transport_peer peers[HOSTS];
     struct engine *engines[HOSTS];
+    struct fan *fan; /* of the shaped host, as what follows; else NULL */
+    struct shaping *shaping;
+    struct engine *shaper;
     struct app *apps[HOSTS];
     struct {
         struct rte_mbuf *packet;
@@ -129,12 +137,32 @@ static void make_engine(uint32_t index)
     uint8_t own[RNG_SEED_BYTES];
     memcpy(own, seed, sizeof(own));
     own[31] = (uint8_t)index;
-    ck_assert_int_eq(pony_create(&bench->engines[index], index ? "one" : "zero", &config,
-                                 &bench->ports[index].port, &bench->clock, own),
+    struct port *port = bench->shaping && index == SHAPED ? shaping_port(bench->shaping, 0)
+                                                          : &bench->ports[index].port;
+    ck_assert_int_eq(pony_create(&bench->engines[index], index ? "one" : "zero", &config, port,
+                                 &bench->clock, own),
                      0);
 }
 
-static void setup(void)
+static void make_shaper(const struct shape *policy)
+{
+    struct fan_config config = {
+        .port = &bench->ports[SHAPED].port,
+        .udp_ports = {WIRE_UDP_PORT},
+        .count = 1,
+        .address_count = 1,
+    };
+    struct shaping_config shaping = {.members = 1, .policy = policy};
+
+    address_parse(&config.addresses[0], "10.0.0.2");
+    ck_assert_int_eq(fan_create(&bench->fan, &config), 0);
+    shaping.fan = bench->fan;
+    ck_assert_int_eq(shaping_create(&bench->shaping, &shaping), 0);
+    ck_assert_int_eq(shaper_create(&bench->shaper, "shaper", bench->shaping, &bench->clock), 0);
+}
+
+/* With a shaper of this policy; NULL: without. */
+static void make(const struct shape *policy)
 {
     bench = calloc(1, sizeof(*bench));
     bench->now = NSEC_PER_SEC;
@@ -153,11 +181,18 @@ static void setup(void)
         address_parse(&bench->peers[i].address, i ? "10.0.0.1" : "10.0.0.2");
         bench->peers[i].mac.addr_bytes[5] = (uint8_t)(2 - i);
     }
+    if (policy)
+        make_shaper(policy);
     for (uint32_t i = 0; i < HOSTS; i++) {
         make_engine(i);
         bench->apps[i] = app_create(100 + i, i, APP_SLOTS);
         ck_assert_int_eq(pony_mailbox_attach(bench->engines[i], bench->apps[i]->session), 0);
     }
+}
+
+static void setup(void)
+{
+    make(NULL);
 }
 
 static void teardown(void)
@@ -167,6 +202,10 @@ static void teardown(void)
         app_destroy(bench->apps[i]);
         bench->engines[i]->ops->destroy(bench->engines[i]);
     }
+    if (bench->shaper)
+        bench->shaper->ops->destroy(bench->shaper);
+    shaping_destroy(bench->shaping);
+    fan_destroy(bench->fan);
     for (uint32_t i = 0; i < bench->count; i++)
         rte_pktmbuf_free(bench->wire[i].packet);
     for (uint32_t i = 0; i < HOSTS; i++)
@@ -174,20 +213,24 @@ static void teardown(void)
     free(bench);
 }
 
+/* When an engine that goes to sleep wants to work again; UINT64_MAX: at once, or never. */
+static uint64_t deadline_of(struct engine *engine)
+{
+    uint64_t deadline = engine->ops->arm(engine, bench->now);
+
+    engine->ops->disarm(engine);
+    return deadline ? deadline : UINT64_MAX;
+}
+
 /* When something can happen next, as the wire and the engines, going to sleep, say. */
 static uint64_t next_event(void)
 {
-    uint64_t next = UINT64_MAX;
+    uint64_t next = bench->shaper ? deadline_of(bench->shaper) : UINT64_MAX;
 
     for (uint32_t i = 0; i < bench->count; i++)
         next = RTE_MIN(next, bench->wire[i].at);
-    for (uint32_t i = 0; i < HOSTS; i++) {
-        struct engine *engine = bench->engines[i];
-        uint64_t deadline = engine->ops->arm(engine, bench->now);
-        engine->ops->disarm(engine);
-        if (deadline)
-            next = RTE_MIN(next, deadline);
-    }
+    for (uint32_t i = 0; i < HOSTS; i++)
+        next = RTE_MIN(next, deadline_of(bench->engines[i]));
     return next;
 }
 
@@ -199,6 +242,8 @@ static void step(void)
         work += bench->engines[i]->ops->run(bench->engines[i], bench->now, BUDGET_NS);
         work += app_reap(bench->apps[i]);
     }
+    if (bench->shaper)
+        work += bench->shaper->ops->run(bench->shaper, bench->now, BUDGET_NS);
     uint64_t next = work ? 0 : next_event();
     bench->now = next > bench->now + STEP_NS && next != UINT64_MAX ? next : bench->now + STEP_NS;
 }
@@ -438,10 +483,45 @@ START_TEST(counts)
 }
 END_TEST
 
+/* A policy under which the leaf takes few packets at a time, fewer than the engine hands over at
+ * once: by its own rate, which shuts it in between, or by the rate of all, when it stays open. */
+static void setup_shaped(int own)
+{
+    static struct shape_class classes[2];
+    static const struct shape_rule rule = {.has_session = true, .session = 100 + SHAPED};
+    static const struct shape policy = {classes, 2, &rule, 1};
+
+    classes[0] = (struct shape_class){.name = "own", .burst = BURST, .weight = 1};
+    classes[1] = (struct shape_class){.name = "root", .burst = BURST, .weight = 1};
+    classes[own ? 0 : 1].rate = 100 * MBIT;
+    make(&policy);
+}
+
+/* Nothing but the shaper can make the flow go on: there is no other traffic. */
+START_TEST(a_shaped_message_arrives)
+{
+    const uint32_t len = 1000000;
+    uint64_t start;
+
+    setup_shaped(_i);
+    pair();
+    app_pattern(bench->apps[1], 0, len, 4);
+    post(0, len, 20);
+    start = bench->now;
+    app_send(bench->apps[1], outgoing, 0, 0, len, 30);
+    ck_assert_int_eq(wait_done(bench->apps[1], 30, NSEC_PER_SEC)->status, 0);
+    ck_assert_int_eq(wait_done(bench->apps[0], 20, NSEC_PER_SEC)->status, 0);
+    ck_assert(app_matches(app_heap(bench->apps[0], 0), len, 4));
+    /* At the rate, but for the burst, and not much slower. */
+    ck_assert_uint_gt(bench->now - start, NSEC_PER_SEC * (len - BURST) / (100 * MBIT));
+    ck_assert_uint_lt(bench->now - start, NSEC_PER_SEC * len / (100 * MBIT) * 5 / 4);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("pony");
-    TCase *tcase = tcase_create("engines");
+    TCase *tcase = tcase_create("engines"), *shaped = tcase_create("shaped");
     SRunner *runner;
     int failed;
 
@@ -457,6 +537,11 @@ int main(void)
     tcase_add_test(tcase, sleeps_only_when_nothing_waits);
     tcase_add_test(tcase, counts);
     suite_add_tcase(suite, tcase);
+    tcase_set_timeout(shaped, 60);
+    tcase_add_unchecked_fixture(shaped, test_eal_start, NULL);
+    tcase_add_checked_fixture(shaped, NULL, teardown);
+    tcase_add_loop_test(shaped, a_shaped_message_arrives, 0, 2);
+    suite_add_tcase(suite, shaped);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
