@@ -130,19 +130,29 @@ static void disarm(struct engine *engine)
     disarm_port(kernel->from_kernel.from);
 }
 
+/* When there may be room again in the port that a way leads to, and it does not tell. */
+static uint64_t room_deadline(const struct way *way, uint64_t now)
+{
+    /* A port that shapes wakes who it refused; but its ring may be full, too. */
+    bool tells = way->to->ops->tx_room_for && way->to->ops->tx_room(way->to) > 0;
+
+    return tells ? ENGINE_NEVER : now + FULL_RETRY_NS;
+}
+
 /* When packets of one way are looked for again; 0: they wait, and there is room. */
 static uint64_t arm_way(const struct way *way, uint64_t now)
 {
     int result = way->from->ops->arm ? way->from->ops->arm(way->from) : -ENOTSUP;
     uint64_t deadline =
         way->from->ops->deadline ? way->from->ops->deadline(way->from) : ENGINE_NEVER;
+    bool expected = result == 1 || deadline != ENGINE_NEVER;
     struct packet_tag tag;
 
-    if (result == 1 && room_of(way, &tag) > 0)
+    /* Without room it is not asked, whatever its time is. */
+    if (expected && room_of(way, &tag) == 0)
+        deadline = room_deadline(way, now);
+    else if (result == 1)
         return 0;
-    /* A port that shapes wakes who it refused; but its ring may be full, too. */
-    if (result == 1 && !(way->to->ops->tx_room_for && way->to->ops->tx_room(way->to) > 0))
-        deadline = RTE_MIN(deadline, now + FULL_RETRY_NS);
     if (result < 0)
         deadline = RTE_MIN(deadline, now + POLL_NS);
     return deadline > now ? deadline : 0;

@@ -371,6 +371,27 @@ START_TEST(ports_have_deadlines)
 }
 END_TEST
 
+/* What a side will have by then is not taken anyway while the other one is full: its time, though
+ * it be past, wakes nobody. */
+START_TEST(a_deadline_waits_for_room)
+{
+    ck_assert_int_eq(packet_tag_init(), 0);
+    host.due = now - 1;
+    wire.room = 0;
+    ck_assert_uint_gt(sleep_until(), now);
+    ck_assert_uint_lt(sleep_until(), now + NSEC_PER_MSEC);
+    wire.port.ops = &shaping_ops;
+    wire.room = UINT16_MAX;
+    wire.room_for = 0;
+    ck_assert_uint_eq(sleep_until(), ENGINE_NEVER); /* it will ring */
+    ck_assert_uint_gt(wire.refused, 0);
+    wire.room_for = 3;
+    ck_assert_uint_eq(sleep_until(), 0);
+    host.due = now + 5000;
+    ck_assert_uint_eq(sleep_until(), now + 5000);
+}
+END_TEST
+
 START_TEST(descriptors_wake_it)
 {
     struct pollfd wait = {.fd = engine->epoll_fd, .events = POLLIN};
@@ -431,6 +452,7 @@ int main(void)
     tcase_add_test(tc, it_sleeps_while_a_side_is_full);
     tcase_add_test(tc, a_port_that_shapes_says_what_there_is_room_for);
     tcase_add_test(tc, ports_have_deadlines);
+    tcase_add_test(tc, a_deadline_waits_for_room);
     tcase_add_test(tc, descriptors_wake_it);
     tcase_add_test(tc, counters_are_handed_on);
     tcase_add_test(tc, bad_names_are_refused);
