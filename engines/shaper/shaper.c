@@ -190,6 +190,8 @@ int shaper_mailbox_adopt(void *engine, void *tree)
 {
     struct shaper *shaper = engine;
 
+    /* It is emptied, and that is all: classes of both share what they have saved up. */
+    tree_end(shaper->tree);
     shaper->old = shaper->tree;
     shaper->tree = tree;
     tree_begin(shaper->tree, &shaper->wheel, clock_now(shaper->engine.clock));
@@ -309,8 +311,6 @@ static void destroy(struct engine *engine)
     struct shaper *shaper = (struct shaper *)engine;
 
     tree_end(shaper->tree);
-    if (shaper->old)
-        tree_end(shaper->old);
     rte_pktmbuf_free_bulk(shaper->held, shaper->held_count);
     engine_fini(engine);
     free(engine);

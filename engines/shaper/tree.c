@@ -374,7 +374,6 @@ bool tree_move(struct tree *from, struct tree *to, uint32_t max, uint64_t now)
     for (uint32_t i = 0; i < max && from->move_next < from->places; i++) {
         struct node *node = &from->nodes[from->move_next];
 
-        wheel_cancel(from->wheel, &node->timer);
         if (!node->first) {
             from->move_next++;
             continue;

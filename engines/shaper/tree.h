@@ -104,8 +104,8 @@ bool tree_pending(const struct tree *tree);
 uint32_t tree_queued(const struct tree *tree);
 /* Since it was last asked a leaf that was shut has opened. */
 bool tree_opened(struct tree *tree);
-/* Empties up to `max` classes into another tree, in which their packets are found their leaves
- * anew; false once there is none left. Its timers are off the wheel then. */
+/* Empties up to `max` classes of a tree that has ended into another one, in which their packets are
+ * found their leaves anew; false once there is none left. */
 bool tree_move(struct tree *from, struct tree *to, uint32_t max, uint64_t now);
 
 /* ---- Anybody's, while it exists ---- */

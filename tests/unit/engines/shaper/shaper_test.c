@@ -477,6 +477,51 @@ START_TEST(a_change_gives_no_burst)
 }
 END_TEST
 
+/* Control calls, and the mailbox alone answers: nothing of what waits has been moved yet. */
+static void call_for(const struct shape *next)
+{
+    struct replacing replacing = {.next = next};
+    pthread_t thread;
+
+    ck_assert_int_eq(pthread_create(&thread, NULL, replace, &replacing), 0);
+    while (!__atomic_load_n(&replacing.done, __ATOMIC_ACQUIRE))
+        mailbox_run(&bed.engine->mailbox, bed.engine);
+    pthread_join(thread, NULL);
+    ck_assert_int_eq(replacing.result, 0);
+}
+
+/* More classes than are emptied in a round, so that one's time comes before its turn: by then what
+ * is saved up is the new policy's to count. */
+START_TEST(the_policy_before_touches_nothing)
+{
+    const uint32_t last = 150;
+    const struct tree_slot *slot;
+    struct tree *tree;
+    uint16_t place = 0;
+
+    for (uint32_t i = 1; i <= last; i++)
+        add_leaf(i, "", MBIT);
+    bed_make(&policy, 1, PACKETS);
+    bed.sessions[last].frame = 1400;
+    while (bed_give(last))
+        bed_step();
+    classes[last - 1].rate = MBIT / 10;
+    call_for(&policy);
+    tree = shaping_first(bed.shaping);
+    while (strcmp(tree_name(tree, place), classes[last - 1].name) != 0)
+        place++;
+    slot = tree_touch(tree, place, bed.now);
+    ck_assert_uint_eq(slot->bucket.rate, MBIT / 10);
+    bed.now += SECOND;
+    bed.engine->ops->run(bed.engine, bed.now, 0); /* one round */
+    ck_assert_uint_eq(slot->bucket.rate, MBIT / 10);
+    ck_assert_uint_eq(slot->generation, tree_generation(tree));
+    shaping_port(bed.shaping, 0)->ops->tx_room(shaping_port(bed.shaping, 0));
+    bed_drain(SECOND);
+    bed_end();
+}
+END_TEST
+
 START_TEST(a_member_that_sleeps_for_ever_holds_up_the_change_after_the_next)
 {
     struct port *port;
@@ -615,6 +660,7 @@ static Suite *suite(void)
     tcase_add_test(tc, memory_is_bounded);
     tcase_add_test(tc, a_policy_changed_under_traffic_loses_nothing);
     tcase_add_test(tc, a_change_gives_no_burst);
+    tcase_add_test(tc, the_policy_before_touches_nothing);
     tcase_add_test(tc, a_member_that_sleeps_for_ever_holds_up_the_change_after_the_next);
     tcase_add_test(tc, what_cannot_be_is_refused);
     tcase_add_test(tc, state_goes_to_another_process);
