@@ -5,6 +5,7 @@
 #include "mailbox/doorbell.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <rte_errno.h>
 #include <rte_ring.h>
 #include <stdalign.h>
@@ -228,11 +229,12 @@ struct port *gate_port(struct gate *gate)
     return &gate->port;
 }
 
-static int make_ring(struct rte_ring **ring, const struct gate *gate, char way)
+static int make_ring(struct rte_ring **ring)
 {
+    static uint64_t made;
     char name[RTE_RING_NAMESIZE];
 
-    snprintf(name, sizeof(name), "%.18s.%u.%c", gate->port.name, gate->member, way);
+    snprintf(name, sizeof(name), "gate.%" PRIu64, made++);
     *ring = rte_ring_create(name, TREES, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
     return *ring ? 0 : -rte_errno;
 }
@@ -250,9 +252,9 @@ int gate_create(struct gate **gate, struct port *inner, uint32_t member, struct 
     made->inner = inner;
     made->member = member;
     made->tree = tree;
-    error = make_ring(&made->offers, made, 'g');
+    error = make_ring(&made->offers);
     if (!error)
-        error = make_ring(&made->returns, made, 'r');
+        error = make_ring(&made->returns);
     if (error) {
         gate_destroy(made);
         return error;

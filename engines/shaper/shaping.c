@@ -5,6 +5,7 @@
 #include "engines/shaper/shaper.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <rte_errno.h>
 #include <rte_ring.h>
 #include <stdio.h>
@@ -276,9 +277,10 @@ static int make_gates(struct shaping *shaping)
 
 static int make_ring(struct shaping *shaping)
 {
+    static uint64_t made;
     char name[RTE_RING_NAMESIZE];
 
-    snprintf(name, sizeof(name), "%.18s.moved", fan_port(shaping->fan)->name);
+    snprintf(name, sizeof(name), "shaping.%" PRIu64, made++);
     shaping->moved = rte_ring_create(name, TREES, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
     return shaping->moved ? 0 : -rte_errno;
 }

@@ -541,6 +541,32 @@ START_TEST(a_member_that_sleeps_for_ever_holds_up_the_change_after_the_next)
 }
 END_TEST
 
+/* Whatever the ports are called. */
+START_TEST(two_ports_are_shaped)
+{
+    struct port ports[2];
+    struct fan *fans[2];
+    struct shaping *both[2];
+
+    bed_make(&policy, 1, PACKETS);
+    for (uint32_t i = 0; i < 2; i++) {
+        struct fan_config config = {.port = &ports[i], .udp_ports = {7}, .count = 1};
+        struct shaping_config shaping = {.members = 1, .policy = &policy};
+
+        ports[i] = *fan_port(shaping_fan(bed.shaping));
+        snprintf(ports[i].name, sizeof(ports[i].name), "the-ports-of-a-host-%u", i);
+        ck_assert_int_eq(fan_create(&fans[i], &config), 0);
+        shaping.fan = fans[i];
+        ck_assert_int_eq(shaping_create(&both[i], &shaping), 0);
+    }
+    for (uint32_t i = 0; i < 2; i++) {
+        shaping_destroy(both[i]);
+        fan_destroy(fans[i]);
+    }
+    bed_end();
+}
+END_TEST
+
 START_TEST(what_cannot_be_is_refused)
 {
     add_leaf(1, "", MBIT);
@@ -662,6 +688,7 @@ static Suite *suite(void)
     tcase_add_test(tc, a_change_gives_no_burst);
     tcase_add_test(tc, the_policy_before_touches_nothing);
     tcase_add_test(tc, a_member_that_sleeps_for_ever_holds_up_the_change_after_the_next);
+    tcase_add_test(tc, two_ports_are_shaped);
     tcase_add_test(tc, what_cannot_be_is_refused);
     tcase_add_test(tc, state_goes_to_another_process);
     tcase_add_test(tc, state_is_a_strangers);
