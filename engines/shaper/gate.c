@@ -3,6 +3,7 @@
 #include "engines/shaper/gate.h"
 
 #include "mailbox/doorbell.h"
+#include "mailbox/words.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -45,9 +46,10 @@ static struct gate *from_port(struct port *port)
     return (struct gate *)port;
 }
 
+/* Who sees a turn sees all that the shaper did before it. */
 static uint64_t turn_of(const struct gate *gate)
 {
-    return __atomic_load_n(&gate->turns, __ATOMIC_RELAXED);
+    return words_first(&gate->turns);
 }
 
 /* Goes over to the tree on offer. */
@@ -212,7 +214,7 @@ void gate_wake(struct gate *gate)
 
 void gate_turn(struct gate *gate)
 {
-    __atomic_store_n(&gate->turns, gate->turns + 1, __ATOMIC_RELAXED);
+    words_publish(&gate->turns, gate->turns + 1);
     if (doorbell_due(&gate->armed))
         doorbell_ring_engine(gate->port.wake_fd);
 }

@@ -12,7 +12,9 @@
  *
  * Trees are lent: a member goes over to a new one between two bursts, and gives the old one back.
  * Who was refused sleeps until gate_turn, which rings; as with every doorbell, arming and ringing
- * are exchanges, and each side looks once more after its own.
+ * are exchanges, and each side looks once more after its own. A turn is published
+ * (mailbox/words.h): who sees it sees the room that came back before it, so what was refused is
+ * refused of an earlier turn.
  *
  * Ownership: control's; the fan and the trees are lent. Threads: the port's functions on the
  * member's thread, gate_offer and gate_turn on the shaper's, gate_returned on control's.
