@@ -14,7 +14,8 @@
 #define QUEUE         0u
 #define POOL_SUFFIX   ".pool"
 
-_Static_assert(TOPOLOGY_ANY == SOCKET_ID_ANY, "DPDK's word for it is the same");
+/* DPDK's word for it is the same. NOLINTNEXTLINE(misc-redundant-expression) */
+_Static_assert(TOPOLOGY_ANY == SOCKET_ID_ANY, "any node");
 _Static_assert(ETHDEV_NAME_MAX + sizeof(POOL_SUFFIX) <= RTE_MEMPOOL_NAMESIZE, "names fit");
 
 int ethdev_name_check(const char *name)

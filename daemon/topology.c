@@ -2,9 +2,11 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/topology.h"
 
+#include <limits.h>
 #include <numa.h>
 #include <numaif.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define PATH_BYTES   128u
@@ -26,15 +28,15 @@ static int machine_node_of_cpu(int cpu)
 static int machine_read_node(const char *path)
 {
     FILE *file = fopen(path, "re");
-    char text[NUMBER_BYTES];
-    int node = TOPOLOGY_ANY;
+    char text[NUMBER_BYTES], *end = text;
+    long node = TOPOLOGY_ANY;
 
     if (!file)
         return TOPOLOGY_ANY;
-    if (fgets(text, sizeof(text), file) && sscanf(text, "%d", &node) != 1)
-        node = TOPOLOGY_ANY;
+    if (fgets(text, sizeof(text), file))
+        node = strtol(text, &end, 10);
     fclose(file);
-    return node;
+    return end == text || node < INT_MIN || node > INT_MAX ? TOPOLOGY_ANY : (int)node;
 }
 
 /* libnuma's own function prints a warning where the kernel refuses. A refusal costs speed alone. */

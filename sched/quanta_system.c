@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -79,18 +80,21 @@ static uint32_t cpu(void *arg)
     return found < 0 ? 0 : (uint32_t)found;
 }
 
+#define NUMBER_BYTES 32u /* of the longest, with its line's end */
+
 /* A number from a file of the kernel; `fallback` if there is none. */
 static long long read_number(const char *path, long long fallback)
 {
     FILE *file = fopen(path, "re");
+    char text[NUMBER_BYTES], *end = text;
     long long number = fallback;
 
     if (!file)
         return fallback;
-    if (fscanf(file, "%lld", &number) != 1)
-        number = fallback;
+    if (fgets(text, sizeof(text), file))
+        number = strtoll(text, &end, 10);
     fclose(file);
-    return number;
+    return end == text ? fallback : number;
 }
 
 /* 950 ms of each second on each CPU, unless that was changed; -1: all of it. */

@@ -238,7 +238,10 @@ static int work_configure(void *context, void *argument)
     const struct group_config before = worker->config;
 
     worker->config = *config;
-    if (memcmp(&before.quanta, &config->quanta, sizeof(before.quanta)) ||
+    if (before.quanta.class != config->quanta.class ||
+        before.quanta.runtime_ns != config->quanta.runtime_ns ||
+        before.quanta.period_ns != config->quanta.period_ns ||
+        before.quanta.deadline_ppm != config->quanta.deadline_ppm ||
         (before.idle_ns == GROUP_NEVER) != (config->idle_ns == GROUP_NEVER)) {
         quanta_leave(&worker->quanta);
         enter_class(worker);

@@ -209,9 +209,9 @@ static int save(struct engine *engine, struct state_writer *writer)
     struct shaper *shaper = (struct shaper *)engine;
     uint64_t now = clock_now(engine->clock);
 
-    for (uint16_t i = 0; i < tree_places(shaper->tree); i++) {
-        const struct tree_slot *slot = tree_touch(shaper->tree, i, now);
-        const char *name = tree_name(shaper->tree, i);
+    for (uint32_t i = 0; i < tree_places(shaper->tree); i++) {
+        const struct tree_slot *slot = tree_touch(shaper->tree, (uint16_t)i, now);
+        const char *name = tree_name(shaper->tree, (uint16_t)i);
 
         state_record_begin(writer, RECORD_CLASS, RECORD_VERSION);
         state_put_bytes(writer, name, (uint32_t)strlen(name));

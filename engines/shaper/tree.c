@@ -539,12 +539,12 @@ static void name_built_in(struct tree *tree)
 
 static void link_nodes(struct tree *tree, const struct tree_config *config)
 {
-    for (uint16_t i = 0; i < tree->places; i++) {
+    for (uint32_t i = 0; i < tree->places; i++) {
         struct node *node = &tree->nodes[i];
 
         wheel_timer_init(&node->timer, fire);
         node->tree = tree;
-        node->place = i;
+        node->place = (uint16_t)i;
         node->parent = config->plan->parent[i];
         node->level = config->plan->level[i];
         node->leaf = !config->plan->inner[i];
