@@ -112,9 +112,38 @@ uint64_t engine_delay(const struct engine *engine, uint64_t now);
 int engine_watch(struct engine *engine, int fd);
 void engine_unwatch(struct engine *engine, int fd);
 
+#define ENGINE_ROUNDS_MAX 64u /* of one run; the budget ends it long before */
+
+/* One look at everything that may have work, at *now, which it moves on if it refreshes it; it
+ * should not go on beyond `end`. Returns how many items it handled. */
+typedef uint32_t engine_round_fn(struct engine *engine, uint64_t *now, uint64_t end);
+
 static inline void engine_mark_drained(struct engine *engine, uint64_t now)
 {
     atomic_store_explicit(&engine->drained_ns, now, memory_order_relaxed);
+}
+
+/* A `run`: rounds, until one finds nothing or the budget is used up. What waits then, waits for
+ * somebody else than this engine. */
+static inline uint32_t engine_run_rounds(struct engine *engine, uint64_t now, uint64_t budget_ns,
+                                         engine_round_fn *round)
+{
+    uint64_t end = now + budget_ns;
+    uint32_t total = 0;
+
+    for (uint32_t i = 0; i < ENGINE_ROUNDS_MAX; i++) {
+        uint32_t work = round(engine, &now, end);
+
+        total += work;
+        now = clock_now(engine->clock);
+        if (work == 0) {
+            engine_mark_drained(engine, now);
+            break;
+        }
+        if (now >= end)
+            break;
+    }
+    return total;
 }
 
 #endif

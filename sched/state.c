@@ -208,6 +208,21 @@ void state_put_bytes(struct state_writer *writer, const void *bytes, uint32_t le
 
 /* ---- Reader ---- */
 
+void state_put_counters(struct state_writer *writer, const uint64_t *counters, uint32_t count)
+{
+    state_put_u32(writer, count);
+    for (uint32_t i = 0; i < count; i++)
+        state_put_u64(writer, counters[i]);
+}
+
+void state_get_counters(struct state_reader *reader, uint64_t *counters, uint32_t count)
+{
+    uint32_t written = state_get_u32(reader);
+
+    for (uint32_t i = 0; i < written && i < count; i++)
+        __atomic_store_n(&counters[i], state_get_u64(reader), __ATOMIC_RELAXED);
+}
+
 void state_reader_fail(struct state_reader *reader, int error)
 {
     if (!reader->error)

@@ -64,6 +64,12 @@ uint64_t state_get_u64(struct state_reader *reader);
 /* Borrows length-prefixed bytes: NULL (and the error set) if longer than `max` or than the record.
  */
 const void *state_get_bytes(struct state_reader *reader, uint32_t max, uint32_t *length);
+
+/* Counters: how many, and each. Read are as many as are there, into as many as are known; they are
+ * stored as their readers on other threads load them, relaxed. */
+void state_put_counters(struct state_writer *writer, const uint64_t *counters, uint32_t count);
+void state_get_counters(struct state_reader *reader, uint64_t *counters, uint32_t count);
+
 /* Marks the document as wrong, by a caller that found a value it cannot accept. */
 void state_reader_fail(struct state_reader *reader, int error);
 

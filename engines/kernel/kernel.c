@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROUNDS_MAX     64u                  /* of one run; the budget ends it long before */
 #define POLL_NS        (50 * NSEC_PER_USEC) /* as pony has it: a port without an interrupt */
 #define FULL_RETRY_NS  (20 * NSEC_PER_USEC) /* the other port was full: look again after this */
 #define PACKET_COST_NS 1000u                /* charged to a modelled clock: a system call each */
@@ -87,33 +86,26 @@ static uint32_t carry(const struct way *way, uint64_t now)
     return got;
 }
 
-static uint32_t run(struct engine *engine, uint64_t now, uint64_t budget_ns)
+static uint32_t round_of(struct engine *engine, uint64_t *now, uint64_t end)
 {
     const struct kernel *kernel = (const struct kernel *)engine;
-    struct port *wire = kernel->from_kernel.to;
-    uint64_t end = now + budget_ns;
-    uint32_t total = 0;
+    uint32_t work = carry(&kernel->to_kernel, *now);
 
-    /* Asked again anyway, below; it has to know that, or it would not let the engine sleep. */
+    (void)end;
+    *now = clock_now(engine->clock);
+    work += carry(&kernel->from_kernel, *now);
+    clock_charge(engine->clock, work * PACKET_COST_NS);
+    return work;
+}
+
+static uint32_t run(struct engine *engine, uint64_t now, uint64_t budget_ns)
+{
+    struct port *wire = ((const struct kernel *)engine)->from_kernel.to;
+
+    /* Asked again anyway; it has to know that, or it would not let the engine sleep. */
     if (wire->ops->tx_reopened)
         wire->ops->tx_reopened(wire);
-    for (uint32_t round = 0; round < ROUNDS_MAX; round++) {
-        uint32_t work = carry(&kernel->to_kernel, now);
-
-        now = clock_now(engine->clock);
-        work += carry(&kernel->from_kernel, now);
-        clock_charge(engine->clock, work * PACKET_COST_NS);
-        total += work;
-        now = clock_now(engine->clock);
-        if (work == 0) {
-            /* What still waits on one side waits for the other one, not for this engine. */
-            engine_mark_drained(engine, now);
-            break;
-        }
-        if (now >= end)
-            break;
-    }
-    return total;
+    return engine_run_rounds(engine, now, budget_ns, round_of);
 }
 
 static void disarm_port(struct port *port)
@@ -178,20 +170,9 @@ static int save(struct engine *engine, struct state_writer *writer)
     const uint64_t *values = (const uint64_t *)&((const struct kernel *)engine)->counts;
 
     state_record_begin(writer, RECORD_COUNTERS, RECORD_VERSION);
-    state_put_u32(writer, COUNTERS);
-    for (uint32_t i = 0; i < COUNTERS; i++)
-        state_put_u64(writer, values[i]);
+    state_put_counters(writer, values, COUNTERS);
     state_record_end(writer);
     return writer->error;
-}
-
-static void load_counters(struct kernel *kernel, struct state_reader *reader)
-{
-    uint64_t *values = (uint64_t *)&kernel->counts;
-    uint32_t number = state_get_u32(reader);
-
-    for (uint32_t i = 0; i < number && i < COUNTERS; i++)
-        __atomic_store_n(&values[i], state_get_u64(reader), __ATOMIC_RELAXED);
 }
 
 static int load(struct engine *engine, struct state_reader *reader)
@@ -202,7 +183,7 @@ static int load(struct engine *engine, struct state_reader *reader)
         if (version == 0)
             state_reader_fail(reader, -EPROTO);
         else if (type == RECORD_COUNTERS)
-            load_counters((struct kernel *)engine, reader);
+            state_get_counters(reader, (uint64_t *)&((struct kernel *)engine)->counts, COUNTERS);
     }
     return reader->error;
 }

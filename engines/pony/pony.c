@@ -20,7 +20,6 @@
 #define TIMERS_PER_ROUND 256u /* a bound on one round, far above what falls due in its time */
 #define BURSTS_PER_ROUND 4u   /* received; then others have their turn */
 #define SEND_NS          (8 * NSEC_PER_USEC) /* of one round, for new packets: then others' turn */
-#define ROUNDS_MAX       64u                 /* of one run; the budget ends it long before */
 #define LEVELS           3u                  /* statistics that go up and down, the first of them */
 
 struct pony {
@@ -48,8 +47,9 @@ static uint32_t receive(struct pony *pony, uint64_t *now)
 }
 
 /* One round of everything that may have work. */
-static uint32_t round_of(struct pony *pony, uint64_t *now, uint64_t end)
+static uint32_t round_of(struct engine *engine, uint64_t *now, uint64_t end)
 {
+    struct pony *pony = (struct pony *)engine;
     uint32_t work = receive(pony, now);
 
     work += upper_commands(&pony->upper, *now);
@@ -62,22 +62,7 @@ static uint32_t round_of(struct pony *pony, uint64_t *now, uint64_t end)
 
 static uint32_t run(struct engine *engine, uint64_t now, uint64_t budget_ns)
 {
-    struct pony *pony = (struct pony *)engine;
-    uint64_t end = now + budget_ns;
-    uint32_t total = 0;
-
-    for (uint32_t round = 0; round < ROUNDS_MAX; round++) {
-        uint32_t work = round_of(pony, &now, end);
-        total += work;
-        now = clock_now(engine->clock);
-        if (work == 0) {
-            engine_mark_drained(engine, now);
-            break;
-        }
-        if (now >= end)
-            break;
-    }
-    return total;
+    return engine_run_rounds(engine, now, budget_ns, round_of);
 }
 
 static uint64_t arm(struct engine *engine, uint64_t now)

@@ -8,7 +8,6 @@
 #include <stdalign.h>
 #include <stdlib.h>
 
-#define ROUNDS_MAX     64u                  /* of one run; the budget ends it long before */
 #define POLL_NS        (50 * NSEC_PER_USEC) /* as pony has it: a port without an interrupt */
 #define FULL_RETRY_NS  (20 * NSEC_PER_USEC) /* the port was full: look again after this */
 #define PACKET_COST_NS 80u  /* charged to a modelled clock for each packet, in and out */
@@ -115,11 +114,13 @@ static uint32_t send(struct shaper *shaper, uint64_t now)
     return sent;
 }
 
-static uint32_t round_of(struct shaper *shaper, uint64_t *now)
+static uint32_t round_of(struct engine *engine, uint64_t *now, uint64_t end)
 {
+    struct shaper *shaper = (struct shaper *)engine;
     uint32_t work = fan_receive(shaper->fan, *now);
 
-    *now = clock_now(shaper->engine.clock);
+    (void)end;
+    *now = clock_now(engine->clock);
     work += take_in(shaper, *now);
     work += wheel_advance(&shaper->wheel, *now, TIMERS_MAX);
     work += send(shaper, *now);
@@ -129,30 +130,13 @@ static uint32_t round_of(struct shaper *shaper, uint64_t *now)
     shaper->turned = 0;
     __atomic_store_n(&shaper->stats.tx_queued, tree_queued(shaper->tree) + shaper->held_count,
                      __ATOMIC_RELAXED);
+    clock_charge(engine->clock, work * PACKET_COST_NS);
     return work;
 }
 
 static uint32_t run(struct engine *engine, uint64_t now, uint64_t budget_ns)
 {
-    struct shaper *shaper = (struct shaper *)engine;
-    uint64_t end = now + budget_ns;
-    uint32_t total = 0;
-
-    for (uint32_t round = 0; round < ROUNDS_MAX; round++) {
-        uint32_t work = round_of(shaper, &now);
-
-        clock_charge(engine->clock, work * PACKET_COST_NS);
-        total += work;
-        now = clock_now(engine->clock);
-        if (work == 0) {
-            /* What waits in the tree waits for its time or for the port, not for this engine. */
-            engine_mark_drained(engine, now);
-            break;
-        }
-        if (now >= end)
-            break;
-    }
-    return total;
+    return engine_run_rounds(engine, now, budget_ns, round_of);
 }
 
 static void disarm(struct engine *engine)

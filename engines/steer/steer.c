@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROUNDS_MAX     64u                  /* of one run; the budget ends it long before */
 #define POLL_NS        (50 * NSEC_PER_USEC) /* as pony has it: a port without an interrupt */
 #define FULL_RETRY_NS  (20 * NSEC_PER_USEC) /* the port was full: look again after this */
 #define PACKET_COST_NS 50u                  /* charged to a modelled clock for each packet */
@@ -23,29 +22,21 @@ struct steer {
     struct fan *fan;
 };
 
-static uint32_t run(struct engine *engine, uint64_t now, uint64_t budget_ns)
+static uint32_t round_of(struct engine *engine, uint64_t *now, uint64_t end)
 {
     struct steer *steer = (struct steer *)engine;
-    uint64_t end = now + budget_ns;
-    uint32_t total = 0;
+    uint32_t work = fan_receive(steer->fan, *now);
 
-    for (uint32_t round = 0; round < ROUNDS_MAX; round++) {
-        uint32_t work = fan_receive(steer->fan, now);
+    (void)end;
+    *now = clock_now(engine->clock);
+    work += fan_send(steer->fan, *now);
+    clock_charge(engine->clock, work * PACKET_COST_NS);
+    return work;
+}
 
-        now = clock_now(engine->clock);
-        work += fan_send(steer->fan, now);
-        clock_charge(engine->clock, work * PACKET_COST_NS);
-        total += work;
-        now = clock_now(engine->clock);
-        if (work == 0) {
-            /* What members have to send waits for the port, not for this engine. */
-            engine_mark_drained(engine, now);
-            break;
-        }
-        if (now >= end)
-            break;
-    }
-    return total;
+static uint32_t run(struct engine *engine, uint64_t now, uint64_t budget_ns)
+{
+    return engine_run_rounds(engine, now, budget_ns, round_of);
 }
 
 static void disarm(struct engine *engine)
@@ -90,20 +81,9 @@ static int save(struct engine *engine, struct state_writer *writer)
     const uint64_t *values = (const uint64_t *)fan_stats(((struct steer *)engine)->fan);
 
     state_record_begin(writer, RECORD_COUNTERS, RECORD_VERSION);
-    state_put_u32(writer, COUNTERS);
-    for (uint32_t i = 0; i < COUNTERS; i++)
-        state_put_u64(writer, values[i]);
+    state_put_counters(writer, values, COUNTERS);
     state_record_end(writer);
     return writer->error;
-}
-
-static void load_counters(struct steer *steer, struct state_reader *reader)
-{
-    uint64_t *values = (uint64_t *)fan_stats(steer->fan);
-    uint32_t count = state_get_u32(reader);
-
-    for (uint32_t i = 0; i < count && i < COUNTERS; i++)
-        __atomic_store_n(&values[i], state_get_u64(reader), __ATOMIC_RELAXED);
 }
 
 static int load(struct engine *engine, struct state_reader *reader)
@@ -114,7 +94,8 @@ static int load(struct engine *engine, struct state_reader *reader)
         if (version == 0)
             state_reader_fail(reader, -EPROTO);
         else if (type == RECORD_COUNTERS)
-            load_counters((struct steer *)engine, reader);
+            state_get_counters(reader, (uint64_t *)fan_stats(((struct steer *)engine)->fan),
+                               COUNTERS);
     }
     return reader->error;
 }

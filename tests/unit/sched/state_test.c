@@ -306,6 +306,34 @@ START_TEST(writer_errors_stick)
 }
 END_TEST
 
+/* As many as both sides know. */
+START_TEST(counters_of_another_version_are_read)
+{
+    const uint64_t written[] = {1, UINT64_MAX, 3};
+    uint64_t fewer[2] = {0}, more[4] = {7, 7, 7, 7};
+    struct state_writer writer;
+    struct state_reader reader;
+    uint16_t type, version;
+
+    state_writer_init(&writer);
+    for (uint32_t i = 0; i < 2; i++) {
+        state_record_begin(&writer, 1, 1);
+        state_put_counters(&writer, written, 3);
+        state_record_end(&writer);
+    }
+    ck_assert_int_eq(state_writer_finish(&writer), 0);
+    ck_assert_int_eq(state_reader_init(&reader, writer.bytes, writer.length), 0);
+    ck_assert(state_record_next(&reader, &type, &version));
+    state_get_counters(&reader, fewer, 2);
+    ck_assert(state_record_next(&reader, &type, &version));
+    state_get_counters(&reader, more, 4);
+    ck_assert_int_eq(reader.error, 0);
+    ck_assert(fewer[0] == 1 && fewer[1] == UINT64_MAX);
+    ck_assert(more[0] == 1 && more[1] == UINT64_MAX && more[2] == 3 && more[3] == 7);
+    state_writer_destroy(&writer);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sched/state");
@@ -320,6 +348,7 @@ int main(void)
     tcase_add_test(tests, lies_under_a_good_checksum_are_harmless);
     tcase_add_test(tests, reader_errors_stick);
     tcase_add_test(tests, writer_errors_stick);
+    tcase_add_test(tests, counters_of_another_version_are_read);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
