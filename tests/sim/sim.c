@@ -129,12 +129,15 @@ static bool run_until(struct sim *sim, bool (*done)(const struct sim *sim), uint
     return true;
 }
 
-/* What a run is to deliver whatever strikes: it has come, or will once nothing strikes any more. */
+/* What a run is to deliver whatever strikes: it has come, or will once nothing strikes any more.
+ * A connection that was cut off for a while is not waited for: under losses that stay until the
+ * work is done, this much takes longer than the work may. */
 static bool huge_comes(const struct sim *sim)
 {
     if (sim->huge_left == 0)
         return true;
-    return sim->huge && sim->huge->end->connection && !sim->huge->end->connection->trouble;
+    return sim->huge && sim->huge->end->connection &&
+           !(sim->huge->end->connection->trouble & ~TROUBLE_CUT);
 }
 
 static bool work_done(const struct sim *sim)
