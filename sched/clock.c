@@ -40,6 +40,7 @@ static void read_both(uint64_t *ticks, uint64_t *ns)
 {
     uint64_t least = UINT64_MAX;
 
+    *ticks = *ns = 0;
     for (uint32_t i = 0; i < CALIBRATE_TRY; i++) {
         uint64_t before = __rdtsc(), now = machine_now(NULL), after = __rdtsc();
         if (after - before >= least)
