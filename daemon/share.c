@@ -99,7 +99,10 @@ static int make_shaping(struct share *share, const struct config_engine *engine,
 
     if (error)
         return reason_set(reason, error, "engine %s: %s", engine->name.text, source.error);
-    error = shaping_create(&share->shaping, &config);
+    error = -EIO;
+    if (getrandom(config.key, sizeof(config.key), 0) == (ssize_t)sizeof(config.key))
+        error = shaping_create(&share->shaping, &config);
+    explicit_bzero(config.key, sizeof(config.key));
     config_shape_free(&shape);
     return error ? fail_shaping(engine, port, error, reason) : 0;
 }

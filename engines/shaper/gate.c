@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <rte_errno.h>
 #include <rte_ring.h>
+#include <sodium/crypto_shorthash.h>
 #include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,13 +18,20 @@
 #define TREES       4u   /* places of a ring, a power of two; one is on its way at a time */
 #define KNOWN_SLOTS 256u /* a power of two: four for each session of an engine */
 
-#define HASH_FACTOR 0x9e3779b97f4a7c15ull /* 2^64 over the golden ratio: Knuth */
+_Static_assert(GATE_KEY_BYTES == crypto_shorthash_KEYBYTES, "the key of SipHash");
+
+/* By what a leaf is found; without gaps, as it is hashed and compared as bytes. */
+struct sought {
+    struct address peer;
+    uint32_t session, uid;
+    uint8_t kind, dscp, unused[2];
+};
+
+_Static_assert(sizeof(struct sought) == sizeof(struct address) + 12, "it has no gaps");
 
 /* A leaf that was found. */
 struct known {
-    struct address peer;
-    uint32_t session, uid;
-    uint8_t kind, dscp;
+    struct sought sought;
     bool used;
     uint16_t leaf;
 };
@@ -36,6 +44,7 @@ struct gate {
     struct rte_ring *offers, *returns;
     bool refused;        /* something, since ... */
     uint64_t refused_at; /* ... this turn */
+    uint8_t key[GATE_KEY_BYTES];
     struct known known[KNOWN_SLOTS];
     alignas(CACHE_LINE) uint32_t armed; /* the member sleeps, and was refused */
     alignas(CACHE_LINE) uint64_t turns; /* written by the shaper */
@@ -65,31 +74,28 @@ static void take_offer(struct gate *gate)
     gate->refused_at--; /* what the tree before refused, this one may not */
 }
 
-static struct known *slot_of(struct gate *gate, const struct packet_tag *tag,
-                             const struct packet_way *way)
+static struct known *slot_of(struct gate *gate, const struct sought *sought)
 {
-    uint64_t words[2], hash;
+    uint64_t hash;
 
-    memcpy(words, way->peer.bytes, sizeof(words));
-    hash = (words[0] ^ (words[1] * HASH_FACTOR) ^ ((uint64_t)tag->session << 16) ^ tag->uid ^
-            ((uint64_t)tag->kind << 56) ^ ((uint64_t)way->dscp << 48)) *
-           HASH_FACTOR;
-    return &gate->known[hash >> 32 & (KNOWN_SLOTS - 1)];
+    crypto_shorthash((uint8_t *)&hash, (const uint8_t *)sought, sizeof(*sought), gate->key);
+    return &gate->known[hash & (KNOWN_SLOTS - 1)];
 }
 
 static void find_leaf(struct gate *gate, struct packet_tag *tag, const struct packet_way *way)
 {
-    struct known *known = slot_of(gate, tag, way);
+    const struct sought sought = {
+        .peer = way->peer,
+        .session = tag->session,
+        .uid = tag->uid,
+        .kind = tag->kind,
+        .dscp = way->dscp,
+    };
+    struct known *known = slot_of(gate, &sought);
 
-    if (!known->used || known->session != tag->session || known->uid != tag->uid ||
-        known->kind != tag->kind || known->dscp != way->dscp ||
-        !address_equal(&known->peer, &way->peer))
+    if (!known->used || memcmp(&known->sought, &sought, sizeof(sought)) != 0)
         *known = (struct known){
-            .peer = way->peer,
-            .session = tag->session,
-            .uid = tag->uid,
-            .kind = tag->kind,
-            .dscp = way->dscp,
+            .sought = sought,
             .used = true,
             .leaf = tree_leaf(gate->tree, tag, way),
         };
@@ -241,7 +247,8 @@ static int make_ring(struct rte_ring **ring)
     return *ring ? 0 : -rte_errno;
 }
 
-int gate_create(struct gate **gate, struct port *inner, uint32_t member, struct tree *tree)
+int gate_create(struct gate **gate, struct port *inner, uint32_t member, struct tree *tree,
+                const uint8_t key[GATE_KEY_BYTES])
 {
     struct gate *made = aligned_alloc(CACHE_LINE, sizeof(*made));
     int error;
@@ -254,6 +261,7 @@ int gate_create(struct gate **gate, struct port *inner, uint32_t member, struct 
     made->inner = inner;
     made->member = member;
     made->tree = tree;
+    memcpy(made->key, key, sizeof(made->key));
     error = make_ring(&made->offers);
     if (!error)
         error = make_ring(&made->returns);

@@ -16,6 +16,10 @@
  * (mailbox/words.h): who sees it sees the room that came back before it, so what was refused is
  * refused of an earlier turn.
  *
+ * The leaf of a kind of packet is looked up once, and kept. Peers and applications have a say in
+ * what kinds there are, so the hash is keyed (SipHash-2-4): nobody can aim at another's place, and
+ * have the rules walked for each packet.
+ *
  * Ownership: control's; the fan and the trees are lent. Threads: the port's functions on the
  * member's thread, gate_offer and gate_turn on the shaper's, gate_returned on control's.
  */
@@ -25,10 +29,13 @@
 #include "engines/port.h"
 #include "engines/shaper/tree.h"
 
+#define GATE_KEY_BYTES 16u /* of SipHash */
+
 struct gate;
 
 /* The port that `inner`, a member's by this number, is behind. 0, -ENOMEM, or a negative errno. */
-int gate_create(struct gate **gate, struct port *inner, uint32_t member, struct tree *tree);
+int gate_create(struct gate **gate, struct port *inner, uint32_t member, struct tree *tree,
+                const uint8_t key[GATE_KEY_BYTES]);
 /* NULL is fine. */
 void gate_destroy(struct gate *gate);
 struct port *gate_port(struct gate *gate);

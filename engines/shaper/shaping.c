@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "engines/shaper/shaping.h"
 
+#include "engines/elements/burst.h"
 #include "engines/shaper/shaper.h"
 
 #include <errno.h>
@@ -15,7 +16,7 @@
 #define NAP_NS       (NSEC_PER_MSEC / 4) /* between looks whether a tree has come back */
 #define TREES        4u                  /* places of a ring; one tree is on its way at a time */
 #define FRAMES_MIN   2u                  /* of the largest size, that a burst has room for */
-#define FRAME_HEADER (RTE_ETHER_HDR_LEN + sizeof(struct rte_vlan_hdr))
+#define FRAME_HEADER (RTE_ETHER_HDR_LEN + PACKET_VLAN_MAX * sizeof(struct rte_vlan_hdr))
 
 /* Who has a slot. */
 struct tenant {
@@ -266,12 +267,12 @@ int shaping_replace(struct shaping *shaping, struct engine *engine, const struct
 
 /* ---- Its life ---- */
 
-static int make_gates(struct shaping *shaping)
+static int make_gates(struct shaping *shaping, const uint8_t key[GATE_KEY_BYTES])
 {
     int error = 0;
 
     for (uint32_t i = 0; i < shaping->members && !error; i++)
-        error = gate_create(&shaping->gates[i], fan_member(shaping->fan, i), i, shaping->tree);
+        error = gate_create(&shaping->gates[i], fan_member(shaping->fan, i), i, shaping->tree, key);
     return error;
 }
 
@@ -303,7 +304,7 @@ int shaping_create(struct shaping **shaping, const struct shaping_config *config
         error = make_ring(made);
     }
     if (!error)
-        error = make_gates(made);
+        error = make_gates(made, config->key);
     if (error) {
         shaping_destroy(made);
         return error;

@@ -31,6 +31,7 @@ struct shaping_config {
     struct fan *fan;
     uint32_t members; /* the rest, if there is one, included */
     const struct shape *policy;
+    uint8_t key[GATE_KEY_BYTES]; /* random, for the gates' tables */
 };
 
 /* How many packets of this pool may wait. */

@@ -4,6 +4,7 @@
 
 #include "engines/elements/ipv6.h"
 #include "engines/elements/vlan.h"
+#include "mailbox/words.h"
 
 #include <errno.h>
 #include <stdalign.h>
@@ -149,17 +150,28 @@ static void heap_remove(struct tree *tree, struct node *node)
 
 /* ---- Buckets ---- */
 
+/* Somebody may be looking. */
+static void forget(struct tree_slot *slot)
+{
+    count(&slot->packets, 0);
+    count(&slot->bytes, 0);
+    count(&slot->delayed_ns, 0);
+    count(&slot->shut, 0);
+    count(&slot->queued, 0);
+    count(&slot->tokens, 0);
+}
+
 struct tree_slot *tree_touch(struct tree *tree, uint16_t place, uint64_t now)
 {
     struct node *node = &tree->nodes[place];
     struct tree_slot *slot = node->slot;
 
     if (slot->serial != node->serial) {
-        memset(slot, 0, sizeof(*slot));
-        slot->serial = node->serial;
+        forget(slot);
         slot->counted_ns = now;
         token_bucket_init(&slot->bucket, node->rate, node->burst, now);
         slot->generation = tree->generation;
+        words_publish(&slot->serial, node->serial);
     } else if (slot->generation != tree->generation) {
         token_bucket_set(&slot->bucket, node->rate, node->burst, now);
         slot->generation = tree->generation;
@@ -501,7 +513,7 @@ void tree_view(const struct tree *tree, uint16_t place, struct tree_view *view)
         .leaf = node->leaf,
         .quota = node->quota,
     };
-    if (get(&slot->serial) != node->serial)
+    if (words_first(&slot->serial) != node->serial)
         return; /* it has had nothing yet */
     view->packets = get(&slot->packets);
     view->bytes = get(&slot->bytes);

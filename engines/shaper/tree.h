@@ -44,7 +44,9 @@ struct tree;
 
 /* What is known of a class whatever becomes of the tree. */
 struct tree_slot {
-    uint64_t serial; /* of the name that it is for; the shaper's, as is what follows */
+    /* Published by the shaper: of the name that it is for. Who sees it sees the name's counters. */
+    uint64_t serial;
+    /* The shaper's. */
     uint32_t generation;
     struct token_bucket bucket;
     uint64_t counted_ns;

@@ -116,9 +116,8 @@ static void make_all(const struct shape *policy, uint32_t members, uint32_t pack
     bed.members = members;
     bed.feed_ns = NSEC_PER_MSEC;
     bed.room = UINT16_MAX;
-    bed.pool =
-        rte_pktmbuf_pool_create("shaper", packets, 0, 0,
-                                RTE_PKTMBUF_HEADROOM + BED_MTU + RTE_ETHER_HDR_LEN, SOCKET_ID_ANY);
+    bed.pool = rte_pktmbuf_pool_create("shaper", packets, 0, 0, RTE_PKTMBUF_HEADROOM + BED_LARGEST,
+                                       SOCKET_ID_ANY);
     ck_assert_ptr_nonnull(bed.pool);
     real = (struct port){.ops = &real_ops, .name = "real", .mtu = BED_MTU, .wake_fd = -1};
     real.pool = bed.pool;

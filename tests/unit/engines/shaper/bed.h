@@ -13,6 +13,7 @@
 
 #define BED_SESSIONS 2048u
 #define BED_MTU      1500u
+#define BED_LARGEST  1522u                /* bytes of a frame: with two VLAN tags */
 #define BED_FRAME    300u                 /* bytes, of most packets here */
 #define BED_REACT_NS (20 * NSEC_PER_USEC) /* how soon a member comes after a packet left */
 
