@@ -8,8 +8,6 @@
 #include <stdalign.h>
 #include <stdlib.h>
 
-#define POLL_NS        (50 * NSEC_PER_USEC) /* as pony has it: a port without an interrupt */
-#define FULL_RETRY_NS  (20 * NSEC_PER_USEC) /* the port was full: look again after this */
 #define PACKET_COST_NS 80u  /* charged to a modelled clock for each packet, in and out */
 #define TIMERS_MAX     256u /* a round: far above what falls due in its time */
 #define MOVES_MAX      64u  /* a round, of a tree that is emptied: classes and packets */
@@ -141,12 +139,7 @@ static uint32_t run(struct engine *engine, uint64_t now, uint64_t budget_ns)
 
 static void disarm(struct engine *engine)
 {
-    struct shaper *shaper = (struct shaper *)engine;
-    struct port *port = fan_port(shaper->fan);
-
-    fan_disarm(shaper->fan);
-    if (port->ops->disarm)
-        port->ops->disarm(port);
+    fan_disarm(((struct shaper *)engine)->fan);
 }
 
 static uint64_t arm(struct engine *engine, uint64_t now)
@@ -154,20 +147,12 @@ static uint64_t arm(struct engine *engine, uint64_t now)
     struct shaper *shaper = (struct shaper *)engine;
     struct port *port = fan_port(shaper->fan);
     uint64_t deadline = wheel_next(&shaper->wheel);
-    int result;
 
     if (shaper->old || !fan_arm(shaper->fan))
         return 0;
     if (shaper->held_count > 0 || tree_pending(shaper->tree))
-        deadline = port->ops->tx_room(port) > 0 ? now : RTE_MIN(deadline, now + FULL_RETRY_NS);
-    result = port->ops->arm ? port->ops->arm(port) : -ENOTSUP;
-    if (port->ops->deadline)
-        deadline = RTE_MIN(deadline, port->ops->deadline(port));
-    if (result == 1 || deadline <= now) {
-        disarm(engine);
-        return 0;
-    }
-    return result < 0 ? RTE_MIN(deadline, now + POLL_NS) : deadline;
+        deadline = port->ops->tx_room(port) > 0 ? now : RTE_MIN(deadline, now + FAN_FULL_RETRY_NS);
+    return fan_arm_port(shaper->fan, now, deadline);
 }
 
 int shaper_mailbox_adopt(void *engine, void *tree)
@@ -337,9 +322,7 @@ int shaper_create(struct engine **engine, const char *name, struct shaping *shap
         free(shaper);
         return error;
     }
-    error = engine_watch(&shaper->engine, fan_wake_fd(shaper->fan));
-    if (!error && fan_port(shaper->fan)->wake_fd >= 0)
-        error = engine_watch(&shaper->engine, fan_port(shaper->fan)->wake_fd);
+    error = fan_watch(shaper->fan, &shaper->engine);
     if (error) {
         destroy(&shaper->engine);
         return error;

@@ -23,6 +23,7 @@
 
 #define CACHE_LINE   64u
 #define RING_DEFAULT 1024u
+#define POLL_NS      (50 * NSEC_PER_USEC) /* as pony has it: a port without an interrupt */
 #define NOBODY       UINT32_MAX
 #define TYPE_MASK    0x0fu /* of a packet's first byte: docs/wire.md */
 
@@ -379,20 +380,50 @@ bool fan_pending(const struct fan *fan)
     return pending;
 }
 
+static void disarm_members(struct fan *fan)
+{
+    for (uint32_t i = 0; i < fan->count; i++)
+        doorbell_disarm(&fan->members[i].out_armed);
+}
+
 bool fan_arm(struct fan *fan)
 {
     for (uint32_t i = 0; i < fan->count; i++)
         doorbell_arm(&fan->members[i].out_armed);
     if (!fan_pending(fan))
         return true;
-    fan_disarm(fan);
+    disarm_members(fan);
     return false;
+}
+
+uint64_t fan_arm_port(struct fan *fan, uint64_t now, uint64_t deadline)
+{
+    struct port *port = fan->port;
+    int result = port->ops->arm ? port->ops->arm(port) : -ENOTSUP;
+
+    if (port->ops->deadline)
+        deadline = RTE_MIN(deadline, port->ops->deadline(port));
+    if (result == 1 || deadline <= now) {
+        fan_disarm(fan);
+        return 0;
+    }
+    return result < 0 ? RTE_MIN(deadline, now + POLL_NS) : deadline;
 }
 
 void fan_disarm(struct fan *fan)
 {
-    for (uint32_t i = 0; i < fan->count; i++)
-        doorbell_disarm(&fan->members[i].out_armed);
+    disarm_members(fan);
+    if (fan->port->ops->disarm)
+        fan->port->ops->disarm(fan->port);
+}
+
+int fan_watch(const struct fan *fan, struct engine *engine)
+{
+    int error = engine_watch(engine, fan->wake_fd);
+
+    if (!error && fan->port->wake_fd >= 0)
+        error = engine_watch(engine, fan->port->wake_fd);
+    return error;
 }
 
 int fan_wake_fd(const struct fan *fan)

@@ -30,12 +30,14 @@
 #include "engines/address_map.h"
 #include "engines/port.h"
 #include "engines/resolver.h"
+#include "sched/engine.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #define FAN_MEMBERS_MAX   16u /* the rest not counted */
 #define FAN_ADDRESSES_MAX 8u
+#define FAN_FULL_RETRY_NS (20 * NSEC_PER_USEC) /* the port was full: look again after this */
 
 struct fan;
 
@@ -86,7 +88,13 @@ uint32_t fan_take(struct fan *fan, uint32_t index, struct rte_mbuf **packets, ui
 bool fan_pending(const struct fan *fan);
 /* About to sleep: false, and nothing armed, if a member has something to send. */
 bool fan_arm(struct fan *fan);
+/* And the port: until when the engine may sleep, which itself looks again at `deadline`; 0, and
+ * nothing armed, if something is to be done. */
+uint64_t fan_arm_port(struct fan *fan, uint64_t now, uint64_t deadline);
+/* Both. */
 void fan_disarm(struct fan *fan);
+/* The engine is woken by members and by the port. 0 or a negative errno. */
+int fan_watch(const struct fan *fan, struct engine *engine);
 /* Rung by members; edge-triggered, never read. */
 int fan_wake_fd(const struct fan *fan);
 struct port *fan_port(const struct fan *fan);

@@ -9,9 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POLL_NS        (50 * NSEC_PER_USEC) /* as pony has it: a port without an interrupt */
-#define FULL_RETRY_NS  (20 * NSEC_PER_USEC) /* the port was full: look again after this */
-#define PACKET_COST_NS 50u                  /* charged to a modelled clock for each packet */
+#define PACKET_COST_NS 50u /* charged to a modelled clock for each packet */
 
 #define RECORD_COUNTERS 0x0300u
 #define RECORD_VERSION  1u
@@ -41,12 +39,7 @@ static uint32_t run(struct engine *engine, uint64_t now, uint64_t budget_ns)
 
 static void disarm(struct engine *engine)
 {
-    struct steer *steer = (struct steer *)engine;
-    struct port *port = fan_port(steer->fan);
-
-    fan_disarm(steer->fan);
-    if (port->ops->disarm)
-        port->ops->disarm(port);
+    fan_disarm(((struct steer *)engine)->fan);
 }
 
 static uint64_t arm(struct engine *engine, uint64_t now)
@@ -54,25 +47,13 @@ static uint64_t arm(struct engine *engine, uint64_t now)
     struct steer *steer = (struct steer *)engine;
     struct port *port = fan_port(steer->fan);
     uint64_t deadline = ENGINE_NEVER;
-    int result;
 
     if (!fan_arm(steer->fan)) {
         if (port->ops->tx_room(port) > 0)
             return 0;
-        deadline = now + FULL_RETRY_NS;
+        deadline = now + FAN_FULL_RETRY_NS;
     }
-    result = port->ops->arm ? port->ops->arm(port) : -ENOTSUP;
-    if (port->ops->deadline) {
-        uint64_t due = port->ops->deadline(port);
-        deadline = due < deadline ? due : deadline;
-    }
-    if (result == 1 || deadline <= now) {
-        disarm(engine);
-        return 0;
-    }
-    if (result < 0 && now + POLL_NS < deadline)
-        deadline = now + POLL_NS;
-    return deadline;
+    return fan_arm_port(steer->fan, now, deadline);
 }
 
 /* Packets in the rings are lost with it, as on a wire; flows send them again. */
@@ -154,9 +135,7 @@ int steer_create(struct engine **engine, const char *name, struct fan *fan,
         free(steer);
         return error;
     }
-    error = engine_watch(&steer->engine, fan_wake_fd(fan));
-    if (!error && fan_port(fan)->wake_fd >= 0)
-        error = engine_watch(&steer->engine, fan_port(fan)->wake_fd);
+    error = fan_watch(fan, &steer->engine);
     if (error) {
         destroy(&steer->engine);
         return error;
