@@ -8,6 +8,7 @@
 #include "control/module.h"
 #include "control/openmetrics.h"
 #include "engines/pony/wire.h"
+#include "engines/shaper/shaper.h"
 #include "saddle_v1_metrics.pb-c.h"
 
 #include <stdio.h>
@@ -20,6 +21,7 @@
 #define VERSION_BYTES 32u
 #define INDEX_BYTES   16u
 #define STATS_MAX     128u /* counters of one engine or port */
+#define CLASSES_MAX   512u /* of all shapers: a quarter of a text's most bytes */
 /* Queueing delays are told at powers of two ns: from 1 us, within which an engine that spins sees
  * what has come, to 1 s, beyond which something hangs. */
 #define DELAY_BITS_MIN 10u
@@ -409,6 +411,146 @@ static void write_all_own(struct openmetrics *to, const struct plant *plant)
     free(list);
 }
 
+/* ---- Classes of packets ---- */
+
+struct class
+{
+    const char *engine;
+    struct tree_view view;
+};
+
+static uint64_t packets_of(const struct tree_view *view)
+{
+    return view->packets;
+}
+
+static uint64_t bytes_of(const struct tree_view *view)
+{
+    return view->bytes;
+}
+
+static uint64_t queued_of(const struct tree_view *view)
+{
+    return view->queued;
+}
+
+static uint64_t waited_of(const struct tree_view *view)
+{
+    return view->delayed_ns;
+}
+
+static uint64_t exhausted_of(const struct tree_view *view)
+{
+    return view->shut;
+}
+
+static uint64_t tokens_of(const struct tree_view *view)
+{
+    return view->tokens;
+}
+
+static uint64_t rate_of(const struct tree_view *view)
+{
+    return view->class.rate;
+}
+
+/* What is told of each class; `rated`: of one that has a rate of its own alone. */
+static const struct {
+    struct openmetrics_family family;
+    uint64_t (*of)(const struct tree_view *view);
+    bool rated, time;
+} class_kinds[] = {
+    {.family = {.name = "saddle_class_packets",
+                .type = OPENMETRICS_COUNTER,
+                .help = "Packets of a shaper's class that left."},
+     .of = packets_of},
+    {.family = {.name = "saddle_class_bytes",
+                .type = OPENMETRICS_COUNTER,
+                .unit = "bytes",
+                .help = "What they took on the wire."},
+     .of = bytes_of},
+    {.family = {.name = "saddle_class_queued",
+                .help = "Packets of the class that wait in the shaper."},
+     .of = queued_of},
+    {.family = {.name = "saddle_class_delayed_seconds",
+                .type = OPENMETRICS_COUNTER,
+                .unit = "seconds",
+                .help = "Time that packets waited there, summed over them."},
+     .of = waited_of,
+     .time = true},
+    {.family = {.name = "saddle_class_exhausted",
+                .type = OPENMETRICS_COUNTER,
+                .help = "Times that the class was out of tokens, and held back."},
+     .of = exhausted_of,
+     .rated = true},
+    {.family = {.name = "saddle_class_tokens_bytes",
+                .unit = "bytes",
+                .help = "What it had saved up when it last sent."},
+     .of = tokens_of,
+     .rated = true},
+    {.family = {.name = "saddle_class_rate_bytes_per_second",
+                .unit = "bytes_per_second",
+                .help = "What it may send."},
+     .of = rate_of,
+     .rated = true},
+};
+
+/* The first of a shaper, up to `max`. */
+static uint32_t of_shaper(const struct engine *engine, struct class *list, uint32_t max)
+{
+    const struct tree *tree = shaping_tree(shaper_shaping(engine));
+    uint32_t count = tree_places(tree) < max ? tree_places(tree) : max;
+
+    for (uint32_t i = 0; i < count; i++) {
+        list[i].engine = engine->name;
+        tree_view(tree, (uint16_t)i, &list[i].view);
+    }
+    return count;
+}
+
+static void write_all_of_classes(struct openmetrics *to, const struct class *list, uint32_t count)
+{
+    for (uint32_t i = 0; i < sizeof(class_kinds) / sizeof(class_kinds[0]); i++) {
+        openmetrics_family(to, &class_kinds[i].family);
+        for (uint32_t j = 0; j < count; j++) {
+            const struct tree_view *view = &list[j].view;
+
+            if (view->class.rate || !class_kinds[i].rated)
+                (class_kinds[i].time ? openmetrics_time
+                                     : openmetrics_count)(to, class_kinds[i].of(view), "engine",
+                                                          list[j].engine, "class", view->class.name,
+                                                          NULL);
+        }
+    }
+}
+
+/* Each shaper has the same part of what there is room for. */
+static void write_shaping(struct openmetrics *to, const struct plant *plant)
+{
+    struct class *list = calloc(CLASSES_MAX, sizeof(*list));
+    uint32_t shapers = 0, count = 0;
+
+    if (!list) {
+        to->failed = true;
+        return;
+    }
+    for (uint32_t i = 0; i < plant->engine_count; i++)
+        shapers += shaper_shaping(plant->engines[i].engine) != NULL;
+    openmetrics_family(to, &(struct openmetrics_family){.name = "saddle_classes",
+                                                        .help = "Classes that a shaper has."});
+    for (uint32_t i = 0; i < plant->engine_count; i++) {
+        const struct engine *engine = plant->engines[i].engine;
+
+        if (!shaper_shaping(engine))
+            continue;
+        openmetrics_count(to, tree_places(shaping_tree(shaper_shaping(engine))), "engine",
+                          engine->name, NULL);
+        count += of_shaper(engine, list + count, CLASSES_MAX / shapers);
+    }
+    write_all_of_classes(to, list, count);
+    free(list);
+}
+
 /* ---- Threads ---- */
 
 struct thread {
@@ -532,6 +674,7 @@ static const char *write_all(struct openmetrics *to, const struct module_world *
     write_delays(to, world->plant);
     write_moves(to, world->plant);
     write_ports(to, world->plant);
+    write_shaping(to, world->plant);
     write_all_own(to, world->plant);
     write_all_threads(to, world->plant);
     return openmetrics_end(to, length);
