@@ -182,7 +182,7 @@ static int build(struct shaping *shaping, const struct shape *policy, struct tre
 }
 
 /* The tree just built is the one in use. */
-static void settle(struct shaping *shaping, struct tree *tree)
+static void use(struct shaping *shaping, struct tree *tree)
 {
     shaping->tree = tree;
     shaping->generation++;
@@ -240,6 +240,26 @@ static bool wait_for_return(struct shaping *shaping, uint64_t timeout_ns)
     return true;
 }
 
+int shaping_prepare(struct shaping *shaping, const struct shape *policy, struct tree **tree)
+{
+    return collect(shaping) ? build(shaping, policy, tree) : -EBUSY;
+}
+
+void shaping_give_up(struct shaping *shaping, struct tree *tree)
+{
+    tree_destroy(tree);
+    release(shaping, (uint8_t)(1u << !shaping->turn));
+}
+
+void shaping_settle(struct shaping *shaping, struct tree *tree)
+{
+    shaping->before = shaping->tree;
+    shaping->awaited = shaping->members + 1;
+    use(shaping, tree);
+    for (uint32_t i = 0; i < shaping->members; i++)
+        gate_wake(shaping->gates[i]);
+}
+
 int shaping_replace(struct shaping *shaping, struct engine *engine, const struct shape *policy,
                     uint64_t timeout_ns)
 {
@@ -248,20 +268,15 @@ int shaping_replace(struct shaping *shaping, struct engine *engine, const struct
 
     if (!wait_for_return(shaping, timeout_ns))
         return -ETIMEDOUT;
-    error = build(shaping, policy, &tree);
+    error = shaping_prepare(shaping, policy, &tree);
     if (error)
         return error;
     error = mailbox_call(&engine->mailbox, shaper_mailbox_adopt, tree, timeout_ns, &result);
     if (error) { /* it never started */
-        tree_destroy(tree);
-        release(shaping, (uint8_t)(1u << !shaping->turn));
+        shaping_give_up(shaping, tree);
         return error;
     }
-    shaping->before = shaping->tree;
-    shaping->awaited = shaping->members + 1;
-    settle(shaping, tree);
-    for (uint32_t i = 0; i < shaping->members; i++)
-        gate_wake(shaping->gates[i]);
+    shaping_settle(shaping, tree);
     return 0;
 }
 
@@ -300,7 +315,7 @@ int shaping_create(struct shaping **shaping, const struct shaping_config *config
     if (!error)
         error = build(made, config->policy, &tree);
     if (!error) {
-        settle(made, tree);
+        use(made, tree);
         error = make_ring(made);
     }
     if (!error)

@@ -54,6 +54,12 @@ const struct tree *shaping_tree(const struct shaping *shaping);
  * taken up the policy before. */
 int shaping_replace(struct shaping *shaping, struct engine *engine, const struct shape *policy,
                     uint64_t timeout_ns);
+/* The same in steps, for whoever must not wait: a tree, which the engine then adopts (shaper.h) and
+ * shaping_settle is told of, or which is given up. As shaping_create, or -EBUSY: an engine on the
+ * port has not taken up the policy before. */
+int shaping_prepare(struct shaping *shaping, const struct shape *policy, struct tree **tree);
+void shaping_settle(struct shaping *shaping, struct tree *tree);
+void shaping_give_up(struct shaping *shaping, struct tree *tree);
 
 /* ---- The shaper's side ---- */
 

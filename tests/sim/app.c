@@ -62,6 +62,7 @@ static void make_pony(struct app *app)
     if (arena_describe(&config, app->arena, &app->plan, app->slots_offset, NULL))
         abort();
     config.id = app->session_id;
+    config.uid = app_uid(app->index);
     config.grant.rights = PONY_RIGHTS_ALL;
     snprintf(config.application, sizeof(config.application), "app%u", app->index);
     if (pony_session_create(&app->pony, &config))
@@ -117,7 +118,7 @@ static void start(void *arg, uint64_t now)
     struct host *host = host_of(app);
     (void)now;
     app->alive = true;
-    app->session_id = (uint64_t)app->index << 32 | app->life;
+    app->session_id = (uint64_t)app->index << 32 | app_session(app->index, app->life);
     plan_arena(app);
     app->arena = mmap(NULL, app->plan.arena_bytes, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -18,6 +18,9 @@
 #define APP_ENDS_MAX     64u /* live connections */
 #define APP_HELD_MAX     8u  /* messages not released at once */
 #define APP_CHANNELS_MAX 2u
+#define APP_LIFE_SHIFT   8u /* above an application, in the number of its session */
+#define APP_UID_FIRST    1000u
+#define APP_OF_USER      2u /* applications of one user */
 
 struct pony_session;
 
@@ -64,6 +67,16 @@ struct app {
     uint32_t callees;     /* connections it wants to have called */
     uint32_t calls;       /* connections it has called and not seen the end of */
 };
+
+/* The low half of the number of a session, by which shapers know it, and its user. */
+static inline uint32_t app_session(uint32_t index, uint32_t life)
+{
+    return life << APP_LIFE_SHIFT | (index + 1);
+}
+static inline uint32_t app_uid(uint32_t index)
+{
+    return APP_UID_FIRST + index / APP_OF_USER;
+}
 
 struct app *app_create(struct sim *sim, uint32_t index, uint32_t host);
 /* It detaches, if it is attached, without a verdict. */

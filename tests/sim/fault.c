@@ -4,7 +4,7 @@
 
 #include "tests/sim/app.h"
 #include "tests/sim/checker.h"
-#include "tests/sim/host.h"
+#include "tests/sim/front.h"
 #include "tests/sim/link.h"
 
 #include <stdlib.h>
@@ -52,7 +52,7 @@
 
 const char *const fault_names[FAULT_KINDS] = {
     "loss",   "burst", "duplicate", "reorder", "corrupt",   "delay",   "partition",
-    "oneway", "stall", "kill",      "reload",  "blackhole", "restart",
+    "oneway", "stall", "kill",      "reload",  "blackhole", "restart", "policy",
 };
 
 /* A pair of hosts that is apart, as their addresses are, or a host that is slow. */
@@ -98,10 +98,11 @@ uint32_t fault_parse(const char *list)
 uint32_t fault_draw(struct rng *rng)
 {
     uint32_t kinds = 1u << FAULT_LOSS | 1u << FAULT_DUPLICATE | 1u << FAULT_REORDER;
-    for (uint32_t kind = 0; kind < FAULT_KINDS; kind++)
+    /* Policies change where there are any. */
+    for (uint32_t kind = 0; kind < FAULT_POLICY; kind++)
         if (rng_chance(rng, HALF_PPM))
             kinds |= 1u << kind;
-    return kinds | 1u << (FAULT_DELAY + rng_below(rng, FAULT_KINDS - FAULT_DELAY));
+    return kinds | 1u << (FAULT_DELAY + rng_below(rng, FAULT_POLICY - FAULT_DELAY));
 }
 
 uint32_t fault_count(uint32_t kinds)
@@ -262,6 +263,15 @@ static void cut(struct fault *fault, uint32_t from, uint32_t to, uint64_t lasts)
         cut_link(fault, from + i / siblings, to + i % siblings, lasts);
 }
 
+/* An engine, or all that a daemon has. */
+static void reload(struct fault *fault, struct host *host)
+{
+    if (host->front && rng_chance(&fault->rng, HALF_PPM))
+        front_hand_over(host->front);
+    else
+        host_reload(host);
+}
+
 static void strike_kind(struct fault *fault, uint32_t kind)
 {
     struct sim *sim = fault->sim;
@@ -294,7 +304,11 @@ static void strike_kind(struct fault *fault, uint32_t kind)
         app_kill(sim->apps[rng_below(rng, sim->app_count)]);
         break;
     case FAULT_RELOAD:
-        host_reload(sim->hosts[host]);
+        reload(fault, sim->hosts[host]);
+        break;
+    case FAULT_POLICY:
+        if (sim->hosts[host]->front)
+            front_reshape(sim->hosts[host]->front);
         break;
     case FAULT_BLACKHOLE:
         begin_hole(fault, host, other);

@@ -4,8 +4,8 @@
 
 #include "engines/pony/view.h"
 #include "engines/pony/wire.h"
-#include "sched/state.h"
 #include "tests/sim/app.h"
+#include "tests/sim/front.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,16 +98,24 @@ static void draw_versions(struct host *host)
     host->wire_max = restricted ? host->sim->wire_max : WIRE_VERSION_MAX;
 }
 
-struct host *host_create(struct sim *sim, uint32_t index)
+void host_init(struct host *host, struct sim *sim, uint32_t index)
 {
-    struct host *host = sim_zalloc(sizeof(*host));
     host->sim = sim;
     host->index = index;
     host->clock = (struct clock){.now = clock_look, .charge = clock_take, .arg = host};
     rng_init_u64(&host->rng, sim->options.seed, SIM_STREAM_HOSTS + index);
     alarm_init(&host->alarm);
     snprintf(host->name, sizeof(host->name), "host%u", index);
+}
+
+struct host *host_create(struct sim *sim, uint32_t index)
+{
+    struct host *host = sim_zalloc(sizeof(*host));
+    host_init(host, sim, index);
+    host->front = sim->fronts[sim_address(sim, index)];
     sim_port_init(&host->port, host, sim_address(sim, index));
+    if (host->front)
+        sim_port_attach(&host->port, front_member(host->front, index % sim->siblings));
     draw_versions(host);
     host->engine = make_engine(host);
     host_wake(host);
@@ -180,6 +188,17 @@ void host_destroy(struct host *host)
 
 static void schedule(struct host *host, uint64_t time);
 
+static uint64_t *busy_until(struct host *host)
+{
+    return host->front ? &front_host(host->front)->busy_until : &host->busy_until;
+}
+
+/* Its next turn, behind those who share the thread and wait for theirs. */
+static void queue(struct host *host)
+{
+    schedule(host, *busy_until(host) + (host->front != NULL));
+}
+
 static void end_sleep(struct host *host)
 {
     if (host->asleep)
@@ -189,8 +208,8 @@ static void end_sleep(struct host *host)
 
 void host_enter(struct host *host)
 {
-    uint64_t now = host->sim->events.now;
-    host->time = now > host->busy_until ? now : host->busy_until;
+    uint64_t now = host->sim->events.now, busy = *busy_until(host);
+    host->time = now > busy ? now : busy;
     end_sleep(host);
     host_wake(host);
 }
@@ -207,7 +226,7 @@ static void try_sleep(struct host *host)
         return;
     }
     host->engine->ops->disarm(host->engine);
-    schedule(host, host->busy_until);
+    queue(host);
     if (++host->idle_rounds == IDLE_ROUNDS_MAX)
         sim_violation(host->sim, "%s finds nothing to do and will not sleep (deadline %llu)",
                       host->name, (unsigned long long)deadline);
@@ -218,8 +237,8 @@ static void run(void *arg, uint64_t now)
     struct host *host = arg;
     if (!alarm_due(&host->alarm, now))
         return;
-    if (now < host->busy_until) {
-        schedule(host, host->busy_until);
+    if (now < *busy_until(host)) {
+        schedule(host, *busy_until(host));
         return;
     }
     end_sleep(host);
@@ -228,15 +247,17 @@ static void run(void *arg, uint64_t now)
     uint32_t handled = host->engine->ops->run(host->engine, now, ENGINE_BUDGET_NS);
     meter_end(&host->engine->meter, handled > 0);
     host_charge(host, RUN_COST_NS);
-    host->busy_until = host->time;
+    *busy_until(host) = host->time;
     TRACE(host->sim, host->index, "run", handled, host->time - now, 0);
     if (handled > 0) {
         host->idle_rounds = 0;
-        schedule(host, host->busy_until);
+        queue(host);
         apps_wake(host->sim, host->index);
     } else {
         try_sleep(host);
     }
+    if (host->front)
+        front_listen(host->front);
 }
 
 static void schedule(struct host *host, uint64_t time)
@@ -253,48 +274,56 @@ void host_wake(struct host *host)
 void host_receive(struct host *host, struct rte_mbuf *packet, enum sim_change change)
 {
     TRACE(host->sim, host->index, "receive", rte_pktmbuf_pkt_len(packet), 0, 0);
+    if (host->front)
+        host = front_host(host->front);
     if (sim_port_receive(&host->port, packet, change))
         host_wake(host);
 }
 
 void host_stall(struct host *host, uint64_t until)
 {
-    if (until > host->busy_until)
-        host->busy_until = until;
+    if (until > *busy_until(host))
+        *busy_until(host) = until;
     host_wake(host);
 }
 
 /* ---- Hand-over ---- */
 
-void host_reload(struct host *host)
+void host_save(struct host *host, struct state_writer *writer)
 {
-    struct sim *sim = host->sim;
     host_enter(host);
-    struct state_writer writer;
-    state_writer_init(&writer);
-    int error = host->engine->ops->save(host->engine, &writer);
+    state_writer_init(writer);
+    int error = host->engine->ops->save(host->engine, writer);
     if (!error)
-        error = state_writer_finish(&writer);
-    if (error) {
-        sim_violation(sim, "%s cannot be saved: error %d", host->name, error);
-        state_writer_destroy(&writer);
-        return;
-    }
+        error = state_writer_finish(writer);
+    if (error)
+        sim_violation(host->sim, "%s cannot be saved: error %d", host->name, error);
     sim_port_settle(&host->port);
     host->engine->ops->destroy(host->engine);
-    apps_forget(sim, host->index);
+    apps_forget(host->sim, host->index);
+}
 
+void host_load(struct host *host, struct state_writer *writer)
+{
+    struct sim *sim = host->sim;
     host->engine = make_engine(host);
     apps_adopt(sim, host->index);
     struct state_reader reader;
-    error = state_reader_init(&reader, writer.bytes, writer.length);
+    int error = state_reader_init(&reader, writer->bytes, writer->length);
     if (!error)
         error = host->engine->ops->load(host->engine, &reader);
     if (error)
         sim_violation(sim, "%s cannot be loaded: error %d", host->name, error);
-    TRACE(sim, host->index, "reload", writer.length, 0, 0);
-    state_writer_destroy(&writer);
+    TRACE(sim, host->index, "reload", writer->length, 0, 0);
+    state_writer_destroy(writer);
     sim->totals.reloads++;
+}
+
+void host_reload(struct host *host)
+{
+    struct state_writer writer;
+    host_save(host, &writer);
+    host_load(host, &writer);
 }
 
 void host_restart(struct host *host)

@@ -12,6 +12,7 @@
 #define TESTS_SIM_HOST_H
 
 #include "engines/pony/pony.h"
+#include "sched/state.h"
 #include "tests/sim/port.h"
 #include "tests/sim/sim.h"
 
@@ -23,8 +24,10 @@ struct host {
     struct clock clock;
     struct rng rng; /* seeds of its engines */
     struct alarm alarm;
-    uint64_t time;        /* as the engine sees it */
-    uint64_t busy_until;  /* the thread works, or is stalled */
+    struct front *front; /* that it is behind, or is; NULL: there is none */
+    uint64_t time;       /* as the engine sees it */
+    /* The thread works, or is stalled. Of a front and all behind it that of the front's host. */
+    uint64_t busy_until;
     uint32_t idle_rounds; /* in a row that found nothing, and still might not sleep */
     bool asleep;
     uint8_t wire_min, wire_max;
@@ -32,6 +35,8 @@ struct host {
 };
 
 struct host *host_create(struct sim *sim, uint32_t index);
+/* A host without a port and an engine yet. */
+void host_init(struct host *host, struct sim *sim, uint32_t index);
 /* All sessions must be gone. */
 void host_destroy(struct host *host);
 
@@ -41,8 +46,11 @@ void host_wake(struct host *host);
 void host_receive(struct host *host, struct rte_mbuf *packet, enum sim_change change);
 /* The host's thread does nothing until then. */
 void host_stall(struct host *host, uint64_t until);
-/* Saves the engine, destroys it, and makes another go on in its place. */
+/* Saves the engine, destroys it, and makes another go on in its place: at once, or in two steps. */
 void host_reload(struct host *host);
+void host_save(struct host *host, struct state_writer *writer);
+/* Destroys the writer too. */
+void host_load(struct host *host, struct state_writer *writer);
 /* The engine is gone as if its process had been killed, and all sessions with it; another one that
  * knows nothing begins. */
 void host_restart(struct host *host);
@@ -51,11 +59,11 @@ void host_restart(struct host *host);
 void host_enter(struct host *host);
 uint64_t host_now(const struct host *host);
 void host_charge(struct host *host, uint32_t cost_ns);
-/* One of the engine's counters, 0 if it has none of that name. */
 /* Of its flows, how many have found out that packets of SIM_MTU_MAX pass. */
 uint32_t host_widest_flows(struct host *host);
 /* Of its connections, how many have sent so many messages that their credits wrapped. */
 uint32_t host_wrapped(struct host *host);
+/* One of the engine's counters, 0 if it has none of that name. */
 uint64_t host_stat(const struct host *host, const char *name);
 
 /* The numeric address with that number, of either family. */

@@ -35,7 +35,7 @@ static const char usage[] =
     "usage: saddle-sim [--seed S | --seeds A..B] [--hosts N] [--engines N] [--ops N]\n"
     "                  [--faults LIST] [--loss PERCENT] [--replay] [--expect-violation] "
     "[--verbose]\n"
-    "                  [--pcap FILE]\n"
+    "                  [--pcap FILE] [--shapers]\n"
     "faults: all, or some of";
 
 static void complain(const char *option, const char *value)
@@ -101,6 +101,9 @@ static void take(struct arguments *arguments, int option, const char *value)
         options->loss_ppm = (uint32_t)(percent * PPM_PER_PERCENT);
         options->narrowed = true;
         break;
+    case 'q':
+        options->shapers = true;
+        break;
     case 'r':
         arguments->replay = true;
         break;
@@ -121,12 +124,19 @@ static void take(struct arguments *arguments, int option, const char *value)
 static void parse(struct arguments *arguments, int argc, char **argv)
 {
     static const struct option table[] = {
-        {"seed", required_argument, NULL, 's'},       {"seeds", required_argument, NULL, 'S'},
-        {"hosts", required_argument, NULL, 'h'},      {"ops", required_argument, NULL, 'o'},
-        {"engines", required_argument, NULL, 'e'},    {"faults", required_argument, NULL, 'f'},
-        {"loss", required_argument, NULL, 'l'},       {"replay", no_argument, NULL, 'r'},
-        {"expect-violation", no_argument, NULL, 'x'}, {"verbose", no_argument, NULL, 'v'},
-        {"pcap", required_argument, NULL, 'p'},       {NULL, 0, NULL, 0},
+        {"seed", required_argument, NULL, 's'},
+        {"seeds", required_argument, NULL, 'S'},
+        {"hosts", required_argument, NULL, 'h'},
+        {"ops", required_argument, NULL, 'o'},
+        {"engines", required_argument, NULL, 'e'},
+        {"faults", required_argument, NULL, 'f'},
+        {"loss", required_argument, NULL, 'l'},
+        {"replay", no_argument, NULL, 'r'},
+        {"expect-violation", no_argument, NULL, 'x'},
+        {"verbose", no_argument, NULL, 'v'},
+        {"pcap", required_argument, NULL, 'p'},
+        {"shapers", no_argument, NULL, 'q'},
+        {NULL, 0, NULL, 0},
     };
     *arguments = (struct arguments){
         .first = 1,
@@ -182,6 +192,9 @@ static void print_totals(const struct sim_totals *totals)
            ", applications killed %" PRIu64 "), virtual time %.3f s\n",
            totals->faults, totals->reloads, totals->restarts, totals->kills,
            (double)totals->virtual_ns / 1e9);
+    printf("  shapers: policies changed %" PRIu64 ", saved and loaded %" PRIu64
+           ", classes out of tokens %" PRIu64 "\n",
+           totals->policies, totals->handed_over, totals->exhausted);
 }
 
 /* What single runs may lack, many together have: else it happens no more. */
@@ -196,6 +209,9 @@ static bool check_campaign(const struct arguments *arguments, const struct sim_t
         {"connections whose credits wrap", sum->wrapped},
         {"flows that found the largest packets to pass", sum->widest},
         {"black holes where the largest packets pass otherwise", sum->widest_holes},
+        {"policies of shapers changed", sum->policies},
+        {"shapers saved and loaded", sum->handed_over},
+        {"classes out of tokens", sum->exhausted},
     };
     bool complete = true;
 

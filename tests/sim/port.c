@@ -3,8 +3,9 @@
 #include "tests/sim/port.h"
 
 #include "engines/elements/encap.h"
+#include "engines/packet_tag.h"
 #include "engines/pony/wire.h"
-#include "tests/sim/host.h"
+#include "tests/sim/front.h"
 #include "tests/sim/link.h"
 
 #include <rte_ip.h>
@@ -44,26 +45,53 @@ void sim_port_settle(struct sim_port *self)
     sim->totals.unused += !caught;
 }
 
-static bool changed(const struct rte_mbuf *packet)
+/* Of what a front receives others see what becomes of it. */
+static bool is_fronts(const struct sim_port *self)
 {
-    return packet->hash.usr != SIM_CHANGED_NOTHING;
+    return self->host->front && front_host(self->host->front) == self->host;
+}
+
+static bool changed(const struct sim_port *self, const struct rte_mbuf *packet)
+{
+    return packet->hash.usr != SIM_CHANGED_NOTHING && !is_fronts(self);
+}
+
+static bool is_empty(const struct sim_port *self)
+{
+    return self->head == self->tail;
+}
+
+/* The next packet, which stays there; NULL: there is none. */
+static struct rte_mbuf *peek(struct sim_port *self, uint64_t now)
+{
+    if (!self->inner)
+        return is_empty(self) ? NULL : self->ring[self->tail % SIM_PORT_RING];
+    if (!self->kept)
+        self->inner->ops->rx_burst(self->inner, &self->kept, 1, now);
+    return self->kept;
+}
+
+static struct rte_mbuf *take(struct sim_port *self, uint64_t now)
+{
+    struct rte_mbuf *packet = peek(self, now);
+    self->kept = NULL;
+    self->tail += !self->inner;
+    return packet;
 }
 
 static uint16_t rx_burst(struct port *port, struct rte_mbuf **packets, uint16_t max, uint64_t now)
 {
     struct sim_port *self = (struct sim_port *)port;
-    (void)now;
+    const struct rte_mbuf *next;
     uint16_t count = 0;
     sim_port_settle(self);
     /* A changed packet travels alone, so that it is known what became of it. */
-    while (count < max && !sim_port_empty(self) && !self->watching) {
-        struct rte_mbuf *packet = self->ring[self->tail % SIM_PORT_RING];
-        if (changed(packet) && count > 0)
+    while (count < max && !self->watching && (next = peek(self, now))) {
+        if (changed(self, next) && count > 0)
             break;
-        self->watching = changed(packet);
-        self->telling = packet->hash.usr == SIM_CHANGED_HEADER;
-        packets[count++] = packet;
-        self->tail++;
+        self->watching = changed(self, next);
+        self->telling = next->hash.usr == SIM_CHANGED_HEADER;
+        packets[count++] = take(self, now);
     }
     if (self->watching)
         self->noticed = count_noticed(self);
@@ -92,8 +120,8 @@ static uint32_t destination(const struct sim *sim, const struct rte_mbuf *packet
 }
 
 /* Which of the hosts with an address takes a frame: by its UDP port, all of them a RESET. As a fan
- * does (engines/steer/fan.h); an engine makes frames without VLAN tags here. */
-static bool takes(const struct rte_mbuf *packet, uint32_t sibling)
+ * does (engines/steer/fan.h), if there is none; an engine makes frames without VLAN tags here. */
+static bool takes(const struct rte_mbuf *packet, uint32_t sibling, bool fanned)
 {
     uint8_t bytes[ENCAP_BYTES_MAX + 1];
     uint32_t length = RTE_MIN(rte_pktmbuf_pkt_len(packet), (uint32_t)sizeof(bytes));
@@ -106,7 +134,16 @@ static bool takes(const struct rte_mbuf *packet, uint32_t sibling)
     memcpy(&header, udp, sizeof(header));
     uint32_t port = rte_be_to_cpu_16(header.dst_port);
     return port == WIRE_UDP_PORT + sibling ||
-           (port == WIRE_UDP_PORT && (udp[sizeof(header)] & 0x0f) == WIRE_RESET);
+           (!fanned && port == WIRE_UDP_PORT && (udp[sizeof(header)] & 0x0f) == WIRE_RESET);
+}
+
+/* Which of the hosts behind a front a packet is from: its links are what it travels. */
+static uint32_t source(const struct sim_port *self, struct rte_mbuf *packet)
+{
+    uint32_t index = self->host->index;
+    return is_fronts(self)
+               ? (index - SIM_HOSTS_MAX) * self->host->sim->siblings + packet_tag(packet)->member
+               : index;
 }
 
 static void transmit(struct sim_port *self, struct rte_mbuf *packet)
@@ -122,12 +159,12 @@ static void transmit(struct sim_port *self, struct rte_mbuf *packet)
         self->wire_free = now;
     self->wire_free += (uint64_t)(bytes + WIRE_FRAMING) * WIRE_PS_PER_BYTE / 1000;
     for (uint32_t i = 0; to != SIM_NOBODY && i < sim->siblings; i++) {
-        struct rte_mbuf *copy = sim->siblings == 1 || takes(packet, i)
+        struct rte_mbuf *copy = sim->siblings == 1 || takes(packet, i, sim->hosts[to]->front)
                                     ? rte_pktmbuf_copy(packet, sim->pool, 0, UINT32_MAX)
                                     : NULL;
         /* Without memory the wire loses it. */
         if (copy)
-            link_send(sim->links[self->host->index][to + i], copy, self->wire_free);
+            link_send(sim->links[source(self, packet)][to + i], copy, self->wire_free);
     }
     rte_pktmbuf_free(packet);
 }
@@ -154,7 +191,7 @@ static int arm(struct port *port)
 {
     struct sim_port *self = (struct sim_port *)port;
     self->armed = true;
-    return sim_port_empty(self) ? 0 : 1;
+    return is_empty(self) ? 0 : 1;
 }
 
 static void disarm(struct port *port)
@@ -179,6 +216,68 @@ static const struct port_ops sim_port_ops = {
     .destroy = destroy,
 };
 
+/* ---- Behind another port ---- */
+
+static uint16_t behind_tx_burst(struct port *port, struct rte_mbuf **packets, uint16_t count,
+                                uint64_t now)
+{
+    struct sim_port *self = (struct sim_port *)port;
+    uint16_t sent = self->inner->ops->tx_burst(self->inner, packets, count, now);
+    host_charge(self->host, sent * PACKET_COST_NS);
+    return sent;
+}
+
+static uint16_t behind_tx_room(struct port *port)
+{
+    struct port *inner = ((struct sim_port *)port)->inner;
+    return inner->ops->tx_room(inner);
+}
+
+static uint16_t behind_tx_room_for(struct port *port, struct packet_tag *tag,
+                                   const struct packet_way *way)
+{
+    struct port *inner = ((struct sim_port *)port)->inner;
+    return inner->ops->tx_room_for(inner, tag, way);
+}
+
+static bool behind_tx_reopened(struct port *port)
+{
+    struct port *inner = ((struct sim_port *)port)->inner;
+    return inner->ops->tx_reopened(inner);
+}
+
+static int behind_arm(struct port *port)
+{
+    struct sim_port *self = (struct sim_port *)port;
+    return self->kept ? 1 : self->inner->ops->arm(self->inner);
+}
+
+static void behind_disarm(struct port *port)
+{
+    struct port *inner = ((struct sim_port *)port)->inner;
+    inner->ops->disarm(inner);
+}
+
+static const struct port_ops behind_ops = {
+    .driver = "sim",
+    .rx_burst = rx_burst,
+    .tx_burst = behind_tx_burst,
+    .tx_room = behind_tx_room,
+    .tx_room_for = behind_tx_room_for,
+    .tx_reopened = behind_tx_reopened,
+    .arm = behind_arm,
+    .disarm = behind_disarm,
+    .destroy = destroy,
+};
+
+void sim_port_attach(struct sim_port *port, struct port *inner)
+{
+    rte_pktmbuf_free(port->kept);
+    port->kept = NULL;
+    port->inner = inner;
+    port->port.ops = &behind_ops;
+}
+
 void sim_port_mac(struct rte_ether_addr *mac, uint32_t index)
 {
     *mac = (struct rte_ether_addr){{MAC_FIRST, 0, 0, 0, (uint8_t)(index >> 8), (uint8_t)index}};
@@ -199,13 +298,8 @@ void sim_port_init(struct sim_port *port, struct host *host, uint32_t index)
 
 void sim_port_fini(struct sim_port *port)
 {
-    while (!sim_port_empty(port))
-        rte_pktmbuf_free(port->ring[port->tail++ % SIM_PORT_RING]);
-}
-
-bool sim_port_empty(const struct sim_port *port)
-{
-    return port->head == port->tail;
+    while (peek(port, 0))
+        rte_pktmbuf_free(take(port, 0));
 }
 
 bool sim_port_receive(struct sim_port *port, struct rte_mbuf *packet, enum sim_change change)

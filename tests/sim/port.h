@@ -7,6 +7,8 @@
  * Packets that are sent are copied to single-segment buffers, as a wire would: the sender may
  * change what it handed over, and what is on the wire stays.
  *
+ * Or it has no wire, and another port lies between (front.h): then it only looks at what passes.
+ *
  * Ownership: embedded in the host. Threads: one.
  */
 #ifndef TESTS_SIM_PORT_H
@@ -22,6 +24,8 @@ struct host;
 struct sim_port {
     struct port port;
     struct host *host;
+    struct port *inner;    /* NULL: it has the wire */
+    struct rte_mbuf *kept; /* received from `inner`, and not looked at yet; or NULL */
     struct rte_mbuf *ring[SIM_PORT_RING];
     uint32_t head, tail;
     uint64_t wire_free; /* when the transmitter will have sent all it was given */
@@ -34,6 +38,8 @@ struct sim_port {
 
 void sim_port_init(struct sim_port *port, struct host *host, uint32_t index);
 void sim_port_fini(struct sim_port *port);
+/* It is behind this port from now on; what it had received from another one is lost. */
+void sim_port_attach(struct sim_port *port, struct port *inner);
 /* What was changed of a packet's UDP payload on its way. */
 enum sim_change {
     SIM_CHANGED_NOTHING,
@@ -45,7 +51,6 @@ enum sim_change {
 bool sim_port_receive(struct sim_port *port, struct rte_mbuf *packet, enum sim_change change);
 /* The engine goes: has it noticed what it had to? */
 void sim_port_settle(struct sim_port *port);
-bool sim_port_empty(const struct sim_port *port);
 /* The link-layer address of a host's port, by the number of its address. */
 void sim_port_mac(struct rte_ether_addr *mac, uint32_t index);
 

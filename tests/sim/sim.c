@@ -7,7 +7,7 @@
 #include "tests/sim/app.h"
 #include "tests/sim/checker.h"
 #include "tests/sim/fault.h"
-#include "tests/sim/host.h"
+#include "tests/sim/front.h"
 #include "tests/sim/link.h"
 
 #include <inttypes.h>
@@ -16,9 +16,11 @@
 #include <stdlib.h>
 
 #define HOSTS_LEAST     3u
-#define HOSTS_SPREAD    3u /* 3 to 5 */
-#define APPS_PER_HOST   2u /* at most */
-#define SIBLINGS_EVERY  4u /* one run of so many has hosts with two engines */
+#define HOSTS_SPREAD    3u      /* 3 to 5 */
+#define APPS_PER_HOST   2u      /* at most */
+#define SIBLINGS_EVERY  4u      /* one run of so many has hosts with two engines */
+#define SHAPED_EVERY    7u      /* one run of so many has shapers, */
+#define SHAPER_PPM      700000u /* at so many of its addresses, and at the first */
 #define HEAP_BYTES      (8ull << 20)
 #define LARGE_MAX       (768u << 10) /* bytes of a large message in an ordinary run */
 #define CREDITS_SPAN    64u /* credits wrap within a connection's first messages of this count */
@@ -80,6 +82,9 @@ static void plan(struct sim *sim)
     uint32_t restriction = (uint32_t)rng_below(rng, 3);
     sim->wire_min = restriction == 1 ? WIRE_VERSION_MAX : WIRE_VERSION_MIN;
     sim->wire_max = restriction == 2 ? WIRE_VERSION_MIN : WIRE_VERSION_MAX;
+    sim->shaped = sim->options.shapers || sim->options.seed % SHAPED_EVERY == 0;
+    if (sim->shaped && !sim->options.narrowed)
+        sim->options.faults |= 1u << FAULT_POLICY;
     sim->credit_first = UINT32_MAX - (uint32_t)rng_below(rng, CREDITS_SPAN);
     bool huge = sim->options.seed % HUGE_EVERY == HUGE_TURN;
     sim->heap_bytes = huge ? HUGE_HEAP_BYTES : HEAP_BYTES;
@@ -100,11 +105,21 @@ static void make_directories(struct sim *sim)
             abort();
 }
 
+static void make_fronts(struct sim *sim)
+{
+    struct rng rng;
+    rng_init_u64(&rng, sim->options.seed, SIM_STREAM_FRONTS);
+    for (uint32_t i = 0; sim->shaped && i < sim->host_count / sim->siblings; i++)
+        if (rng_chance(&rng, SHAPER_PPM) || i == 0 || sim->options.shapers)
+            sim->fronts[i] = front_create(sim, i);
+}
+
 static void build(struct sim *sim)
 {
     make_directories(sim);
     sim->checker = checker_create(sim);
     sim->fault = fault_create(sim);
+    make_fronts(sim);
     for (uint32_t i = 0; i < sim->host_count; i++)
         sim->hosts[i] = host_create(sim, i);
     for (uint32_t i = 0; i < sim->host_count; i++) {
@@ -186,6 +201,23 @@ static void blame_liveness(struct sim *sim, const char *part)
         sim_violation(sim, "%s: applications do not come to an end", part);
 }
 
+static bool fronts_quiet(const struct sim *sim)
+{
+    for (uint32_t i = 0; i < SIM_HOSTS_MAX; i++)
+        if (sim->fronts[i] && !front_quiet(sim->fronts[i]))
+            return false;
+    return true;
+}
+
+static void check_fronts(struct sim *sim)
+{
+    if (!run_until(sim, fronts_quiet, QUIET_NS))
+        sim_violation(sim, "a shaper has packets left");
+    for (uint32_t i = 0; i < SIM_HOSTS_MAX && !sim->failed; i++)
+        if (sim->fronts[i])
+            front_check(sim->fronts[i]);
+}
+
 static void check_conservation(struct sim *sim)
 {
     for (uint32_t i = 0; i < sim->app_count; i++)
@@ -225,14 +257,18 @@ static void tear_down(struct sim *sim)
 {
     for (uint32_t i = 0; i < sim->app_count; i++)
         app_leave(sim->apps[i]);
-    if (!sim->failed)
+    if (!sim->failed) {
         run_until(sim, never, QUIET_NS);
+        check_fronts(sim);
+    }
     for (uint32_t i = 0; i < sim->app_count; i++)
         app_destroy(sim->apps[i]);
     free(sim->apps);
     sim->totals.virtual_ns = sim->events.now;
     for (uint32_t i = 0; i < sim->host_count; i++)
         host_destroy(sim->hosts[i]);
+    for (uint32_t i = 0; i < SIM_HOSTS_MAX; i++)
+        front_destroy(sim->fronts[i]);
     for (uint32_t i = 0; i < SIM_HOSTS_MAX; i++)
         directory_destroy(sim->directories[i]);
     for (uint32_t from = 0; from < sim->host_count; from++)

@@ -37,6 +37,7 @@
 enum sim_stream {
     SIM_STREAM_PLAN = 1,
     SIM_STREAM_FAULTS,
+    SIM_STREAM_FRONTS,
     SIM_STREAM_LINKS = 1000,
     SIM_STREAM_HOSTS = 2000,
     SIM_STREAM_APPS = 3000,
@@ -48,6 +49,7 @@ struct sim_options {
     uint64_t seed;
     uint32_t hosts;      /* 0: by seed, 3 to 5 */
     uint32_t engines;    /* of each; 0: by seed, one or two */
+    bool shapers;        /* all have one; else by seed */
     uint32_t operations; /* in all */
     uint32_t faults;     /* set of 1 << enum fault_kind; 0: by seed */
     uint32_t loss_ppm;   /* highest loss of a link */
@@ -85,6 +87,8 @@ struct sim_totals {
     uint64_t widest_holes; /* black holes noticed where so much passes otherwise, and not then */
     uint64_t retransmissions;
     uint64_t reloads, kills, restarts;
+    uint64_t policies, handed_over; /* of shapers: changed, and saved and loaded */
+    uint64_t exhausted;             /* how often a class was out of tokens */
     uint64_t virtual_ns;
 };
 
@@ -94,6 +98,7 @@ struct app;
 struct checker;
 struct directory;
 struct fault;
+struct front;
 struct host;
 struct link;
 struct operation;
@@ -114,6 +119,7 @@ struct sim {
     /* Engines, each a host to the rest of the simulation; so many in a row have one address. */
     uint32_t host_count, siblings;
     struct directory *directories[SIM_HOSTS_MAX]; /* of each address; NULL if it has one engine */
+    struct front *fronts[SIM_HOSTS_MAX];          /* of each address; NULL if it has no shaper */
     struct host *hosts[SIM_HOSTS_MAX];
     struct link *links[SIM_HOSTS_MAX][SIM_HOSTS_MAX]; /* from, to */
     uint32_t app_count;
@@ -127,6 +133,7 @@ struct sim {
     uint32_t struck;                          /* set of 1 << enum fault_kind that did happen */
     uint32_t credit_first;                    /* where all engines begin to count credits */
     uint8_t wire_min, wire_max;               /* what hosts may be restricted to, by seed */
+    bool shaped;                              /* some addresses have a shaper */
     bool healed;                              /* no more faults */
     bool failed; /* a checker has found something; the rest of the run is skipped */
 };

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <math.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -474,55 +473,6 @@ START_TEST(a_policy_changed_under_traffic_loses_nothing)
 }
 END_TEST
 
-struct looking {
-    int stop;
-    uint64_t looks, wrong;
-};
-
-/* Somebody looks at the classes while they get their first packets. */
-static void *look_on(void *arg)
-{
-    struct looking *looking = arg;
-
-    while (!__atomic_load_n(&looking->stop, __ATOMIC_RELAXED)) {
-        const struct tree *tree = shaping_tree(bed.shaping);
-        struct tree_view view;
-
-        for (uint16_t i = 0; i < tree_places(tree); i++) {
-            tree_view(tree, i, &view);
-            looking->wrong += view.queued > PACKETS;
-        }
-        __atomic_store_n(&looking->looks, looking->looks + 1, __ATOMIC_RELAXED);
-    }
-    return NULL;
-}
-
-START_TEST(classes_are_looked_at_while_they_work)
-{
-    struct looking looking = {0};
-    pthread_t thread;
-
-    for (uint32_t i = 1; i <= 40; i++)
-        add_leaf(i, "", 0);
-    bed_make(&policy, 2, PACKETS);
-    for (uint32_t i = 1; i <= 40; i++)
-        bed_want(i, BED_FRAME);
-    ck_assert_int_eq(pthread_create(&thread, NULL, look_on, &looking), 0);
-    for (uint32_t i = 0; i < 200; i++) {
-        bed_step();
-        for (uint32_t number = 1; number <= 40; number++)
-            bed_give(number);
-    }
-    while (__atomic_load_n(&looking.looks, __ATOMIC_RELAXED) == 0)
-        sched_yield();
-    __atomic_store_n(&looking.stop, 1, __ATOMIC_RELAXED);
-    pthread_join(thread, NULL);
-    ck_assert_uint_eq(looking.wrong, 0);
-    bed_drain(SECOND);
-    bed_end();
-}
-END_TEST
-
 /* What is saved up is not won anew by changing the policy. */
 START_TEST(a_change_gives_no_burst)
 {
@@ -753,7 +703,6 @@ static Suite *suite(void)
     tcase_add_test(tc, control_is_never_starved);
     tcase_add_test(tc, memory_is_bounded);
     tcase_add_test(tc, a_policy_changed_under_traffic_loses_nothing);
-    tcase_add_test(tc, classes_are_looked_at_while_they_work);
     tcase_add_test(tc, a_change_gives_no_burst);
     tcase_add_test(tc, the_policy_before_touches_nothing);
     tcase_add_test(tc, a_member_that_sleeps_for_ever_holds_up_the_change_after_the_next);
