@@ -4,8 +4,7 @@
 
 #include "engines/pony/wire.h"
 #include "engines/shaper/shaper.h"
-#include "engines/steer/fan.h"
-#include "sched/state.h"
+#include "engines/steer/steer.h"
 #include "tests/sim/policy.h"
 
 #include <errno.h>
@@ -13,8 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RING_LEAST 64u /* packets, of a member's rings: a few bursts, ... */
-#define RING_STEPS 5u  /* ... or twice that, up to as many as the daemon has */
+#define RING_LEAST 64u     /* packets, of a member's rings: a few bursts, ... */
+#define RING_STEPS 5u      /* ... or twice that, up to as many as the daemon has */
+#define STEER_PPM  300000u /* of fronts with several engines: they do not shape */
 
 /* What outlives its engine, of each class. */
 struct memory {
@@ -25,14 +25,15 @@ struct memory {
 struct front {
     struct host host; /* the shaper's */
     uint32_t first;   /* of the hosts behind it */
+    bool shapes;
     struct fan *fan;
-    struct shaping *shaping;
+    struct shaping *shaping; /* NULL: it does not */
     struct policy policy;
 };
 
 struct port *front_member(const struct front *front, uint32_t row)
 {
-    return shaping_port(front->shaping, row);
+    return front->shaping ? shaping_port(front->shaping, row) : fan_member(front->fan, row);
 }
 
 struct host *front_host(struct front *front)
@@ -47,6 +48,22 @@ static struct host *behind(const struct front *front, uint32_t row)
 
 /* ---- What it consists of ---- */
 
+static int make_shaper(struct front *front)
+{
+    struct host *host = &front->host;
+    struct shaping_config config = {
+        .fan = front->fan,
+        .members = host->sim->siblings,
+        .policy = &front->policy.shape,
+    };
+    int error;
+
+    for (uint32_t i = 0; i < sizeof(config.key); i++)
+        config.key[i] = (uint8_t)rng_u64(&host->rng);
+    error = shaping_create(&front->shaping, &config);
+    return error ? error : shaper_create(&host->engine, "shaper", front->shaping, &host->clock);
+}
+
 static void make(struct front *front)
 {
     struct host *host = &front->host;
@@ -56,17 +73,16 @@ static void make(struct front *front)
         .count = sim->siblings,
         .ring_packets = RING_LEAST << rng_below(&host->rng, RING_STEPS),
     };
-    struct shaping_config shaping = {.members = sim->siblings, .policy = &front->policy.shape};
+    int error;
 
     for (uint32_t i = 0; i < sim->siblings; i++)
         fan.udp_ports[i] = (uint16_t)(WIRE_UDP_PORT + i);
-    for (uint32_t i = 0; i < sizeof(shaping.key); i++)
-        shaping.key[i] = (uint8_t)rng_u64(&host->rng);
-    if (fan_create(&front->fan, &fan))
-        abort();
-    shaping.fan = front->fan;
-    if (shaping_create(&front->shaping, &shaping) ||
-        shaper_create(&host->engine, "shaper", front->shaping, &host->clock))
+    error = fan_create(&front->fan, &fan);
+    if (!error && front->shapes)
+        error = make_shaper(front);
+    else if (!error)
+        error = steer_create(&host->engine, "steer", front->fan, &host->clock);
+    if (error)
         abort();
 }
 
@@ -75,6 +91,7 @@ static void unmake(struct front *front)
 {
     front->host.engine->ops->destroy(front->host.engine);
     shaping_destroy(front->shaping);
+    front->shaping = NULL;
     fan_destroy(front->fan);
 }
 
@@ -86,6 +103,7 @@ struct front *front_create(struct sim *sim, uint32_t address)
     host_init(&front->host, sim, SIM_HOSTS_MAX + address);
     sim_port_init(&front->host.port, &front->host, address);
     front->host.front = front;
+    front->shapes = sim->siblings == 1 || !rng_chance(&front->host.rng, STEER_PPM);
     policy_draw(&front->policy, sim, &front->host.rng);
     make(front);
     host_wake(&front->host);
@@ -129,6 +147,8 @@ void front_reshape(struct front *front)
     struct tree *tree;
     int error;
 
+    if (!front->shaping)
+        return;
     policy_draw(&policy, sim, &front->host.rng);
     error = shaping_prepare(front->shaping, &policy.shape, &tree);
     if (error == -EBUSY)
@@ -152,8 +172,12 @@ void front_reshape(struct front *front)
 
 static void remember(const struct front *front, struct memory *memory)
 {
-    const struct tree *tree = shaping_tree(front->shaping);
+    const struct tree *tree;
 
+    memory->count = 0;
+    if (!front->shaping)
+        return;
+    tree = shaping_tree(front->shaping);
     memory->count = tree_places(tree);
     for (uint32_t i = 0; i < memory->count; i++)
         tree_view(tree, (uint16_t)i, &memory->views[i]);
@@ -175,7 +199,7 @@ static void compare(const struct front *front, const struct memory *before)
     }
 }
 
-static void save_shaper(struct front *front, struct state_writer *writer)
+static void save_engine(struct front *front, struct state_writer *writer)
 {
     struct engine *engine = front->host.engine;
 
@@ -185,7 +209,7 @@ static void save_shaper(struct front *front, struct state_writer *writer)
         sim_violation(front->host.sim, "%s cannot be saved", front->host.name);
 }
 
-static void load_shaper(struct front *front, const struct state_writer *writer)
+static void load_engine(struct front *front, const struct state_writer *writer)
 {
     struct engine *engine = front->host.engine;
     struct state_reader reader;
@@ -203,11 +227,11 @@ void front_hand_over(struct front *front)
 
     for (uint32_t i = 0; i < sim->siblings; i++)
         host_save(behind(front, i), &states[i]);
-    save_shaper(front, &own);
+    save_engine(front, &own);
     remember(front, &memory);
     unmake(front);
     make(front);
-    load_shaper(front, &own);
+    load_engine(front, &own);
     compare(front, &memory);
     for (uint32_t i = 0; i < sim->siblings; i++) {
         sim_port_attach(&behind(front, i)->port, front_member(front, i));
@@ -226,18 +250,26 @@ bool front_quiet(const struct front *front)
     return host_stat(&front->host, "tx_queued") == 0 && !fan_pending(front->fan);
 }
 
-void front_check(struct front *front)
+/* Everybody has taken up the last policy. */
+static void check_policy(struct front *front)
 {
-    struct sim *sim = front->host.sim;
     struct tree *tree;
-    struct memory memory;
     int error = shaping_prepare(front->shaping, &front->policy.shape, &tree);
 
     if (error)
-        sim_violation(sim, "%s: the policy before is still there: error %d", front->host.name,
-                      error);
+        sim_violation(front->host.sim, "%s: the policy before is still there: error %d",
+                      front->host.name, error);
     else
         shaping_give_up(front->shaping, tree);
+}
+
+void front_check(struct front *front)
+{
+    struct sim *sim = front->host.sim;
+    struct memory memory;
+
+    if (front->shaping)
+        check_policy(front);
     remember(front, &memory);
     for (uint32_t i = 0; i < memory.count; i++) {
         const struct tree_view *view = &memory.views[i];

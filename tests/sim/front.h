@@ -1,12 +1,12 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
 /*
- * The front of an address: a shaper that has its port, and the engines of the address behind it, as
- * in a daemon whose engines share one thread.
+ * The front of an address: an engine that has its port, a shaper or, of several, `steer`, and the
+ * engines of the address behind it, as in a daemon whose engines share one thread.
  *
  *   hosts with the address     watched ports (port.h)
  *      |  |                    gates, fan
- *      shaper                  as one host more: the front's
+ *   shaper or steer            as one host more: the front's
  *        |                     the port at the wire
  *      links
  *
@@ -29,12 +29,12 @@ void front_destroy(struct front *front);
 
 /* The port of a host behind it, by its row; another one after front_hand_over. */
 struct port *front_member(const struct front *front, uint32_t row);
-/* The host that the shaper is. */
+/* The host that the shaper, or steer, is. */
 struct host *front_host(struct front *front);
 /* Wakes whoever was rung. */
 void front_listen(struct front *front);
 
-/* Another policy, unless the one before is still on its way. */
+/* Another policy, unless the one before is still on its way, or it shapes nothing. */
 void front_reshape(struct front *front);
 /* The whole of it is saved, with all engines behind it, and goes on as another process would. */
 void front_hand_over(struct front *front);

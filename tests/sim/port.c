@@ -3,7 +3,6 @@
 #include "tests/sim/port.h"
 
 #include "engines/elements/encap.h"
-#include "engines/packet_tag.h"
 #include "engines/pony/wire.h"
 #include "tests/sim/front.h"
 #include "tests/sim/link.h"
@@ -138,12 +137,10 @@ static bool takes(const struct rte_mbuf *packet, uint32_t sibling, bool fanned)
 }
 
 /* Which of the hosts behind a front a packet is from: its links are what it travels. */
-static uint32_t source(const struct sim_port *self, struct rte_mbuf *packet)
+static uint32_t source(const struct sim_port *self, const struct rte_mbuf *packet)
 {
     uint32_t index = self->host->index;
-    return is_fronts(self)
-               ? (index - SIM_HOSTS_MAX) * self->host->sim->siblings + packet_tag(packet)->member
-               : index;
+    return is_fronts(self) ? packet->hash.usr : index;
 }
 
 static void transmit(struct sim_port *self, struct rte_mbuf *packet)
@@ -222,7 +219,11 @@ static uint16_t behind_tx_burst(struct port *port, struct rte_mbuf **packets, ui
                                 uint64_t now)
 {
     struct sim_port *self = (struct sim_port *)port;
-    uint16_t sent = self->inner->ops->tx_burst(self->inner, packets, count, now);
+    uint16_t sent;
+    /* For the front's port to know, wherever it looks from. */
+    for (uint16_t i = 0; i < count; i++)
+        packets[i]->hash.usr = self->host->index;
+    sent = self->inner->ops->tx_burst(self->inner, packets, count, now);
     host_charge(self->host, sent * PACKET_COST_NS);
     return sent;
 }
@@ -270,12 +271,22 @@ static const struct port_ops behind_ops = {
     .destroy = destroy,
 };
 
+static const struct port_ops behind_untagged_ops = {
+    .driver = "sim",
+    .rx_burst = rx_burst,
+    .tx_burst = behind_tx_burst,
+    .tx_room = behind_tx_room,
+    .arm = behind_arm,
+    .disarm = behind_disarm,
+    .destroy = destroy,
+};
+
 void sim_port_attach(struct sim_port *port, struct port *inner)
 {
     rte_pktmbuf_free(port->kept);
     port->kept = NULL;
     port->inner = inner;
-    port->port.ops = &behind_ops;
+    port->port.ops = inner->ops->tx_room_for ? &behind_ops : &behind_untagged_ops;
 }
 
 void sim_port_mac(struct rte_ether_addr *mac, uint32_t index)

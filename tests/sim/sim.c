@@ -19,8 +19,8 @@
 #define HOSTS_SPREAD    3u      /* 3 to 5 */
 #define APPS_PER_HOST   2u      /* at most */
 #define SIBLINGS_EVERY  4u      /* one run of so many has hosts with two engines */
-#define SHAPED_EVERY    7u      /* one run of so many has shapers, */
-#define SHAPER_PPM      700000u /* at so many of its addresses, and at the first */
+#define FRONTS_EVERY    7u      /* one run of so many has shapers, */
+#define FRONT_PPM       700000u /* at so many of its addresses, and at the first */
 #define HEAP_BYTES      (8ull << 20)
 #define LARGE_MAX       (768u << 10) /* bytes of a large message in an ordinary run */
 #define CREDITS_SPAN    64u /* credits wrap within a connection's first messages of this count */
@@ -82,8 +82,8 @@ static void plan(struct sim *sim)
     uint32_t restriction = (uint32_t)rng_below(rng, 3);
     sim->wire_min = restriction == 1 ? WIRE_VERSION_MAX : WIRE_VERSION_MIN;
     sim->wire_max = restriction == 2 ? WIRE_VERSION_MIN : WIRE_VERSION_MAX;
-    sim->shaped = sim->options.shapers || sim->options.seed % SHAPED_EVERY == 0;
-    if (sim->shaped && !sim->options.narrowed)
+    sim->fronted = sim->options.shapers || sim->options.seed % FRONTS_EVERY == 0;
+    if (sim->fronted && !sim->options.narrowed)
         sim->options.faults |= 1u << FAULT_POLICY;
     sim->credit_first = UINT32_MAX - (uint32_t)rng_below(rng, CREDITS_SPAN);
     bool huge = sim->options.seed % HUGE_EVERY == HUGE_TURN;
@@ -109,8 +109,8 @@ static void make_fronts(struct sim *sim)
 {
     struct rng rng;
     rng_init_u64(&rng, sim->options.seed, SIM_STREAM_FRONTS);
-    for (uint32_t i = 0; sim->shaped && i < sim->host_count / sim->siblings; i++)
-        if (rng_chance(&rng, SHAPER_PPM) || i == 0 || sim->options.shapers)
+    for (uint32_t i = 0; sim->fronted && i < sim->host_count / sim->siblings; i++)
+        if (rng_chance(&rng, FRONT_PPM) || i == 0 || sim->options.shapers)
             sim->fronts[i] = front_create(sim, i);
 }
 

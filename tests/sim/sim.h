@@ -133,7 +133,7 @@ struct sim {
     uint32_t struck;                          /* set of 1 << enum fault_kind that did happen */
     uint32_t credit_first;                    /* where all engines begin to count credits */
     uint8_t wire_min, wire_max;               /* what hosts may be restricted to, by seed */
-    bool shaped;                              /* some addresses have a shaper */
+    bool fronted;                             /* some addresses have a front */
     bool healed;                              /* no more faults */
     bool failed; /* a checker has found something; the rest of the run is skipped */
 };
