@@ -142,7 +142,7 @@ static int hold(const struct crew *crew)
 static void release(const struct crew *crew)
 {
     if (crew->leader)
-        (void)leader_release(crew->workers[0]);
+        leader_release(crew->workers[0]);
 }
 
 /* ---- Configuration ---- */

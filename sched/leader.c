@@ -96,13 +96,15 @@ int leader_hold(struct worker *first)
     } while (moving > 0 && clock_now(&clock_machine) < deadline);
     if (moving == 0)
         return 0;
-    (void)leader_release(first);
+    leader_release(first);
     return -ETIMEDOUT;
 }
 
-int leader_release(struct worker *first)
+/* Whatever else waits in the mailbox somebody waits for, and withdraws: if it is full, it is this.
+ */
+void leader_release(struct worker *first)
 {
-    return worker_call(first, work_release, NULL);
+    (void)mailbox_post(&first->mailbox, work_release, NULL);
 }
 
 int leader_configure(struct leader *leader, const struct balance_config *config)

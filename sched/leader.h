@@ -11,7 +11,8 @@
  * have it, and back. So the leader knows where every engine is, and nobody waits for anybody.
  *
  * When control changes the group, it holds the leader: no move is begun, and those under way come
- * to their end. Until it is released the leader's state is control's.
+ * to their end. Until it is released the leader's state is control's. Releasing it takes nobody's
+ * answer, so that a thread that hangs just then cannot leave it held.
  *
  * Ownership: the group owns it, and the worker that carries it ends first. It borrows threads and
  * engines. Threads: as marked.
@@ -41,8 +42,8 @@ void leader_destroy(struct leader *leader);
 /* Holds the leader on thread `first`: 0; or -ETIMEDOUT, and it is not held, if that thread or one
  * that takes part in a move does not come round. */
 int leader_hold(struct worker *first);
-/* 0, or -ETIMEDOUT: it stays held. */
-int leader_release(struct worker *first);
+/* It goes on, as soon as thread `first` comes round. */
+void leader_release(struct worker *first);
 
 /* Only while it is held. */
 int leader_configure(struct leader *leader, const struct balance_config *config);

@@ -150,7 +150,7 @@ START_TEST(a_hasty_leader_loses_nothing)
     pthread_t producer;
     uint64_t calls = 0, answered = 0;
     open_bench(&bench, &balance);
-    ck_assert_int_eq(leader_release(bench.workers[0]), 0);
+    leader_release(bench.workers[0]);
     ck_assert_int_eq(pthread_create(&producer, NULL, produce, &bench), 0);
     while (moves(&bench) < MOVES_MIN) {
         int result = -1;
@@ -177,6 +177,39 @@ START_TEST(a_hasty_leader_loses_nothing)
 }
 END_TEST
 
+static int hang(void *context, void *argument)
+{
+    _Atomic int *phase = argument;
+    (void)context;
+    atomic_store(phase, 1);
+    while (atomic_load(phase) == 1)
+        sched_yield();
+    return 0;
+}
+
+/* It hangs as it is to be released: once it comes round it moves engines again. */
+START_TEST(a_thread_that_hangs_does_not_stay_held)
+{
+    const struct balance_config balance = {
+        .slo_ns = TURNS_NS, .period_ns = TURNS_NS, .threads = 1, .hasty = true};
+    struct bench bench;
+    _Atomic int phase = 0;
+    open_bench(&bench, &balance);
+    ck_assert_int_eq(mailbox_post(&bench.toys[0]->engine.mailbox, hang, &phase), 0);
+    while (atomic_load(&phase) == 0)
+        sched_yield();
+    leader_release(bench.workers[0]);
+    atomic_store(&phase, 2);
+    for (uint64_t i = 0; moves(&bench) == 0; i++) {
+        struct toy *toy = bench.toys[i % TOYS];
+        toy_post(toy);
+        toy_await_handled(toy, i / TOYS + 1);
+    }
+    ck_assert_int_eq(leader_hold(bench.workers[0]), 0);
+    close_bench(&bench);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sched/leader");
@@ -184,6 +217,7 @@ int main(void)
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, forced_moves_lose_nothing);
     tcase_add_test(tests, a_hasty_leader_loses_nothing);
+    tcase_add_test(tests, a_thread_that_hangs_does_not_stay_held);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
