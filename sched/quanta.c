@@ -171,13 +171,36 @@ static void look_back(struct quanta *quanta, uint64_t now_ns)
     store(&quanta->window_ns, now_ns);
 }
 
-static _Atomic uint64_t *paid_here(const struct quanta *quanta)
+static void sleep_here(struct quanta *quanta)
 {
-    uint32_t cpu = quanta->system->cpu(quanta->system->arg);
-
-    return &quanta->system->ledger->cpus[cpu % QUANTA_CPUS].paid_ns;
+    if (quanta->counted)
+        atomic_fetch_sub_explicit(&quanta->system->ledger->cpus[quanta->cpu].awake, 1,
+                                  memory_order_relaxed);
+    quanta->counted = false;
 }
 
+static void wake_here(struct quanta *quanta)
+{
+    sleep_here(quanta);
+    quanta->cpu = quanta->system->cpu(quanta->system->arg);
+    quanta->counted = true;
+    atomic_fetch_add_explicit(&quanta->system->ledger->cpus[quanta->cpu].awake, 1,
+                              memory_order_relaxed);
+}
+
+/* How many threads want a part of its CPU's budget, itself among them. */
+static uint32_t sharers(const struct quanta *quanta)
+{
+    return atomic_load_explicit(&quanta->system->ledger->cpus[quanta->cpu].awake,
+                                memory_order_relaxed);
+}
+
+static _Atomic uint64_t *paid_here(const struct quanta *quanta)
+{
+    return &quanta->system->ledger->cpus[quanta->cpu].paid_ns;
+}
+
+/* To where it was: what it did elsewhere since is a round of turns at most. */
 static void charge(struct quanta *quanta, uint64_t now_ns)
 {
     _Atomic uint64_t *paid = paid_here(quanta);
@@ -224,6 +247,28 @@ static void step_back(struct quanta *quanta, uint64_t until_ns)
         (void)system->alarm(system->arg, quanta, until_ns);
 }
 
+/* What it may use before it lets the others go first. */
+static uint64_t part_ns(const struct quanta *quanta, uint64_t left_ns)
+{
+    uint64_t part = quanta->budget.runtime_ns / sharers(quanta);
+
+    part = part < QUANTA_PART_MIN_NS ? QUANTA_PART_MIN_NS : part;
+    return part < left_ns ? part : left_ns;
+}
+
+/* Those that are raised wait behind it in the order in which they were raised: without this it
+ * would use what is left of each period, and they nothing. Returns the time. */
+static uint64_t let_others(const struct quanta *quanta, uint64_t now_ns)
+{
+    const struct quanta_system *system = quanta->system;
+
+    if (quanta->low || sharers(quanta) < 2 ||
+        budget_left(&quanta->budget, load(paid_here(quanta)), now_ns) == 0)
+        return now_ns;
+    system->yield(system->arg);
+    return system->now(system->arg);
+}
+
 /* Its time counts from `now_ns` on. */
 static void step_up(struct quanta *quanta, uint64_t now_ns)
 {
@@ -234,7 +279,7 @@ static void step_up(struct quanta *quanta, uint64_t now_ns)
     store(&quanta->low_until_ns, 0);
     quanta->since_ns = now_ns;
     if (left_ns)
-        quanta->next_ns = now_ns + left_ns;
+        quanta->next_ns = now_ns + part_ns(quanta, left_ns);
     else
         step_back(quanta, paid_ns);
 }
@@ -250,13 +295,24 @@ static void set_due(struct quanta *quanta, uint64_t now_ns)
     quanta->due_ns = quanta->next_ns < window_end_ns ? quanta->next_ns : window_end_ns;
 }
 
+/* Its part is used up, the others' rest is over, or it is on another CPU. */
+static void look_at_budget(struct quanta *quanta, uint64_t now_ns)
+{
+    charge(quanta, now_ns);
+    if (quanta_has_moved(quanta))
+        wake_here(quanta);
+    /* Who is low is raised when it was told to be, wherever it is. */
+    if (!quanta->low || now_ns >= load(&quanta->low_until_ns))
+        step_up(quanta, let_others(quanta, now_ns));
+}
+
 void quanta_look(struct quanta *quanta, uint64_t now_ns)
 {
     if (class_of(quanta) != QUANTA_FIFO) {
+        sleep_here(quanta);
         quanta->next_ns = NEVER;
-    } else if (now_ns >= quanta->next_ns) {
-        charge(quanta, now_ns);
-        step_up(quanta, now_ns);
+    } else if (now_ns >= quanta->next_ns || quanta_has_moved(quanta)) {
+        look_at_budget(quanta, now_ns);
     }
     set_due(quanta, now_ns);
 }
@@ -265,6 +321,7 @@ void quanta_rest(struct quanta *quanta, uint64_t now_ns)
 {
     if (class_of(quanta) == QUANTA_FIFO)
         charge(quanta, now_ns);
+    sleep_here(quanta);
     atomic_store_explicit(&quanta->asleep, true, memory_order_relaxed);
 }
 
@@ -274,6 +331,7 @@ void quanta_wake(struct quanta *quanta, uint64_t now_ns)
     quanta->next_ns = NEVER;
     if (class_of(quanta) == QUANTA_FIFO) {
         quanta->system->guard(quanta->system->arg);
+        wake_here(quanta);
         if (quanta->low && now_ns < load(&quanta->low_until_ns))
             quanta->next_ns = load(&quanta->low_until_ns);
         else
@@ -390,6 +448,7 @@ void quanta_leave(struct quanta *quanta)
 
     /* Before, since it may be low and has nobody who raises it afterwards; and after, since the
      * governor may have raised it meanwhile. */
+    sleep_here(quanta);
     (void)enter_ordinary(quanta, &call);
     if (!backends[quanta->entered].leave)
         return;

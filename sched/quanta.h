@@ -18,13 +18,15 @@
  * Another class (sched_ext, a patched kernel) is one more entry of the table in quanta.c.
  *
  * Budgets belong to CPUs, not to threads: engine threads that meet on a CPU share one, else two of
- * them would leave nothing to others. Children never inherit a class: each is set with reset on
- * fork.
+ * them would leave nothing to others. Each uses a part of it at a time, as many parts as of them
+ * are awake, and then lets the next one go first. Children never inherit a class: each is set with
+ * reset on fork.
  *
  * Ownership: a thread's struct quanta is part of what describes the thread, and outlives it.
  * Threads: all functions are for the thread itself, quanta_read for any. Between them quanta_turn
- * is a compare; what it leads to at times, and quanta_wake and quanta_rest, make a bounded number
- * of system calls, between turns of engines and never in one.
+ * is a compare, with a budget another one, of the CPU; what it leads to at times, and quanta_wake
+ * and quanta_rest, make a bounded number of system calls, between turns of engines and never in
+ * one.
  *
  * Example: quanta_enter, then round after round quanta_turn(now), around each sleep
  * quanta_rest(now) and quanta_wake(now), at the end quanta_leave.
@@ -89,12 +91,13 @@ struct quanta;
 
 #define QUANTA_CPUS 1024u /* CPU_SETSIZE */
 
-/* When each CPU's debt is paid, see budget.h; shared by all threads that meet there. Written by
- * whoever runs on it: a charge that is lost to one of a thread that just moved away gives the
- * others that much more, once. */
+/* Of each CPU, shared by all threads that meet there: when its debt is paid, see budget.h, written
+ * by whoever runs on it (a charge that is lost to one of a thread that just moved away gives the
+ * others that much more, once); and how many of them do not sleep. */
 struct quanta_ledger {
     struct {
         alignas(64) _Atomic uint64_t paid_ns;
+        _Atomic uint32_t awake;
     } cpus[QUANTA_CPUS];
 };
 
@@ -110,6 +113,8 @@ struct quanta_system {
     uint64_t (*cpu_ns)(void *arg, int tid);
     /* The CPU of the caller, below QUANTA_CPUS. */
     uint32_t (*cpu)(void *arg);
+    /* Lets others of the caller's priority go first. */
+    void (*yield)(void *arg);
     /* The real-time bandwidth that the kernel admits, of all CPUs, in parts per million of one. */
     uint64_t (*bandwidth)(void *arg);
     /* The governor: puts the thread into its care and lets it go, raises it at a time, and looks
@@ -141,7 +146,9 @@ struct quanta {
     int nice;          /* as it was born */
     bool changed;      /* it is not as it was born */
     bool low;          /* it has stepped back, until low_until_ns */
-    uint64_t next_ns;  /* when its budget is used up, or the others' rest is over */
+    bool counted;      /* among those awake on `cpu` */
+    uint32_t cpu;      /* where it was when it last looked; what is not charged is charged there */
+    uint64_t next_ns;  /* when its part of the budget is used up, or the others' rest is over */
     uint64_t due_ns;   /* when quanta_turn has to look, for that or another reason */
     uint64_t since_ns; /* not yet charged: from here on */
     uint64_t reserved_ppm;
@@ -191,13 +198,19 @@ void quanta_leave(struct quanta *quanta);
 /* For quanta_turn. */
 void quanta_look(struct quanta *quanta, uint64_t now_ns);
 
+/* Whether another CPU than the one it is charged on runs it. */
+static inline bool quanta_has_moved(const struct quanta *quanta)
+{
+    return quanta->counted && quanta->system->cpu(quanta->system->arg) != quanta->cpu;
+}
+
 /* After a round of turns, which ended at `now_ns`. */
 static inline void quanta_turn(struct quanta *quanta, uint64_t now_ns)
 {
     uint64_t beats = atomic_load_explicit(&quanta->beats, memory_order_relaxed);
 
     atomic_store_explicit(&quanta->beats, beats + 1, memory_order_relaxed);
-    if (now_ns >= quanta->due_ns)
+    if (now_ns >= quanta->due_ns || quanta_has_moved(quanta))
         quanta_look(quanta, now_ns);
 }
 

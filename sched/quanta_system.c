@@ -77,7 +77,13 @@ static uint32_t cpu(void *arg)
     int found = sched_getcpu();
 
     (void)arg;
-    return found < 0 ? 0 : (uint32_t)found;
+    return found < 0 ? 0 : (uint32_t)found % QUANTA_CPUS;
+}
+
+static void yield_cpu(void *arg)
+{
+    (void)arg;
+    (void)sched_yield();
 }
 
 #define NUMBER_BYTES 32u /* of the longest, with its line's end */
@@ -144,6 +150,7 @@ const struct quanta_system quanta_system = {
     .set = set,
     .cpu_ns = cpu_ns,
     .cpu = cpu,
+    .yield = yield_cpu,
     .bandwidth = bandwidth,
     .join = join,
     .part = part,

@@ -237,7 +237,7 @@ START_TEST(two_on_one_cpu_share_its_budget)
     struct spinner spinners[2] = {{.config = half}, {.config = half}};
     struct hog hog = {0};
     uint64_t wall_ns, other_ns;
-    double share;
+    double share, other;
     for (uint32_t i = 0; i < 2; i++)
         start_spinner(&spinners[i], 0, &quanta_system);
     start_hogs(&hog, 1, 1);
@@ -249,7 +249,11 @@ START_TEST(two_on_one_cpu_share_its_budget)
     stop_hogs(&hog, 1);
     stop_spinner(&spinners[0]);
     stop_spinner(&spinners[1]);
-    ck_assert_double_le(share + (double)other_ns / (double)wall_ns, HALF + 2 * MARGIN);
+    other = (double)other_ns / (double)wall_ns;
+    ck_assert_double_le(share + other, HALF + 2 * MARGIN);
+    /* And evenly: neither has more than the budget's half and some. */
+    ck_assert_double_le(share, (share + other) * (HALF + MARGIN));
+    ck_assert_double_le(other, (share + other) * (HALF + MARGIN));
 }
 END_TEST
 

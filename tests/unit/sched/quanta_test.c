@@ -24,6 +24,7 @@ static const struct quanta_config half = {
     .runtime_ns = 500 * US,
     .period_ns = 1000 * US,
 };
+static const struct budget half_of_cpu = {.runtime_ns = 500 * US, .period_ns = 1000 * US};
 #define FIFO_REFUSED                                                                               \
     "; fifo refused: sched_setattr: EPERM, no sys_nice, or no real-time runtime in its cgroup"
 
@@ -35,9 +36,10 @@ static const struct quanta_habits spinner = {.sleeps = false, .everywhere = true
 static struct {
     uint64_t now, cpu_ns, bandwidth, alarm_ns;
     struct quanta_attr attr; /* as it was last set */
-    uint32_t sets, guards, members;
-    int refuses[7];   /* errno for each policy */
-    int refuses_nice; /* for a nice value below 0 */
+    uint32_t sets, guards, members, cpu, yields;
+    uint64_t others_ns; /* what others use when they may go first */
+    int refuses[7];     /* errno for each policy */
+    int refuses_nice;   /* for a nice value below 0 */
     int refuses_join;
 } kernel;
 
@@ -82,7 +84,7 @@ static uint64_t fake_cpu_ns(void *arg, int tid)
 static uint32_t fake_cpu(void *arg)
 {
     (void)arg;
-    return 3;
+    return kernel.cpu;
 }
 
 static uint64_t fake_bandwidth(void *arg)
@@ -122,6 +124,17 @@ static void fake_guard(void *arg)
 }
 
 static struct quanta_ledger ledger;
+
+static void fake_yield(void *arg)
+{
+    _Atomic uint64_t *paid = &ledger.cpus[kernel.cpu].paid_ns;
+    uint64_t since = kernel.now;
+    (void)arg;
+    kernel.yields++;
+    kernel.now += kernel.others_ns;
+    atomic_store(paid, budget_charge(&half_of_cpu, atomic_load(paid), since, kernel.now));
+}
+
 static const struct quanta_system fake = {
     .now = fake_now,
     .self = fake_self,
@@ -129,6 +142,7 @@ static const struct quanta_system fake = {
     .set = fake_set,
     .cpu_ns = fake_cpu_ns,
     .cpu = fake_cpu,
+    .yield = fake_yield,
     .bandwidth = fake_bandwidth,
     .join = fake_join,
     .part = fake_part,
@@ -142,6 +156,7 @@ static void setup(void)
     memset(&kernel, 0, sizeof(kernel));
     memset(&ledger, 0, sizeof(ledger));
     kernel.now = START;
+    kernel.cpu = 3;
     kernel.bandwidth = 2 * PPM;
 }
 
@@ -376,6 +391,95 @@ START_TEST(a_budget_is_the_cpus)
 }
 END_TEST
 
+/* Who was raised first in a period would use all of it, and the other one what is left. */
+START_TEST(who_meets_another_uses_half_at_a_time)
+{
+    struct quanta first = enter(QUANTA_FIFO, &pinned), second = enter(QUANTA_FIFO, &sleeper);
+    ck_assert_uint_eq(stats_of(&second).demotions, 0);
+    quanta_turn(&first, kernel.now);
+    pass(&first, 500 * US); /* it began alone */
+    quanta_turn(&first, kernel.now);
+    ck_assert_uint_eq(kernel.attr.policy, SCHED_IDLE);
+    pass(&first, 500 * US);
+    quanta_turn(&first, kernel.now);
+    ck_assert_uint_eq(kernel.attr.policy, SCHED_FIFO);
+    ck_assert_uint_eq(kernel.yields, 0);
+    pass(&first, 240 * US);
+    quanta_turn(&first, kernel.now);
+    ck_assert_uint_eq(kernel.yields, 0);
+    kernel.others_ns = 100 * US;
+    pass(&first, 10 * US);
+    quanta_turn(&first, kernel.now);
+    ck_assert_uint_eq(kernel.yields, 1);
+    /* What the other one left is its again, and no more; the time it waited is not its. */
+    ck_assert_uint_eq(kernel.attr.policy, SCHED_FIFO);
+    ck_assert_uint_eq(stats_of(&first).used_ns, 750 * US);
+    pass(&first, 150 * US);
+    quanta_turn(&first, kernel.now);
+    ck_assert_uint_eq(kernel.attr.policy, SCHED_IDLE);
+    ck_assert_uint_eq(kernel.yields, 1);
+    quanta_leave(&second);
+    quanta_leave(&first);
+    ck_assert_uint_eq(atomic_load(&ledger.cpus[3].awake), 0);
+}
+END_TEST
+
+START_TEST(who_sleeps_wants_no_part)
+{
+    struct quanta first, second = enter(QUANTA_FIFO, &sleeper);
+    quanta_rest(&second, kernel.now);
+    first = enter(QUANTA_FIFO, &pinned);
+    pass(&first, 250 * US);
+    quanta_turn(&first, kernel.now);
+    ck_assert_uint_eq(kernel.yields, 0);
+    quanta_leave(&second);
+    quanta_leave(&first);
+    ck_assert_uint_eq(atomic_load(&ledger.cpus[3].awake), 0);
+}
+END_TEST
+
+START_TEST(a_move_is_charged_where_it_was)
+{
+    struct quanta quanta = enter(QUANTA_FIFO, &sleeper);
+    pass(&quanta, 200 * US);
+    kernel.cpu = 4;
+    quanta_turn(&quanta, kernel.now);
+    ck_assert_uint_eq(atomic_load(&ledger.cpus[3].paid_ns), START + 400 * US);
+    ck_assert_uint_eq(atomic_load(&ledger.cpus[4].paid_ns), 0);
+    ck_assert_uint_eq(atomic_load(&ledger.cpus[3].awake), 0);
+    ck_assert_uint_eq(atomic_load(&ledger.cpus[4].awake), 1);
+    /* There it has a whole budget, which it is charged there. */
+    pass(&quanta, 480 * US);
+    quanta_turn(&quanta, kernel.now);
+    ck_assert_uint_eq(kernel.attr.policy, SCHED_FIFO);
+    quanta_rest(&quanta, kernel.now);
+    ck_assert_uint_eq(atomic_load(&ledger.cpus[3].paid_ns), START + 400 * US);
+    ck_assert_uint_eq(atomic_load(&ledger.cpus[4].paid_ns), START + 200 * US + 960 * US);
+    quanta_leave(&quanta);
+    ck_assert_uint_eq(atomic_load(&ledger.cpus[4].awake), 0);
+}
+END_TEST
+
+/* Its alarm is set, and nobody else raises it. */
+START_TEST(who_moves_while_low_stays_low)
+{
+    struct quanta quanta = enter(QUANTA_FIFO, &pinned);
+    pass(&quanta, 500 * US);
+    quanta_turn(&quanta, kernel.now);
+    ck_assert_uint_eq(kernel.attr.policy, SCHED_IDLE);
+    kernel.cpu = 4;
+    pass(&quanta, 100 * US);
+    quanta_turn(&quanta, kernel.now);
+    ck_assert_uint_eq(atomic_load(&quanta.low_until_ns), START + 1000 * US);
+    pass(&quanta, 400 * US);
+    quanta_turn(&quanta, kernel.now);
+    ck_assert_uint_eq(kernel.attr.policy, SCHED_FIFO);
+    ck_assert_uint_eq(atomic_load(&quanta.low_until_ns), 0);
+    ck_assert_uint_eq(atomic_load(&ledger.cpus[4].paid_ns), 0);
+    quanta_leave(&quanta);
+}
+END_TEST
+
 START_TEST(turns_between_cost_no_system_call)
 {
     struct quanta quanta = enter(QUANTA_FIFO, &pinned);
@@ -560,6 +664,10 @@ static void add_all(TCase *tcase)
     tcase_add_test(tcase, sleep_is_not_used);
     tcase_add_test(tcase, who_sleeps_while_low_is_raised_all_the_same);
     tcase_add_test(tcase, a_budget_is_the_cpus);
+    tcase_add_test(tcase, who_meets_another_uses_half_at_a_time);
+    tcase_add_test(tcase, who_sleeps_wants_no_part);
+    tcase_add_test(tcase, a_move_is_charged_where_it_was);
+    tcase_add_test(tcase, who_moves_while_low_stays_low);
     tcase_add_test(tcase, turns_between_cost_no_system_call);
     tcase_add_test(tcase, share_lately_is_of_cpu_time);
     tcase_add_test(tcase, who_mostly_sleeps_does_not_hang);
