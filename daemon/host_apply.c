@@ -474,7 +474,8 @@ static void commit(struct apply *apply)
         if (!kept[i])
             group_destroy(running->groups[i]);
     }
-    for (uint32_t i = 0; i < apply->next.config->groups.count; i++) {
+    for (uint32_t i = 0; i < wanted->groups.count; i++) {
+        group_ask_again(apply->next.groups[i]);
         if (apply->group_from[i] == NOWHERE || apply->changed[i])
             host_tell_class(apply->next.groups[i]);
     }

@@ -145,6 +145,26 @@ static void release(const struct crew *crew)
         leader_release(crew->workers[0]);
 }
 
+static bool ask_again(const struct crew *crew)
+{
+    bool busy = false;
+
+    for (uint32_t i = 0; i < crew->count; i++)
+        busy |= worker_ask_again(crew->workers[i]) == -EBUSY;
+    return busy;
+}
+
+/* The kernel takes a reservation as given back when its period is over, and not before. */
+void group_ask_again(struct group *group)
+{
+    static const struct timespec pause = {.tv_nsec = QUANTA_PERIOD_MAX_NS};
+
+    if (!ask_again(&group->crew))
+        return;
+    (void)nanosleep(&pause, NULL);
+    (void)ask_again(&group->crew);
+}
+
 /* ---- Configuration ---- */
 
 static int complete(struct group_config *config)
@@ -383,6 +403,7 @@ static int replace(struct group *group, const struct group_config *config)
     group->crew = crew;
     memcpy(group->members, next, moved * sizeof(next[0]));
     release(&group->crew);
+    group_ask_again(group);
     return 0;
 }
 

@@ -89,6 +89,9 @@ void group_destroy(struct group *group);
  * 0, or everything is as it was: -EINVAL, -ENOMEM, what thread_start or the kernel said of a new
  * thread, or -ETIMEDOUT if one that runs does not come round. */
 int group_configure(struct group *group, const struct group_config *config);
+/* Has threads ask again for reservations (`class: deadline`) that they were refused because others
+ * had taken too much: those others have ended. */
+void group_ask_again(struct group *group);
 /* As it is now, with the mode's defaults filled in. */
 const struct group_config *group_configuration(const struct group *group);
 

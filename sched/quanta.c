@@ -456,6 +456,13 @@ void quanta_leave(struct quanta *quanta)
     (void)enter_ordinary(quanta, &call);
 }
 
+bool quanta_waits(const struct quanta *quanta)
+{
+    int error = quanta->refused[QUANTA_DEADLINE].error;
+
+    return error == -EDQUOT || error == -EBUSY;
+}
+
 /* ---- What is seen of it ---- */
 
 /* Since the window began, unless it began just now, or does meanwhile. */

@@ -231,6 +231,9 @@ void quanta_lower(struct quanta *quanta);
 const char *quanta_class_name(enum quanta_class class);
 /* Why the class is what it is: one line, cut to `bytes`; returns `text`. */
 const char *quanta_explain(const struct quanta_stats *stats, char *text, size_t bytes);
+/* Whether it was refused a reservation because others have too much: it may be granted later. The
+ * thread itself, or another one while it does not enter. */
+bool quanta_waits(const struct quanta *quanta);
 /* Whether it is less than what was asked for. */
 bool quanta_is_refused(const struct quanta_stats *stats);
 

@@ -253,3 +253,18 @@ int worker_configure(struct worker *worker, const struct group_config *config)
 {
     return worker_call(worker, work_configure, (void *)config);
 }
+
+static int work_ask_again(void *context, void *argument)
+{
+    struct worker *worker = context;
+
+    (void)argument;
+    quanta_leave(&worker->quanta);
+    enter_class(worker);
+    return quanta_waits(&worker->quanta) ? worker->quanta.refused[QUANTA_DEADLINE].error : 0;
+}
+
+int worker_ask_again(struct worker *worker)
+{
+    return quanta_waits(&worker->quanta) ? worker_call(worker, work_ask_again, NULL) : 0;
+}

@@ -88,6 +88,9 @@ void worker_close(struct worker *worker);
 int worker_call(struct worker *worker, mailbox_fn *fn, void *argument);
 /* Lets it go on with another idle time, pause and so on. 0 or -ETIMEDOUT. */
 int worker_configure(struct worker *worker, const struct group_config *config);
+/* Has it ask again for a reservation that others had taken: 0; -EBUSY if the kernel does not grant
+ * it yet, or -EDQUOT if that is all for this process; or -ETIMEDOUT. */
+int worker_ask_again(struct worker *worker);
 /* Hands an engine to the thread: 0, -ENOSPC, what epoll_ctl said, or -ETIMEDOUT. */
 int worker_add(struct worker *worker, struct engine *engine);
 /* Takes it away: 0, -ENOENT or -ETIMEDOUT. */

@@ -13,7 +13,7 @@
  * with a margin: a thread before ordinary tasks gets its share whatever else the machine does. The
  * runs end when a hog has had its time, however long that takes.
  */
-#include "sched/quanta.h"
+#include "sched/group.h"
 
 #include <check.h>
 #include <errno.h>
@@ -276,6 +276,34 @@ START_TEST(deadline_is_kept_by_the_kernel)
 }
 END_TEST
 
+static enum quanta_class class_of(struct group *group)
+{
+    struct group_thread_stats stats = {0};
+    ck_assert_uint_eq(group_threads(group, &stats, 1), 1);
+    return stats.quanta.class;
+}
+
+/* What a daemon takes is not enough for both the threads that go and those that come. */
+START_TEST(reservations_outlive_their_threads)
+{
+    struct group_config config = {
+        .name = "g", .threads = 1, .quanta = {.class = QUANTA_DEADLINE}, .idle_ns = NSEC_PER_MSEC};
+    const struct group_mode *const modes[] = {&group_mode_compacting, &group_mode_dedicated};
+    struct group *group = NULL;
+    uint64_t cpus = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN);
+    config.mode = modes[0];
+    config.quanta.deadline_ppm = (uint32_t)(1000000 / cpus); /* one thread's */
+    ck_assert_int_eq(group_create(&group, &config), 0);
+    ck_assert_int_eq(class_of(group), QUANTA_DEADLINE);
+    for (uint32_t i = 1; i < 5; i++) {
+        config.mode = modes[i % 2];
+        ck_assert_int_eq(group_configure(group, &config), 0);
+        ck_assert_int_eq(class_of(group), QUANTA_DEADLINE);
+    }
+    group_destroy(group);
+}
+END_TEST
+
 START_TEST(hung_turn_is_put_back)
 {
     struct spinner spinner = {.config = half, .hangs = true};
@@ -305,6 +333,7 @@ int main(void)
     tcase_add_test(tcase, without_governor_one_of_them_starves);
     tcase_add_test(tcase, two_on_one_cpu_share_its_budget);
     tcase_add_test(tcase, deadline_is_kept_by_the_kernel);
+    tcase_add_test(tcase, reservations_outlive_their_threads);
     tcase_add_test(tcase, hung_turn_is_put_back);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
