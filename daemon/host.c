@@ -117,6 +117,8 @@ static void describe_engines(const struct host_layout *layout, struct plant *pla
 
 bool host_is_whole(const struct host *host)
 {
+    if (host->left)
+        return false;
     for (uint32_t i = 0; i < host->running.config->engines.count; i++) {
         if (!host->running.engines[i].group)
             return false;
@@ -203,7 +205,10 @@ void host_describe(const struct host *host, struct plant *plant)
 void host_stop(struct host *host)
 {
     struct host_layout *layout = &host->running;
+    char line[SADDLE_REASON_BYTES];
+    const struct reason reason = {line, sizeof(line)};
 
+    (void)host_end_left(host, &reason);
     for (uint32_t i = 0; i < layout->config->engines.count; i++) {
         struct host_engine *engine = &layout->engines[i];
 
@@ -215,6 +220,7 @@ void host_stop(struct host *host)
         group_destroy(layout->groups[i]);
         layout->groups[i] = NULL;
     }
+    host_end_left_groups(host);
 }
 
 /* Names need no escaping: the schema allows letters, digits, '.', '_' and '-' alone. */

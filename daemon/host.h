@@ -47,7 +47,8 @@ uint32_t host_sessions(const struct host *host, const char *engine);
 /* The engines, in the order of the configuration. */
 struct engine *const *host_engines(const struct host *host, uint32_t *count);
 
-/* Whether every engine runs: one that could not be put back after a change that failed does not. */
+/* Whether every engine runs, and in its group: after a change that failed it may be that one could
+ * not be put back. */
 bool host_is_whole(const struct host *host);
 
 /* What operators see of it: the next generation of *plant, which is zeroed before the first. */

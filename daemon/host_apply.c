@@ -26,6 +26,7 @@ struct apply {
     struct host *host;
     const struct reason *reason;
     struct host_layout next;
+    struct host_left *left;                 /* for what cannot be taken back; NULL: it was used */
     uint32_t from[CONFIG_ENGINES_MAX];      /* of each engine: where it is now, or NOWHERE */
     uint32_t to[CONFIG_ENGINES_MAX];        /* of each running one: where it will be, or NOWHERE */
     uint32_t group_from[CONFIG_GROUPS_MAX]; /* of each group, likewise */
@@ -235,13 +236,18 @@ static int say_nothing(void *context, void *argument)
     return 0;
 }
 
-static int ask(const struct apply *apply, const struct host_engine *engine)
+static int silent(const struct host_engine *engine, const struct reason *reason)
+{
+    return reason_set(reason, -ETIMEDOUT, "engine %s does not answer", engine->engine->name);
+}
+
+static int ask(const struct host_engine *engine, const struct reason *reason)
 {
     int result;
 
     if (!mailbox_call(&engine->engine->mailbox, say_nothing, NULL, ANSWER_NS, &result))
         return 0;
-    return reason_set(apply->reason, -ETIMEDOUT, "engine %s does not answer", engine->engine->name);
+    return silent(engine, reason);
 }
 
 /* All engines of a group that runs. */
@@ -252,7 +258,7 @@ static int ask_group(const struct apply *apply, const struct group *group)
 
     for (uint32_t i = 0; i < running->config->engines.count && !error; i++) {
         if (running->engines[i].group == group)
-            error = ask(apply, &running->engines[i]);
+            error = ask(&running->engines[i], apply->reason);
     }
     return error;
 }
@@ -290,13 +296,12 @@ static int configure_all(struct apply *apply)
     return error ? refusal(error) : 0;
 }
 
-static int leave(struct apply *apply, struct host_engine *engine)
+static int leave(const struct host_engine *engine, const struct reason *reason)
 {
-    int error = ask(apply, engine);
+    int error = ask(engine, reason);
 
     if (!error && group_remove(engine->group, engine->engine))
-        error = reason_set(apply->reason, -ETIMEDOUT, "engine %s does not answer",
-                           engine->engine->name);
+        error = silent(engine, reason);
     return error;
 }
 
@@ -308,7 +313,7 @@ static int leave_all(struct apply *apply)
     for (uint32_t i = 0; i < running->config->engines.count && !error; i++) {
         if (!leaves(apply, i) || !running->engines[i].group)
             continue;
-        error = leave(apply, &running->engines[i]);
+        error = leave(&running->engines[i], apply->reason);
         apply->out[i] = !error;
     }
     return error;
@@ -392,31 +397,109 @@ static void restore_groups(struct apply *apply)
     apply->reason = said;
 }
 
-static void undo(struct apply *apply)
+/* New engines end, but for those that hang. */
+static void unmake_engines(struct apply *apply)
 {
-    const struct config *wanted = apply->next.config;
-    bool all_back = true;
-
-    unshape(apply);
-    for (uint32_t i = 0; i < wanted->engines.count; i++) {
+    for (uint32_t i = 0; i < apply->next.config->engines.count; i++) {
         bool back = !apply->in[i] || take_back(apply, i);
 
-        all_back &= back;
         if (apply->from[i] != NOWHERE)
             continue;
-        if (back)
-            host_end_engine(apply->host, &apply->next.engines[i]);
-        else
+        if (!back) {
             keep_off(apply, i);
+            apply->left->engines[i] = apply->next.engines[i];
+        } else {
+            host_end_engine(apply->host, &apply->next.engines[i]);
+        }
     }
+}
+
+/* Whether an engine that could not be taken back is in a new group. */
+static bool is_in_use(const struct apply *apply, const struct group *group)
+{
+    const struct host_layout *running = &apply->host->running;
+    bool used = false;
+
+    for (uint32_t i = 0; i < running->config->engines.count; i++)
+        used |= running->engines[i].group == group;
+    for (uint32_t i = 0; i < CONFIG_ENGINES_MAX; i++)
+        used |= apply->left->engines[i].group == group;
+    return used;
+}
+
+static void unmake_groups(struct apply *apply)
+{
+    for (uint32_t i = 0; i < apply->next.config->groups.count; i++) {
+        struct group *group = apply->next.groups[i];
+
+        if (apply->group_from[i] != NOWHERE || !group)
+            continue;
+        if (is_in_use(apply, group))
+            apply->left->groups[i] = group;
+        else
+            group_destroy(group);
+    }
+}
+
+/* What could not be taken back is the host's. */
+static void hand_left(struct apply *apply)
+{
+    struct host_left *left = apply->left;
+    bool any = false;
+
+    for (uint32_t i = 0; i < CONFIG_ENGINES_MAX; i++)
+        any |= left->engines[i].engine != NULL;
+    for (uint32_t i = 0; i < CONFIG_GROUPS_MAX; i++)
+        any |= left->groups[i] != NULL;
+    if (!any)
+        return;
+    left->next = apply->host->left;
+    apply->host->left = left;
+    apply->left = NULL;
+}
+
+/* In the order opposite to that in which it was done: a shaper, and those on its port, have to run
+ * to go over to other classes. */
+static void undo(struct apply *apply)
+{
+    unmake_engines(apply);
     for (uint32_t i = 0; i < apply->host->running.config->engines.count; i++) {
         if (apply->out[i])
             put_back(apply, i);
     }
     restore_groups(apply);
-    for (uint32_t i = 0; i < wanted->groups.count && all_back; i++) {
-        if (apply->group_from[i] == NOWHERE)
-            group_destroy(apply->next.groups[i]);
+    unshape(apply);
+    unmake_groups(apply);
+    hand_left(apply);
+}
+
+/* ---- What was left by one that failed ---- */
+
+int host_end_left(struct host *host, const struct reason *reason)
+{
+    int error = 0;
+
+    for (struct host_left *left = host->left; left; left = left->next) {
+        for (uint32_t i = 0; i < CONFIG_ENGINES_MAX && !error; i++) {
+            if (!left->engines[i].engine)
+                continue;
+            error = leave(&left->engines[i], reason);
+            if (!error)
+                host_end_engine(host, &left->engines[i]);
+        }
+    }
+    return error;
+}
+
+void host_end_left_groups(struct host *host)
+{
+    while (host->left) {
+        struct host_left *left = host->left;
+
+        for (uint32_t i = 0; i < CONFIG_GROUPS_MAX; i++)
+            group_destroy(left->groups[i]);
+        host->left = left->next;
+        free(left);
     }
 }
 
@@ -474,6 +557,7 @@ static void commit(struct apply *apply)
         if (!kept[i])
             group_destroy(running->groups[i]);
     }
+    host_end_left_groups(host);
     for (uint32_t i = 0; i < wanted->groups.count; i++) {
         group_ask_again(apply->next.groups[i]);
         if (apply->group_from[i] == NOWHERE || apply->changed[i])
@@ -482,21 +566,10 @@ static void commit(struct apply *apply)
     *running = apply->next;
 }
 
-int host_apply(struct host *host, const struct config *config, bool disrupt,
-               const struct reason *reason)
+static int change(struct apply *apply)
 {
-    struct apply *apply = calloc(1, sizeof(*apply));
-    int error;
+    int error = make(apply);
 
-    if (!apply)
-        return reason_set(reason, -ENOMEM, "out of memory");
-    apply->host = host;
-    apply->reason = reason;
-    apply->next.config = config;
-    plan(apply);
-    error = disrupt ? 0 : spare_sessions(apply);
-    if (!error)
-        error = make(apply);
     if (!error)
         error = reshape(apply);
     if (!error)
@@ -513,6 +586,32 @@ int host_apply(struct host *host, const struct config *config, bool disrupt,
         undo(apply);
     else
         commit(apply);
+    return error;
+}
+
+int host_apply(struct host *host, const struct config *config, bool disrupt,
+               const struct reason *reason)
+{
+    struct apply *apply = calloc(1, sizeof(*apply));
+    int error = 0;
+
+    if (apply)
+        apply->left = calloc(1, sizeof(*apply->left));
+    if (!apply || !apply->left) {
+        free(apply);
+        return reason_set(reason, -ENOMEM, "out of memory");
+    }
+    apply->host = host;
+    apply->reason = reason;
+    apply->next.config = config;
+    plan(apply);
+    if (!disrupt)
+        error = spare_sessions(apply);
+    if (!error)
+        error = host_end_left(host, reason);
+    if (!error)
+        error = change(apply);
+    free(apply->left);
     free(apply);
     return error;
 }

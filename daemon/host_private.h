@@ -32,12 +32,22 @@ struct host_layout {
     uint64_t nodes[CONFIG_GROUPS_MAX]; /* of each group's CPUs, as of topology_nodes */
 };
 
+/* What a change that failed could not take back, as an engine did not answer: new engines that
+ * hang, and new groups that have an engine, old or new. The engines are asked again before the next
+ * change, and the groups end with it. */
+struct host_left {
+    struct host_left *next;
+    struct host_engine engines[CONFIG_ENGINES_MAX];
+    struct group *groups[CONFIG_GROUPS_MAX];
+};
+
 struct host {
     struct topology topology;
     const struct config *opened; /* what the ports were opened for */
     struct ports *ports;
     struct server *server;
     struct host_layout running;
+    struct host_left *left;                  /* a list, mostly empty */
     struct engine *list[CONFIG_ENGINES_MAX]; /* of the running ones */
     uint16_t hosts[CONFIG_ENGINES_MAX];      /* of each, as server_set_hosts has it */
 };
@@ -65,6 +75,11 @@ int host_join_group(struct host_layout *layout, uint32_t index, const struct rea
 void host_tell_hosts(struct host *host, const struct config *config);
 /* The position of the group that has the engine at `index`. */
 uint32_t host_group_index(const struct config *config, uint32_t index);
+
+/* Ends new engines that were left. 0, or -ETIMEDOUT with one line in `reason`: one hangs still. */
+int host_end_left(struct host *host, const struct reason *reason);
+/* Ends the groups that were left; there is no engine in them any more. */
+void host_end_left_groups(struct host *host);
 
 /* The peers of an engine: those that are listed, then the engine at the other end of the ring,
  * unless it is among them. Returns how many. */

@@ -5,9 +5,12 @@
  * seen with whole processes.
  */
 #include "daemon/host.h"
+#include "engines/port.h"
+#include "engines/shaper/shaper.h"
 #include "tests/unit/eal.h"
 
 #include <check.h>
+#include <dirent.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -31,6 +34,17 @@
 #define ONE    "groups: [{name: g, engines: [x, y]}]\n"
 #define BEFORE WIRE Y ONE
 
+/* Port b is shared out by a shaper; what is moved is made in this order. */
+#define SHAPED_WIRE                                                                                \
+    "ports:\n"                                                                                     \
+    "  - {name: a, driver: net_ring, peer: b, packets: 1024}\n"                                    \
+    "  - {name: b, driver: net_ring, peer: a, packets: 1024}\n"                                    \
+    "engines:\n"                                                                                   \
+    "  - {name: x, port: a, addresses: [10.0.0.1]}\n"                                              \
+    "  - {name: y, port: b, addresses: [10.0.0.2]}\n"
+#define SHAPER(class) "  - {name: s, kind: shaper, port: b, classes: [{name: " class "}]}\n"
+#define SHAPED        SHAPED_WIRE SHAPER("before") "groups: [{name: g, engines: [x, y, s]}]\n"
+
 static struct config
     configs[CONFIGS_MAX]; /* all that a test has used; the first opened the ports */
 static uint32_t config_count;
@@ -51,15 +65,25 @@ static const struct config *load(const char *text)
     return config;
 }
 
-static void setup(void)
+static void start(const char *text)
 {
     const struct server_config server_config = {.path = path, .mode = 0600};
     ck_assert_ptr_nonnull(mkdtemp(folder));
     snprintf(path, sizeof(path), "%s/s", folder);
     ck_assert_int_eq(server_create(&server, &server_config, line, sizeof(line)), 0);
-    ck_assert_msg(!host_create(&host, load(BEFORE), server, &reason), "%s", line);
+    ck_assert_msg(!host_create(&host, load(text), server, &reason), "%s", line);
     ck_assert_msg(!host_start(host, &reason), "%s", line);
     host_describe(host, &plant);
+}
+
+static void setup(void)
+{
+    start(BEFORE);
+}
+
+static void setup_shaped(void)
+{
+    start(SHAPED);
 }
 
 static void teardown(void)
@@ -260,6 +284,155 @@ START_TEST(test_one_hangs)
 }
 END_TEST
 
+/* ---- What hangs in the middle ---- */
+
+static atomic_bool hangs;
+
+static uint32_t threads(void)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    uint32_t count = 0;
+    ck_assert_ptr_nonnull(tasks);
+    while (readdir(tasks))
+        count++;
+    closedir(tasks);
+    return count;
+}
+
+/* One that was joined may be seen for a moment more. */
+static void await_threads(uint32_t count)
+{
+    while (threads() != count)
+        sched_yield();
+}
+
+static struct engine_ops slow_ops;
+static const struct engine_ops *quick_ops;
+static int quick_tid;
+
+/* On any thread but that on which it was. */
+static uint32_t slow_run(struct engine *engine, uint64_t now, uint64_t budget_ns)
+{
+    while (atomic_load(&hangs) && gettid() != quick_tid)
+        sched_yield();
+    return quick_ops->run(engine, now, budget_ns);
+}
+
+static int make_slow(void *context, void *argument)
+{
+    struct engine *engine = context;
+    (void)argument;
+    quick_tid = gettid();
+    quick_ops = engine->ops;
+    slow_ops = *quick_ops;
+    slow_ops.run = slow_run;
+    engine->ops = &slow_ops;
+    return 0;
+}
+
+static int make_quick(void *context, void *argument)
+{
+    (void)argument;
+    ((struct engine *)context)->ops = quick_ops;
+    return 0;
+}
+
+/* An engine hangs in its new group, and another one's group cannot be: it stays where it is, and
+ * that group with it, until the next change. Other new groups end at once. */
+START_TEST(test_one_hangs_where_it_goes)
+{
+    struct engine *x = engine("x"), *y = engine("y");
+    uint32_t before = threads();
+    int result;
+    ck_assert_int_eq(mailbox_call(&x->mailbox, make_slow, NULL, PATIENCE_NS, &result), 0);
+    atomic_store(&hangs, true);
+    ck_assert_int_eq(apply(WIRE Y "groups: [{name: h, mode: compacting, engines: [x]}, "
+                                  "{name: i, mode: compacting}, "
+                                  "{name: j, cpus: '1023', engines: [y]}]"),
+                     -EPERM);
+    ck_assert_ptr_nonnull(strstr(line, "group j"));
+    await_threads(before); /* its own went, h's came */
+    ck_assert(!host_is_whole(host));
+    atomic_store(&hangs, false);
+    ck_assert_int_eq(mailbox_call(&x->mailbox, make_quick, NULL, PATIENCE_NS, &result), 0);
+    ck_assert_int_eq(apply(BEFORE), 0);
+    ck_assert(host_is_whole(host));
+    ck_assert_ptr_eq(engine("x"), x);
+    ck_assert_ptr_eq(engine("y"), y);
+    await_threads(before);
+    all_run();
+}
+END_TEST
+
+static const struct port_ops *quick_port;
+
+static uint16_t slow_receive(struct port *port, struct rte_mbuf **packets, uint16_t max,
+                             uint64_t now)
+{
+    while (atomic_load(&hangs))
+        sched_yield();
+    return quick_port->rx_burst(port, packets, max, now);
+}
+
+/* The same of one that is new: it ends when it comes round, and nothing changes before. */
+START_TEST(test_a_new_one_hangs)
+{
+    struct port *port = (struct port *)plant.ports[2].port;
+    struct port_ops slow = *port->ops;
+    uint32_t before = threads();
+    const char *text = WIRE Z "  - {name: y, port: b, addresses: [10.0.0.2]}\n"
+                              "groups: [{name: g, engines: [x]}, "
+                              "{name: h, mode: compacting, engines: [z]}, "
+                              "{name: j, cpus: '1023', engines: [y]}]";
+    quick_port = port->ops;
+    slow.rx_burst = slow_receive;
+    port->ops = &slow;
+    atomic_store(&hangs, true);
+    ck_assert_int_eq(apply(text), -EPERM);
+    ck_assert_ptr_nonnull(strstr(line, "group j"));
+    await_threads(before + 1);
+    ck_assert_int_eq(apply(BEFORE), -ETIMEDOUT);
+    ck_assert_ptr_nonnull(strstr(line, "engine z does not answer"));
+    all_run();
+    atomic_store(&hangs, false);
+    ck_assert_int_eq(apply(BEFORE), 0);
+    ck_assert(host_is_whole(host));
+    await_threads(before);
+    port->ops = quick_port;
+    all_run();
+}
+END_TEST
+
+/* Whether the shaper has a class of this name. */
+static bool has_class(const char *name)
+{
+    const struct tree *tree = shaping_tree(shaper_shaping(engine("s")));
+    for (uint16_t i = 0; i < tree_places(tree); i++) {
+        if (!strcmp(tree_name(tree, i), name))
+            return true;
+    }
+    return false;
+}
+
+/* The shaper has new classes, and is on no thread as the change fails. */
+START_TEST(test_classes_are_taken_back)
+{
+    ck_assert(has_class("before"));
+    ck_assert_int_eq(apply(SHAPED_WIRE SHAPER("after") "groups: [{name: g, engines: [x]}, "
+                                                       "{name: h, cpus: '1023', engines: [y]}, "
+                                                       "{name: i, engines: [s]}]"),
+                     -EPERM);
+    ck_assert_ptr_nonnull(strstr(line, "group h"));
+    ck_assert(has_class("before"));
+    ck_assert(!has_class("after"));
+    all_run();
+    ck_assert_int_eq(apply(SHAPED_WIRE SHAPER("after") "groups: [{name: g, engines: [x, y, s]}]"),
+                     0);
+    ck_assert(has_class("after"));
+    all_run();
+}
+END_TEST
+
 /* To and fro, with everything that can change. */
 START_TEST(test_many_times)
 {
@@ -291,7 +464,15 @@ int main(void)
     tcase_add_test(tcase, test_made_anew);
     tcase_add_loop_test(tcase, test_impossible, 0, sizeof(impossible) / sizeof(impossible[0]));
     tcase_add_test(tcase, test_one_hangs);
+    tcase_add_test(tcase, test_one_hangs_where_it_goes);
+    tcase_add_test(tcase, test_a_new_one_hangs);
     tcase_add_test(tcase, test_many_times);
+    suite_add_tcase(suite, tcase);
+    tcase = tcase_create("shaped");
+    tcase_set_timeout(tcase, 50);
+    tcase_add_unchecked_fixture(tcase, test_eal_start, NULL);
+    tcase_add_checked_fixture(tcase, setup_shaped, teardown);
+    tcase_add_test(tcase, test_classes_are_taken_back);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
