@@ -60,7 +60,9 @@ def running(user=None, arguments=()):
     try:
         extra = EXTRA.format(control=folder.socket.parent / "control.sock", program=CONTROL)
         config = folder.config(extra=extra)
-        config.write_text(config.read_text().replace("mode: spreading", ONE_THREAD))
+        text, before = config.read_text(), f"mode: {harness.MODE}"
+        expect(before in text, text)
+        config.write_text(text.replace(before, ONE_THREAD))
         daemon = harness.Daemon(SADDLED, config, folder, user=user, arguments=arguments)
         honest = harness.Victim(VICTIM, folder.socket)
         yield Plane(folder, daemon)

@@ -85,11 +85,12 @@ def reload(host, before, after, outcome):
 
 def test_another_configuration():
     """Engines go on in other threads; made anew they reach each other again, where they can be."""
+    mode = "dedicated" if harness.MODE == "spreading" else "spreading"
     more = f"{SOON_DEAD}\n    window: 99\n    udp_port: {hosts.UDP_PORT}"
     with netns.network(KIND.network) as network, \
             hosts.running(SADDLED, KIND, network, engine=more) as (left, right):
         with hosts.exchanging(VICTIM, left, right, "--host", right.address) as honest:
-            for before, after in (("spreading", "dedicated"), ("dedicated", "spreading")):
+            for before, after in ((harness.MODE, mode), (mode, harness.MODE)):
                 for host in (left, right):
                     reload(host, f"mode: {before}", f"mode: {after}", "configuration: read again")
                     honest.check_progress(EXCHANGES)
