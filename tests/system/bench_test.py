@@ -28,6 +28,7 @@ SOME = ["wake/*/hogs", "wake/ordinary/*", "saddle/*/ordinary/idle/nice0/idle",
 # What everybody may have.
 MEASURED = ["saddle/dedicated/ordinary/idle/nice0/idle",
             "saddle/spreading/ordinary/idle/nice0/idle",
+            "saddle/compacting/ordinary/idle/nice0/idle",
             "tcp/idle/nice0/idle", "tcp/idle/nice0/hogs", "tcp/idle/nice0/mmap"]
 QUANTILES = ["p50", "p99", "p99.9", "max"]
 
