@@ -4,6 +4,10 @@
 
 #include <string.h>
 
+/* Words are copied by so many bytes, without a branch between them: compilers leave a loop of
+ * atomic accesses as it is written. */
+#define LINE_BYTES (8 * WORD_BYTES)
+
 /* Bytes up to the next word's start, or `length` if that is less. */
 static size_t to_word(const void *shared, size_t length)
 {
@@ -24,6 +28,35 @@ static void store_bytes(uint8_t *shared, const uint8_t *from, size_t length)
         __atomic_store_n(shared + i, from[i], __ATOMIC_RELAXED);
 }
 
+static void load_word(uint8_t *to, const uint8_t *shared)
+{
+    uint64_t word = __atomic_load_n((const uint64_t *)(const void *)shared, __ATOMIC_RELAXED);
+
+    memcpy(to, &word, WORD_BYTES);
+}
+
+static void store_word(uint8_t *shared, const uint8_t *from)
+{
+    uint64_t word;
+
+    memcpy(&word, from, WORD_BYTES);
+    __atomic_store_n((uint64_t *)(void *)shared, word, __ATOMIC_RELAXED);
+}
+
+static void load_line(uint8_t *to, const uint8_t *shared)
+{
+#pragma GCC unroll 8
+    for (size_t at = 0; at < LINE_BYTES; at += WORD_BYTES)
+        load_word(to + at, shared + at);
+}
+
+static void store_line(uint8_t *shared, const uint8_t *from)
+{
+#pragma GCC unroll 8
+    for (size_t at = 0; at < LINE_BYTES; at += WORD_BYTES)
+        store_word(shared + at, from + at);
+}
+
 void words_load(void *to, const void *shared, size_t length)
 {
     const uint8_t *in = shared;
@@ -31,11 +64,10 @@ void words_load(void *to, const void *shared, size_t length)
     size_t done = to_word(in, length);
 
     load_bytes(out, in, done);
-    for (; length - done >= WORD_BYTES; done += WORD_BYTES) {
-        uint64_t word =
-            __atomic_load_n((const uint64_t *)(const void *)(in + done), __ATOMIC_RELAXED);
-        memcpy(out + done, &word, WORD_BYTES);
-    }
+    for (; length - done >= LINE_BYTES; done += LINE_BYTES)
+        load_line(out + done, in + done);
+    for (; length - done >= WORD_BYTES; done += WORD_BYTES)
+        load_word(out + done, in + done);
     load_bytes(out + done, in + done, length - done);
 }
 
@@ -46,10 +78,9 @@ void words_store(void *shared, const void *from, size_t length)
     size_t done = to_word(out, length);
 
     store_bytes(out, in, done);
-    for (; length - done >= WORD_BYTES; done += WORD_BYTES) {
-        uint64_t word;
-        memcpy(&word, in + done, WORD_BYTES);
-        __atomic_store_n((uint64_t *)(void *)(out + done), word, __ATOMIC_RELAXED);
-    }
+    for (; length - done >= LINE_BYTES; done += LINE_BYTES)
+        store_line(out + done, in + done);
+    for (; length - done >= WORD_BYTES; done += WORD_BYTES)
+        store_word(out + done, in + done);
     store_bytes(out + done, in + done, length - done);
 }
