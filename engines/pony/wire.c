@@ -14,6 +14,8 @@
 #define CRC_AT    4u
 #define CRC_BYTES 4u
 
+#define OP_LENGTH_AT 2u /* in an operation's header */
+
 #define UDP_HEADER_BYTES 8u  /* RFC 768; the pseudo-header holds the UDP length */
 #define PSEUDO_BYTES     40u /* two addresses, two ports, length in 32 bits */
 
@@ -44,7 +46,7 @@ void wire_op_encode(const struct wire_op *op, uint8_t *bytes)
 {
     bytes[0] = op->type;
     bytes[1] = op->flags;
-    put16(bytes + 2, op->length);
+    put16(bytes + OP_LENGTH_AT, op->length);
     put32(bytes + 4, op->connection);
     put16(bytes + 8, op->stream);
     put16(bytes + 10, op->reserved);
@@ -57,7 +59,7 @@ void wire_op_decode(struct wire_op *op, const uint8_t *bytes)
 {
     op->type = bytes[0];
     op->flags = bytes[1];
-    op->length = get16(bytes + 2);
+    op->length = get16(bytes + OP_LENGTH_AT);
     op->connection = get32(bytes + 4);
     op->stream = get16(bytes + 8);
     op->reserved = get16(bytes + 10);
@@ -112,16 +114,25 @@ void wire_part_decode(struct wire_part *part, const uint8_t bytes[WIRE_PART_BYTE
     part->offset = get16(bytes + 2);
 }
 
+/* Where the operation that begins at `at` ends; 0 if there is no whole one. */
+static uint32_t op_end(const uint8_t *ops, uint32_t bytes, uint32_t at)
+{
+    if (at > bytes || bytes - at < WIRE_OP_BYTES)
+        return 0;
+    uint32_t length = get16(ops + at + OP_LENGTH_AT);
+    return length <= bytes - at - WIRE_OP_BYTES ? at + WIRE_OP_BYTES + length : 0;
+}
+
 bool wire_op_next(const uint8_t *ops, uint32_t bytes, uint32_t *at, struct wire_op *op,
                   const uint8_t **payload)
 {
-    if (*at > bytes || bytes - *at < WIRE_OP_BYTES)
+    uint32_t end = op_end(ops, bytes, *at);
+
+    if (end == 0)
         return false;
     wire_op_decode(op, ops + *at);
-    if (op->length > bytes - *at - WIRE_OP_BYTES)
-        return false;
     *payload = ops + *at + WIRE_OP_BYTES;
-    *at += WIRE_OP_BYTES + op->length;
+    *at = end;
     return true;
 }
 
@@ -129,12 +140,10 @@ bool wire_op_next(const uint8_t *ops, uint32_t bytes, uint32_t *at, struct wire_
  * or will. */
 static uint32_t crc_operations(uint32_t crc, const uint8_t *ops, uint32_t bytes)
 {
-    struct wire_op op;
-    const uint8_t *payload;
-    uint32_t at = 0;
+    uint32_t end;
 
-    while (wire_op_next(ops, bytes, &at, &op, &payload))
-        crc = crc32c_update(crc, payload - WIRE_OP_BYTES, WIRE_OP_BYTES);
+    for (uint32_t at = 0; (end = op_end(ops, bytes, at)) != 0; at = end)
+        crc = crc32c_update(crc, ops + at, WIRE_OP_BYTES);
     return crc;
 }
 
@@ -169,11 +178,9 @@ void wire_seal(uint8_t *packet, uint32_t bytes, const struct wire_addresses *add
 
 bool wire_operations_fit(const uint8_t *ops, uint32_t bytes)
 {
-    struct wire_op op;
-    const uint8_t *payload;
-    uint32_t at = 0, count = 0;
+    uint32_t at = 0, count = 0, end;
 
-    while (count < WIRE_OPS_MAX && wire_op_next(ops, bytes, &at, &op, &payload))
+    for (; count < WIRE_OPS_MAX && (end = op_end(ops, bytes, at)) != 0; at = end)
         count++;
     return count > 0 && at == bytes;
 }
