@@ -76,9 +76,12 @@ static inline uint64_t account_ns(const struct account *account)
 
 void meter_init(struct meter *meter, const struct clock *clock);
 
-/* Charges the present account with the time since the last switch. */
+/* Charges the present account with the time since the last switch. Without a meter, or between
+ * turns, nothing happens. */
 static inline void meter_charge(struct meter *meter)
 {
+    if (!meter || !meter->present)
+        return;
     uint64_t now = clock_ticks(meter->clock);
     /* A thread that moved to another CPU may find the counter a little behind. */
     if ((int64_t)(now - meter->since) > 0)

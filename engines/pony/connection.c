@@ -417,7 +417,7 @@ static void compose(struct connection *connection, uint8_t what, struct wire_op 
 }
 
 /* Says what is to be said, of these: false if the packet is full. */
-static bool say(struct connection *connection, struct packet *packet, uint8_t which)
+static bool say_all(struct connection *connection, struct packet *packet, uint8_t which)
 {
     uint8_t payload[WIRE_OPEN_BYTES + SADDLE_NAME_BYTES];
     struct wire_op op;
@@ -430,6 +430,11 @@ static bool say(struct connection *connection, struct packet *packet, uint8_t wh
         connection->say &= (uint8_t)~what;
     }
     return true;
+}
+
+static inline bool say(struct connection *connection, struct packet *packet, uint8_t which)
+{
+    return (connection->say & which) == 0 || say_all(connection, packet, which);
 }
 
 /* What is left to do once everything was said. */
@@ -485,11 +490,13 @@ bool connection_fill(struct connection *connection, struct packet *packet, bool 
             ? CONNECTION_SAY_OPEN
             : (uint8_t) ~(CONNECTION_SAY_CLOSE | CONNECTION_SAY_CLOSED | CONNECTION_SAY_UNWANTED);
 
-    *full = !say(connection, packet, first) || (speaks && !incoming_fill(connection, packet)) ||
-            (open && !served_fill_answers(connection, packet)) ||
-            (connection->state != CONNECTION_OPENING &&
-             !say(connection, packet, CONNECTION_SAY_CLOSE | CONNECTION_SAY_CLOSED)) ||
-            (open && !onesided_fill(connection, packet));
+    *full =
+        !say(connection, packet, first) ||
+        (speaks && !list_empty(&connection->answers) && !incoming_fill(connection, packet)) ||
+        (open && !list_empty(&connection->serving) && !served_fill_answers(connection, packet)) ||
+        (connection->state != CONNECTION_OPENING &&
+         !say(connection, packet, CONNECTION_SAY_CLOSE | CONNECTION_SAY_CLOSED)) ||
+        (open && !list_empty(&connection->wanted) && !onesided_fill(connection, packet));
     if (*full)
         return true;
     if (!open) {

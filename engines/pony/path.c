@@ -91,11 +91,9 @@ static struct path_turn *turn_of(const struct connection *connection)
 }
 
 /* What a session writes at a time: a packet for its weight. */
-static int32_t quantum(const struct connection *connection)
+static int32_t quantum(const struct path *path, const struct pony_session *session)
 {
-    const struct pony_session *session = connection->session;
-
-    return (int32_t)(flow_room(connection->path->flow) * (session ? session->fair.weight : 1));
+    return (int32_t)(flow_room(path->flow) * (session ? session->fair.weight : 1));
 }
 
 /* A turn that was over begins anew, behind all others. */
@@ -104,7 +102,7 @@ static struct path_turn *turn_begin(const struct connection *connection)
     struct path_turn *turn = turn_of(connection);
 
     if (list_empty(&turn->node)) {
-        turn->left = quantum(connection);
+        turn->left = quantum(connection->path, connection->session);
         list_push(&connection->path->ring, &turn->node);
     }
     return turn;
@@ -211,7 +209,8 @@ static bool put_replies(struct path *path, struct packet *packet)
     return true;
 }
 
-/* The same as connection_fill, on its session's account. */
+/* The same as connection_fill, on its session's account, which stays the present one: it is charged
+ * at once, since whether the session may go on is asked next. */
 static bool fill_connection(struct connection *connection, struct packet *packet, bool *full)
 {
     struct upper *upper = connection->upper;
@@ -222,7 +221,7 @@ static bool fill_connection(struct connection *connection, struct packet *packet
     meter_switch(upper->meter, account);
     bool more = connection_fill(connection, packet, full);
     clock_charge(upper->clock, upper_cost(packet->operations - operations, packet->data - data));
-    meter_switch(upper->meter, meter_pool(upper->meter));
+    meter_charge(upper->meter);
     meter_part(upper->meter, account, packet->used - used);
     if (connection->session && packet->used > used)
         fair_work(connection->session);
@@ -251,7 +250,7 @@ static bool fill_turn(struct path *path, struct path_turn *turn, struct packet *
         fair_park(connection->session, turn);
         return true;
     }
-    int32_t share = quantum(connection); /* it may end in what follows */
+    const struct pony_session *session = connection->session; /* it may end in what follows */
     list_remove(node);
     bool more = fill_connection(connection, packet, &full);
     /* What it said may have given it more to say, and put it back already. */
@@ -263,7 +262,7 @@ static bool fill_turn(struct path *path, struct path_turn *turn, struct packet *
         list_push(&turn_begin(connection)->connections, node);
     turn->left -= (int32_t)(packet->used - used);
     if (turn->left <= 0) {
-        turn->left += share;
+        turn->left += quantum(path, session);
         list_move(&path->ring, &turn->node);
     }
     return !full;
@@ -324,6 +323,7 @@ uint32_t path_fill(struct upper *upper, struct path *path, struct packet *packet
         full = packet->used > 0 ? !list_empty(&path->ring) : !fill_claimed(path, packet);
     while (!full && !flow_tagged(path->flow) && (node = list_first(&path->ring)))
         full = !fill_turn(path, LIST_OF(node, struct path_turn, node), packet);
+    meter_switch(upper->meter, meter_pool(upper->meter));
     if (full)
         flow_kick(path->flow);
     path->busy = false;

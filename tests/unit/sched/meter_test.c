@@ -44,6 +44,27 @@ START_TEST(time_goes_to_the_present_account)
 }
 END_TEST
 
+START_TEST(the_present_account_is_charged_meanwhile)
+{
+    struct account one = {0};
+
+    meter_charge(NULL);
+    begin();
+    meter_switch(&meter, &one);
+    time_ns += 20;
+    ck_assert_uint_eq(account_ns(&one), 0);
+    meter_charge(&meter);
+    ck_assert_uint_eq(account_ns(&one), 20);
+    time_ns += 3;
+    meter_switch(&meter, meter_nobody(&meter));
+    ck_assert_uint_eq(account_ns(&one), 23);
+    meter_end(&meter, true);
+    time_ns += 100; /* between turns */
+    meter_charge(&meter);
+    ck_assert_uint_eq(account_ns(&one), 23);
+}
+END_TEST
+
 START_TEST(a_turn_without_work_is_idle)
 {
     begin();
@@ -175,6 +196,7 @@ int main(void)
     Suite *suite = suite_create("sched/meter");
     TCase *tests = tcase_create("meter");
     tcase_add_test(tests, time_goes_to_the_present_account);
+    tcase_add_test(tests, the_present_account_is_charged_meanwhile);
     tcase_add_test(tests, a_turn_without_work_is_idle);
     tcase_add_test(tests, what_was_looked_for_is_claimed);
     tcase_add_test(tests, the_pool_is_handed_out);
