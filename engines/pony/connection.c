@@ -461,9 +461,10 @@ static void fill_data(struct connection *connection, struct packet *packet, bool
     enum { MESSAGES, SENDING, SERVING, SOURCES };
 
     for (uint32_t i = 0; i < SOURCES && !*full; i++) {
-        uint8_t source = (uint8_t)((connection->data_turn + i) % SOURCES);
+        uint32_t turn = connection->data_turn + i;
+        uint32_t source = turn < SOURCES ? turn : turn - SOURCES;
         bool wrote = false;
-        if (source == MESSAGES) {
+        if (source == MESSAGES && !list_empty(&connection->active)) {
             wrote = message_fill(connection, packet, full);
         } else if (source == SENDING && !list_empty(&connection->sending)) {
             wrote = fill_sending(connection, packet);
@@ -473,7 +474,7 @@ static void fill_data(struct connection *connection, struct packet *packet, bool
             *full = !wrote;
         }
         if (wrote) {
-            connection->data_turn = (source + 1) % SOURCES;
+            connection->data_turn = source + 1 < SOURCES ? source + 1 : 0;
             return;
         }
     }
