@@ -76,9 +76,7 @@ static void unpark(struct pony_session *session)
             list_remove(node);
             continue;
         }
-        size_t place = (size_t)(turn - upper->turns) / (upper->sessions_max + 1);
-        list_move(&upper->paths[place].ring, node);
-        flow_kick(upper->paths[place].flow);
+        path_resume(upper, turn);
     }
 }
 
@@ -120,6 +118,7 @@ void fair_wait(struct pony_session *session)
 void fair_park(struct pony_session *session, struct path_turn *turn)
 {
     list_move(&session->fair.parked, &turn->node);
+    list_remove(&turn->light);
     fair_wait(session);
 }
 

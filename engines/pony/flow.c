@@ -155,6 +155,33 @@ void flow_kick(struct flow *flow)
         flow_make_ready(flow);
 }
 
+void flow_kick_light(struct flow *flow)
+{
+    flow->wants_light = true;
+    if (tx_window_outstanding(&flow->tx) > 0)
+        flow->shared_ns = flow->transport->now;
+}
+
+bool flow_is_past(const struct flow *flow)
+{
+    return flow->past;
+}
+
+uint64_t flow_number(const struct flow *flow)
+{
+    return flow->sent;
+}
+
+bool flow_arrived(const struct flow *flow, uint64_t number)
+{
+    uint64_t back = flow->sent - number; /* from the next one; 0: this is it */
+
+    if (back == 0)
+        return false;
+    return back > tx_window_outstanding(&flow->tx) ||
+           ring_bits_get(&flow->tx.acked, flow->tx.next - (uint32_t)back);
+}
+
 void flow_hold(struct flow *flow)
 {
     flow->references++;

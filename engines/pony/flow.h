@@ -46,6 +46,17 @@ struct flow_upper_ops {
 /* Says that `fill` would now find something. Cheap; may be said often. */
 void flow_kick(struct flow *flow);
 
+/* So that who says little does not wait for what others have in flight, a few packets more than the
+ * window are for those who have nothing there ("light"). */
+/* Says that it would find something of one of them; flow_kick is said beside it. */
+void flow_kick_light(struct flow *flow);
+/* Inside `fill`: the window is used up, and it is they alone who may say something. */
+bool flow_is_past(const struct flow *flow);
+/* The number of the packet that is filled now, or will be next: counted since the flow opened. */
+uint64_t flow_number(const struct flow *flow);
+/* Has the packet with that number arrived, as far as is known? */
+bool flow_arrived(const struct flow *flow, uint64_t number);
+
 void flow_hold(struct flow *flow);
 /* A flow without references is kept for a while, then forgotten. */
 void flow_release(struct flow *flow);

@@ -44,13 +44,19 @@
 #define FLOWS_LIMIT 4096u
 #define FLOW_ID_ANY UINT32_MAX /* no flow's number */
 
-#define MTU_MIN            576u /* what every IPv4 host accepts (RFC 791); less is of no use */
-#define ACK_EVERY          4u   /* packets acknowledged at once, without waiting for ack_delay */
-#define FLOW_QUANTUM       16u  /* packets a flow sends before the next flow's turn: one burst */
-#define REORDER_MIN        3u   /* transmissions that overtake a lost packet (RFC 9002, 6.1.1) */
-#define REORDER_MAX        64u  /* a quarter of the window: beyond it only time tells */
-#define REORDER_EIGHTHS    9u   /* of a round trip (RFC 9002 section 6.1.2), plus one per raise */
-#define EIGHTHS_MAX        16u  /* two round trips */
+#define MTU_MIN   576u /* what every IPv4 host accepts (RFC 791); less is of no use */
+#define ACK_EVERY 4u   /* packets acknowledged at once, without waiting for ack_delay */
+/* What may be in flight beyond the window, of those who have nothing there: a part of the window,
+ * so that congestion control hardly notices, and none of one that stands for a path that is full.
+ */
+#define MARGIN_PART        8u
+#define MARGIN_MOST        8u                 /* packets */
+#define SHARED_NS          (1 * NSEC_PER_SEC) /* since others came: places are kept for them */
+#define FLOW_QUANTUM       16u /* packets a flow sends before the next flow's turn: one burst */
+#define REORDER_MIN        3u  /* transmissions that overtake a lost packet (RFC 9002, 6.1.1) */
+#define REORDER_MAX        64u /* a quarter of the window: beyond it only time tells */
+#define REORDER_EIGHTHS    9u  /* of a round trip (RFC 9002 section 6.1.2), plus one per raise */
+#define EIGHTHS_MAX        16u /* two round trips */
 #define FORGET_NS          (30 * NSEC_PER_SEC)  /* an unreferenced, silent flow is kept so long */
 #define HELLO_RETRY_NS     (10 * NSEC_PER_MSEC) /* first repetition of a CALL; doubles */
 #define HELLO_RETRY_MAX_NS (200 * NSEC_PER_MSEC)
@@ -115,6 +121,8 @@ struct flow {
     bool ready;       /* is in the transport's list */
     bool shut;        /* is in that of flows which the port refused something */
     bool wants_fill;  /* the layer above has something */
+    bool wants_light; /* and perhaps of somebody who has nothing in flight */
+    bool past;        /* the window is used up: what is filled now is beyond it */
     bool answered;    /* opened by the peer's call: nonce is the peer's */
     bool hello_due;   /* a CALL, or when open a WELCOME, is to be sent */
     bool probe_due;   /* a PROBE is to be sent */
@@ -148,6 +156,7 @@ struct flow {
     uint64_t arrival_ns;      /* newest packet taken: when it may have come, at the earliest */
     uint64_t referenced_ns;   /* last seen with references */
     uint64_t pace_ns;         /* earliest time of the next packet */
+    uint64_t shared_ns;       /* somebody last came to it whose turn it was not by himself */
     uint64_t recovery;        /* losses of transmissions before this one have been told to cc */
     uint32_t unacked;         /* packets taken since the last acknowledgement sent */
     uint32_t reorder;         /* transmissions that must overtake a packet for it to be lost */
@@ -337,6 +346,8 @@ void recovery_arm(struct flow *flow);
 void recovery_timer(struct flow *flow, uint64_t now);
 /* How many more packets may be in flight now. */
 uint32_t recovery_window(const struct flow *flow);
+/* The same for those who have nothing in flight, when the window is used up. */
+uint32_t recovery_margin(const struct flow *flow);
 
 /* output.c */
 enum output_result {

@@ -343,14 +343,15 @@ static uint32_t fill(struct flow *flow, uint8_t *bytes, uint64_t now)
     struct transport *transport = flow->transport;
     uint32_t length = 0;
 
-    if (flow->wants_fill) {
-        flow->wants_fill = false;
+    if (flow->past || flow->wants_fill) {
+        bool wants = flow->past && flow->wants_fill;
+        flow->wants_fill = flow->wants_light = false;
         length = transport->ops->fill(transport->upper, flow, bytes + WIRE_FLOW_BYTES,
                                       flow_room(flow), now);
         /* Or it was kicked meanwhile: work went on that has brought nothing to be said yet. */
-        flow->wants_fill |= length > 0;
+        flow->wants_fill |= wants || length > 0;
     }
-    if (length == 0 && !flow->probe_due)
+    if (length == 0 && (flow->past || !flow->probe_due))
         return 0;
     put_header(flow, bytes, length > 0 ? WIRE_DATA : WIRE_PROBE, flow->tx.next, now);
     flow->probe_due = false; /* either packet asks for an answer */
@@ -392,11 +393,11 @@ static enum output_result send_new(struct flow *flow, uint64_t now)
 /* May the flow send a packet that counts against its window? */
 static bool may_send(struct flow *flow, uint64_t now)
 {
-    uint64_t gap;
+    uint64_t gap = flow->cc_ops->gap_ns(flow->cc);
 
-    if (recovery_window(flow) == 0)
-        return false;
-    gap = flow->cc_ops->gap_ns(flow->cc);
+    flow->past = recovery_window(flow) == 0;
+    if (flow->past)
+        return flow->wants_light && gap == 0 && recovery_margin(flow) > 0;
     if (gap == 0)
         return true;
     /* Never later than the present gap says, whatever it was when the last packet left. */
@@ -418,13 +419,21 @@ static void pace(struct flow *flow, uint64_t now)
         flow->pace_ns = RTE_MAX(flow->pace_ns + slack, now) - slack + gap;
 }
 
+/* Is there a place for one packet more that is not acknowledged? */
+static bool has_place(const struct flow *flow, uint64_t now)
+{
+    uint32_t kept = !flow->past && now - flow->shared_ns < SHARED_NS ? MARGIN_MOST : 0;
+
+    return tx_window_outstanding(&flow->tx) + kept < TX_WINDOW;
+}
+
 static enum output_result send_counted(struct flow *flow, uint64_t now)
 {
     enum output_result result = OUTPUT_DONE;
 
-    if (flow->tx.lost.count > 0 && tagging_may_resend(flow))
+    if (!flow->past && flow->tx.lost.count > 0 && tagging_may_resend(flow))
         result = send_again(flow, now);
-    else if ((flow->wants_fill || flow->probe_due) && tx_window_open(&flow->tx))
+    else if ((flow->past || flow->wants_fill || flow->probe_due) && has_place(flow, now))
         result = send_new(flow, now);
     if (result == OUTPUT_MORE)
         pace(flow, now);

@@ -22,6 +22,7 @@ struct path *path_of(struct upper *upper, struct flow *flow)
     path->flow = flow;
     list_init(&path->connections);
     list_init(&path->ring);
+    list_init(&path->light);
     list_init(&path->asking);
     list_init(&path->asked);
     path->echoes = 0;
@@ -59,6 +60,12 @@ bool path_has(const struct path *path, uint32_t feature)
     return report.features & feature;
 }
 
+static void turn_end(struct path_turn *turn)
+{
+    list_remove(&turn->node);
+    list_remove(&turn->light);
+}
+
 void path_settle(struct upper *upper, struct path *path)
 {
     struct flow *flow = path->flow;
@@ -68,6 +75,8 @@ void path_settle(struct upper *upper, struct path *path)
         !list_empty(&path->asking) || path->echoes > 0 || !list_empty(&path->ending))
         return;
     while ((node = list_first(&path->ring))) /* turns that came to nothing */
+        turn_end(LIST_OF(node, struct path_turn, node));
+    while ((node = list_first(&path->light)))
         list_remove(node);
     path->flow = NULL;
     pool_give(&upper->path_pool, (uint32_t)(path - upper->paths));
@@ -86,6 +95,7 @@ static struct path_turn *turn_of(const struct connection *connection)
     if (!turn->node.next) {
         list_init(&turn->node);
         list_init(&turn->connections);
+        list_init(&turn->light);
     }
     return turn;
 }
@@ -94,6 +104,15 @@ static struct path_turn *turn_of(const struct connection *connection)
 static int32_t quantum(const struct path *path, const struct pony_session *session)
 {
     return (int32_t)(flow_room(path->flow) * (session ? session->fair.weight : 1));
+}
+
+/* When the window is used up it need not wait for others if all that it has said has arrived. */
+static void look_for_flight(struct path *path, struct path_turn *turn)
+{
+    if (turn->flow == flow_id(path->flow) && !flow_arrived(path->flow, turn->last))
+        return;
+    list_move(&path->light, &turn->light);
+    flow_kick_light(path->flow);
 }
 
 /* A turn that was over begins anew, behind all others. */
@@ -105,7 +124,19 @@ static struct path_turn *turn_begin(const struct connection *connection)
         turn->left = quantum(connection->path, connection->session);
         list_push(&connection->path->ring, &turn->node);
     }
+    if (list_empty(&turn->connections))
+        look_for_flight(connection->path, turn);
     return turn;
+}
+
+void path_resume(struct upper *upper, struct path_turn *turn)
+{
+    size_t place = (size_t)(turn - upper->turns) / (upper->sessions_max + 1);
+    struct path *path = &upper->paths[place];
+
+    list_move(&path->ring, &turn->node);
+    look_for_flight(path, turn);
+    flow_kick(path->flow);
 }
 
 void path_schedule(struct connection *connection)
@@ -228,6 +259,14 @@ static bool fill_connection(struct connection *connection, struct packet *packet
     return more;
 }
 
+/* Something of it is in the packet that is filled now. */
+static void note_flight(const struct path *path, struct path_turn *turn)
+{
+    turn->flow = flow_id(path->flow);
+    turn->last = flow_number(path->flow);
+    list_remove(&turn->light);
+}
+
 /* Has the next connection of a session say something. False if the packet is full. */
 static bool fill_turn(struct path *path, struct path_turn *turn, struct packet *packet)
 {
@@ -236,7 +275,7 @@ static bool fill_turn(struct path *path, struct path_turn *turn, struct packet *
     bool full = false;
 
     if (!node) {
-        list_remove(&turn->node);
+        turn_end(turn);
         return true;
     }
     struct connection *connection = LIST_OF(node, struct connection, ring);
@@ -261,6 +300,8 @@ static bool fill_turn(struct path *path, struct path_turn *turn, struct packet *
     else if (more && packet->operations + packet->scanned > before)
         list_push(&turn_begin(connection)->connections, node);
     turn->left -= (int32_t)(packet->used - used);
+    if (packet->used > used)
+        note_flight(path, turn);
     if (turn->left <= 0) {
         turn->left += quantum(path, session);
         list_move(&path->ring, &turn->node);
@@ -269,6 +310,12 @@ static bool fill_turn(struct path *path, struct path_turn *turn, struct packet *
 }
 
 /* ---- Where each packet is one session's at most ---- */
+
+static bool claim_for(struct path *path, const struct pony_session *session)
+{
+    return flow_claim(path->flow, session ? (uint32_t)session->config.id : 0,
+                      session ? session->config.uid : 0);
+}
 
 /* Whose the next packet is: the first session's, in turn, that there is room for; NULL: there is
  * none, or nothing to say. */
@@ -282,17 +329,25 @@ static struct path_turn *claim(struct path *path)
 
         first = list_first(&turn->connections);
         if (!first) {
-            list_remove(node);
+            turn_end(turn);
             continue;
         }
-        const struct pony_session *session = LIST_OF(first, struct connection, ring)->session;
-        if (flow_claim(path->flow, session ? (uint32_t)session->config.id : 0,
-                       session ? session->config.uid : 0))
+        if (claim_for(path, LIST_OF(first, struct connection, ring)->session))
             return turn;
         refused = refused ? refused : node;
         list_move(&path->ring, node);
     }
     return NULL;
+}
+
+/* Goes on with a turn that is the first of the ring, while it is. False if the packet is full. */
+static bool fill_first(struct path *path, struct path_turn *turn, struct packet *packet)
+{
+    bool full = false;
+
+    while (!full && list_first(&path->ring) == &turn->node && !list_empty(&turn->connections))
+        full = !fill_turn(path, turn, packet);
+    return !full;
 }
 
 /* One session's packet. False if there is more to be said. */
@@ -301,31 +356,69 @@ static bool fill_claimed(struct path *path, struct packet *packet)
     struct path_turn *turn;
     bool full = false;
 
-    while (!full && packet->used == 0 && (turn = claim(path))) {
-        while (!full && list_first(&path->ring) == &turn->node && !list_empty(&turn->connections))
-            full = !fill_turn(path, turn, packet);
-    }
+    while (!full && packet->used == 0 && (turn = claim(path)))
+        full = !fill_first(path, turn, packet);
     /* Those that were refused are told by themselves. */
     return !full && (packet->used == 0 || list_empty(&path->ring));
 }
 
-uint32_t path_fill(struct upper *upper, struct path *path, struct packet *packet)
+/* ---- Where the window is used up ---- */
+
+static bool may_begin(struct path *path, const struct path_turn *turn)
+{
+    struct list *first = list_first(&turn->connections);
+
+    return first && (!flow_tagged(path->flow) ||
+                     claim_for(path, LIST_OF(first, struct connection, ring)->session));
+}
+
+/* Those who have nothing in flight; who does not come to say something now waits with all others.
+ */
+static void fill_light(struct path *path, struct packet *packet)
 {
     bool full = false;
     struct list *node;
 
-    path->busy = true;
-    full = !put_replies(path, packet);
-    full = full || !ping_fill(path, packet);
-    clock_charge(upper->clock, upper_cost(packet->operations, packet->data));
-    meter_part(upper->meter, meter_nobody(upper->meter), packet->used);
-    if (flow_tagged(path->flow) && !full)
-        full = packet->used > 0 ? !list_empty(&path->ring) : !fill_claimed(path, packet);
-    while (!full && !flow_tagged(path->flow) && (node = list_first(&path->ring)))
+    while (!full && (node = list_first(&path->light))) {
+        struct path_turn *turn = LIST_OF(node, struct path_turn, light);
+        list_remove(&turn->node);
+        list_after(&path->ring, &turn->node);
+        if (may_begin(path, turn))
+            full = !fill_first(path, turn, packet);
+        if (!full || packet->used == 0)
+            list_remove(node);
+        full = full || (flow_tagged(path->flow) && packet->used > 0);
+    }
+    if (!list_empty(&path->light))
+        flow_kick_light(path->flow);
+}
+
+/* False if there is more to be said. */
+static bool fill_all(struct path *path, struct packet *packet)
+{
+    bool full = false;
+    struct list *node;
+
+    if (flow_tagged(path->flow))
+        return packet->used > 0 ? list_empty(&path->ring) : fill_claimed(path, packet);
+    while (!full && (node = list_first(&path->ring)))
         full = !fill_turn(path, LIST_OF(node, struct path_turn, node), packet);
+    return !full;
+}
+
+uint32_t path_fill(struct upper *upper, struct path *path, struct packet *packet)
+{
+    path->busy = true;
+    if (flow_is_past(path->flow)) {
+        fill_light(path, packet);
+    } else {
+        bool full = !put_replies(path, packet) || !ping_fill(path, packet);
+        clock_charge(upper->clock, upper_cost(packet->operations, packet->data));
+        meter_part(upper->meter, meter_nobody(upper->meter), packet->used);
+        if (full || !fill_all(path, packet))
+            flow_kick(path->flow);
+    }
     meter_switch(upper->meter, meter_pool(upper->meter));
-    if (full)
-        flow_kick(path->flow);
     path->busy = false;
     path_settle(upper, path);
     return packet->used;

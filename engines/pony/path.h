@@ -33,6 +33,9 @@ struct path_reply {
 struct path_turn {
     struct list node;        /* the path's ring; all 0: never used */
     struct list connections; /* those with something to say, in turn */
+    struct list light;       /* the path's, while it has nothing in flight */
+    uint64_t last;           /* number of the last packet with something of it, */
+    uint32_t flow;           /* of this flow */
     int32_t left;            /* bytes to write before it is the next session's turn */
 };
 
@@ -40,6 +43,7 @@ struct path {
     struct flow *flow; /* NULL: free */
     struct list connections;
     struct list ring;   /* turns of sessions whose connections have something to say */
+    struct list light;  /* those of them that have nothing in flight */
     struct list asking; /* pings whose question was not written yet, in order */
     struct list asked;  /* pings that wait for the answer */
     uint32_t echoes;    /* questions not answered yet, also those that nobody waits for any more */
@@ -67,6 +71,8 @@ bool path_has(const struct path *path, uint32_t feature);
 void path_settle(struct upper *upper, struct path *path);
 /* This connection of the path has something to say. */
 void path_schedule(struct connection *connection);
+/* A turn that was taken out of its path's ring has its part in it again. */
+void path_resume(struct upper *upper, struct path_turn *turn);
 /* False if the answers given are still waiting to leave, and there is no room for this one. */
 bool path_reply(struct path *path, uint8_t type, uint32_t number, uint32_t value);
 uint32_t path_fill(struct upper *upper, struct path *path, struct packet *packet);

@@ -189,12 +189,24 @@ void recovery_timer(struct flow *flow, uint64_t now)
     recovery_arm(flow);
 }
 
+/* Whatever the algorithm says, one packet may always try. */
+static uint32_t window_of(const struct flow *flow)
+{
+    return RTE_MIN(RTE_MAX(flow->cc_ops->window(flow->cc), 1u), TX_WINDOW);
+}
+
 uint32_t recovery_window(const struct flow *flow)
 {
-    uint32_t window = flow->cc_ops->window(flow->cc);
-    uint32_t flying = flow->tx.flying.count;
+    uint32_t window = window_of(flow), flying = flow->tx.flying.count;
 
-    /* Whatever the algorithm says, one packet may always try. */
-    window = RTE_MIN(RTE_MAX(window, 1u), TX_WINDOW);
     return window > flying ? window - flying : 0;
+}
+
+/* Each of them would have a window of its own on a flow of its own. */
+uint32_t recovery_margin(const struct flow *flow)
+{
+    uint32_t window = window_of(flow), flying = flow->tx.flying.count;
+    uint32_t most = window + RTE_MIN(window / MARGIN_PART, MARGIN_MOST);
+
+    return most > flying ? most - flying : 0;
 }

@@ -229,6 +229,54 @@ START_TEST(a_packet_is_one_sessions)
 }
 END_TEST
 
+/* Fills a packet, perhaps beyond the window; how many bytes are in it. */
+static uint32_t fill_packet(bool past)
+{
+    struct flow *flow = &rig->hosts[0].flow;
+    struct rig_packet *packet = &rig->packets[rig->packet_count];
+
+    flow->light = false;
+    flow->past = past;
+    packet->to = 1;
+    packet->bytes =
+        upper_flow_ops.fill(&rig->hosts[0].upper, flow, packet->ops, RIG_ROOM, rig->now);
+    flow->past = false;
+    rig->packet_count += packet->bytes > 0;
+    flow->number += packet->bytes > 0;
+    return packet->bytes;
+}
+
+/* When the window is used up it is those who have nothing in flight that may say something, a
+ * packet each, and again once that has arrived. */
+START_TEST(beyond_the_window)
+{
+    struct flow *flow = &rig->hosts[0].flow;
+
+    flow->tagged = _i;
+    flow->number = flow->arrived = 1;
+    ask(&many, SADDLE_CMD_SEND, 1, MESSAGE);
+    ck_assert_uint_eq(share_of_single(0, 1), 0);
+    flow->number++;
+    ck_assert_uint_eq(fill_packet(true), 0);
+    ask(&single, SADDLE_CMD_SEND, 1, TINY);
+    ck_assert(flow->light);
+    ck_assert_uint_eq(fill_packet(true), WIRE_OP_BYTES + TINY);
+    ck_assert(!flow->light);
+    ask(&single, SADDLE_CMD_SEND, 1, TINY);
+    ck_assert(!flow->light);
+    ck_assert_uint_eq(fill_packet(true), 0);
+    /* It is said with all else. */
+    for (uint32_t i = 0; i < 2; i++)
+        ck_assert_uint_gt(fill_packet(false), 0);
+    flow->arrived = flow->number;
+    ask(&single, SADDLE_CMD_SEND, 1, TINY);
+    ck_assert(flow->light);
+    ck_assert_uint_eq(fill_packet(true), WIRE_OP_BYTES + TINY);
+    flow->tagged = false;
+    rig_settle(rig);
+}
+END_TEST
+
 /* What other engines of the asking host have in progress counts for it too. */
 START_TEST(a_host_has_one_share)
 {
@@ -307,6 +355,7 @@ int main(void)
     tcase_add_test(tcase, tiny_writes_beside_messages);
     tcase_add_test(tcase, served_reads_beside_served_reads);
     tcase_add_test(tcase, a_packet_is_one_sessions);
+    tcase_add_loop_test(tcase, beyond_the_window, 0, 2);
     tcase_add_loop_test(tcase, a_host_has_one_share, 0, 2);
     tcase_add_test(tcase, those_that_are_left_share);
     tcase_add_test(tcase, commands_of_a_flood);

@@ -97,6 +97,49 @@ START_TEST(the_wrong_tag_is_nobodys)
 }
 END_TEST
 
+static struct bed_fate swallow(struct bed *b, uint32_t from, const struct wire_flow *header,
+                               const uint8_t *payload, uint32_t bytes)
+{
+    (void)b;
+    (void)from;
+    (void)header;
+    (void)payload;
+    (void)bytes;
+    return (struct bed_fate){0};
+}
+
+/* Beyond the window it is only a few packets that leave, one each time that it is asked for. */
+START_TEST(a_margin_beyond_the_window)
+{
+    const uint32_t window = 2 * MARGIN_PART;
+    struct flow *flow;
+
+    bed->hosts[0].config.cc = &cc_window;
+    bed->hosts[0].config.cc_params = (struct cc_params){.window_min = 1, .window_max = window};
+    connect_hosts();
+    flow = bed->hosts[0].flow;
+    bed_give(bed, 0, 5000);
+    ck_assert(bed_run(bed, bed_all_received, NSEC_PER_SEC));
+    ck_assert(flow_arrived(flow, flow_number(flow) - 1));
+    ck_assert(!flow_arrived(flow, flow_number(flow)));
+    bed->judge = swallow;
+    bed_give(bed, 0, 5000);
+    bed_run(bed, bed_never, NSEC_PER_USEC);
+    ck_assert_uint_eq(flow->tx.flying.count, window);
+    ck_assert(!flow_arrived(flow, flow_number(flow) - 1));
+    ck_assert(!flow_arrived(flow, flow_number(flow) - window));
+    ck_assert(flow_arrived(flow, flow_number(flow) - window - 1));
+    for (uint32_t i = 1; i <= 3; i++) {
+        flow_kick_light(flow);
+        flow_kick(flow);
+        bed_run(bed, bed_never, NSEC_PER_USEC);
+        ck_assert_uint_eq(flow->tx.flying.count, window + RTE_MIN(i, window / MARGIN_PART));
+    }
+    bed->judge = bed_perfect;
+    ck_assert(bed_run(bed, bed_all_received, NSEC_PER_SEC));
+}
+END_TEST
+
 START_TEST(a_full_port_delays_and_loses_nothing)
 {
     connect_hosts();
@@ -267,6 +310,7 @@ int main(void)
     tcase_add_test(tc, ipv6_and_a_tag);
     tcase_add_test(tc, work_that_says_nothing_yet_goes_on);
     tcase_add_test(tc, the_wrong_tag_is_nobodys);
+    tcase_add_test(tc, a_margin_beyond_the_window);
     tcase_add_test(tc, a_full_port_delays_and_loses_nothing);
     tcase_add_test(tc, an_empty_pool_delays_and_loses_nothing);
     tcase_add_test(tc, a_packet_in_other_hands_is_never_written_to);

@@ -25,6 +25,26 @@ void flow_kick(struct flow *flow)
     flow->kicked = true;
 }
 
+void flow_kick_light(struct flow *flow)
+{
+    flow->light = true;
+}
+
+bool flow_is_past(const struct flow *flow)
+{
+    return flow->past;
+}
+
+uint64_t flow_number(const struct flow *flow)
+{
+    return flow->number;
+}
+
+bool flow_arrived(const struct flow *flow, uint64_t number)
+{
+    return number < flow->arrived;
+}
+
 void flow_hold(struct flow *flow)
 {
     flow->references++;

@@ -30,6 +30,8 @@ struct flow {
     uint32_t load; /* of its host */
     void *context;
     bool kicked, open, ended;
+    bool light, past;         /* kicked so; the window is used up */
+    uint64_t number, arrived; /* of the next packet; all below it have arrived */
     struct address peer;
     struct flow_report says; /* of itself */
     uint32_t room, hoped;    /* bytes that fit, and that may fit yet; 0: RIG_ROOM */
