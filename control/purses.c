@@ -54,6 +54,12 @@ int purses_take(uint32_t uid, uint32_t share, struct purse **purse, uint32_t *pl
     return 0;
 }
 
+void purses_set_share(uint32_t share)
+{
+    for (struct held *held = all; held; held = held->next)
+        atomic_store_explicit(&held->purse.share, share, memory_order_relaxed);
+}
+
 void purses_give(struct purse *purse, uint32_t place)
 {
     struct held *held = (struct held *)(void *)purse, **link = &all;

@@ -7,6 +7,7 @@
 #include "control/grant.h"
 #include "control/log.h"
 #include "control/placement.h"
+#include "control/purses.h"
 #include "control/session.h"
 
 #include <errno.h>
@@ -577,6 +578,7 @@ void server_set_policy(struct server *server, const struct server_config *config
     server->config = *config;
     server->config.path = before.path;
     server->config.mode = before.mode;
+    purses_set_share(config->cpu_per_uid);
 }
 
 void server_set_reload(struct server *server, void (*reload)(void *context), void *context)

@@ -23,7 +23,7 @@ struct session {
     uint32_t watched;        /* of them, by the engine */
     struct doorbells doorbells[SADDLE_CHANNELS_MAX];
     struct pony_session *pony;
-    struct purse *purse; /* of its user; NULL: users have no quota of time */
+    struct purse *purse; /* of its user; NULL: it has none yet */
     uint32_t purse_place;
     bool attached;
     uint64_t attached_ns;
@@ -149,7 +149,7 @@ static int build(struct session *session, const struct saddle_attach_request *re
         return error;
     arena_format(session->arena, &session->plan);
     error = make_doorbells(session);
-    if (!error && session->owner.cpu_per_uid)
+    if (!error) /* also without a quota: he may get one */
         error = purses_take(session->owner.uid, session->owner.cpu_per_uid, &session->purse,
                             &session->purse_place);
     if (!error)

@@ -30,7 +30,7 @@ struct session_owner {
     struct engine *engine;
     bool exclusive;          /* nobody else is to have a session there */
     struct pony_grant grant; /* what the engine is to let it do and have */
-    uint32_t cpu_per_uid;    /* the quota of all sessions of the user; 0: none */
+    uint32_t cpu_per_uid;    /* the quota of all sessions of the user; 0: no bound */
 };
 
 /* Rights of the policy as the engine knows them, which has nothing to say about attaching. */

@@ -27,6 +27,14 @@ void bucket_init(struct bucket *bucket, uint32_t share, uint64_t now, uint64_t u
     bucket->left = inflow(bucket, BUCKET_DEPTH_NS);
 }
 
+void bucket_reshare(struct bucket *bucket, uint32_t share, uint64_t now, uint64_t used)
+{
+    if (share == 0 || bucket->share == 0)
+        bucket_init(bucket, share, now, used);
+    else
+        bucket->share = share;
+}
+
 bool bucket_look(struct bucket *bucket, uint64_t now, uint64_t used)
 {
     int64_t depth = inflow(bucket, BUCKET_DEPTH_NS);

@@ -39,6 +39,9 @@ struct bucket {
 
 /* Full, for an account that stands at `used` now. */
 void bucket_init(struct bucket *bucket, uint32_t share, uint64_t now, uint64_t used);
+/* The share is another one from now on. What is left, or owed, stays; with a first share it is
+ * full. */
+void bucket_reshare(struct bucket *bucket, uint32_t share, uint64_t now, uint64_t used);
 /* Looks at the account again: true if nothing may be charged to it at present. */
 bool bucket_look(struct bucket *bucket, uint64_t now, uint64_t used);
 /* When a dry one will let its owner go on, if nothing more is charged. */

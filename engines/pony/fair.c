@@ -41,7 +41,7 @@ void fair_init(struct pony_session *session)
 
     fair->weight = grant->weight ? grant->weight : 1;
     fair->until = quantum(fair);
-    fair->limited = grant->cpu_share > 0 || session->config.purse;
+    fair->limited = grant->cpu_share > 0;
     list_init(&fair->parked);
     wheel_timer_init(&fair->refill, refill_fire);
 }
@@ -87,6 +87,15 @@ void fair_leave(struct pony_session *session)
     unpark(session);
 }
 
+/* Has it a quota of time, or its user, or had he one when it was last looked at? */
+static bool is_limited(const struct pony_session *session)
+{
+    const struct purse *purse = session->config.purse;
+
+    return session->fair.limited || session->fair.user.share > 0 ||
+           (purse && atomic_load_explicit(&purse->share, memory_order_relaxed) > 0);
+}
+
 bool fair_may(const struct pony_session *session)
 {
     const struct fair *fair = &session->fair;
@@ -122,14 +131,29 @@ void fair_park(struct pony_session *session, struct path_turn *turn)
     fair_wait(session);
 }
 
+/* Has its user used up his quota, which may be another one than before? */
+static bool is_user_dry(struct pony_session *session, uint64_t now)
+{
+    struct bucket *bucket = &session->fair.user;
+    struct purse *purse = session->config.purse;
+
+    if (!purse)
+        return false;
+    uint32_t share = atomic_load_explicit(&purse->share, memory_order_relaxed);
+    uint64_t used = purse_lately(purse, now);
+    used = used > bucket->used ? used : bucket->used;
+    if (share != bucket->share)
+        bucket_reshare(bucket, share, now, used);
+    return bucket_look(bucket, now, used);
+}
+
 static void look_at_quota(struct pony_session *session, uint64_t now)
 {
     struct wheel *wheel = session->upper->wheel;
     struct fair *fair = &session->fair;
     bool dry = bucket_look(&fair->own, now, account_ns(&session->account));
 
-    if (session->config.purse)
-        dry |= bucket_look(&fair->user, now, purse_ns(session->config.purse));
+    dry |= is_user_dry(session, now);
     if (fair_throttled(session))
         account_charge(&fair->throttled_ns, now - fair->looked_ns);
     fair->looked_ns = now;
@@ -177,7 +201,7 @@ void fair_round(struct upper *upper, uint64_t now)
         uint64_t most = account_ns(&session->account) + step;
         fair->until = next < most ? next : most;
         fair->counted = false;
-        if (fair->limited)
+        if (is_limited(session))
             look_at_quota(session, now);
         if (!list_empty(&fair->parked) && fair_may(session))
             unpark(session);

@@ -40,7 +40,7 @@ struct fair {
     uint32_t weight;
     uint64_t until;         /* of its account: it may work up to there */
     bool counted;           /* in this round, among those that work or would */
-    bool limited;           /* has a quota */
+    bool limited;           /* has a quota of its own */
     _Atomic bool throttled; /* has used it up: shown to others */
     struct bucket own, user;
     uint64_t looked_ns;          /* while throttled, what is counted already */

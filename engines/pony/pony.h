@@ -67,7 +67,7 @@ struct pony_session_config {
     uint32_t uid;
     uint32_t abi; /* the version agreed on at attach */
     struct pony_grant grant;
-    struct purse *purse; /* of its user, lent; NULL: users have no quota of time */
+    struct purse *purse; /* of its user, lent; NULL: users never have a quota of time */
     uint32_t purse_place;
     char application[SADDLE_NAME_BYTES];
     uint8_t *arena; /* mapped by control for as long as the engine has the session */

@@ -128,6 +128,43 @@ START_TEST(the_last_share_holds)
 }
 END_TEST
 
+/* Another configuration's is every user's at once. */
+START_TEST(another_share_reaches_all)
+{
+    struct hold first = take(ALICE, SHARE), second = take(ALICE, SHARE), other = take(BOB, SHARE);
+
+    purses_set_share(SHARE / 2);
+    ck_assert_uint_eq(atomic_load(&first.purse->share), SHARE / 2);
+    ck_assert_uint_eq(atomic_load(&other.purse->share), SHARE / 2);
+    purses_set_share(0);
+    ck_assert_uint_eq(atomic_load(&first.purse->share), 0);
+    ck_assert_uint_eq(atomic_load(&other.purse->share), 0);
+    give(first);
+    give(second);
+    give(other);
+}
+END_TEST
+
+/* Accounts are looked at again only when a bucket would count what was charged. */
+START_TEST(the_sum_is_made_now_and_then)
+{
+    const uint64_t now = NSEC_PER_SEC;
+    struct hold first = take(ALICE, SHARE), second = take(ALICE, SHARE);
+
+    charge(first, 5);
+    ck_assert_uint_eq(purse_lately(first.purse, now), 5);
+    charge(second, 7);
+    ck_assert_uint_eq(purse_lately(second.purse, now), 5);
+    ck_assert_uint_eq(purse_lately(second.purse, now + BUCKET_STEP_NS - 1), 5);
+    ck_assert_uint_eq(purse_lately(second.purse, now + BUCKET_STEP_NS), 12);
+    charge(first, 1);
+    /* Of a thread whose clock is behind. */
+    ck_assert_uint_eq(purse_lately(first.purse, now), 13);
+    give(first);
+    give(second);
+}
+END_TEST
+
 /* As many as there can be, each with a place of its own; the middle one's is found again. */
 START_TEST(every_session_has_a_place)
 {
@@ -201,6 +238,8 @@ int main(void)
     tcase_add_test(tcase, a_user_leaves_and_comes_back);
     tcase_add_loop_test(tcase, users_leave_in_any_order, 0, 3);
     tcase_add_test(tcase, the_last_share_holds);
+    tcase_add_test(tcase, another_share_reaches_all);
+    tcase_add_test(tcase, the_sum_is_made_now_and_then);
     tcase_add_test(tcase, every_session_has_a_place);
     tcase_add_test(tcase, nothing_is_given_back);
     tcase_add_test(tcase, single_writers);

@@ -103,6 +103,37 @@ START_TEST(debts_are_bounded)
 }
 END_TEST
 
+/* What is left stays, and from then on it fills at the new rate. */
+START_TEST(another_share)
+{
+    uint64_t now = START + BUCKET_STEP_NS, used = 3 * NSEC_PER_MSEC;
+
+    bucket_init(&bucket, FIFTH, START, 0);
+    ck_assert(bucket_look(&bucket, now, used));
+    /* It owes 1 ms, and goes on with a tenth of the depth: 1.4 ms at two fifths. */
+    bucket_reshare(&bucket, 2 * FIFTH, now, used);
+    ck_assert(bucket_look(&bucket, now + 3 * NSEC_PER_MSEC, used));
+    ck_assert(!bucket_look(&bucket, now + 4 * NSEC_PER_MSEC, used));
+}
+END_TEST
+
+/* A bound that is gone holds nobody up, and what was charged without one is no debt. */
+START_TEST(no_share_and_one_again)
+{
+    uint64_t now = START + BUCKET_STEP_NS, used = NSEC_PER_SEC;
+
+    bucket_init(&bucket, FIFTH, START, 0);
+    ck_assert(bucket_look(&bucket, now, used));
+    bucket_reshare(&bucket, 0, now, used);
+    ck_assert(!bucket_look(&bucket, now, used));
+    used += NSEC_PER_SEC;
+    now += NSEC_PER_SEC;
+    bucket_reshare(&bucket, FIFTH, now, used);
+    ck_assert(!bucket_look(&bucket, now + BUCKET_STEP_NS, used + NSEC_PER_MSEC));
+    ck_assert(bucket_look(&bucket, now + 2 * BUCKET_STEP_NS, used + 3 * NSEC_PER_MSEC));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sched/bucket");
@@ -114,6 +145,8 @@ int main(void)
     tcase_add_test(tests, its_share_over_time);
     tcase_add_test(tests, a_small_share_fills_too);
     tcase_add_test(tests, debts_are_bounded);
+    tcase_add_test(tests, another_share);
+    tcase_add_test(tests, no_share_and_one_again);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

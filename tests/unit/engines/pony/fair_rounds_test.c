@@ -336,6 +336,39 @@ START_TEST(a_user_on_two_engines)
 }
 END_TEST
 
+/* A user's new quota holds for sessions that are there, also if he had none, and if he has none any
+ * more. */
+START_TEST(a_quota_that_changes)
+{
+    atomic_store(&purse.share, 0);
+    struct pony_session *session = attach(0, 1, 0, &purse);
+
+    charge(session, NSEC_PER_SEC);
+    rig_advance(rig, NSEC_PER_MSEC);
+    round_passes();
+    ck_assert(!fair_throttled(session));
+    atomic_store(&purse.share, SHARE);
+    round_passes();
+    ck_assert(!fair_throttled(session));
+    charge(session, 2 * NSEC_PER_MSEC);
+    rig_advance(rig, NSEC_PER_MSEC);
+    round_passes();
+    ck_assert(fair_throttled(session));
+    /* It owes less than 1 ms: at a half instead of a tenth, 4 ms are enough. */
+    atomic_store(&purse.share, 5 * SHARE);
+    rig_advance(rig, 4 * NSEC_PER_MSEC);
+    round_passes();
+    ck_assert(!fair_throttled(session));
+    charge(session, NSEC_PER_SEC);
+    rig_advance(rig, NSEC_PER_MSEC);
+    round_passes();
+    ck_assert(fair_throttled(session));
+    atomic_store(&purse.share, 0);
+    round_passes();
+    ck_assert(!fair_throttled(session));
+}
+END_TEST
+
 /* What a session was charged before it came is no debt of it, as after a load. */
 START_TEST(joins_a_purse_in_use)
 {
@@ -415,6 +448,7 @@ int main(void)
     tcase_add_test(quotas, ends_while_throttled);
     tcase_add_test(quotas, a_user_on_two_engines);
     tcase_add_test(quotas, joins_a_purse_in_use);
+    tcase_add_test(quotas, a_quota_that_changes);
     tcase_add_test(quotas, nothing_is_lost);
     suite_add_tcase(suite, three);
     suite_add_tcase(suite, quotas);
