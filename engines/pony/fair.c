@@ -87,8 +87,8 @@ void fair_leave(struct pony_session *session)
     unpark(session);
 }
 
-/* Has it a quota of time, or its user, or had he one when it was last looked at? */
-static bool is_limited(const struct pony_session *session)
+/* Or had he one when it was last looked at. */
+bool fair_limited(const struct pony_session *session)
 {
     const struct purse *purse = session->config.purse;
 
@@ -201,7 +201,7 @@ void fair_round(struct upper *upper, uint64_t now)
         uint64_t most = account_ns(&session->account) + step;
         fair->until = next < most ? next : most;
         fair->counted = false;
-        if (is_limited(session))
+        if (fair_limited(session))
             look_at_quota(session, now);
         if (!list_empty(&fair->parked) && fair_may(session))
             unpark(session);

@@ -60,6 +60,8 @@ void fair_leave(struct pony_session *session);
 void fair_round(struct upper *upper, uint64_t now);
 /* May it work? */
 bool fair_may(const struct pony_session *session);
+/* Has it, or its user, a quota of time? */
+bool fair_limited(const struct pony_session *session);
 /* Has it used up a quota? Any thread. */
 bool fair_throttled(const struct pony_session *session);
 /* It does. */

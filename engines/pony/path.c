@@ -100,6 +100,11 @@ static struct path_turn *turn_of(const struct connection *connection)
     return turn;
 }
 
+uint32_t *path_served(const struct connection *connection)
+{
+    return &turn_of(connection)->served;
+}
+
 /* What a session writes at a time: a packet for its weight. */
 static int32_t quantum(const struct path *path, const struct pony_session *session)
 {

@@ -21,6 +21,8 @@
 #define PATH_REPLIES       64u /* a packet cannot ask for more: WIRE_OPS_MAX */
 #define PATH_ENDS_PER_TURN 64u /* connections of a path that has lost its flow which are ended */
 #define PATH_SERVED_SHARE  4u  /* one host may occupy this fraction of the table of served ones */
+/* And of that, a session that may have to wait for its quota this fraction, on each path. */
+#define PATH_WAITING_SHARE 2u
 
 /* An answer that needs no connection. */
 struct path_reply {
@@ -36,6 +38,7 @@ struct path_turn {
     struct list light;       /* the path's, while it has nothing in flight */
     uint64_t last;           /* number of the last packet with something of it, */
     uint32_t flow;           /* of this flow */
+    uint32_t served;         /* operations of the peer in progress at it */
     int32_t left;            /* bytes to write before it is the next session's turn */
 };
 
@@ -71,6 +74,8 @@ bool path_has(const struct path *path, uint32_t feature);
 void path_settle(struct upper *upper, struct path *path);
 /* This connection of the path has something to say. */
 void path_schedule(struct connection *connection);
+/* How many operations of its peer are in progress at the session of this connection. */
+uint32_t *path_served(const struct connection *connection);
 /* A turn that was taken out of its path's ring has its part in it again. */
 void path_resume(struct upper *upper, struct path_turn *turn);
 /* False if the answers given are still waiting to leave, and there is no room for this one. */

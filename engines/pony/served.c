@@ -20,12 +20,22 @@ struct served *served_find(struct connection *connection, uint32_t id)
     return NULL;
 }
 
+/* What waits for a session's quota is not to take all places that its peer may have. */
+static bool leaves_room(const struct connection *connection, uint32_t wanted)
+{
+    const uint32_t most = UPPER_SERVED / PATH_SERVED_SHARE / PATH_WAITING_SHARE;
+
+    return !connection->session || !fair_limited(connection->session) ||
+           *path_served(connection) + wanted <= most;
+}
+
 bool served_has_room(const struct upper *upper, const struct path *path,
                      const struct connection *connection, uint32_t wanted)
 {
     return upper->served_pool.free >= wanted &&
            *flow_host_load(path->flow) + wanted <= UPPER_SERVED / PATH_SERVED_SHARE &&
-           connection->served_count + wanted <= SERVED_PER_CONNECTION;
+           connection->served_count + wanted <= SERVED_PER_CONNECTION &&
+           leaves_room(connection, wanted);
 }
 
 void served_init(struct served *served, struct connection *connection, uint32_t id, uint8_t type)
@@ -35,6 +45,7 @@ void served_init(struct served *served, struct connection *connection, uint32_t 
     list_init(&served->serving);
     list_push(&connection->served, &served->node);
     connection->served_count++;
+    ++*path_served(connection);
     ++*flow_host_load(connection->path->flow);
 }
 
@@ -58,14 +69,17 @@ void served_free(struct served *served)
     list_remove(&served->node);
     list_remove(&served->serving);
     connection->served_count--;
-    if (connection->path)
+    if (connection->path) {
+        --*path_served(connection);
         --*flow_host_load(connection->path->flow);
+    }
     served->connection = NULL;
     pool_give(&upper->served_pool, (uint32_t)(served - upper->served));
 }
 
 void served_leave(const struct connection *connection)
 {
+    *path_served(connection) -= connection->served_count;
     *flow_host_load(connection->path->flow) -= connection->served_count;
 }
 

@@ -4,11 +4,12 @@
  * One-sided operations that peers ask of this host, run to completion here without the application
  * (SOSP'19 section 3.2).
  *
- * The table is fixed, and one host may occupy a fraction of it, by all its engines. A packet that
- * asks for more than is free is not taken (served_admits), as if the network had dropped it:
- * overload makes peers back off. Key, right and range are looked at for every fragment, so nothing
- * is read or written once a region is revoked. Words (8 aligned bytes) of a region are read and
- * written at once, and fragments of a read end between words.
+ * The table is fixed, and one host may occupy a fraction of it, by all its engines; and of that, a
+ * session that has a quota of time a fraction again, on each path. A packet that asks for more than
+ * is free is not taken (served_admits), as if the network had dropped it: overload makes peers back
+ * off. Key, right and range are looked at for every fragment, so nothing is read or written once a
+ * region is revoked. Words (8 aligned bytes) of a region are read and written at once, and
+ * fragments of a read end between words.
  *
  * Ownership: a table in the engine. Threads: the engine's. Trust: requests say anything.
  */

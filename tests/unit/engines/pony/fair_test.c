@@ -277,6 +277,41 @@ START_TEST(beyond_the_window)
 }
 END_TEST
 
+/* Half of a host's places are the most that wait for a session with a quota, and others go on; who
+ * has none does not wait. */
+START_TEST(places_of_one_that_may_be_throttled)
+{
+    const uint32_t half = UPPER_SERVED / PATH_SERVED_SHARE / PATH_WAITING_SHARE;
+    struct saddle_command read = {.op = SADDLE_CMD_READ,
+                                  .handle = single.outgoing[0],
+                                  .buf = single.client->config.heap_offset,
+                                  .len = TINY,
+                                  .key = single.key,
+                                  .tag = 700};
+    struct list *node = list_first(&single.server->session->connections);
+    uint32_t *held = path_served(LIST_OF(node, struct connection, session_node)), at = 0;
+
+    single.server->session->fair.limited = _i < 2;
+    *held += half - (_i == 0);
+    *flow_host_load(&rig->hosts[1].flow) += half - (_i == 0);
+    ck_assert(app_submit(single.client, &read));
+    for (uint32_t i = 0; i < PACKETS; i++)
+        rig_step(rig);
+    ck_assert_int_eq(app_event(single.client, &at, SADDLE_EVT_DONE, read.tag) != NULL, _i != 1);
+    read.handle = many.outgoing[0];
+    read.key = many.key;
+    ck_assert(app_submit(many.client, &read));
+    for (uint32_t i = 0; i < PACKETS; i++)
+        rig_step(rig);
+    at = 0;
+    ck_assert_ptr_nonnull(app_event(many.client, &at, SADDLE_EVT_DONE, read.tag));
+    *held -= half - (_i == 0);
+    *flow_host_load(&rig->hosts[1].flow) -= half - (_i == 0);
+    rig_settle(rig);
+    ck_assert_int_eq(app_done(single.client, read.tag)->status, 0);
+}
+END_TEST
+
 /* What other engines of the asking host have in progress counts for it too. */
 START_TEST(a_host_has_one_share)
 {
@@ -356,6 +391,7 @@ int main(void)
     tcase_add_test(tcase, served_reads_beside_served_reads);
     tcase_add_test(tcase, a_packet_is_one_sessions);
     tcase_add_loop_test(tcase, beyond_the_window, 0, 2);
+    tcase_add_loop_test(tcase, places_of_one_that_may_be_throttled, 0, 3);
     tcase_add_loop_test(tcase, a_host_has_one_share, 0, 2);
     tcase_add_test(tcase, those_that_are_left_share);
     tcase_add_test(tcase, commands_of_a_flood);
