@@ -15,8 +15,9 @@
 
 #include <saddle/saddle.h>
 
-#define APP_ENDS_MAX     64u /* live connections */
-#define APP_HELD_MAX     8u  /* messages not released at once */
+#define APP_ENDS_MAX     64u  /* live connections that it wants */
+#define APP_ENDS_KEPT    256u /* those that it remembers: callers come unasked */
+#define APP_HELD_MAX     8u   /* messages not released at once */
 #define APP_CHANNELS_MAX 2u
 #define APP_LIFE_SHIFT   8u /* above an application, in the number of its session */
 #define APP_UID_FIRST    1000u
@@ -56,7 +57,7 @@ struct app {
     struct region *regions;
     bool stale;        /* its tables point to a region that is not there (yet, or any more) */
     uint64_t fresh_at; /* since when they do not */
-    struct connection_end *ends[APP_ENDS_MAX];
+    struct connection_end *ends[APP_ENDS_KEPT];
     uint32_t end_count;
     struct held held[APP_HELD_MAX];
     uint32_t held_count;

@@ -233,11 +233,11 @@ static void on_incoming(struct app *app, uint32_t channel, const struct saddle_c
     end->handle = event->handle;
     end->channel = channel;
     end->reject_due =
-        app->resting || app->end_count == APP_ENDS_MAX - 1 || rng_chance(&app->rng, REJECT_PPM);
+        app->resting || app->end_count >= APP_ENDS_MAX - 1 || rng_chance(&app->rng, REJECT_PPM);
     end->accept_due = !end->reject_due;
     if (end->reject_due)
         app->refusing = true;
-    if (app->end_count == APP_ENDS_MAX)
+    if (app->end_count == APP_ENDS_KEPT)
         sim_violation(app->sim, "app %u: more callers than it can remember", app->index);
     else
         app->ends[app->end_count++] = end;

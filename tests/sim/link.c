@@ -49,13 +49,23 @@ struct link *link_create(struct sim *sim, uint32_t from, uint32_t to,
     return link;
 }
 
+uint32_t link_struck(const struct link *link)
+{
+    const struct impair_stats *stats = impair_stats(link->impair);
+
+    return (uint32_t)(stats->lost > 0) << FAULT_LOSS |
+           (uint32_t)(stats->burst_lost > 0) << FAULT_BURST |
+           (uint32_t)(stats->duplicated > 0) << FAULT_DUPLICATE |
+           (uint32_t)(stats->reordered > 0) << FAULT_REORDER |
+           (uint32_t)(stats->corrupted > 0) << FAULT_CORRUPT;
+}
+
 void link_destroy(struct link *link)
 {
     if (!link)
         return;
     const struct impair_stats *stats = impair_stats(link->impair);
     struct sim_totals *totals = &link->sim->totals;
-    uint32_t *struck = &link->sim->struck;
     totals->packets += stats->pushed + link->cut_lost + link->swallowed;
     totals->lost += stats->lost + stats->burst_lost + link->cut_lost;
     totals->duplicated += stats->duplicated;
@@ -63,11 +73,7 @@ void link_destroy(struct link *link)
     totals->corrupted += stats->corrupted;
     totals->swallowed += link->swallowed;
     totals->overtaken += link->overtaken;
-    *struck |= (uint32_t)(stats->lost > 0) << FAULT_LOSS;
-    *struck |= (uint32_t)(stats->burst_lost > 0) << FAULT_BURST;
-    *struck |= (uint32_t)(stats->duplicated > 0) << FAULT_DUPLICATE;
-    *struck |= (uint32_t)(stats->reordered > 0) << FAULT_REORDER;
-    *struck |= (uint32_t)(stats->corrupted > 0) << FAULT_CORRUPT;
+    link->sim->struck |= link_struck(link);
     impair_destroy(link->impair);
     free(link);
 }

@@ -26,6 +26,8 @@ void link_cut(struct link *link, bool cut);
 /* A link that is narrow swallows IP packets of more bytes. 0: none. */
 void link_narrow(struct link *link, uint32_t bytes);
 void link_configure(struct link *link, const struct impair_config *config);
+/* The faults that it has shown so far, a set of 1 << enum fault_kind. */
+uint32_t link_struck(const struct link *link);
 /* Packets on the way. */
 uint32_t link_held(const struct link *link);
 

@@ -130,7 +130,7 @@ static void build(struct sim *sim)
 }
 
 /* Lets time pass until `done` is true, at most `limit` ns. False if it never was. */
-static bool run_until(struct sim *sim, bool (*done)(const struct sim *sim), uint64_t limit)
+static bool run_until(struct sim *sim, bool (*done)(struct sim *sim), uint64_t limit)
 {
     uint64_t end = sim->events.now + limit;
     while (!sim->failed && !done(sim)) {
@@ -155,13 +155,28 @@ static bool huge_comes(const struct sim *sim)
            !(sim->huge->end->connection->trouble & ~TROUBLE_CUT);
 }
 
-static bool work_done(const struct sim *sim)
+static bool enough_struck(const struct sim *sim)
 {
-    return sim->totals.accepted >= sim->options.operations && huge_comes(sim) &&
+    uint32_t struck = sim->struck;
+
+    for (uint32_t from = 0; from < sim->host_count; from++)
+        for (uint32_t to = 0; to < sim->host_count; to++)
+            struck |= sim->links[from][to] ? link_struck(sim->links[from][to]) : 0;
+    return fault_count(struck) >= FAULTS_SHOWN;
+}
+
+/* Where nearly all is lost, few packets have met anything else by the time the work is done: then
+ * it goes on. */
+static bool work_done(struct sim *sim)
+{
+    if (sim->totals.accepted < sim->options.operations)
+        return false;
+    sim->shown = sim->options.narrowed || enough_struck(sim);
+    return sim->shown && huge_comes(sim) &&
            (sim->options.narrowed || sim->events.now >= VIRTUAL_NS_SHOWN);
 }
 
-static bool all_finished(const struct sim *sim)
+static bool all_finished(struct sim *sim)
 {
     for (uint32_t i = 0; i < sim->app_count; i++)
         if (!sim->apps[i]->alive || sim->apps[i]->outstanding > 0)
@@ -169,7 +184,7 @@ static bool all_finished(const struct sim *sim)
     return true;
 }
 
-static bool all_rested(const struct sim *sim)
+static bool all_rested(struct sim *sim)
 {
     for (uint32_t i = 0; i < sim->app_count; i++)
         if (!app_rested(sim->apps[i]))
@@ -177,7 +192,7 @@ static bool all_rested(const struct sim *sim)
     return true;
 }
 
-static bool never(const struct sim *sim)
+static bool never(struct sim *sim)
 {
     (void)sim;
     return false;
@@ -201,7 +216,7 @@ static void blame_liveness(struct sim *sim, const char *part)
         sim_violation(sim, "%s: applications do not come to an end", part);
 }
 
-static bool fronts_quiet(const struct sim *sim)
+static bool fronts_quiet(struct sim *sim)
 {
     for (uint32_t i = 0; i < SIM_HOSTS_MAX; i++)
         if (sim->fronts[i] && !front_quiet(sim->fronts[i]))

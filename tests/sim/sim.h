@@ -131,6 +131,7 @@ struct sim {
     bool lossy[SIM_HOSTS_MAX][SIM_HOSTS_MAX]; /* a call may be lost as often as it is repeated */
     uint64_t restarted[SIM_HOSTS_MAX];        /* when its engine last was; 0: never */
     uint32_t struck;                          /* set of 1 << enum fault_kind that did happen */
+    bool shown;                               /* enough kinds of them: no more work is needed */
     uint32_t credit_first;                    /* where all engines begin to count credits */
     uint8_t wire_min, wire_max;               /* what hosts may be restricted to, by seed */
     bool fronted;                             /* some addresses have a front */

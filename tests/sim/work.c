@@ -129,7 +129,7 @@ bool work_hello(struct app *app, struct connection_end *end)
 
 static struct connection_end *pick_end(struct app *app)
 {
-    struct connection_end *ready[APP_ENDS_MAX];
+    struct connection_end *ready[APP_ENDS_KEPT];
     uint32_t count = 0;
     for (uint32_t i = 0; i < app->end_count; i++) {
         struct connection_end *end = app->ends[i];
@@ -626,7 +626,7 @@ void work_step(struct app *app)
 {
     const struct sim *sim = app->sim;
     for (uint32_t i = 0; i < STEP_MAX && app->outstanding < app->depth; i++)
-        if (sim->totals.accepted < sim->options.operations)
+        if (sim->totals.accepted < sim->options.operations || !sim->shown)
             work_one(app);
         else if (wants_huge(app))
             work_huge(app);
