@@ -58,12 +58,26 @@ bool flights_land(struct flights *flights, uint32_t buffer)
     return true;
 }
 
+uint32_t flights_of(const struct flights *flights, uint32_t buffer)
+{
+    uint32_t descriptors = 0;
+
+    for (uint32_t i = flights->first[buffer]; i != NONE; i = flights->flights[i].next)
+        descriptors += flights->flights[i].descriptors;
+    return descriptors;
+}
+
 void flights_destroy(struct flights *flights)
 {
     for (uint32_t i = 0; i < flights->buffers; i++) {
         while (flights_land(flights, i))
             ;
     }
+    flights_forget(flights);
+}
+
+void flights_forget(struct flights *flights)
+{
     free(flights->flights);
     free(flights->first);
     *flights = (struct flights){0};

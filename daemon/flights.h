@@ -36,11 +36,15 @@ struct flights {
 int flights_create(struct flights *flights, uint32_t buffers, uint32_t descriptors);
 /* Frees the packets that are still under way. Accepts one that is all zero. */
 void flights_destroy(struct flights *flights);
+/* Leaves the packets to another process, which has their memory now, and touches none. */
+void flights_forget(struct flights *flights);
 
 /* A packet takes off, as one or more descriptors of a buffer; there is room for them. */
 void flights_add(struct flights *flights, uint32_t buffer, struct rte_mbuf *packet,
                  uint32_t descriptors);
 /* One descriptor of a buffer has landed. False if none was under way. */
 bool flights_land(struct flights *flights, uint32_t buffer);
+/* How many descriptors of a buffer are under way. */
+uint32_t flights_of(const struct flights *flights, uint32_t buffer);
 
 #endif

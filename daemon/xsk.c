@@ -99,6 +99,76 @@ int xsk_open(struct xsk *xsk, uint32_t slots, const struct xsk_memory *memory)
     return error;
 }
 
+/* ---- Of another process ---- */
+
+/* Is there a ring of that many entries behind a page? It may be longer. */
+static bool ring_holds(int fd, uint64_t page, uint64_t slots, size_t entry_bytes,
+                       const struct xdp_ring_offset *offset)
+{
+    size_t bytes = offset->desc + slots * entry_bytes;
+    void *map = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, (off_t)page);
+
+    if (map == MAP_FAILED)
+        return false;
+    munmap(map, bytes);
+    return true;
+}
+
+/* The kernel does not tell how large rings are, but what it maps of them. */
+static int check_rings(int fd, uint64_t slots)
+{
+    struct xdp_mmap_offsets offsets;
+    socklen_t length = sizeof(offsets);
+    const struct {
+        uint64_t page;
+        size_t entry_bytes;
+        const struct xdp_ring_offset *offset;
+    } rings[] = {
+        {XDP_UMEM_PGOFF_FILL_RING, sizeof(uint64_t), &offsets.fr},
+        {XDP_UMEM_PGOFF_COMPLETION_RING, sizeof(uint64_t), &offsets.cr},
+        {XDP_PGOFF_RX_RING, sizeof(struct xdp_desc), &offsets.rx},
+        {XDP_PGOFF_TX_RING, sizeof(struct xdp_desc), &offsets.tx},
+    };
+
+    if (getsockopt(fd, SOL_XDP, XDP_MMAP_OFFSETS, &offsets, &length))
+        return -errno;
+    for (size_t i = 0; i < sizeof(rings) / sizeof(rings[0]); i++) {
+        if (!ring_holds(fd, rings[i].page, 1, rings[i].entry_bytes, rings[i].offset))
+            return -EOPNOTSUPP;
+        if (!ring_holds(fd, rings[i].page, slots, rings[i].entry_bytes, rings[i].offset) ||
+            ring_holds(fd, rings[i].page, 2 * slots, rings[i].entry_bytes, rings[i].offset))
+            return -EINVAL;
+    }
+    return 0;
+}
+
+static int check_socket(int fd, uint32_t slots)
+{
+    socklen_t length = sizeof(int);
+    int domain = 0;
+
+    if (slots < XSK_SLOTS_MIN || slots > XSK_SLOTS_MAX || (slots & (slots - 1)))
+        return -EINVAL;
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) || domain != AF_XDP)
+        return -EINVAL;
+    return check_rings(fd, slots);
+}
+
+int xsk_adopt(struct xsk *xsk, int fd, uint32_t slots)
+{
+    int error = check_socket(fd, slots);
+
+    memset(xsk, 0, sizeof(*xsk));
+    xsk->fd = fd;
+    if (!error)
+        error = map_rings(xsk, slots);
+    if (error)
+        xsk_close(xsk);
+    return error;
+}
+
+/* ---- Its life ---- */
+
 int xsk_bind(struct xsk *xsk, uint32_t ifindex, uint32_t queue, uint16_t flags,
              const struct xsk *shared)
 {

@@ -9,9 +9,13 @@
  * port. A chunk's address is its offset in that memory. The daemon puts empty chunks into `fill`,
  * finds them with packets in `rx`, puts packets into `tx` and finds what has left in `done`.
  *
+ * A socket that another process has made is taken over by its descriptor: both have its rings
+ * mapped for a while, and which of the two uses them is for them to settle.
+ *
  * Ownership: the socket owns its descriptor and mappings; which chunks the kernel holds is for its
  * user to know. Threads: opened and closed on a control thread, the rings on one engine's thread,
- * xsk_statistics on any while the socket is open. Trust: the kernel is trusted.
+ * xsk_statistics on any while the socket is open. Trust: the kernel is trusted; a descriptor taken
+ * over is not, nor what is said of it.
  */
 #ifndef DAEMON_XSK_H
 #define DAEMON_XSK_H
@@ -30,6 +34,10 @@
 #endif
 
 #define XSK_CHUNK_BYTES 4096u /* the kernel takes no more than a page */
+/* Of a socket that is taken over: fewer could not be told from twice as many, since rings lie in
+ * whole pages; more than any port uses. */
+#define XSK_SLOTS_MIN 256u
+#define XSK_SLOTS_MAX (1u << 15)
 
 /* One ring. `position` runs freely: of the next entry that the daemon writes (fill, tx) or reads
  * (rx, done). */
@@ -65,6 +73,11 @@ int xsk_open(struct xsk *xsk, uint32_t slots, const struct xsk_memory *memory);
  * negative errno; then it may be tried again. */
 int xsk_bind(struct xsk *xsk, uint32_t ifindex, uint32_t queue, uint16_t flags,
              const struct xsk *shared);
+/* Takes over a bound socket with rings of `slots` entries each. 0; -EINVAL it is no AF_XDP socket,
+ * or its rings are of another size; -EOPNOTSUPP the kernel (before 6.4) does not map the rings of
+ * one that is bound; or another negative errno. The descriptor is the socket's, and closed on
+ * errors. */
+int xsk_adopt(struct xsk *xsk, int fd, uint32_t slots);
 /* Accepts one that is closed. */
 void xsk_close(struct xsk *xsk);
 
@@ -111,6 +124,22 @@ static inline void xsk_ring_release(struct xsk_ring *ring)
 static inline bool xsk_ring_wants_kick(const struct xsk_ring *ring)
 {
     return __atomic_load_n(ring->flags, __ATOMIC_SEQ_CST) & XDP_RING_NEED_WAKEUP;
+}
+
+/* How many entries are in a ring, whoever is to read them, and where the first one is. */
+static inline uint32_t xsk_ring_entries(const struct xsk_ring *ring, uint32_t *first)
+{
+    *first = __atomic_load_n(ring->consumer, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE) - *first;
+}
+
+/* Goes on where whoever had the rings before has stopped. */
+static inline void xsk_resume(struct xsk *xsk)
+{
+    xsk->rx.position = __atomic_load_n(xsk->rx.consumer, __ATOMIC_ACQUIRE);
+    xsk->done.position = __atomic_load_n(xsk->done.consumer, __ATOMIC_ACQUIRE);
+    xsk->tx.position = __atomic_load_n(xsk->tx.producer, __ATOMIC_ACQUIRE);
+    xsk->fill.position = __atomic_load_n(xsk->fill.producer, __ATOMIC_ACQUIRE);
 }
 
 /* The next entry: a packet (rx, tx) or an address (fill, done). */

@@ -95,6 +95,30 @@ START_TEST(frees_what_never_landed)
 }
 END_TEST
 
+START_TEST(counts_what_is_under_way)
+{
+    ck_assert_uint_eq(flights_of(&flights, 1), 0);
+    flights_add(&flights, 1, rte_pktmbuf_alloc(pool), 3);
+    flights_add(&flights, 1, rte_pktmbuf_alloc(pool), 2);
+    flights_add(&flights, 2, rte_pktmbuf_alloc(pool), 1);
+    ck_assert(flights_land(&flights, 1));
+    ck_assert_uint_eq(flights_of(&flights, 0), 0);
+    ck_assert_uint_eq(flights_of(&flights, 1), 4);
+    ck_assert_uint_eq(flights_of(&flights, 2), 1);
+}
+END_TEST
+
+START_TEST(forgets)
+{
+    struct rte_mbuf *packet = rte_pktmbuf_alloc(pool);
+
+    flights_add(&flights, 0, packet, 1);
+    flights_forget(&flights);
+    ck_assert_uint_eq(out(), 1);
+    rte_pktmbuf_free(packet);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("flights");
@@ -109,6 +133,8 @@ int main(void)
     tcase_add_test(tcase, believes_nothing_unknown);
     tcase_add_test(tcase, fills_and_empties);
     tcase_add_test(tcase, frees_what_never_landed);
+    tcase_add_test(tcase, counts_what_is_under_way);
+    tcase_add_test(tcase, forgets);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

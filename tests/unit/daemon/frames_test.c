@@ -5,10 +5,16 @@
 
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define PACKETS 63u
+#define MANY    2047u
 
 static struct frames frames;
 
@@ -113,6 +119,206 @@ START_TEST(late_packet)
 }
 END_TEST
 
+/* ---- Taken over ---- */
+
+static struct frames heir;
+static bool held[PACKETS];
+static bool many_held[MANY]; /* none is */
+
+static void adopt(uint32_t chunks)
+{
+    ck_assert_int_eq(frames_adopt(&heir, "heir", dup(frames.fd), PACKETS, chunks), 0);
+}
+
+/* Takes all packets of a pool: as many as that. */
+static void drain(struct rte_mempool *pool, struct rte_mbuf **packets, uint32_t wanted)
+{
+    for (uint32_t i = 0; i < wanted; i++) {
+        packets[i] = rte_pktmbuf_alloc(pool);
+        ck_assert_ptr_nonnull(packets[i]);
+    }
+    ck_assert_ptr_null(rte_pktmbuf_alloc(pool));
+}
+
+static void check_bytes(const struct rte_mbuf *packet, uint8_t byte)
+{
+    uint32_t wrong = 0;
+
+    for (uint32_t i = 0; i < packet->data_len; i++)
+        wrong += rte_pktmbuf_mtod(packet, const uint8_t *)[i] != byte;
+    ck_assert_uint_eq(wrong, 0);
+}
+
+/* The heir's packets are its own until it begins; then they are in the shared memory, and those of
+ * the other one are as they were where they are held. */
+START_TEST(goes_over)
+{
+    const uint32_t chunks = (uint32_t)_i;
+    struct rte_mbuf *theirs[PACKETS], *ours[PACKETS];
+    uint32_t holding;
+
+    create(chunks);
+    drain(frames.pool, theirs, PACKETS);
+    for (uint32_t i = 0; i < PACKETS; i++)
+        memset(rte_pktmbuf_append(theirs[i], 500), (int)i, 500);
+    holding = frames_buffer(&frames, frames_address(&frames, theirs[7]));
+    held[holding] = true;
+    adopt(chunks);
+    ck_assert_ptr_ne(heir.base, frames.base);
+    ck_assert_ptr_null(rte_pktmbuf_alloc(heir.pool));
+    frames_give(&heir, held);
+    drain(heir.pool, ours, PACKETS - 1);
+    for (uint32_t i = 0; i < PACKETS - 1; i++)
+        memset(rte_pktmbuf_append(ours[i], 600), 200, 600);
+    for (uint32_t i = 0; i < PACKETS; i++)
+        check_bytes(theirs[i], (uint8_t)i);
+    ck_assert_int_eq(frames_begin(&heir, held), 0);
+    frames_settle(&heir);
+    for (uint32_t i = 0; i < PACKETS - 1; i++) {
+        uint64_t address = frames_address(&heir, ours[i]);
+
+        ck_assert_ptr_eq(ours[i]->buf_addr, heir.base + address + frames_reserved());
+        ck_assert_ptr_eq(ours[i]->pool, heir.pool);
+        check_bytes(ours[i], 200);
+        /* Both see the same memory now. */
+        ck_assert_mem_eq(frames.base + address + FRAMES_HEADER_BYTES, ours[i],
+                         sizeof(*ours[i]) + RTE_PKTMBUF_HEADROOM + 600);
+    }
+    frames_forget(&frames);
+    ours[PACKETS - 1] = frames_packet(&heir, (uint64_t)holding * heir.buffer_bytes);
+    ours[PACKETS - 1]->data_len = 500;
+    check_bytes(ours[PACKETS - 1], 7);
+    rte_pktmbuf_free_bulk(ours, PACKETS);
+    ck_assert_ptr_null(rte_mempool_lookup("port.pool"));
+    frames_destroy(&heir);
+    ck_assert_ptr_null(rte_mempool_lookup("heir.pool"));
+}
+END_TEST
+
+/* Of many some can be had at once, and all in the end. */
+START_TEST(keeps_some_back)
+{
+    static struct rte_mbuf *packets[MANY];
+
+    ck_assert_int_eq(frames_create(&frames, "port", MANY, 1), 0);
+    ck_assert_int_eq(frames_adopt(&heir, "heir", dup(frames.fd), MANY, 1), 0);
+    frames_give(&heir, many_held);
+    ck_assert_uint_eq(rte_mempool_avail_count(heir.pool), MANY);
+    packets[0] = rte_pktmbuf_alloc(heir.pool);
+    memset(rte_pktmbuf_append(packets[0], 600), 200, 600);
+    ck_assert_int_eq(frames_begin(&heir, many_held), 0);
+    ck_assert_uint_ge(rte_mempool_avail_count(heir.pool), 512);
+    ck_assert_uint_lt(rte_mempool_avail_count(heir.pool), MANY - 1);
+    packets[1] = rte_pktmbuf_alloc(heir.pool);
+    ck_assert_ptr_nonnull(packets[1]);
+    frames_settle(&heir);
+    ck_assert_uint_eq(rte_mempool_avail_count(heir.pool), MANY - 2);
+    drain(heir.pool, packets + 2, MANY - 2);
+    for (uint32_t i = 0; i < MANY; i++) {
+        uint64_t address = frames_address(&heir, packets[i]);
+
+        ck_assert(packets[i]->buf_addr == heir.base + address + frames_reserved() &&
+                  packets[i]->pool == heir.pool && rte_mbuf_refcnt_read(packets[i]) == 1);
+    }
+    check_bytes(packets[0], 200);
+    rte_pktmbuf_free_bulk(packets, MANY);
+    frames_forget(&frames);
+    frames_destroy(&heir);
+    ck_assert_ptr_null(rte_mempool_lookup("heir.pool"));
+}
+END_TEST
+
+/* Before they are all in the pool it can end as well. */
+START_TEST(ends_unsettled)
+{
+    ck_assert_int_eq(frames_create(&frames, "port", MANY, 1), 0);
+    ck_assert_int_eq(frames_adopt(&heir, "heir", dup(frames.fd), MANY, 1), 0);
+    frames_give(&heir, many_held);
+    ck_assert_int_eq(frames_begin(&heir, many_held), 0);
+    frames_forget(&frames);
+    frames_destroy(&heir);
+    ck_assert_ptr_null(rte_mempool_lookup("heir.pool"));
+}
+END_TEST
+
+/* Given up with packets out, it leaves nothing, and the other one is as it was. */
+START_TEST(is_given_up)
+{
+    struct rte_mbuf *theirs[PACKETS], *ours[PACKETS];
+
+    create(1);
+    drain(frames.pool, theirs, PACKETS);
+    for (uint32_t i = 0; i < PACKETS; i++)
+        memset(rte_pktmbuf_append(theirs[i], 500), (int)i, 500);
+    adopt(1);
+    frames_give(&heir, held);
+    drain(heir.pool, ours, PACKETS);
+    for (uint32_t i = 0; i < PACKETS; i++)
+        memset(rte_pktmbuf_append(ours[i], 600), 200, 600);
+    frames_destroy(&heir);
+    ck_assert_ptr_null(rte_mempool_lookup("heir.pool"));
+    for (uint32_t i = 0; i < PACKETS; i++)
+        check_bytes(theirs[i], (uint8_t)i);
+    rte_pktmbuf_free_bulk(theirs, PACKETS);
+    frames_destroy(&frames);
+    ck_assert_ptr_null(rte_mempool_lookup("port.pool"));
+}
+END_TEST
+
+/* What is to be done to a packet after all ends the process. */
+START_TEST(is_forgotten)
+{
+    struct rte_mbuf *packet;
+    pid_t child;
+    int status;
+
+    create(1);
+    packet = rte_pktmbuf_alloc(frames.pool);
+    frames_forget(&frames);
+    ck_assert_ptr_null(rte_mempool_lookup("port.pool"));
+    child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        rte_pktmbuf_free(packet);
+        _exit(EXIT_SUCCESS);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(!WIFEXITED(status) || WEXITSTATUS(status) != EXIT_SUCCESS);
+}
+END_TEST
+
+static int memory_of(size_t bytes, int seals)
+{
+    int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(ftruncate(fd, (off_t)bytes), 0);
+    ck_assert_int_eq(fcntl(fd, F_ADD_SEALS, seals), 0);
+    return fd;
+}
+
+START_TEST(adopts_no_other_memory)
+{
+    const size_t bytes = (size_t)PACKETS * XSK_CHUNK_BYTES;
+    int fd = memory_of(bytes, F_SEAL_SHRINK);
+
+    ck_assert_int_eq(frames_adopt(&heir, "heir", memory_of(bytes, 0), PACKETS, 1), -EINVAL);
+    ck_assert_int_eq(frames_adopt(&heir, "heir", memory_of(bytes - 1, F_SEAL_SHRINK), PACKETS, 1),
+                     -EINVAL);
+    ck_assert_int_eq(frames_adopt(&heir, "heir", memory_of(bytes + 1, F_SEAL_SHRINK), PACKETS, 1),
+                     -EINVAL);
+    ck_assert_int_eq(frames_adopt(&heir, "heir", open("/dev/zero", O_RDWR), PACKETS, 1), -EINVAL);
+    ck_assert_int_eq(frames_adopt(&heir, "heir", dup(fd), PACKETS, 16), -EINVAL);
+    ck_assert_int_eq(frames_adopt(&heir, "heir", -1, PACKETS, 1), -EINVAL);
+    ck_assert_ptr_null(heir.pool);
+    /* Nothing was left open. */
+    ck_assert_int_eq(dup(fd), fd + 1);
+    ck_assert_int_eq(frames_adopt(&heir, "heir", fd, PACKETS, 1), 0);
+    frames_destroy(&heir);
+    ck_assert_int_eq(fcntl(fd, F_GETFD), -1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("frames");
@@ -126,6 +332,12 @@ int main(void)
     tcase_add_test(tcase, chunks_of_a_frame);
     tcase_add_test(tcase, refuses);
     tcase_add_test(tcase, late_packet);
+    tcase_add_loop_test(tcase, goes_over, 1, 4);
+    tcase_add_test(tcase, keeps_some_back);
+    tcase_add_test(tcase, ends_unsettled);
+    tcase_add_test(tcase, is_given_up);
+    tcase_add_test(tcase, is_forgotten);
+    tcase_add_test(tcase, adopts_no_other_memory);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
