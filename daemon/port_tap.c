@@ -18,10 +18,11 @@
 
 #define DEVICE "/dev/net/tun"
 #define SEGMENTS_MAX                                                                               \
-    16u               /* of a packet; one of PORT_BURST jumbo frames in pieces of 2 KiB has 5      \
-                       */
-#define TAGS_MAX   2u /* IEEE 802.1ad */
-#define STARVED_NS 100000ull /* without memory: until somebody may have freed some */
+    16u /* of a packet; one of PORT_BURST jumbo frames in pieces of 2 KiB has 5                    \
+         */
+#define TAGS_MAX         2u /* IEEE 802.1ad */
+#define HANDOVER_VERSION 1u
+#define STARVED_NS       100000ull /* without memory: until somebody may have freed some */
 
 struct counts {
     uint64_t oversized; /* from the kernel, larger than the MTU: it was raised there */
@@ -275,10 +276,28 @@ static int make_interface(const struct port_tap_config *config, const struct rea
     return error ? error : fd;
 }
 
+static struct port_tap *make_port(const struct port_tap_config *config)
+{
+    struct port_tap *made = calloc(1, sizeof(*made));
+
+    if (!made)
+        return NULL;
+    made->port.ops = &tap_ops;
+    snprintf(made->port.name, sizeof(made->port.name), "%s", config->interface);
+    made->port.mac = config->mac;
+    made->port.mtu = config->mtu;
+    made->port.pool = config->pool;
+    made->frame_max =
+        RTE_ETHER_HDR_LEN + TAGS_MAX * (uint32_t)sizeof(struct rte_vlan_hdr) + config->mtu;
+    made->waiting = true;
+    made->retry = UINT64_MAX;
+    return made;
+}
+
 int port_tap_create(struct port **port, const struct port_tap_config *config,
                     const struct reason *reason)
 {
-    struct port_tap *made = calloc(1, sizeof(*made));
+    struct port_tap *made = make_port(config);
     int fd;
 
     if (!made)
@@ -288,16 +307,7 @@ int port_tap_create(struct port **port, const struct port_tap_config *config,
         free(made);
         return fd;
     }
-    made->port.ops = &tap_ops;
-    snprintf(made->port.name, sizeof(made->port.name), "%s", config->interface);
-    made->port.mac = config->mac;
-    made->port.mtu = config->mtu;
     made->port.wake_fd = fd;
-    made->port.pool = config->pool;
-    made->frame_max =
-        RTE_ETHER_HDR_LEN + TAGS_MAX * (uint32_t)sizeof(struct rte_vlan_hdr) + config->mtu;
-    made->waiting = true;
-    made->retry = UINT64_MAX;
     *port = &made->port;
     return 0;
 }
@@ -308,3 +318,110 @@ int port_tap_carrier(const struct port *port, bool there)
 
     return ioctl(port->wake_fd, TUNSETCARRIER, &carrier) ? -errno : 0;
 }
+
+/* ---- Handing over ---- */
+
+static void tap_offer(const struct port *port, struct parcel_draft *draft)
+{
+    state_put_u32(&draft->state, port->mtu);
+    state_put_bytes(&draft->state, port->mac.addr_bytes, RTE_ETHER_ADDR_LEN);
+    parcel_put_fd(draft, port->wake_fd);
+}
+
+/* Is it the end of that interface, as port_tap_create makes it? */
+static bool is_tap(int fd, const char *interface)
+{
+    struct ifreq request = {0};
+
+    return !ioctl(fd, TUNGETIFF, &request) &&
+           !strncmp(request.ifr_name, interface, sizeof(request.ifr_name)) &&
+           (request.ifr_flags & (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR)) == (IFF_TAP | IFF_NO_PI);
+}
+
+/* The descriptor, or a negative errno with the reason. */
+static int take_tap(const struct port_tap_config *config, struct parcel *parcel,
+                    const struct reason *reason)
+{
+    uint32_t mtu = state_get_u32(&parcel->state);
+    uint32_t length;
+    const void *mac = state_get_bytes(&parcel->state, RTE_ETHER_ADDR_LEN, &length);
+    int fd = parcel_get_fd(parcel);
+
+    if (fd < 0)
+        return reason_set(reason, -EBADMSG, "what was handed over of interface %s is damaged",
+                          config->interface);
+    if (mtu == config->mtu && length == RTE_ETHER_ADDR_LEN &&
+        !memcmp(mac, config->mac.addr_bytes, length) && is_tap(fd, config->interface))
+        return fd;
+    close(fd);
+    return reason_set(reason, -EINVAL,
+                      "what was handed over is not interface %s with this address and an MTU of %u",
+                      config->interface, config->mtu);
+}
+
+int port_tap_adopt(struct port **port, const struct port_tap_config *config, struct parcel *parcel,
+                   const struct reason *reason)
+{
+    int fd = take_tap(config, parcel, reason);
+    struct port_tap *made;
+
+    if (fd < 0)
+        return fd;
+    made = make_port(config);
+    if (!made) {
+        close(fd);
+        return reason_set(reason, -ENOMEM, "out of memory");
+    }
+    made->port.wake_fd = fd;
+    *port = &made->port;
+    return 0;
+}
+
+/* The kernel has all packets. */
+static void tap_leave(const struct port *port, struct state_writer *state)
+{
+    const struct counts *counts = &((const struct port_tap *)port)->counts;
+    const uint64_t all[] = {counts->oversized, counts->no_memory, counts->down, counts->scattered,
+                            counts->failed};
+
+    state_put_counters(state, all, sizeof(all) / sizeof(all[0]));
+}
+
+static int tap_enter(struct port *port, struct state_reader *state, const struct reason *reason)
+{
+    struct counts *counts = &from_port(port)->counts;
+    uint64_t *const fields[] = {&counts->oversized, &counts->no_memory, &counts->down,
+                                &counts->scattered, &counts->failed};
+    uint64_t all[sizeof(fields) / sizeof(fields[0])] = {0};
+
+    state_get_counters(state, all, sizeof(all) / sizeof(all[0]));
+    if (state->error)
+        return reason_set(reason, -EBADMSG, "what was handed over of interface %s is damaged",
+                          port->name);
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        __atomic_store_n(fields[i], all[i], __ATOMIC_RELAXED);
+    return 0;
+}
+
+static int tap_begin(struct port *port)
+{
+    (void)port;
+    return 0;
+}
+
+static void tap_nothing(struct port *port)
+{
+    (void)port;
+}
+
+const struct port_handover_ops port_tap_handover = {
+    .driver = "tap",
+    .version = HANDOVER_VERSION,
+    .offer = tap_offer,
+    .leave = tap_leave,
+    .enter = tap_enter,
+    .begin = tap_begin,
+    .settle = tap_nothing,
+    .resume = tap_nothing,
+    .forget = tap_destroy,
+};

@@ -16,13 +16,18 @@
  * that. Why not virtio-user with vhost-net: it takes a kernel thread that copies all the same, and
  * a module that is not everywhere.
  *
+ * Its descriptor is all there is to hand over: who has one has the interface, and packets wait in
+ * the kernel meanwhile.
+ *
  * Ownership: the port owns the interface; the pool is lent. Threads: create and destroy on a
  * control thread, as long as that has CAP_NET_ADMIN; the port's functions on its engine's thread,
- * its stats on any. Trust: the kernel is trusted; packets are what others sent.
+ * its stats on any. Trust: the kernel is trusted; packets are what others sent; a
+ * descriptor that is handed over is checked.
  */
 #ifndef DAEMON_PORT_TAP_H
 #define DAEMON_PORT_TAP_H
 
+#include "daemon/port_handover.h"
 #include "daemon/reason.h"
 #include "engines/port.h"
 
@@ -38,6 +43,12 @@ struct port_tap_config {
  * up then. */
 int port_tap_create(struct port **port, const struct port_tap_config *config,
                     const struct reason *reason);
+
+extern const struct port_handover_ops port_tap_handover;
+/* Takes over the interface that the open record of a parcel describes, if it is the one of the
+ * configuration. As port_tap_create. */
+int port_tap_adopt(struct port **port, const struct port_tap_config *config, struct parcel *parcel,
+                   const struct reason *reason);
 
 /* Whether the interface has a carrier, as the kernel's programs see it: what is sent without one is
  * dropped there. The control thread, at any time. */

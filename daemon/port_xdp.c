@@ -49,21 +49,18 @@ void port_xdp_refill(struct port_xdp *self, struct xdp_queue *queue)
     }
 }
 
-/* The chunk of a descriptor, as a packet of its own. */
-static struct rte_mbuf *take(struct port_xdp *self, const struct xdp_desc *descriptor)
+struct rte_mbuf *port_xdp_take(struct port_xdp *self, uint64_t address, uint32_t length)
 {
-    struct rte_mbuf *packet = frames_packet(&self->frames, descriptor->addr);
+    struct rte_mbuf *packet = frames_packet(&self->frames, address);
 
-    self->posted[frames_buffer(&self->frames, descriptor->addr)] = false;
-    packet->data_off =
-        (uint16_t)(self->frames.base + descriptor->addr - (const uint8_t *)packet->buf_addr);
-    packet->data_len = (uint16_t)descriptor->len;
-    packet->pkt_len = descriptor->len;
+    self->posted[frames_buffer(&self->frames, address)] = false;
+    packet->data_off = (uint16_t)(self->frames.base + address - (const uint8_t *)packet->buf_addr);
+    packet->data_len = (uint16_t)length;
+    packet->pkt_len = length;
     return packet;
 }
 
-/* Appends a piece to the packet that is being received. */
-static void join(struct xdp_queue *queue, struct rte_mbuf *piece)
+void port_xdp_join(struct xdp_queue *queue, struct rte_mbuf *piece)
 {
     if (!queue->head) {
         queue->head = piece;
@@ -86,7 +83,7 @@ static uint16_t receive(struct port_xdp *self, struct xdp_queue *queue, struct r
     for (; taken < ready && count < max; taken++) {
         const struct xdp_desc *descriptor = xsk_ring_next(rx);
 
-        join(queue, take(self, descriptor));
+        port_xdp_join(queue, port_xdp_take(self, descriptor->addr, descriptor->len));
         if (descriptor->options & XDP_PKT_CONTD)
             continue;
         packets[count++] = queue->head;
@@ -317,8 +314,8 @@ static uint32_t port_xdp_stats(const struct port *port, struct port_stat *stats,
         {"tx_odd_length", atomic_load_explicit(&counters->odd, memory_order_relaxed)},
         {"tx_down", atomic_load_explicit(&counters->down, memory_order_relaxed)},
         {"kicks", atomic_load_explicit(&counters->kicks, memory_order_relaxed)},
-        {"claimed", claims[CLAIM_TAKEN]},
-        {"claimed_no_socket", claims[CLAIM_NO_SOCKET]},
+        {"claimed", self->claims_before[CLAIM_TAKEN] + claims[CLAIM_TAKEN]},
+        {"claimed_no_socket", self->claims_before[CLAIM_NO_SOCKET] + claims[CLAIM_NO_SOCKET]},
         {"kernel_rx_dropped", kernel.rx_dropped},
         {"kernel_rx_ring_full", kernel.rx_ring_full},
         {"kernel_rx_no_buffer", kernel.rx_fill_ring_empty_descs},
@@ -338,24 +335,37 @@ static void free_posted(struct port_xdp *self)
             rte_pktmbuf_free_seg(
                 frames_packet(&self->frames, (uint64_t)i * self->frames.buffer_bytes));
     }
+}
+
+void port_xdp_close(struct port_xdp *self)
+{
+    xdp_program_close(&self->program);
+    if (self->queue_count > 1 && self->port.wake_fd >= 0)
+        close(self->port.wake_fd);
+    for (uint32_t i = 0; i < self->queue_count; i++)
+        xsk_close(&self->queues[i].xsk);
+}
+
+void port_xdp_free(struct port_xdp *self)
+{
+    flights_forget(&self->flights);
     free(self->posted);
+    free(self->held);
+    free(self->claims);
+    free(self);
 }
 
 static void port_xdp_destroy(struct port *port)
 {
     struct port_xdp *self = from_port(port);
 
-    xdp_program_close(&self->program);
-    if (self->queue_count > 1 && port->wake_fd >= 0)
-        close(port->wake_fd);
-    for (uint32_t i = 0; i < self->queue_count; i++) {
-        xsk_close(&self->queues[i].xsk);
+    port_xdp_close(self);
+    for (uint32_t i = 0; i < self->queue_count; i++)
         rte_pktmbuf_free(self->queues[i].head);
-    }
     free_posted(self);
     flights_destroy(&self->flights);
     frames_destroy(&self->frames);
-    free(self);
+    port_xdp_free(self);
 }
 
 const struct port_ops port_xdp_ops = {

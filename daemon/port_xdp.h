@@ -17,6 +17,7 @@
 #ifndef DAEMON_PORT_XDP_H
 #define DAEMON_PORT_XDP_H
 
+#include "daemon/port_handover.h"
 #include "daemon/reason.h"
 #include "daemon/xdp_program.h"
 #include "engines/port.h"
@@ -47,5 +48,12 @@ int port_xdp_check(const char *interface, const struct reason *reason);
  */
 int port_xdp_create(struct port **port, const struct port_xdp_config *config,
                     const struct reason *reason);
+
+extern const struct port_handover_ops port_xdp_handover;
+/* Takes over the port that the open record of a parcel describes, if it is the one configured. The
+ * XDP program is this process's from then on, and gives packets to the same sockets; `enter`,
+ * `begin` or `destroy` comes next. As port_xdp_create. */
+int port_xdp_adopt(struct port **port, const struct port_xdp_config *config, struct parcel *parcel,
+                   const struct reason *reason);
 
 #endif

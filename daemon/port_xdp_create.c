@@ -14,27 +14,12 @@
 
 #define RING_SLOTS    1024u
 #define LEVEL_MIN     64u /* buffers posted to a queue: four bursts */
-#define QUEUES_MAX    256u
-#define POOL_DEFAULT  4096u
 #define BUSY_PAUSES   100u
 #define BUSY_PAUSE_NS 10000000 /* in all a second, far more than was ever seen */
-#define MTU_MIN       1280u    /* IPv6, RFC 8200 section 5 */
-#define MTU_MAX       9000u    /* the usual jumbo frame */
-#define FRAME_EXTRA   (RTE_ETHER_HDR_LEN + 2u * (uint32_t)sizeof(struct rte_vlan_hdr))
-
-/* What is being made, and from what. */
-struct making {
-    const struct port_xdp_config *config;
-    const struct reason *reason;
-    struct nic nic;
-    struct port_xdp *port;
-    uint32_t mtu;
-    bool frags; /* packets of several chunks are needed */
-};
 
 /* Offloads that change packets before the program sees them. */
-static int check_offload(const struct making *making, const char *feature, const char *option,
-                         const char *why)
+static int check_offload(const struct port_xdp_making *making, const char *feature,
+                         const char *option, const char *why)
 {
     const char *name = making->nic.name;
     int result = nic_offload(&making->nic, feature);
@@ -48,7 +33,7 @@ static int check_offload(const struct making *making, const char *feature, const
                       feature, why, name, option);
 }
 
-static int check_offloads(const struct making *making)
+static int check_offloads(const struct port_xdp_making *making)
 {
     int error = check_offload(making, "rx-lro", "lro", "which merges packets");
 
@@ -60,7 +45,7 @@ static int check_offloads(const struct making *making)
     return error;
 }
 
-static int read_nic(struct making *making)
+static int read_nic(struct port_xdp_making *making)
 {
     const char *name = making->config->interface;
     int error = nic_read(&making->nic, name);
@@ -81,30 +66,29 @@ static int read_nic(struct making *making)
     }
 }
 
-static int choose_mtu(struct making *making)
+static int choose_mtu(struct port_xdp_making *making)
 {
     const struct nic *nic = &making->nic;
     uint32_t wanted = making->config->mtu;
 
-    making->mtu = wanted ? wanted : RTE_MIN(nic->mtu, MTU_MAX);
-    if (making->mtu > nic->mtu || making->mtu < MTU_MIN)
+    making->mtu = wanted ? wanted : RTE_MIN(nic->mtu, PORT_XDP_MTU_MAX);
+    if (making->mtu > nic->mtu || making->mtu < PORT_XDP_MTU_MIN)
         return reason_set(making->reason, -ERANGE,
                           "interface %s has an MTU of %u (ip link set dev %s mtu %u)", nic->name,
-                          nic->mtu, nic->name, RTE_MAX(making->mtu, MTU_MIN));
-    /* The interface decides what may arrive, the port what it sends. */
-    making->frags = nic->mtu > XDP_PROGRAM_MTU_MAX;
+                          nic->mtu, nic->name, RTE_MAX(making->mtu, PORT_XDP_MTU_MIN));
     return 0;
 }
 
-static int check_queues(struct making *making, uint32_t packets)
+static int check_queues(struct port_xdp_making *making, uint32_t packets)
 {
     const struct nic *nic = &making->nic;
     uint32_t least = 2 * LEVEL_MIN * nic->rx_queues;
 
-    if (nic->rx_queues == 0 || nic->rx_queues > QUEUES_MAX)
+    if (nic->rx_queues == 0 || nic->rx_queues > PORT_XDP_QUEUES_MAX)
         return reason_set(making->reason, -E2BIG,
                           "%s has %u receive queues, not 1 to %u (ethtool -L %s combined %u)",
-                          nic->name, nic->rx_queues, QUEUES_MAX, nic->name, QUEUES_MAX);
+                          nic->name, nic->rx_queues, PORT_XDP_QUEUES_MAX, nic->name,
+                          PORT_XDP_QUEUES_MAX);
     if (packets < least)
         return reason_set(making->reason, -ENOBUFS,
                           "packets: %u are too few for the %u receive queues of %s, which take %u "
@@ -113,32 +97,40 @@ static int check_queues(struct making *making, uint32_t packets)
     return 0;
 }
 
-static int make_frames(struct making *making)
+int port_xdp_make_tables(struct port_xdp_making *making, uint32_t buffers, uint32_t slots)
 {
-    const struct port_xdp_config *config = making->config;
     struct port_xdp *self = making->port;
-    uint32_t packets = config->pool_packets ? config->pool_packets : POOL_DEFAULT;
-    int error = check_queues(making, packets);
 
-    if (error)
-        return error;
-    self->chunks = frames_chunks(making->mtu + FRAME_EXTRA);
-    /* Half of the pool is for what is sent. */
-    self->level = RTE_MIN(packets / 2 / making->nic.rx_queues, RING_SLOTS);
-    self->posted = calloc(packets, sizeof(self->posted[0]));
-    error =
-        self->posted ? frames_create(&self->frames, config->name, packets, self->chunks) : -ENOMEM;
-    if (!error)
-        error = flights_create(&self->flights, packets, RING_SLOTS);
-    if (error)
-        return reason_set(making->reason, error, "%u packets of %u bytes: %s", packets,
-                          self->chunks * XSK_CHUNK_BYTES, strerror(-error));
+    self->posted = calloc(buffers, sizeof(self->posted[0]));
+    if (!self->posted || flights_create(&self->flights, buffers, slots))
+        return reason_set(making->reason, -ENOMEM, "out of memory");
     self->port.pool = self->frames.pool;
+    self->port.mac = making->nic.mac;
+    self->port.mtu = (uint16_t)making->mtu;
     self->frame_max = self->chunks * XSK_CHUNK_BYTES - frames_reserved() - RTE_PKTMBUF_HEADROOM;
     return 0;
 }
 
-static int open_socket(struct making *making, uint32_t index)
+static int make_frames(struct port_xdp_making *making)
+{
+    const struct port_xdp_config *config = making->config;
+    struct port_xdp *self = making->port;
+    uint32_t packets = config->pool_packets ? config->pool_packets : PORT_XDP_POOL;
+    int error = check_queues(making, packets);
+
+    if (error)
+        return error;
+    self->chunks = frames_chunks(making->mtu + PORT_XDP_EXTRA);
+    /* Half of the pool is for what is sent. */
+    self->level = RTE_MIN(packets / 2 / making->nic.rx_queues, RING_SLOTS);
+    error = frames_create(&self->frames, config->name, packets, self->chunks);
+    if (error)
+        return reason_set(making->reason, error, "%u packets of %u bytes: %s", packets,
+                          self->chunks * XSK_CHUNK_BYTES, strerror(-error));
+    return port_xdp_make_tables(making, packets, RING_SLOTS);
+}
+
+static int open_socket(struct port_xdp_making *making, uint32_t index)
 {
     struct port_xdp *self = making->port;
     struct xsk_memory memory = {
@@ -167,7 +159,7 @@ static int open_socket(struct making *making, uint32_t index)
     }
 }
 
-static uint16_t bind_flags(const struct making *making)
+static uint16_t bind_flags(const struct port_xdp_making *making)
 {
     const struct port_xdp_config *config = making->config;
     uint16_t flags = XDP_USE_NEED_WAKEUP;
@@ -182,7 +174,7 @@ static uint16_t bind_flags(const struct making *making)
 }
 
 /* Would the bind that failed have worked without packets of several chunks? */
-static bool frags_are_to_blame(const struct making *making)
+static bool frags_are_to_blame(const struct port_xdp_making *making)
 {
     struct xsk *first = &making->port->queues[0].xsk;
     uint16_t flags = (uint16_t)(bind_flags(making) & ~XDP_USE_SG);
@@ -190,7 +182,7 @@ static bool frags_are_to_blame(const struct making *making)
     return making->frags && xsk_bind(first, making->nic.index, 0, flags, NULL) == 0;
 }
 
-static int explain_bind(const struct making *making, uint32_t queue, int error)
+static int explain_bind(const struct port_xdp_making *making, uint32_t queue, int error)
 {
     const char *name = making->nic.name;
 
@@ -213,7 +205,7 @@ static int explain_bind(const struct making *making, uint32_t queue, int error)
 }
 
 /* The kernel frees a queue some time after the socket on it was closed, or its process killed. */
-static int bind_patiently(const struct making *making, uint32_t queue)
+static int bind_patiently(const struct port_xdp_making *making, uint32_t queue)
 {
     const struct timespec pause = {.tv_nsec = BUSY_PAUSE_NS};
     struct xdp_queue *queues = making->port->queues;
@@ -228,7 +220,7 @@ static int bind_patiently(const struct making *making, uint32_t queue)
     return error;
 }
 
-static int make_sockets(struct making *making)
+static int make_sockets(struct port_xdp_making *making)
 {
     struct port_xdp *self = making->port;
     int error = 0;
@@ -252,7 +244,7 @@ static int make_sockets(struct making *making)
 }
 
 /* The one socket, or a descriptor that holds all of them. */
-static int make_wake_fd(struct making *making)
+int port_xdp_make_wake_fd(struct port_xdp_making *making)
 {
     struct port_xdp *self = making->port;
     struct epoll_event event = {.events = EPOLLIN};
@@ -271,7 +263,7 @@ static int make_wake_fd(struct making *making)
     return 0;
 }
 
-static int steer(struct making *making)
+static int steer(struct port_xdp_making *making)
 {
     const struct port_xdp_config *config = making->config;
     struct port_xdp *self = making->port;
@@ -285,13 +277,19 @@ static int steer(struct making *making)
     return error ? reason_set(making->reason, error, "the claim table: %s", strerror(-error)) : 0;
 }
 
-static int make_program(struct making *making)
+int port_xdp_load(struct port_xdp_making *making)
 {
     struct port_xdp *self = making->port;
     int error = xdp_program_load(&self->program, self->queue_count, making->frags, making->reason);
 
-    if (!error)
-        error = steer(making);
+    return error ? error : steer(making);
+}
+
+static int make_program(struct port_xdp_making *making)
+{
+    struct port_xdp *self = making->port;
+    int error = port_xdp_load(making);
+
     if (!error)
         error =
             xdp_program_attach(&self->program, &making->nic, making->config->mode, making->reason);
@@ -303,7 +301,7 @@ static int make_program(struct making *making)
     return error;
 }
 
-static void describe(const struct making *making)
+static void describe(const struct port_xdp_making *making)
 {
     const struct port_xdp *self = making->port;
 
@@ -313,21 +311,18 @@ static void describe(const struct making *making)
              self->queue_count, self->port.mtu, self->frames.buffer_bytes);
 }
 
-static int make(struct making *making)
+static int make(struct port_xdp_making *making)
 {
-    struct port_xdp *self = making->port;
     int error = make_frames(making);
 
     if (!error)
         error = make_sockets(making);
     if (!error)
-        error = make_wake_fd(making);
+        error = port_xdp_make_wake_fd(making);
     if (!error)
         error = make_program(making);
     if (error)
         return error;
-    self->port.mtu = (uint16_t)making->mtu;
-    self->port.mac = making->nic.mac;
     describe(making);
     return 0;
 }
@@ -335,13 +330,13 @@ static int make(struct making *making)
 int port_xdp_check(const char *interface, const struct reason *reason)
 {
     const struct port_xdp_config config = {.interface = interface};
-    struct making making = {.config = &config, .reason = reason};
+    struct port_xdp_making making = {.config = &config, .reason = reason};
     int error = read_nic(&making);
 
     return error ? error : xdp_program_check(&making.nic, reason);
 }
 
-static int look(struct making *making)
+int port_xdp_look(struct port_xdp_making *making)
 {
     int error = ethdev_name_check(making->config->name);
 
@@ -352,6 +347,15 @@ static int look(struct making *making)
         making->config->zerocopy == XDP_ZEROCOPY_REQUIRED)
         return reason_set(making->reason, -EINVAL, "zerocopy: generic XDP always copies");
     error = read_nic(making);
+    /* The interface decides what may arrive, the port what it sends. */
+    making->frags = making->nic.mtu > XDP_PROGRAM_MTU_MAX;
+    return error;
+}
+
+static int check_free(struct port_xdp_making *making)
+{
+    int error = port_xdp_look(making);
+
     if (!error)
         error = choose_mtu(making);
     if (!error)
@@ -359,30 +363,53 @@ static int look(struct making *making)
     return error ? error : check_offloads(making);
 }
 
-int port_xdp_create(struct port **port, const struct port_xdp_config *config,
-                    const struct reason *reason)
+static int copy_claims(struct port_xdp *self, const struct port_xdp_config *config)
 {
-    struct making making = {.config = config, .reason = reason};
-    struct port_xdp *self;
-    int error = look(&making);
+    /* One more, since there may be none. */
+    self->claims = calloc(config->claim_count + 1, sizeof(self->claims[0]));
+    if (!self->claims)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < config->claim_count; i++)
+        self->claims[i] = config->claims[i];
+    self->claim_count = config->claim_count;
+    self->vlan = config->vlan;
+    return 0;
+}
 
-    if (error)
-        return error;
-    self = calloc(1, sizeof(*self) + making.nic.rx_queues * sizeof(self->queues[0]));
-    if (!self)
-        return reason_set(reason, -ENOMEM, "out of memory");
+int port_xdp_new(struct port_xdp_making *making, uint32_t queues)
+{
+    struct port_xdp *self = calloc(1, sizeof(*self) + queues * sizeof(self->queues[0]));
+
+    if (!self || copy_claims(self, making->config)) {
+        free(self);
+        return reason_set(making->reason, -ENOMEM, "out of memory");
+    }
     self->port.ops = &port_xdp_ops;
     self->port.wake_fd = -1;
     self->program.link = -1;
     self->frames.fd = -1;
     self->retry_ns = UINT64_MAX;
-    snprintf(self->port.name, sizeof(self->port.name), "%s", config->name);
-    making.port = self;
-    error = make(&making);
-    if (error) {
-        self->port.ops->destroy(&self->port);
-        return error;
-    }
-    *port = &self->port;
+    snprintf(self->port.name, sizeof(self->port.name), "%s", making->config->name);
+    memcpy(self->interface, making->nic.name, sizeof(self->interface));
+    self->ifindex = making->nic.index;
+    making->port = self;
     return 0;
+}
+
+int port_xdp_create(struct port **port, const struct port_xdp_config *config,
+                    const struct reason *reason)
+{
+    struct port_xdp_making making = {.config = config, .reason = reason};
+    int error = check_free(&making);
+
+    if (!error)
+        error = port_xdp_new(&making, making.nic.rx_queues);
+    if (error)
+        return error;
+    error = make(&making);
+    if (error)
+        making.port->port.ops->destroy(&making.port->port);
+    else
+        *port = &making.port->port;
+    return error;
 }

@@ -7,11 +7,13 @@
  *
  * One socket for each claim, with a filter that lets no packet in.
  *
- * Ownership: the sockets. Threads: control's. Trust: claims are the operator's.
+ * Ownership: the sockets. Threads: control's. Trust: claims are the operator's; a socket
+ * that is handed over is asked what it is bound to.
  */
 #ifndef DAEMON_RESERVE_H
 #define DAEMON_RESERVE_H
 
+#include "control/parcel.h"
 #include "daemon/reason.h"
 #include "engines/elements/classify.h"
 
@@ -21,6 +23,13 @@ struct reserve;
  * -EADDRINUSE if another program has a port, -EINVAL if a claim is not for UDP. */
 int reserve_create(struct reserve **reserve, const struct claim *claims, uint32_t count,
                    const char *interface, const struct reason *reason);
+/* Describes them in the open record of a parcel. The sockets stay this process's too: whoever
+ * closes his last releases nothing as long as another has them. */
+void reserve_offer(const struct reserve *reserve, struct parcel_draft *draft);
+/* Takes over what the open record of a parcel describes, if it is for these claims. As
+ * reserve_create; -EBADMSG if it is damaged. */
+int reserve_adopt(struct reserve **reserve, const struct claim *claims, uint32_t count,
+                  const char *interface, struct parcel *parcel, const struct reason *reason);
 void reserve_destroy(struct reserve *reserve);
 
 #endif

@@ -202,16 +202,66 @@ int xdp_program_attach(struct xdp_program *program, const struct nic *nic, enum 
     return error ? explain(nic, error, reason) : 0;
 }
 
+/* Is it a link of XDP on that interface, and how is its program attached? */
+static int check_link(int link, const struct nic *nic, bool *generic)
+{
+    LIBBPF_OPTS(bpf_xdp_query_opts, found);
+    struct bpf_link_info info = {0};
+    uint32_t length = sizeof(info);
+    int error = bpf_obj_get_info_by_fd(link, &info, &length);
+
+    if (error == -EINVAL || error == -EBADF)
+        return -EINVAL;
+    if (!error)
+        error = bpf_xdp_query((int)nic->index, 0, &found);
+    if (error)
+        return error;
+    if (info.type != BPF_LINK_TYPE_XDP || info.xdp.ifindex != nic->index ||
+        info.prog_id != attached_program(&found))
+        return -EINVAL;
+    *generic = found.attach_mode == XDP_ATTACHED_SKB;
+    return 0;
+}
+
+int xdp_program_replace(struct xdp_program *program, int link, const struct nic *nic,
+                        const struct reason *reason)
+{
+    bool generic = false;
+    int error = check_link(link, nic, &generic);
+
+    if (error == -EINVAL)
+        return reason_set(reason, error,
+                          "what was handed over is not what holds the XDP program "
+                          "of %s",
+                          nic->name);
+    if (!error)
+        error = bpf_link_update(link, bpf_program__fd(find_program(program)), NULL);
+    if (error)
+        return reason_set(reason, error, "%s: its XDP program cannot be replaced: %s", nic->name,
+                          strerror(-error));
+    program->link = link;
+    program->generic = generic;
+    return 0;
+}
+
+int xdp_program_return(const struct xdp_program *program)
+{
+    return bpf_link_update(program->link, bpf_program__fd(find_program(program)), NULL);
+}
+
 int xdp_program_counts(const struct xdp_program *program, uint64_t counts[CLAIM_COUNTERS])
 {
     int processors = libbpf_num_possible_cpus();
     uint64_t *values = processors > 0 ? calloc((size_t)processors, sizeof(*values)) : NULL;
-    int fd = map_fd(program, "counters");
     int error = 0;
+    int fd;
 
     memset(counts, 0, CLAIM_COUNTERS * sizeof(counts[0]));
-    if (!values)
-        return -ENOMEM;
+    if (!values || !program->object) {
+        free(values);
+        return program->object ? -ENOMEM : -ENOENT;
+    }
+    fd = map_fd(program, "counters");
     for (uint32_t i = 0; i < CLAIM_COUNTERS && !error; i++) {
         error = bpf_map_lookup_elem(fd, &i, values);
         for (int cpu = 0; cpu < processors && !error; cpu++)

@@ -4,7 +4,9 @@
  * The XDP program of a port, loaded and attached: it steers claimed packets to sockets.
  *
  * It is attached by a bpf_link that nothing but this process holds, and never pinned: when the
- * process ends, by any way, the kernel closes the link and gets every packet again.
+ * process ends, by any way, the kernel closes the link and gets every packet again. A process that
+ * takes the interface over is passed the link, and puts its own program there: no packet meets
+ * none. The one before it may take that back, as long as it has its own end of the link.
  *
  * Ownership: the program, its maps and its link go with the structure. Sockets are borrowed.
  * Threads: control's; xdp_program_counts on any while it is open.
@@ -50,7 +52,15 @@ int xdp_program_set_socket(const struct xdp_program *program, uint32_t index, in
 /* 0 or a negative errno with the reason. */
 int xdp_program_attach(struct xdp_program *program, const struct nic *nic, enum xdp_mode mode,
                        const struct reason *reason);
-/* What the program counted on all processors. 0 or a negative errno. */
+/* Puts the loaded program in the place of the one that `link`, another process's end of it, has on
+ * the interface. The link is the program's then. 0; -EINVAL it is no link of XDP on that interface;
+ * or another negative errno, with the reason: then all is as it was. */
+int xdp_program_replace(struct xdp_program *program, int link, const struct nic *nic,
+                        const struct reason *reason);
+/* Puts the program back where another process has put its own; nothing happens if none has. 0 or a
+ * negative errno: then the other one stays, and works. */
+int xdp_program_return(const struct xdp_program *program);
+/* What the program counted on all processors. 0 or a negative errno: -ENOENT if none is loaded. */
 int xdp_program_counts(const struct xdp_program *program, uint64_t counts[CLAIM_COUNTERS]);
 /* The kernel gets every packet again. Accepts one that is not loaded. */
 void xdp_program_close(struct xdp_program *program);

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 /* A TAP in a namespace of the test's own; the kernel's side of it by a packet socket. */
 #include "daemon/port_tap.h"
+#include "sched/clock.h"
 #include "tests/unit/daemon/namespaces.h"
 #include "tests/unit/eal.h"
 
@@ -26,6 +27,7 @@
 #define WAIT_MS      10000
 #define SOON_NS      1000000000ull
 #define NAME         "tap-test"
+#define PATIENT      (20 * NSEC_PER_SEC) /* long enough for any machine */
 
 static const struct rte_ether_addr mac = {{2, 0, 0, 0, 0, 9}};
 static char line[REASON_BYTES];
@@ -312,6 +314,117 @@ START_TEST(without_the_capability_it_is_refused)
 }
 END_TEST
 
+/* ---- Handed over ---- */
+
+/* A draft as it arrives. */
+static void carry(struct parcel_draft *draft, struct parcel *parcel)
+{
+    uint64_t deadline = clock_now(&clock_machine) + PATIENT;
+    uint16_t type, version;
+    int ends[2];
+
+    state_record_end(&draft->state);
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+    ck_assert_int_eq(parcel_send(ends[0], 1, draft, deadline), 0);
+    ck_assert_int_eq(parcel_receive(ends[1], parcel, deadline), 0);
+    ck_assert(state_record_next(&parcel->state, &type, &version));
+    parcel_draft_destroy(draft);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void begin(struct parcel_draft *draft)
+{
+    parcel_draft_init(draft);
+    state_record_begin(&draft->state, 1, 1);
+}
+
+static int adopt(struct port **heir, const struct port_tap_config *wanted,
+                 struct parcel_draft *draft)
+{
+    struct parcel parcel;
+    int error;
+
+    carry(draft, &parcel);
+    error = port_tap_adopt(heir, wanted, &parcel, &reason);
+    parcel_destroy(&parcel);
+    return error;
+}
+
+/* What came before it went over, meanwhile and later comes once; counters go on. */
+START_TEST(it_goes_over)
+{
+    const struct port_handover_ops *ops = port_handover_of(port);
+    const struct port_tap_config wanted = config();
+    struct parcel_draft draft;
+    struct parcel parcel;
+    struct rte_mbuf *packet;
+    struct port *heir;
+    uint8_t byte = 0;
+
+    ck_assert_ptr_eq(ops, &port_tap_handover);
+    kernel_sends(100, TYPE, 0);
+    check_taken(1, 100);
+    here("ip link set " NAME " mtu 2000");
+    kernel_sends(RTE_ETHER_HDR_LEN + MTU + 1, TYPE, 0);
+    check_taken(0, 0);
+    begin(&draft);
+    ops->offer(port, &draft);
+    ck_assert_msg(adopt(&heir, &wanted, &draft) == 0, "%s", line);
+    kernel_sends(200, TYPE, 0);
+    begin(&draft);
+    ops->leave(port, &draft.state);
+    carry(&draft, &parcel);
+    ck_assert_int_eq(ops->enter(heir, &parcel.state, &reason), 0);
+    parcel_destroy(&parcel);
+    ck_assert_int_eq(ops->begin(heir), 0);
+    ops->forget(port);
+    port = heir;
+    ops->settle(port);
+    check_taken(1, 200);
+    kernel_sends(300, TYPE, 0);
+    check_taken(1, 300);
+    ck_assert_uint_eq(stat_of("from_kernel_oversized"), 1);
+    packet = packet_of(100, 5);
+    ck_assert_uint_eq(port->ops->tx_burst(port, &packet, 1, 0), 1);
+    ck_assert_int_eq(recv(kernel_fd, &byte, 1, 0), 1);
+}
+END_TEST
+
+START_TEST(another_one_is_not_adopted)
+{
+    struct port_tap_config wanted = config();
+    struct parcel_draft draft;
+    struct port *heir = NULL;
+
+    wanted.mtu++;
+    begin(&draft);
+    port_tap_handover.offer(port, &draft);
+    ck_assert_int_eq(adopt(&heir, &wanted, &draft), -EINVAL);
+    wanted = config();
+    wanted.mac.addr_bytes[5]++;
+    begin(&draft);
+    port_tap_handover.offer(port, &draft);
+    ck_assert_int_eq(adopt(&heir, &wanted, &draft), -EINVAL);
+    wanted = config();
+    wanted.interface = "other";
+    begin(&draft);
+    port_tap_handover.offer(port, &draft);
+    ck_assert_int_eq(adopt(&heir, &wanted, &draft), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(line, "other"));
+    wanted = config();
+    begin(&draft);
+    state_put_u32(&draft.state, MTU);
+    state_put_bytes(&draft.state, mac.addr_bytes, RTE_ETHER_ADDR_LEN);
+    parcel_put_fd(&draft, kernel_fd);
+    ck_assert_int_eq(adopt(&heir, &wanted, &draft), -EINVAL);
+    begin(&draft);
+    state_put_u32(&draft.state, MTU);
+    ck_assert_int_eq(adopt(&heir, &wanted, &draft), -EBADMSG);
+    ck_assert_ptr_null(heir);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("daemon/port_tap");
@@ -332,6 +445,8 @@ int main(void)
     tcase_add_test(tcase, a_carrier_can_be_lost);
     tcase_add_test(tcase, a_taken_name_is_refused);
     tcase_add_test(tcase, without_the_capability_it_is_refused);
+    tcase_add_test(tcase, it_goes_over);
+    tcase_add_test(tcase, another_one_is_not_adopted);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

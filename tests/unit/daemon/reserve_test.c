@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/reserve.h"
+#include "sched/clock.h"
 
 #include <arpa/inet.h>
 #include <check.h>
@@ -113,6 +114,95 @@ START_TEST(names_what_is_taken)
 }
 END_TEST
 
+/* ---- Handed over ---- */
+
+#define PATIENT (20 * NSEC_PER_SEC) /* long enough for any machine */
+
+/* A draft as it arrives; descriptors are not those that were sent. */
+static void carry(struct parcel_draft *draft, struct parcel *parcel)
+{
+    uint64_t deadline = clock_now(&clock_machine) + PATIENT;
+    uint16_t type, version;
+    int ends[2];
+
+    state_record_end(&draft->state);
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+    ck_assert_int_eq(parcel_send(ends[0], 1, draft, deadline), 0);
+    ck_assert_int_eq(parcel_receive(ends[1], parcel, deadline), 0);
+    ck_assert(state_record_next(&parcel->state, &type, &version));
+    parcel_draft_destroy(draft);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void begin(struct parcel_draft *draft)
+{
+    parcel_draft_init(draft);
+    state_record_begin(&draft->state, 1, 1);
+}
+
+START_TEST(goes_over)
+{
+    uint16_t port = free_port();
+    const struct claim claims[] = {claim("127.0.0.1", port), claim("2001:db8::1", port)};
+    struct reserve *reserve, *heir, *second;
+    struct parcel_draft draft;
+    struct parcel parcel;
+
+    ck_assert_msg(reserve_create(&reserve, claims, 2, "lo", &reason) == 0, "%s", why);
+    begin(&draft);
+    reserve_offer(reserve, &draft);
+    carry(&draft, &parcel);
+    ck_assert_msg(reserve_adopt(&heir, claims, 2, "lo", &parcel, &reason) == 0, "%s", why);
+    parcel_destroy(&parcel);
+    reserve_destroy(reserve);
+    ck_assert_int_eq(reserve_create(&second, claims, 1, "lo", &reason), -EADDRINUSE);
+    reserve_destroy(heir);
+    ck_assert_int_eq(reserve_create(&second, claims, 2, "lo", &reason), 0);
+    reserve_destroy(second);
+}
+END_TEST
+
+/* Sockets for something else, of another kind, or none. */
+START_TEST(adopts_nothing_else)
+{
+    uint16_t port = free_port();
+    const struct claim claims[] = {claim("127.0.0.1", port), claim("::1", port)};
+    const struct claim other[] = {claim("127.0.0.1", port), claim("::1", free_port())};
+    struct reserve *reserve, *heir = NULL;
+    struct parcel_draft draft;
+    struct parcel parcel;
+
+    ck_assert_int_eq(reserve_create(&reserve, claims, 2, "lo", &reason), 0);
+    begin(&draft);
+    reserve_offer(reserve, &draft);
+    carry(&draft, &parcel);
+    ck_assert_int_eq(reserve_adopt(&heir, other, 2, "lo", &parcel, &reason), -EBADMSG);
+    ck_assert_ptr_nonnull(strstr(why, "::1"));
+    parcel_destroy(&parcel);
+    begin(&draft);
+    reserve_offer(reserve, &draft);
+    carry(&draft, &parcel);
+    ck_assert_int_eq(reserve_adopt(&heir, claims, 1, "lo", &parcel, &reason), -EBADMSG);
+    ck_assert_ptr_nonnull(strstr(why, "2 UDP ports were handed over, and 1 are configured"));
+    parcel_destroy(&parcel);
+    begin(&draft);
+    state_put_u32(&draft.state, 2);
+    parcel_put_fd(&draft, STDIN_FILENO);
+    parcel_put_fd(&draft, STDIN_FILENO);
+    carry(&draft, &parcel);
+    ck_assert_int_eq(reserve_adopt(&heir, claims, 2, "lo", &parcel, &reason), -EBADMSG);
+    parcel_destroy(&parcel);
+    begin(&draft);
+    state_put_u32(&draft.state, 2);
+    carry(&draft, &parcel);
+    ck_assert_int_eq(reserve_adopt(&heir, claims, 2, "lo", &parcel, &reason), -EBADMSG);
+    parcel_destroy(&parcel);
+    ck_assert_ptr_null(heir);
+    reserve_destroy(reserve);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("reserve");
@@ -123,6 +213,8 @@ int main(void)
     tcase_add_test(tcase, takes_ports);
     tcase_add_test(tcase, drops_in_silence);
     tcase_add_test(tcase, names_what_is_taken);
+    tcase_add_test(tcase, goes_over);
+    tcase_add_test(tcase, adopts_nothing_else);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
