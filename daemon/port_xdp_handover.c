@@ -237,7 +237,7 @@ static int adopt_frames(struct port_xdp_making *making, struct parcel *parcel,
     if (error)
         return reason_set(making->reason, error, "the memory of %u packets: %s", offered->buffers,
                           strerror(-error));
-    self->held = calloc(offered->buffers, sizeof(self->held[0]));
+    self->held = calloc(self->frames.buffers, sizeof(self->held[0]));
     if (!self->held)
         return reason_set(making->reason, -ENOMEM, "out of memory");
     self->chunks = offered->chunks;

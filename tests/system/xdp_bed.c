@@ -37,7 +37,7 @@ uint64_t bed_seconds(void)
     return bed_now() / NSEC_PER_SEC;
 }
 
-int bed_open(enum side side)
+struct port_xdp_config bed_config(enum side side)
 {
     static struct claim claims[SIDES][2];
     struct port_xdp_config config = bed_settings;
@@ -48,11 +48,18 @@ int bed_open(enum side side)
     }
     config.name = veth_names[side];
     config.interface = veth_names[side];
-    config.pool_packets = BED_POOL;
+    config.pool_packets = config.pool_packets ? config.pool_packets : BED_POOL;
     config.claims = claims[side];
     config.claim_count = 2;
     config.vlan = bed_vlan;
     veth_enter(side);
+    return config;
+}
+
+int bed_open(enum side side)
+{
+    struct port_xdp_config config = bed_config(side);
+
     bed_why[0] = '\0';
     return port_xdp_create(&bed_ports[side], &config, &reason);
 }

@@ -14,7 +14,7 @@
 #include "tests/system/veth.h"
 
 #define BED_UDP_PORT     50707u /* claimed at both ends */
-#define BED_POOL         1023u
+#define BED_POOL         1023u  /* unless bed_settings says otherwise */
 #define BED_SCRATCH      64u
 #define BED_SHOTS        400u
 #define BED_PATIENCE_S   20
@@ -37,6 +37,8 @@ void bed_setup(void);
 uint64_t bed_now(void);
 uint64_t bed_seconds(void);
 
+/* What bed_open makes a port of; the thread is in that side's namespace then. */
+struct port_xdp_config bed_config(enum side side);
 /* Makes the port at one end of a veth that is there. As port_xdp_create. */
 int bed_open(enum side side);
 /* Makes the veth and both ports. */
