@@ -476,6 +476,8 @@ START_TEST(each_buffer_is_in_one_place)
     struct rte_mbuf *packet;
     uint64_t in_free;
 
+    rte_pktmbuf_free_bulk(kept, 2);
+    destroy(old, "old.pool");
     memset(&kernel, 0, sizeof(kernel));
     old = make_port();
     ck_assert_int_eq(frames_create(&old->frames, "rest", BUFFERS, CHUNKS), 0);
