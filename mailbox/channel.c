@@ -16,6 +16,13 @@ void channel_open(struct channel *channel, const struct channel_config *config)
     channel->ring_due = false;
 }
 
+void channel_resume(struct channel *channel, const struct channel_config *config)
+{
+    channel_open(channel, config);
+    queue_consumer_resume(&channel->commands, &config->command, config->command_position);
+    channel->ring_due = true;
+}
+
 /* Unpromised completion slots. Looks at shared memory only when those it knows of are used up. */
 static int unpromised(struct channel *channel)
 {

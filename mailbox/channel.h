@@ -44,7 +44,10 @@ struct channel {
     bool ring_due; /* completions were published since the last channel_ring */
 };
 
+/* Touches no shared memory. */
 void channel_open(struct channel *channel, const struct channel_config *config);
+/* The same at positions that were saved. */
+void channel_resume(struct channel *channel, const struct channel_config *config);
 
 /* Takes the next command if there is one and its completion slot can be reserved: 1 with a private
  * copy in *command, 0 if none, -EPROTO. The inline payload is copied only if flagged; the bytes of

@@ -55,5 +55,11 @@ void queue_consumer_open(struct queue_consumer *consumer, const struct queue *qu
     consumer->queue = *queue;
     consumer->position = position;
     consumer->published = position;
-    __atomic_store_n(&queue->header->consumed, position, __ATOMIC_RELEASE);
+}
+
+void queue_consumer_resume(struct queue_consumer *consumer, const struct queue *queue,
+                           uint32_t position)
+{
+    queue_consumer_open(consumer, queue, position);
+    consumer->published = position - queue->attrs.capacity;
 }

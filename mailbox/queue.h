@@ -68,12 +68,15 @@ int queue_create(struct queue *queue, const struct queue_attrs *attrs, void *mem
 /* Formats the memory for a first entry at `position`: by the creator, before either side runs. */
 void queue_format(const struct queue *queue, uint32_t position);
 
-/* Opens one side at a known position: 0 for a new queue, a saved one after a hand-over. A producer
- * believes nothing of the consumer until it has looked; a consumer publishes its position. */
+/* Opens one side at a known position: that of a new queue, or a saved one after a hand-over.
+ * Touches no memory. A producer believes nothing of the consumer until it has looked. */
 void queue_producer_open(struct queue_producer *producer, const struct queue *queue,
                          uint32_t position);
 void queue_consumer_open(struct queue_consumer *consumer, const struct queue *queue,
                          uint32_t position);
+/* The same after a hand-over: what the side before had not published yet is published next. */
+void queue_consumer_resume(struct queue_consumer *consumer, const struct queue *queue,
+                           uint32_t position);
 
 /* The inline half. */
 

@@ -201,7 +201,8 @@ START_TEST(sides_reopen_at_saved_positions)
             for (uint32_t i = 0; i < taken; i++)
                 queue_pop(&pair.consumer, &command);
             queue_producer_open(&pair.producer, &pair.queue, start + fill);
-            queue_consumer_open(&pair.consumer, &pair.queue, start + taken);
+            queue_consumer_resume(&pair.consumer, &pair.queue, start + taken);
+            ck_assert(queue_consumed(&pair.consumer, true));
             ck_assert_int_eq(queue_room(&pair.producer), (int)(4 - fill + taken));
             for (uint32_t i = taken; i < fill; i++) {
                 ck_assert_int_eq(queue_poll(&pair.consumer), 1);
