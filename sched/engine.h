@@ -52,11 +52,13 @@ struct engine_ops {
     uint64_t (*arm)(struct engine *engine, uint64_t now);
     /* Awake again. */
     void (*disarm)(struct engine *engine);
-    /* Writes all state down; the engine must not run again afterwards unless it is loaded. Called
-     * with the engine out of its group. 0 or a negative errno. */
-    int (*save)(struct engine *engine, struct state_writer *writer);
-    /* Reads state into a fresh engine. -EBADMSG, -EPROTO for a document it cannot accept; then the
-     * engine is fit only to be destroyed. */
+    /* Writes all state down and changes nothing, in the engine or in memory that it shares: it may
+     * run on as if nothing had been, or another one is loaded with what was written, and this one
+     * only destroyed. Called with the engine out of its group. 0 or a negative errno. */
+    int (*save)(const struct engine *engine, struct state_writer *writer);
+    /* Reads state into a fresh engine, and touches nothing that it shares before it first runs: a
+     * loaded one may be destroyed as if it had never been. -EBADMSG, -EPROTO for a document it
+     * cannot accept; then the engine is fit only to be destroyed. */
     int (*load)(struct engine *engine, struct state_reader *reader);
     /* Fills `stats` with up to `max` counters and returns how many there are. Any thread. */
     uint32_t (*stats)(const struct engine *engine, struct engine_stat *stats, uint32_t max);

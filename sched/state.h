@@ -6,6 +6,8 @@
  * Format: a header (magic, format version, body length, CRC32C of the body), then records. A record
  * is a type, a version and a length, then fields in little-endian order; a reader skips records of
  * types it does not know and fields past those it knows. The bytes are parsed as untrusted.
+ * docs/state.md has every record, field by field, and the rules by which versions understand each
+ * other.
  *
  * Ownership: a writer grows its own buffer (save never runs inside an engine's run) and frees it in
  * state_writer_destroy; a reader borrows the bytes it reads.

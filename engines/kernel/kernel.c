@@ -165,7 +165,7 @@ static uint64_t arm(struct engine *engine, uint64_t now)
 
 /* There is nothing but counters: packets are in the ports, and what was lost with these is sent
  * again by whoever cares. */
-static int save(struct engine *engine, struct state_writer *writer)
+static int save(const struct engine *engine, struct state_writer *writer)
 {
     const uint64_t *values = (const uint64_t *)&((const struct kernel *)engine)->counts;
 

@@ -52,12 +52,6 @@ uint32_t cancel_step(struct pony_session *session, uint32_t most)
     return looks;
 }
 
-void cancel_finish(struct pony_session *session)
-{
-    while (cancel_step(session, UINT32_MAX) > 0)
-        continue;
-}
-
 void cancel_drop(struct pony_session *session)
 {
     struct list *node;

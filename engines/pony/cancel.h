@@ -24,8 +24,6 @@ void cancel_command(struct pony_session *session, uint32_t channel,
 /* Goes on with those of all channels in turn: looks at up to `most` operations, returns at how
  * many. */
 uint32_t cancel_step(struct pony_session *session, uint32_t most);
-/* Ends those of all channels, so that none has to be saved. */
-void cancel_finish(struct pony_session *session);
 /* The session is going: frees them. */
 void cancel_drop(struct pony_session *session);
 

@@ -7,6 +7,9 @@
 #include "engines/pony/served.h"
 #include "engines/pony/service.h"
 
+/* What is still said once nothing goes on in it any more. */
+#define SAY_LAST (CONNECTION_SAY_OPENED | CONNECTION_SAY_CLOSE | CONNECTION_SAY_CLOSED)
+
 void connection_leave(struct connection *connection)
 {
     struct path *path = connection->path;
@@ -89,7 +92,7 @@ static void end_traffic(struct connection *connection, bool keep, int status)
         served_free(LIST_OF(node, struct served, node));
     if (connection->session)
         session_credit_return(connection);
-    connection->say &= CONNECTION_SAY_OPENED | CONNECTION_SAY_CLOSE | CONNECTION_SAY_CLOSED;
+    connection->say &= SAY_LAST;
     free_streams(connection);
 }
 
@@ -332,6 +335,36 @@ void connection_disown(struct connection *connection)
         dismiss(connection);
         break;
     }
+}
+
+bool connection_disowned(const struct connection *connection, struct connection *left)
+{
+    *left = *connection;
+    list_init(&left->thirst);
+    left->session = NULL;
+    left->service = NULL;
+    left->events = 0;
+    left->parched = false;
+    switch (connection->state) {
+    case CONNECTION_INCOMING:
+        left->state = CONNECTION_REFUSING;
+        left->error = -ECONNREFUSED;
+        left->say = CONNECTION_SAY_OPENED;
+        break;
+    case CONNECTION_OPEN:
+        left->state = CONNECTION_CLOSING;
+        left->error = -ECONNRESET;
+        left->say = (left->say & SAY_LAST) | CONNECTION_SAY_CLOSE |
+                    (left->close_received ? CONNECTION_SAY_CLOSED : 0);
+        break;
+    case CONNECTION_DEAD:
+        left->state = left->close_wanted ? CONNECTION_CLOSING : CONNECTION_LEAVING;
+        left->say &= SAY_LAST;
+        break;
+    default:
+        break;
+    }
+    return connection->path && connection->state != CONNECTION_OPENING;
 }
 
 void connection_lost(struct connection *connection, int error)

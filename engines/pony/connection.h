@@ -145,6 +145,9 @@ bool connection_announce(struct connection *connection);
 void connection_abort(struct connection *connection, int error);
 /* The application is gone. */
 void connection_disown(struct connection *connection);
+/* What would be left of it then, for who must not change it: false if nothing would. Of `left`,
+ * what is saved of a connection is right, and its lists are empty. */
+bool connection_disowned(const struct connection *connection, struct connection *left);
 /* The flow is gone. */
 void connection_lost(struct connection *connection, int error);
 /* Deadlines and cancelling. */

@@ -224,6 +224,11 @@ bool flow_is_open(const struct flow *flow)
     return flow->state == FLOW_OPEN;
 }
 
+int flow_error(const struct flow *flow)
+{
+    return flow->state == FLOW_ENDED ? flow->error : 0;
+}
+
 uint32_t flow_headers(const struct flow *flow)
 {
     uint32_t ip =

@@ -73,6 +73,8 @@ bool flow_is_first(const struct flow *flow);
 uint32_t *flow_host_load(const struct flow *flow);
 /* True once packets can be sent. */
 bool flow_is_open(const struct flow *flow);
+/* Why it is over; 0: it is not. */
+int flow_error(const struct flow *flow);
 /* Bytes of operations that fit into one packet. */
 uint32_t flow_room(const struct flow *flow);
 /* The same, or more if it is being found out whether more will: then flow_kick comes by itself once

@@ -184,12 +184,10 @@ void path_end_some(struct upper *upper)
         lose_some(upper, LIST_OF(node, struct path, ending));
 }
 
-void path_end_all(struct upper *upper)
+void path_loaded_ended(struct upper *upper, struct path *path, int error)
 {
-    struct list *node;
-
-    while ((node = list_first(&upper->ending)))
-        lose_some(upper, LIST_OF(node, struct path, ending));
+    path->error = error;
+    list_push(&upper->ending, &path->ending);
 }
 
 bool path_reply(struct path *path, uint8_t type, uint32_t number, uint32_t value)

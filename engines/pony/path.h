@@ -65,9 +65,10 @@ struct path *path_of(struct upper *upper, struct flow *flow);
 int path_to(struct upper *upper, const char *host, struct address *address, struct path **path);
 /* Its flow is over: ends its pings, and its connections piece by piece. */
 void path_end(struct upper *upper, struct path *path, int error);
-/* Goes on with those that have not ended yet: some, or all. */
+/* Goes on with some of those that have not ended yet. */
 void path_end_some(struct upper *upper);
-void path_end_all(struct upper *upper);
+/* Its flow was over when it was saved: its connections, which are yet to be loaded, end in turn. */
+void path_loaded_ended(struct upper *upper, struct path *path, int error);
 /* May this feature of the wire (WIRE_FEATURE_*) be used on it? */
 bool path_has(const struct path *path, uint32_t feature);
 /* Frees the path if it has no purpose any more. */

@@ -100,9 +100,9 @@ static void disarm(struct engine *engine)
         transport_watched(pony->transport, clock_now(engine->clock));
 }
 
-static int save(struct engine *engine, struct state_writer *writer)
+static int save(const struct engine *engine, struct state_writer *writer)
 {
-    struct pony *pony = (struct pony *)engine;
+    const struct pony *pony = (const struct pony *)engine;
     int error = transport_save(pony->transport, writer);
 
     if (error)
@@ -128,7 +128,9 @@ static int load(struct engine *engine, struct state_reader *reader)
     }
     if (reader->error)
         return reader->error;
-    return upper_load_finish(&pony->upper);
+    int error = upper_load_finish(&pony->upper);
+    transport_load_finish(pony->transport);
+    return error;
 }
 
 static uint32_t stats(const struct engine *engine, struct engine_stat *list, uint32_t max)

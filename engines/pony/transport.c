@@ -424,7 +424,7 @@ int transport_flow_to(struct transport *transport, const struct address *address
     return error;
 }
 
-struct flow *transport_flow_by_id(struct transport *transport, uint32_t id)
+struct flow *transport_loaded_flow(struct transport *transport, uint32_t id)
 {
     uint32_t place = id % FLOWS_LIMIT;
     struct flow *flow;
@@ -432,8 +432,14 @@ struct flow *transport_flow_by_id(struct transport *transport, uint32_t id)
     if (place >= transport->config.flows_max)
         return NULL;
     flow = &transport->flows[place];
-    return flow->id == id && (flow->state == FLOW_CALLING || flow->state == FLOW_OPEN) ? flow
-                                                                                       : NULL;
+    return flow->id == id && flow->state != FLOW_FREE ? flow : NULL;
+}
+
+struct flow *transport_flow_by_id(struct transport *transport, uint32_t id)
+{
+    struct flow *flow = transport_loaded_flow(transport, id);
+
+    return flow && flow->state != FLOW_ENDED ? flow : NULL;
 }
 
 int transport_resolve(const struct transport *transport, const char *host, struct address *address)

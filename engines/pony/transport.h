@@ -109,8 +109,10 @@ int transport_flow(struct transport *transport, const struct address *peer, uint
 /* The same to one of the host's engines, by its UDP port; -EINVAL if no engine can have that. */
 int transport_flow_to(struct transport *transport, const struct address *peer, uint16_t udp_port,
                       uint64_t now, struct flow **flow);
-/* The flow with this number, or NULL: for references restored from saved state. */
+/* The flow with this number, or NULL. */
 struct flow *transport_flow_by_id(struct transport *transport, uint32_t id);
+/* The same, also if it is over (flow_error): for references restored from saved state. */
+struct flow *transport_loaded_flow(struct transport *transport, uint32_t id);
 /* Finds a host by configured name or numeric address: 0 or -ENOENT. */
 int transport_resolve(const struct transport *transport, const char *host, struct address *address);
 
@@ -125,5 +127,7 @@ int transport_save(const struct transport *transport, struct state_writer *write
 #define TRANSPORT_RECORD_LAST  0x01ffu
 int transport_load_record(struct transport *transport, struct state_reader *reader, uint16_t type,
                           uint16_t version, uint64_t now);
+/* The layer above has what it refers to: flows that are over and that it does not go. */
+void transport_load_finish(struct transport *transport);
 
 #endif

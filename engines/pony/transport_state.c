@@ -16,6 +16,7 @@
 
 #define RECORD_TRANSPORT 0x0100u
 #define RECORD_FLOW      0x0101u
+#define RECORD_ENDED     0x0102u /* a flow that is over, and is still referred to */
 #define RECORD_VERSION   4u
 #define RECORD_HISTORY   2u /* since which version a flow has features and counts */
 #define RECORD_WAY       3u /* since which version it has the way to the peer */
@@ -26,6 +27,8 @@
 #define FLAG_PROBE    0x08u
 #define FLAG_OPEN     0x10u /* else HELLO is under way */
 #define FLAG_PORT     0x20u /* the peer's UDP port follows; else it is the configured one */
+
+#define ENDED_ERROR_MAX 4095u /* errno numbers of the kernel's */
 
 static uint64_t age(uint64_t now, uint64_t then)
 {
@@ -169,6 +172,18 @@ static void save_way(const struct flow *flow, struct state_writer *writer)
     state_put_u16(writer, peer->mtu);
 }
 
+static void save_ended(const struct flow *flow, struct state_writer *writer)
+{
+    state_record_begin(writer, RECORD_ENDED, RECORD_VERSION);
+    state_put_u32(writer, flow->id);
+    state_put_bytes(writer, flow->local.bytes, sizeof(flow->local.bytes));
+    state_put_bytes(writer, flow->peer->node.address.bytes, sizeof(flow->peer->node.address.bytes));
+    state_put_u16(writer, flow->peer_port);
+    state_put_u16(writer, flow->mtu);
+    state_put_u32(writer, (uint32_t)-flow->error);
+    state_record_end(writer);
+}
+
 int transport_save(const struct transport *transport, struct state_writer *writer)
 {
     uint64_t now = RTE_MAX(transport->now, clock_now(transport->clock));
@@ -177,6 +192,8 @@ int transport_save(const struct transport *transport, struct state_writer *write
     for (uint32_t i = 0; i < transport->config.flows_max; i++) {
         const struct flow *flow = &transport->flows[i];
 
+        if (flow->state == FLOW_ENDED)
+            save_ended(flow, writer);
         if (flow->state != FLOW_CALLING && flow->state != FLOW_OPEN)
             continue;
         state_record_begin(writer, RECORD_FLOW, RECORD_VERSION);
@@ -434,6 +451,60 @@ static void load_flow(struct transport *transport, struct state_reader *reader, 
         resume(flow, now);
 }
 
+/* One that is over, for the layer above to find: in no table but the one of numbers, and referred
+ * to until all is loaded. */
+static struct flow *place_ended(struct transport *transport, const struct address *local,
+                                const struct address *remote, uint16_t peer_port, uint32_t id)
+{
+    const struct pair pair = {local, peer_port};
+    struct peer *peer;
+    struct flow *flow;
+
+    if (!mapper_is_local(transport, local) || id == FLOW_ID_ANY ||
+        !mapper_port_fits(transport, peer_port) || !address_is_host(remote))
+        return NULL;
+    peer = peer_take(transport, remote);
+    if (!peer)
+        return NULL;
+    flow = mapper_add(transport, peer, &pair, id);
+    peer_release(peer);
+    if (!flow)
+        return NULL;
+    LIST_REMOVE(flow, peer_entry);
+    flow->state = FLOW_ENDED;
+    flow_hold(flow);
+    return flow;
+}
+
+static void load_ended(struct transport *transport, struct state_reader *reader)
+{
+    uint32_t id = state_get_u32(reader), error;
+    struct address local, remote;
+    uint16_t peer_port, mtu;
+    struct flow *flow = NULL;
+
+    get_address(reader, &local);
+    get_address(reader, &remote);
+    peer_port = state_get_u16(reader);
+    mtu = state_get_u16(reader);
+    error = state_get_u32(reader);
+    if (reader->error == 0 && error > 0 && error <= ENDED_ERROR_MAX)
+        flow = place_ended(transport, &local, &remote, peer_port, id);
+    if (!flow) {
+        state_reader_fail(reader, -EPROTO);
+        return;
+    }
+    flow->mtu = RTE_MIN(mtu, transport->mtu);
+    flow->error = -(int)error;
+}
+
+void transport_load_finish(struct transport *transport)
+{
+    for (uint32_t i = 0; i < transport->config.flows_max; i++)
+        if (transport->flows[i].state == FLOW_ENDED)
+            flow_release(&transport->flows[i]);
+}
+
 int transport_load_record(struct transport *transport, struct state_reader *reader, uint16_t type,
                           uint16_t version, uint64_t now)
 {
@@ -444,5 +515,7 @@ int transport_load_record(struct transport *transport, struct state_reader *read
         load_transport(transport, reader);
     else if (type == RECORD_FLOW)
         load_flow(transport, reader, version, now);
+    else if (type == RECORD_ENDED)
+        load_ended(transport, reader);
     return reader->error;
 }

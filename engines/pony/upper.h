@@ -184,11 +184,11 @@ int upper_attach(struct upper *upper, struct pony_session *session);
 int upper_detach(struct upper *upper, struct pony_session *session);
 int upper_adopt(struct upper *upper, struct pony_session *session);
 
-/* All of this layer's state; the transport's is saved by the engine, before. Sessions that broke a
- * rule are dropped first. Format: upper_state.h. */
+/* All of this layer's state; the transport's is saved by the engine, before. What ends piece by
+ * piece goes on ending, here and where it is loaded. Format: upper_state.h. */
 #define UPPER_RECORD_FIRST 0x0200u
 #define UPPER_RECORD_LAST  0x02ffu
-void upper_save(struct upper *upper, struct state_writer *writer);
+void upper_save(const struct upper *upper, struct state_writer *writer);
 /* Reads one record; errors stick to the reader. */
 void upper_load_record(struct upper *upper, struct state_reader *reader, uint16_t type,
                        uint64_t now);

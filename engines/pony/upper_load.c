@@ -42,12 +42,15 @@ struct connection *upper_loaded_connection(struct upper *upper, struct state_rea
 
 struct path *upper_loaded_path(struct upper *upper, struct state_reader *reader, uint32_t number)
 {
-    struct flow *flow = reader->error ? NULL : transport_flow_by_id(upper->transport, number);
+    struct flow *flow = reader->error ? NULL : transport_loaded_flow(upper->transport, number);
     struct path *path = NULL;
 
     if (flow) {
+        bool known = flow_context(flow) != NULL;
         flow_hold(flow);
         path = path_of(upper, flow);
+        if (path && !known && flow_error(flow))
+            path_loaded_ended(upper, path, flow_error(flow));
     }
     if (!path)
         wrong(reader);
@@ -118,8 +121,15 @@ static void load_channel(struct channel *channel, struct state_reader *reader)
         wrong(reader);
     if (reader->error)
         return;
-    channel_open(channel, &config);
-    channel->ring_due = true;
+    channel_resume(channel, &config);
+}
+
+/* It broke a rule, and neither it nor control has heard of that: as if it had done so just now. */
+static void untold(struct pony_session *session)
+{
+    session->reason = "it broke a rule before its engine was loaded";
+    session->dropped = false;
+    session->upper->violated = true;
 }
 
 static void load_session(struct upper *upper, struct state_reader *reader)
@@ -150,6 +160,8 @@ static void load_session(struct upper *upper, struct state_reader *reader)
         wrong(reader);
     for (uint32_t i = 0; i < channels && !reader->error; i++)
         load_channel(&session->channels[i].channel, reader);
+    if (dropped && upper_loaded_more(reader) && state_get_u8(reader))
+        untold(session);
 }
 
 static void load_grant(struct upper *upper, struct state_reader *reader)
@@ -406,7 +418,7 @@ static void load_reply(struct upper *upper, struct state_reader *reader)
                  (type == WIRE_OP_ECHOED && value <= WIRE_PACKET_MAX) ||
                  (type == WIRE_OP_ELSEWHERE && value <= UINT16_MAX);
 
-    if (!path || !known || !path_reply(path, type, number, value))
+    if (!path || path->error || !known || !path_reply(path, type, number, value))
         wrong(reader);
 }
 
@@ -418,6 +430,7 @@ void upper_load_record(struct upper *upper, struct state_reader *reader, uint16_
         load_connection,   load_stream,       upper_load_operation, upper_load_slot,
         upper_load_served, load_reply,        upper_load_echoes,    upper_load_ping,
         load_grant,        upper_load_result, upper_load_fetch,     load_account,
+        upper_load_cancel, upper_load_order,
     };
 
     upper->now = now;

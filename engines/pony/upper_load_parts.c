@@ -453,7 +453,7 @@ void upper_load_echoes(struct upper *upper, struct state_reader *reader)
     struct path *path = upper_loaded_path(upper, reader, state_get_u32(reader));
     uint32_t echoes = state_get_u32(reader);
 
-    if (reader->error || path->echoes || echoes == 0 || echoes > WIRE_ECHOES_MAX)
+    if (reader->error || path->error || path->echoes || echoes == 0 || echoes > WIRE_ECHOES_MAX)
         wrong(reader);
     else
         path->echoes = echoes;
@@ -478,7 +478,7 @@ static bool ping_fits(const struct operation *operation, const struct path *path
     if (operation->state != OPERATION_ASKING &&
         !(operation->state == OPERATION_ASKED && asked_fits(path)))
         return false;
-    return !session->dropped && session->ping_count < SADDLE_PINGS_MAX &&
+    return !path->error && !session->dropped && session->ping_count < SADDLE_PINGS_MAX &&
            operation->channel < session->config.channel_count &&
            operation->len <= WIRE_PACKET_MAX && (operation->id & OPERATION_INDEX_MASK) == index;
 }
@@ -517,4 +517,96 @@ void upper_load_ping(struct upper *upper, struct state_reader *reader)
     operation_own(operation, session);
     ping_enlist(operation, session, path);
     set_deadline(operation, remaining);
+}
+
+/* An operation that belongs to a channel; `place` as upper_save has it. NULL: there is none. */
+static struct operation *operation_at(struct session_channel *side, struct upper *upper,
+                                      uint32_t place)
+{
+    if (place == UPPER_STATE_NONE)
+        return side->spare;
+    return place < upper->operations_max ? &upper->operations[place] : NULL;
+}
+
+void upper_load_cancel(struct upper *upper, struct state_reader *reader)
+{
+    uint32_t place = state_get_u32(reader);
+    struct pony_session *session = upper_loaded_session(upper, reader, state_get_u32(reader));
+    uint8_t channel = state_get_u8(reader);
+
+    if (reader->error || session->dropped || channel >= session->config.channel_count) {
+        wrong(reader);
+        return;
+    }
+    struct session_channel *side = &session->channels[channel];
+    struct operation *cancel = operation_at(side, upper, place);
+    if (!cancel || cancel->state != OPERATION_FREE) {
+        wrong(reader);
+        return;
+    }
+    operation_init(cancel, upper);
+    cancel->spare = place == UPPER_STATE_NONE;
+    cancel->state = OPERATION_CANCELLING;
+    cancel->op = SADDLE_CMD_CANCEL;
+    cancel->channel = channel;
+    cancel->flags = state_get_u8(reader);
+    cancel->number = state_get_u16(reader);
+    cancel->tag = state_get_u64(reader);
+    cancel->key = state_get_u64(reader);
+    cancel->handle = state_get_u32(reader);
+    cancel->len = state_get_u32(reader);
+    cancel->found = state_get_u32(reader);
+    if (!cancel->spare)
+        counter_add(&upper->counters.operations, 1);
+    operation_own(cancel, session);
+    list_push(&side->cancels, &cancel->node);
+}
+
+/* Whatever was not named stays in front, CANCELs too: so they lie in both lists in one order. */
+static void load_places(struct session_channel *side, struct pony_session *session,
+                        struct state_reader *reader, uint32_t next)
+{
+    uint32_t count = state_get_u32(reader), channel = (uint32_t)(side - session->channels);
+
+    for (uint32_t i = 0; i < count && !reader->error; i++) {
+        struct operation *operation = operation_at(side, session->upper, state_get_u32(reader));
+        if (!operation || operation->session != session || operation->channel != channel) {
+            wrong(reader);
+            return;
+        }
+        list_move(&side->operations, &operation->owned);
+        if (operation->state == OPERATION_CANCELLING)
+            list_move(&side->cancels, &operation->node);
+        if (i == next)
+            side->cancel_next = &operation->owned;
+    }
+}
+
+/* The first CANCEL must come before the end does, which is no operation. */
+static bool next_fits(const struct session_channel *side)
+{
+    const struct list *node = side->cancel_next, *first = list_first(&side->cancels);
+
+    if (!node)
+        return true;
+    while (node != &side->operations && first &&
+           LIST_OF(first, struct operation, node) != LIST_OF(node, struct operation, owned))
+        node = node->next;
+    return first && node != &side->operations;
+}
+
+void upper_load_order(struct upper *upper, struct state_reader *reader)
+{
+    struct pony_session *session = upper_loaded_session(upper, reader, state_get_u32(reader));
+    uint8_t channel = state_get_u8(reader);
+    uint32_t next = state_get_u32(reader);
+
+    if (reader->error || channel >= session->config.channel_count ||
+        session->channels[channel].cancel_next) {
+        wrong(reader);
+        return;
+    }
+    load_places(&session->channels[channel], session, reader, next);
+    if (!reader->error && !next_fits(&session->channels[channel]))
+        wrong(reader);
 }

@@ -1,6 +1,5 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
-#include "engines/pony/cancel.h"
 #include "engines/pony/connection.h"
 #include "engines/pony/region.h"
 #include "engines/pony/served.h"
@@ -18,6 +17,18 @@ static void begin(struct state_writer *writer, enum upper_record type)
 static uint32_t session_index(const struct pony_session *session)
 {
     return session ? session->index : UPPER_STATE_NONE;
+}
+
+/* Its application is not served any more: what it has left ends piece by piece, and is written as
+ * if it had ended. */
+static bool is_gone(const struct pony_session *session)
+{
+    return session->dropped || pony_session_error(session) != 0;
+}
+
+static bool is_served(const struct connection *connection)
+{
+    return connection->session && !is_gone(connection->session);
 }
 
 static uint32_t connection_index(const struct connection *connection)
@@ -55,7 +66,7 @@ static void save_session(const struct pony_session *session, struct state_writer
     state_put_u32(writer, session->index);
     state_put_u64(writer, session->config.id);
     state_put_u32(writer, (uint32_t)-pony_session_error(session));
-    state_put_u8(writer, session->dropped);
+    state_put_u8(writer, is_gone(session));
     state_put_u64(writer, session->rings);
     state_put_u32(writer, session->config.slot_count);
     state_put_u32(writer, session->config.channel_count);
@@ -65,6 +76,7 @@ static void save_session(const struct pony_session *session, struct state_writer
         state_put_u32(writer, channel->completions.position);
         state_put_u32(writer, channel->reserved);
     }
+    state_put_u8(writer, is_gone(session) && !session->dropped);
     state_record_end(writer);
 }
 
@@ -123,7 +135,7 @@ static void save_service(const struct upper *upper, uint32_t index, struct state
     state_record_end(writer);
 }
 
-static void save_connection(const struct connection *connection, struct state_writer *writer)
+static void save_as(const struct connection *connection, struct state_writer *writer)
 {
     const struct service *service = connection->service;
 
@@ -154,6 +166,16 @@ static void save_connection(const struct connection *connection, struct state_wr
     state_record_end(writer);
 }
 
+static void save_connection(const struct connection *connection, struct state_writer *writer)
+{
+    struct connection left;
+
+    if (!connection->session || is_served(connection))
+        save_as(connection, writer);
+    else if (connection_disowned(connection, &left))
+        save_as(&left, writer);
+}
+
 static void save_stream(const struct stream *stream, struct state_writer *writer)
 {
     begin(writer, UPPER_RECORD_STREAM);
@@ -163,6 +185,13 @@ static void save_stream(const struct stream *stream, struct state_writer *writer
     state_put_u32(writer, stream->receive_next);
     state_put_u32(writer, stream->send_unordered);
     state_record_end(writer);
+}
+
+/* Its place in the table; a channel's spare one has none. */
+static uint32_t operation_place(const struct operation *operation)
+{
+    return operation->spare ? UPPER_STATE_NONE
+                            : (uint32_t)(operation - operation->upper->operations);
 }
 
 /* Nanoseconds to its deadline; 0: it has none. */
@@ -251,6 +280,8 @@ static void save_operations(const struct upper *upper, struct state_writer *writ
 {
     for (uint32_t i = 0; i < upper->operations_max; i++) {
         const struct operation *operation = &upper->operations[i];
+        if (!operation->connection || !is_served(operation->connection))
+            continue;
         switch (operation->state) {
         case OPERATION_OPENING:
         case OPERATION_CLOSING:
@@ -383,81 +414,128 @@ static void save_ping(const struct operation *operation, struct state_writer *wr
     state_record_end(writer);
 }
 
-static void save_pings(const struct path *path, struct state_writer *writer)
+static void save_ping_list(const struct list *pings, struct state_writer *writer)
 {
     const struct list *node;
 
+    LIST_EACH(node, pings)
+    {
+        const struct operation *operation = LIST_OF(node, struct operation, node);
+        if (!is_gone(operation->session))
+            save_ping(operation, writer);
+    }
+}
+
+static void save_pings(const struct path *path, struct state_writer *writer)
+{
     if (path->echoes > 0) {
         begin(writer, UPPER_RECORD_ECHOES);
         state_put_u32(writer, flow_id(path->flow));
         state_put_u32(writer, path->echoes);
         state_record_end(writer);
     }
-    LIST_EACH(node, &path->asked)
-    save_ping(LIST_OF(node, struct operation, node), writer);
-    LIST_EACH(node, &path->asking)
-    save_ping(LIST_OF(node, struct operation, node), writer);
+    save_ping_list(&path->asked, writer);
+    save_ping_list(&path->asking, writer);
+}
+
+static void save_cancel(const struct operation *cancel, struct state_writer *writer)
+{
+    begin(writer, UPPER_RECORD_CANCEL);
+    state_put_u32(writer, operation_place(cancel));
+    state_put_u32(writer, session_index(cancel->session));
+    state_put_u8(writer, cancel->channel);
+    state_put_u8(writer, cancel->flags);
+    state_put_u16(writer, cancel->number);
+    state_put_u64(writer, cancel->tag);
+    state_put_u64(writer, cancel->key);
+    state_put_u32(writer, cancel->handle);
+    state_put_u32(writer, cancel->len);
+    state_put_u32(writer, cancel->found);
+    state_record_end(writer);
+}
+
+/* In which order a channel's operations were accepted: a CANCEL is for those before it. */
+static void save_order(const struct pony_session *session, uint32_t channel,
+                       struct state_writer *writer)
+{
+    const struct session_channel *side = &session->channels[channel];
+    uint32_t count = 0, next = UPPER_STATE_NONE;
+    const struct list *node;
+
+    LIST_EACH(node, &side->operations)
+    {
+        if (node == side->cancel_next)
+            next = count;
+        count++;
+    }
+    begin(writer, UPPER_RECORD_ORDER);
+    state_put_u32(writer, session->index);
+    state_put_u8(writer, (uint8_t)channel);
+    state_put_u32(writer, next);
+    state_put_u32(writer, count);
+    LIST_EACH(node, &side->operations)
+    state_put_u32(writer, operation_place(LIST_OF(node, struct operation, owned)));
+    state_record_end(writer);
+}
+
+static void save_cancels(const struct pony_session *session, struct state_writer *writer)
+{
+    const struct list *node;
+
+    for (uint32_t i = 0; i < session->config.channel_count; i++) {
+        const struct session_channel *side = &session->channels[i];
+        if (list_empty(&side->cancels))
+            continue;
+        LIST_EACH(node, &side->cancels)
+        save_cancel(LIST_OF(node, struct operation, node), writer);
+        save_order(session, i, writer);
+    }
+}
+
+/* Sessions that are leaving are not in it: control has taken them back. */
+static void save_sessions(const struct upper *upper, struct state_writer *writer)
+{
+    void (*const parts[])(const struct pony_session *,
+                          struct state_writer *) = {save_session, save_grant, save_account};
+
+    for (uint32_t part = 0; part < sizeof(parts) / sizeof(parts[0]); part++)
+        for (uint32_t i = 0; i < upper->sessions_max; i++) {
+            const struct pony_session *session = upper->sessions[i];
+            if (session && (!session->dropped || pony_session_error(session)))
+                parts[part](session, writer);
+        }
 }
 
 static void save_tables(const struct upper *upper, struct state_writer *writer)
 {
-    for (uint32_t i = 0; i < upper->sessions_max; i++)
-        if (upper->sessions[i])
-            save_session(upper->sessions[i], writer);
-    for (uint32_t i = 0; i < upper->sessions_max; i++)
-        if (upper->sessions[i])
-            save_grant(upper->sessions[i], writer);
-    for (uint32_t i = 0; i < upper->sessions_max; i++)
-        if (upper->sessions[i])
-            save_account(upper->sessions[i], writer);
+    save_sessions(upper, writer);
     for (uint32_t i = 0; i < upper->regions_max; i++)
-        if (upper->regions[i].session)
+        if (upper->regions[i].session && !is_gone(upper->regions[i].session))
             save_region(upper, i, writer);
     for (uint32_t i = 0; i < UPPER_LISTENERS; i++)
-        if (upper->services[i].session)
+        if (upper->services[i].session && !is_gone(upper->services[i].session))
             save_service(upper, i, writer);
     for (uint32_t i = 0; i < upper->connections_max; i++)
         if (upper->connections[i].state != CONNECTION_FREE)
             save_connection(&upper->connections[i], writer);
 }
 
-/* What ends piece by piece ends now: no connection has a flow that is over, sessions that broke a
- * rule have no connections in what is saved, and those that leave are not in it. */
-static void finish_pieces(struct upper *upper)
+void upper_save(const struct upper *upper, struct state_writer *writer)
 {
-    path_end_all(upper);
-    upper_notices(upper);
-    for (uint32_t i = 0; i < upper->sessions_end; i++) {
-        struct pony_session *session = upper->sessions[i];
-        if (!session || !session->dropped)
-            continue;
-        while (!session_finish(session))
-            continue;
-        if (!pony_session_error(session))
-            upper_detach(upper, session);
-    }
-}
-
-void upper_save(struct upper *upper, struct state_writer *writer)
-{
-    for (uint32_t i = 0; i < upper->sessions_end; i++)
-        if (upper->sessions[i] && !upper->sessions[i]->dropped)
-            cancel_finish(upper->sessions[i]);
-    finish_pieces(upper);
     save_engine(upper, writer);
     save_tables(upper, writer);
     for (uint32_t i = 0; i < upper->connections_max; i++)
-        if (upper->connections[i].state != CONNECTION_FREE)
+        if (upper->connections[i].state != CONNECTION_FREE && is_served(&upper->connections[i]))
             save_parts(&upper->connections[i], writer);
     save_operations(upper, writer);
     for (uint32_t i = 0; i < upper->sessions_max; i++) {
         const struct pony_session *session = upper->sessions[i];
-        for (uint32_t j = 0; session && j < session->config.slot_count; j++)
+        for (uint32_t j = 0; session && !is_gone(session) && j < session->config.slot_count; j++)
             if (session->slots[j].state != SLOT_FREE)
                 save_slot(session, j, writer);
     }
     for (uint32_t i = 0; i < UPPER_SERVED; i++)
-        if (!upper->served[i].connection)
+        if (!upper->served[i].connection || !is_served(upper->served[i].connection))
             continue;
         else if (upper->served[i].type == WIRE_OP_READ || upper->served[i].type == WIRE_OP_WRITE)
             save_served(&upper->served[i], writer);
@@ -468,4 +546,7 @@ void upper_save(struct upper *upper, struct state_writer *writer)
             save_replies(&upper->paths[i], writer);
             save_pings(&upper->paths[i], writer);
         }
+    for (uint32_t i = 0; i < upper->sessions_max; i++)
+        if (upper->sessions[i] && !is_gone(upper->sessions[i]))
+            save_cancels(upper->sessions[i], writer);
 }

@@ -173,22 +173,22 @@ int shaper_mailbox_adopt(void *engine, void *tree)
 
 /* What classes have saved up and counted. Packets that wait are lost with the process, as on a
  * wire; flows send them again. */
-static int save(struct engine *engine, struct state_writer *writer)
+static int save(const struct engine *engine, struct state_writer *writer)
 {
-    struct shaper *shaper = (struct shaper *)engine;
+    const struct shaper *shaper = (const struct shaper *)engine;
     uint64_t now = clock_now(engine->clock);
 
     for (uint32_t i = 0; i < tree_places(shaper->tree); i++) {
-        const struct tree_slot *slot = tree_touch(shaper->tree, (uint16_t)i, now);
+        const struct tree_slot slot = tree_look(shaper->tree, (uint16_t)i, now);
         const char *name = tree_name(shaper->tree, (uint16_t)i);
 
         state_record_begin(writer, RECORD_CLASS, RECORD_VERSION);
         state_put_bytes(writer, name, (uint32_t)strlen(name));
-        state_put_u64(writer, (uint64_t)slot->bucket.level);
-        state_put_u64(writer, slot->packets);
-        state_put_u64(writer, slot->bytes);
-        state_put_u64(writer, slot->delayed_ns);
-        state_put_u64(writer, slot->shut);
+        state_put_u64(writer, (uint64_t)slot.bucket.level);
+        state_put_u64(writer, slot.packets);
+        state_put_u64(writer, slot.bytes);
+        state_put_u64(writer, slot.delayed_ns);
+        state_put_u64(writer, slot.shut);
         state_record_end(writer);
     }
     return writer->error;

@@ -161,11 +161,9 @@ static void forget(struct tree_slot *slot)
     count(&slot->tokens, 0);
 }
 
-struct tree_slot *tree_touch(struct tree *tree, uint16_t place, uint64_t now)
+static void bring_up(const struct tree *tree, const struct node *node, struct tree_slot *slot,
+                     uint64_t now)
 {
-    struct node *node = &tree->nodes[place];
-    struct tree_slot *slot = node->slot;
-
     if (slot->serial != node->serial) {
         forget(slot);
         slot->counted_ns = now;
@@ -178,6 +176,22 @@ struct tree_slot *tree_touch(struct tree *tree, uint16_t place, uint64_t now)
     } else {
         token_bucket_refill(&slot->bucket, now);
     }
+}
+
+struct tree_slot *tree_touch(struct tree *tree, uint16_t place, uint64_t now)
+{
+    struct node *node = &tree->nodes[place];
+
+    bring_up(tree, node, node->slot, now);
+    return node->slot;
+}
+
+struct tree_slot tree_look(const struct tree *tree, uint16_t place, uint64_t now)
+{
+    const struct node *node = &tree->nodes[place];
+    struct tree_slot slot = *node->slot;
+
+    bring_up(tree, node, &slot, now);
     return slot;
 }
 

@@ -116,6 +116,8 @@ uint32_t tree_places(const struct tree *tree);
 uint32_t tree_frame_max(const struct tree *tree);
 /* A class's slot, brought up to date by the shaper's thread alone. */
 struct tree_slot *tree_touch(struct tree *tree, uint16_t place, uint64_t now);
+/* The same for who must not write: what it would be. */
+struct tree_slot tree_look(const struct tree *tree, uint16_t place, uint64_t now);
 const char *tree_name(const struct tree *tree, uint16_t place);
 
 /* What operators see of a class. */

@@ -57,9 +57,9 @@ static uint64_t arm(struct engine *engine, uint64_t now)
 }
 
 /* Packets in the rings are lost with it, as on a wire; flows send them again. */
-static int save(struct engine *engine, struct state_writer *writer)
+static int save(const struct engine *engine, struct state_writer *writer)
 {
-    const uint64_t *values = (const uint64_t *)fan_stats(((struct steer *)engine)->fan);
+    const uint64_t *values = (const uint64_t *)fan_stats(((const struct steer *)engine)->fan);
 
     state_record_begin(writer, RECORD_COUNTERS, RECORD_VERSION);
     state_put_counters(writer, values, COUNTERS);

@@ -56,8 +56,9 @@ static void plan_arena(struct app *app)
         abort();
 }
 
-static void make_pony(struct app *app)
+static struct pony_session *new_pony(const struct app *app)
 {
+    struct pony_session *pony;
     struct pony_session_config config = {.id = app->session_id};
     if (arena_describe(&config, app->arena, &app->plan, app->slots_offset, NULL))
         abort();
@@ -65,8 +66,9 @@ static void make_pony(struct app *app)
     config.uid = app_uid(app->index);
     config.grant.rights = PONY_RIGHTS_ALL;
     snprintf(config.application, sizeof(config.application), "app%u", app->index);
-    if (pony_session_create(&app->pony, &config))
+    if (pony_session_create(&pony, &config))
         abort();
+    return pony;
 }
 
 /* The library keeps the arrays that it gathers from, once it has them: they are no loss. */
@@ -129,7 +131,7 @@ static void start(void *arg, uint64_t now)
         abort();
     prepare(app);
     app->largest = find_largest(app);
-    make_pony(app);
+    app->pony = new_pony(app);
     host_enter(host);
     if (pony_mailbox_attach(host->engine, app->pony))
         abort();
@@ -475,8 +477,29 @@ void apps_adopt(struct sim *sim, uint32_t host)
         struct app *app = sim->apps[i];
         if (app->host != host || !app->alive)
             continue;
-        make_pony(app);
+        app->pony = new_pony(app);
         if (pony_adopt(sim->hosts[host]->engine, app->pony))
             abort();
     }
+}
+
+struct pony_session **apps_rehearse(struct sim *sim, uint32_t host, struct engine *engine)
+{
+    struct pony_session **sessions = sim_zalloc((sim->app_count + 1) * sizeof(sessions[0]));
+    for (uint32_t i = 0; i < sim->app_count; i++) {
+        const struct app *app = sim->apps[i];
+        if (app->host != host || !app->alive)
+            continue;
+        sessions[i] = new_pony(app);
+        if (pony_adopt(engine, sessions[i]))
+            abort();
+    }
+    return sessions;
+}
+
+void apps_rehearsed(const struct sim *sim, struct pony_session **sessions)
+{
+    for (uint32_t i = 0; i < sim->app_count; i++)
+        pony_session_destroy(sessions[i]);
+    free(sessions);
 }

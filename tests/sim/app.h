@@ -23,6 +23,7 @@
 #define APP_UID_FIRST    1000u
 #define APP_OF_USER      2u /* applications of one user */
 
+struct engine;
 struct pony_session;
 
 /* A message that the application keeps for a while. */
@@ -104,6 +105,10 @@ bool app_heap_whole(struct app *app);
 void apps_wake(struct sim *sim, uint32_t host);
 void apps_forget(struct sim *sim, uint32_t host);
 void apps_adopt(struct sim *sim, uint32_t host);
+/* Gives an engine that is to come to nothing sessions of its own on the same arenas; and, once it
+ * is gone, takes these away. */
+struct pony_session **apps_rehearse(struct sim *sim, uint32_t host, struct engine *engine);
+void apps_rehearsed(const struct sim *sim, struct pony_session **sessions);
 
 /* For work. app_submit is told what the library answered to an operation submitted with
  * app_op: true if it was accepted; else the operation is gone, and its buffer freed. */

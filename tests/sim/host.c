@@ -51,7 +51,8 @@ void host_address(uint32_t index, bool v6, struct address *address)
 
 /* ---- The engine ---- */
 
-static struct engine *make_engine(struct host *host)
+/* `directory`: of its address; NULL: it has none. */
+static struct engine *make_engine(struct host *host, struct directory *directory)
 {
     static struct transport_peer peers[FAMILIES * SIM_HOSTS_MAX];
     const struct sim *sim = host->sim;
@@ -75,7 +76,7 @@ static struct engine *make_engine(struct host *host)
                       .wire_min = host->wire_min,
                       .wire_max = host->wire_max},
         .control_fd = -1,
-        .directory = sim->directories[address],
+        .directory = directory,
         .directory_row = row,
         .credit_first = sim->credit_first,
     };
@@ -88,6 +89,11 @@ static struct engine *make_engine(struct host *host)
     if (pony_create(&engine, host->name, &config, &host->port.port, &host->clock, seed))
         abort();
     return engine;
+}
+
+static struct directory *directory_of(const struct host *host)
+{
+    return host->sim->directories[sim_address(host->sim, host->index)];
 }
 
 /* Which versions of the wire an engine speaks is a matter of its start. */
@@ -117,7 +123,7 @@ struct host *host_create(struct sim *sim, uint32_t index)
     if (host->front)
         sim_port_attach(&host->port, front_member(host->front, index % sim->siblings));
     draw_versions(host);
-    host->engine = make_engine(host);
+    host->engine = make_engine(host, directory_of(host));
     host_wake(host);
     return host;
 }
@@ -289,15 +295,34 @@ void host_stall(struct host *host, uint64_t until)
 
 /* ---- Hand-over ---- */
 
-void host_save(struct host *host, struct state_writer *writer)
+/* The document of its engine. False, and said, if it cannot be had. */
+static bool save(struct host *host, struct state_writer *writer)
 {
-    host_enter(host);
     state_writer_init(writer);
     int error = host->engine->ops->save(host->engine, writer);
     if (!error)
         error = state_writer_finish(writer);
-    if (error)
+    if (error) {
         sim_violation(host->sim, "%s cannot be saved: error %d", host->name, error);
+        state_writer_destroy(writer);
+    }
+    return error == 0;
+}
+
+static void load(struct host *host, struct engine *engine, const struct state_writer *writer)
+{
+    struct state_reader reader;
+    int error = state_reader_init(&reader, writer->bytes, writer->length);
+    if (!error)
+        error = engine->ops->load(engine, &reader);
+    if (error)
+        sim_violation(host->sim, "%s cannot be loaded: error %d", host->name, error);
+}
+
+void host_save(struct host *host, struct state_writer *writer)
+{
+    host_enter(host);
+    (void)save(host, writer);
     sim_port_settle(&host->port);
     host->engine->ops->destroy(host->engine);
     apps_forget(host->sim, host->index);
@@ -306,14 +331,9 @@ void host_save(struct host *host, struct state_writer *writer)
 void host_load(struct host *host, struct state_writer *writer)
 {
     struct sim *sim = host->sim;
-    host->engine = make_engine(host);
+    host->engine = make_engine(host, directory_of(host));
     apps_adopt(sim, host->index);
-    struct state_reader reader;
-    int error = state_reader_init(&reader, writer->bytes, writer->length);
-    if (!error)
-        error = host->engine->ops->load(host->engine, &reader);
-    if (error)
-        sim_violation(sim, "%s cannot be loaded: error %d", host->name, error);
+    load(host, host->engine, writer);
     TRACE(sim, host->index, "reload", writer->length, 0, 0);
     state_writer_destroy(writer);
     sim->totals.reloads++;
@@ -326,6 +346,34 @@ void host_reload(struct host *host)
     host_load(host, &writer);
 }
 
+/* Whatever was drawn and whatever it took is forgotten. */
+void host_rehearse(struct host *host)
+{
+    struct sim *sim = host->sim;
+    struct rng rng = host->rng;
+    uint64_t time = host->time;
+    struct state_writer writer, again;
+    if (time < sim->events.now)
+        host->time = sim->events.now;
+    if (!save(host, &writer))
+        return;
+    struct engine *other = make_engine(host, NULL);
+    struct pony_session **sessions = apps_rehearse(sim, host->index, other);
+    load(host, other, &writer);
+    other->ops->destroy(other);
+    apps_rehearsed(sim, sessions);
+    host->time = time < sim->events.now ? sim->events.now : time;
+    if (save(host, &again)) {
+        if (writer.length != again.length || memcmp(writer.bytes, again.bytes, again.length) != 0)
+            sim_violation(sim, "%s is not what it was before it was saved", host->name);
+        state_writer_destroy(&again);
+    }
+    state_writer_destroy(&writer);
+    host->time = time;
+    host->rng = rng;
+    sim->totals.rehearsals++;
+}
+
 void host_restart(struct host *host)
 {
     struct sim *sim = host->sim;
@@ -334,7 +382,7 @@ void host_restart(struct host *host)
     sim_port_fini(&host->port);
     apps_crash(sim, host->index);
     draw_versions(host);
-    host->engine = make_engine(host);
+    host->engine = make_engine(host, directory_of(host));
     sim->restarted[host->index] = sim->events.now;
     sim->totals.restarts++;
     TRACE(sim, host->index, "restart", host->wire_min, host->wire_max, 0);

@@ -51,6 +51,9 @@ void host_reload(struct host *host);
 void host_save(struct host *host, struct state_writer *writer);
 /* Destroys the writer too. */
 void host_load(struct host *host, struct state_writer *writer);
+/* Saves the engine, loads another one and destroys that: a hand-over that comes to nothing. Nothing
+ * is different afterwards. */
+void host_rehearse(struct host *host);
 /* The engine is gone as if its process had been killed, and all sessions with it; another one that
  * knows nothing begins. */
 void host_restart(struct host *host);

@@ -76,6 +76,20 @@ void apps_adopt(struct sim *sim, uint32_t host)
 
 static void step(void *arg, uint64_t now);
 
+struct pony_session **apps_rehearse(struct sim *sim, uint32_t host, struct engine *engine)
+{
+    (void)sim;
+    (void)host;
+    (void)engine;
+    abort();
+}
+
+void apps_rehearsed(const struct sim *sim, struct pony_session **sessions)
+{
+    (void)sim;
+    (void)sessions;
+}
+
 void apps_wake(struct sim *sim, uint32_t host)
 {
     for (uint32_t i = 0; i < the_bed->pair_count; i++)

@@ -25,17 +25,18 @@
 struct arguments {
     struct sim_options options;
     uint64_t first, last;
-    bool replay; /* each seed twice */
-    bool broken; /* every seed has to fail */
+    bool replay;   /* each seed twice */
+    bool rehearse; /* the second time with engines that are saved for nothing */
+    bool broken;   /* every seed has to fail */
     /* Path of a file that gets what hosts send; NULL: nobody wants it. */
     const char *pcap;
 };
 
 static const char usage[] =
     "usage: saddle-sim [--seed S | --seeds A..B] [--hosts N] [--engines N] [--ops N]\n"
-    "                  [--faults LIST] [--loss PERCENT] [--replay] [--expect-violation] "
-    "[--verbose]\n"
-    "                  [--pcap FILE] [--shapers]\n"
+    "                  [--faults LIST] [--loss PERCENT] [--replay] [--rehearse] "
+    "[--expect-violation]\n"
+    "                  [--verbose] [--pcap FILE] [--shapers]\n"
     "faults: all, or some of";
 
 static void complain(const char *option, const char *value)
@@ -107,6 +108,9 @@ static void take(struct arguments *arguments, int option, const char *value)
     case 'r':
         arguments->replay = true;
         break;
+    case 'R':
+        arguments->replay = arguments->rehearse = true;
+        break;
     case 'x':
         arguments->broken = true;
         break;
@@ -136,6 +140,7 @@ static void parse(struct arguments *arguments, int argc, char **argv)
         {"verbose", no_argument, NULL, 'v'},
         {"pcap", required_argument, NULL, 'p'},
         {"shapers", no_argument, NULL, 'q'},
+        {"rehearse", no_argument, NULL, 'R'},
         {NULL, 0, NULL, 0},
     };
     *arguments = (struct arguments){
@@ -189,8 +194,9 @@ static void print_totals(const struct sim_totals *totals)
            ", and black holes noticed there %" PRIu64 "\n",
            SIM_MTU_MAX, totals->widest, totals->widest_holes);
     printf("  faults %" PRIu64 " (engines replaced %" PRIu64 ", restarted %" PRIu64
-           ", applications killed %" PRIu64 "), virtual time %.3f s\n",
-           totals->faults, totals->reloads, totals->restarts, totals->kills,
+           ", applications killed %" PRIu64 "), saved for nothing %" PRIu64
+           ", virtual time %.3f s\n",
+           totals->faults, totals->reloads, totals->restarts, totals->kills, totals->rehearsals,
            (double)totals->virtual_ns / 1e9);
     printf("  shapers: policies changed %" PRIu64 ", saved and loaded %" PRIu64
            ", classes out of tokens %" PRIu64 "\n",
@@ -227,6 +233,29 @@ static bool check_campaign(const struct arguments *arguments, const struct sim_t
     return complete;
 }
 
+/* Runs the same once more: true if it came to the same. */
+static bool run_again(const struct arguments *arguments, struct rte_mempool *pool,
+                      const struct trace *first, struct sim_totals *sum)
+{
+    struct sim_options options = arguments->options;
+    struct sim_totals totals;
+    struct trace trace;
+    options.pcap = NULL;
+    options.rehearse = arguments->rehearse;
+    bool good = sim_run(&options, pool, &trace, &totals) || !arguments->rehearse;
+    sum->rehearsals += totals.rehearsals;
+    if (trace.hash != first->hash) {
+        printf("seed %" PRIu64 ": second hash %016" PRIx64 ": DIFFERS, commit %s\n", options.seed,
+               trace.hash, sim_commit);
+        good = false;
+    }
+    if (arguments->rehearse && totals.rehearsals == 0) {
+        printf("seed %" PRIu64 ": no engine was saved for nothing\n", options.seed);
+        good = false;
+    }
+    return good;
+}
+
 /* Runs one seed: true if it went as it should. */
 static bool run_seed(struct arguments *arguments, struct rte_mempool *pool, struct sim_totals *sum)
 {
@@ -237,17 +266,8 @@ static bool run_seed(struct arguments *arguments, struct rte_mempool *pool, stru
     add_totals(sum, &totals);
     printf("seed %" PRIu64 ": hash %016" PRIx64 " events %" PRIu64 "%s%s\n", seed, trace.hash,
            trace.events, good ? "" : " FAILED, commit ", good ? "" : sim_commit);
-    if (arguments->replay) {
-        struct trace again;
-        struct sim_options options = arguments->options;
-        options.pcap = NULL;
-        sim_run(&options, pool, &again, &totals);
-        if (again.hash != trace.hash) {
-            printf("seed %" PRIu64 ": second hash %016" PRIx64 ": DIFFERS, commit %s\n", seed,
-                   again.hash, sim_commit);
-            good = false;
-        }
-    }
+    if (arguments->replay)
+        good = run_again(arguments, pool, &trace, sum) && good;
     fflush(stdout);
     return good != arguments->broken;
 }

@@ -31,6 +31,7 @@
 #define SETTLE_NS_MAX   (120 * SEC) /* of virtual time to finish in, once healed */
 #define SETTLE_STEP_NS  MSEC
 #define QUIET_NS        (20 * MSEC) /* for the last packets to arrive */
+#define REHEARSAL_PPM   4000u       /* of events: after these an engine is saved for nothing */
 /* What each run is to show at least. */
 #define HOSTS_SHOWN      3u
 #define OPERATIONS_SHOWN 2000u
@@ -65,6 +66,7 @@ static void plan(struct sim *sim)
 {
     struct rng *rng = &sim->plan;
     rng_init_u64(rng, sim->options.seed, SIM_STREAM_PLAN);
+    rng_init_u64(&sim->rehearsals, sim->options.seed, SIM_STREAM_REHEARSALS);
     sim->mtu = mtus[rng_below(rng, sizeof(mtus) / sizeof(mtus[0]))];
     sim->host_count = HOSTS_LEAST + (uint32_t)rng_below(rng, HOSTS_SPREAD);
     if (sim->options.hosts)
@@ -129,6 +131,16 @@ static void build(struct sim *sim)
     }
 }
 
+/* The next event, and what is to make no difference. False if there is none until then. */
+static bool step(struct sim *sim, uint64_t until)
+{
+    if (!events_step(&sim->events, until))
+        return false;
+    if (sim->options.rehearse && rng_chance(&sim->rehearsals, REHEARSAL_PPM))
+        host_rehearse(sim->hosts[rng_below(&sim->rehearsals, sim->host_count)]);
+    return true;
+}
+
 /* Lets time pass until `done` is true, at most `limit` ns. False if it never was. */
 static bool run_until(struct sim *sim, bool (*done)(struct sim *sim), uint64_t limit)
 {
@@ -137,7 +149,7 @@ static bool run_until(struct sim *sim, bool (*done)(struct sim *sim), uint64_t l
         if (sim->events.now >= end)
             return false;
         uint64_t until = sim->events.now + SETTLE_STEP_NS;
-        while (!sim->failed && events_step(&sim->events, until))
+        while (!sim->failed && step(sim, until))
             ;
         sim->events.now = until;
     }

@@ -38,6 +38,7 @@ enum sim_stream {
     SIM_STREAM_PLAN = 1,
     SIM_STREAM_FAULTS,
     SIM_STREAM_FRONTS,
+    SIM_STREAM_REHEARSALS,
     SIM_STREAM_LINKS = 1000,
     SIM_STREAM_HOSTS = 2000,
     SIM_STREAM_APPS = 3000,
@@ -56,6 +57,7 @@ struct sim_options {
     bool narrowed;       /* somebody chose less than a run is to show: nothing is asked of it */
     struct pcap *pcap;   /* gets what is sent; NULL: nobody wants it */
     bool verbose;
+    bool rehearse; /* engines are saved for nothing, now and then */
 };
 
 struct sim_totals {
@@ -89,6 +91,7 @@ struct sim_totals {
     uint64_t reloads, kills, restarts;
     uint64_t policies, handed_over; /* of shapers: changed, and saved and loaded */
     uint64_t exhausted;             /* how often a class was out of tokens */
+    uint64_t rehearsals;
     uint64_t virtual_ns;
 };
 
@@ -110,6 +113,7 @@ struct sim {
     struct sim_totals totals;
     struct rte_mempool *pool; /* packets of all hosts */
     struct rng plan;          /* what the run is like */
+    struct rng rehearsals;    /* when, and whose */
     uint16_t mtu;             /* bytes of an IP packet, on all links */
     uint32_t window;          /* packets of a flow in flight; 0: as engines have it */
     uint64_t heap_bytes;      /* of each application */

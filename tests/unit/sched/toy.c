@@ -66,9 +66,9 @@ static void toy_disarm(struct engine *engine)
     doorbell_disarm(&((struct toy *)engine)->armed);
 }
 
-static int toy_save(struct engine *engine, struct state_writer *writer)
+static int toy_save(const struct engine *engine, struct state_writer *writer)
 {
-    struct toy *toy = (struct toy *)engine;
+    const struct toy *toy = (const struct toy *)engine;
     state_record_begin(writer, RECORD_TOY, TOY_VERSION);
     state_put_u64(writer, atomic_load(&toy->posted));
     state_put_u64(writer, atomic_load(&toy->arrived));

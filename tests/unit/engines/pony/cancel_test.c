@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 /* Cancelling each kind of operation: it ends once, and its memory is let alone from then on. */
 #include "engines/pony/operation.h"
+#include "sched/state.h"
 #include "tests/unit/engines/pony/rig.h"
 
 #include <check.h>
@@ -499,6 +500,76 @@ START_TEST(session_goes)
 }
 END_TEST
 
+/* As many as a turn looks at, nearly: a second CANCEL is in the middle when it ends. */
+#define KEPT_MANY 50u
+#define KEPT_TAGS 2u
+
+static void keep(uint32_t count)
+{
+    struct saddle_command command = moving(client, SADDLE_CMD_POST_RECV, outgoing, LARGE);
+
+    for (uint32_t i = 0; i < count; i++) {
+        command.tag = TAG + i % KEPT_TAGS;
+        ck_assert(app_submit(client, &command));
+    }
+}
+
+static uint32_t ended(uint64_t tag)
+{
+    uint32_t at = 0, count = 0;
+    const struct saddle_event *event;
+
+    while ((event = app_event(client, &at, SADDLE_EVT_DONE, tag))) {
+        ck_assert_int_eq(event->status, -ECANCELED);
+        count++;
+    }
+    return count;
+}
+
+static void save(struct state_writer *writer)
+{
+    state_writer_init(writer);
+    upper_save(&rig->hosts[client->host].upper, writer);
+    ck_assert_int_eq(state_writer_finish(writer), 0);
+}
+
+/* Saved with one in progress and one that waits, which end the same operations where they are
+ * loaded as where they were saved. */
+START_TEST(saved_in_the_middle)
+{
+    struct upper *upper = &rig->hosts[client->host].upper;
+    const struct list *cancels = &client->session->channels[0].cancels;
+    struct state_writer before, after;
+
+    keep(KEPT_MANY);
+    rig_settle(rig);
+    for (uint32_t i = 0; i < KEPT_TAGS; i++)
+        cancel(client, TAG + i, 900 + i);
+    keep(KEPT_TAGS);
+    ck_assert_uint_gt(upper_commands(upper, rig->now), 0);
+    ck_assert(!list_empty(cancels));
+    ck_assert_ptr_nonnull(client->session->channels[0].cancel_next);
+    save(&before);
+    save(&after);
+    ck_assert(!list_empty(cancels));
+    ck_assert_uint_eq(before.length, after.length);
+    ck_assert_mem_eq(before.bytes, after.bytes, before.length);
+    state_writer_destroy(&before);
+    state_writer_destroy(&after);
+    if (_i == 1)
+        rig_reload(rig, client->host);
+    rig_settle(rig);
+    for (uint32_t i = 0; i < KEPT_TAGS; i++) {
+        ck_assert_int_eq(app_done(client, 900 + i)->status, 0);
+        ck_assert_uint_eq(app_done(client, 900 + i)->value, KEPT_MANY / KEPT_TAGS);
+        ck_assert_uint_eq(ended(TAG + i), KEPT_MANY / KEPT_TAGS);
+        cancel(client, TAG + i, 910 + i);
+        rig_settle(rig);
+        ck_assert_uint_eq(app_done(client, 910 + i)->value, 1);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("cancel");
@@ -509,6 +580,7 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, nothing_to_cancel);
+    tcase_add_loop_test(tcase, saved_in_the_middle, 0, 2);
     tcase_add_test(tcase, connect);
     tcase_add_test(tcase, close_of_a_connection);
     tcase_add_loop_test(tcase, send_large, 0, 40);

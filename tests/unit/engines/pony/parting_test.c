@@ -7,6 +7,7 @@
  *     client --CALLERS connections--> server
  */
 #include "engines/pony/connection.h"
+#include "sched/state.h"
 #include "tests/unit/engines/pony/rig.h"
 
 #include <check.h>
@@ -135,11 +136,21 @@ START_TEST(detached_in_the_middle_of_traffic)
 }
 END_TEST
 
+/* Saved in the middle, and loaded or not: it comes to the same. */
 START_TEST(saved_between_the_pieces)
 {
+    struct state_writer writer;
+
     ck_assert_int_eq(upper_detach(&rig->hosts[0].upper, client->session), -EAGAIN);
-    rig_reload(rig, 0);
-    ck_assert_ptr_null(client->session->upper);
+    if (_i == 0) {
+        rig_reload(rig, 0);
+        ck_assert_ptr_null(client->session->upper);
+    } else {
+        state_writer_init(&writer);
+        upper_save(&rig->hosts[0].upper, &writer);
+        state_writer_destroy(&writer);
+        ck_assert_uint_eq(connections_of(client), CALLERS - SESSION_ENDS_PER_TURN);
+    }
     rig_detach(rig, client);
     check_heard();
 }
@@ -158,11 +169,39 @@ START_TEST(closed_for_a_lie)
     ck_assert_uint_eq(connections_of(client), CALLERS - SESSION_ENDS_PER_TURN);
     /* It may not sleep before the rest has ended. */
     ck_assert(!upper_arm(upper));
+    if (_i == 1) {
+        rig_reload(rig, 0);
+        ck_assert(client->session->dropped);
+        ck_assert_int_eq(pony_session_error(client->session), -EPROTO);
+    }
     while (connections_of(client) > 0)
         upper_notices(upper);
     check_heard();
     ck_assert(upper_arm(upper));
     upper_disarm(upper);
+    rig_detach(rig, client);
+}
+END_TEST
+
+/* It is known to have lied, and was not told yet: whoever has it next tells it. */
+START_TEST(saved_before_it_is_told)
+{
+    const struct saddle_command lie = {.op = 255};
+    const struct saddle_arena_header *header =
+        (const struct saddle_arena_header *)(const void *)client->arena;
+    struct upper *upper = &rig->hosts[0].upper;
+
+    rig_settle(rig);
+    ck_assert(app_submit(client, &lie));
+    ck_assert_uint_eq(upper_commands(upper, rig->now), 1);
+    rig_reload(rig, 0);
+    ck_assert(!client->session->dropped);
+    ck_assert_uint_ne(header->state, SADDLE_SESSION_CLOSED);
+    upper_notices(upper);
+    ck_assert(client->session->dropped);
+    ck_assert_uint_eq(header->state, SADDLE_SESSION_CLOSED);
+    ck_assert_int_eq(header->error, -EPROTO);
+    check_heard();
     rig_detach(rig, client);
 }
 END_TEST
@@ -206,10 +245,12 @@ START_TEST(a_lost_host)
     rig->packet_count = 0;
     upper_flow_ops.ended(upper, &rig->hosts[0].flow, -ETIMEDOUT, rig->now);
     upper_flow_ops.ended(&rig->hosts[1].upper, &rig->hosts[1].flow, -ETIMEDOUT, rig->now);
+    rig->hosts[0].flow.ended = true;
+    rig->hosts[0].flow.error = -ETIMEDOUT;
     if (_i == 1)
         rig_reload(rig, 0);
     upper = &rig->hosts[0].upper;
-    while (_i == 0 && left > 0) {
+    while (left > 0) {
         ck_assert_ptr_nonnull(rig->hosts[0].flow.context);
         ck_assert(!upper_arm(upper));
         uint32_t some = left < PATH_ENDS_PER_TURN ? left : PATH_ENDS_PER_TURN;
@@ -218,6 +259,7 @@ START_TEST(a_lost_host)
     }
     ck_assert_ptr_null(rig->hosts[0].flow.context);
     ck_assert_uint_eq(rig->hosts[0].flow.references, 0);
+    rig->hosts[0].flow.ended = false;
     rig_settle(rig);
     for (uint32_t i = 0; i < CALLERS; i++) {
         at = 0;
@@ -271,8 +313,9 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, detached_in_pieces);
     tcase_add_test(tcase, detached_in_the_middle_of_traffic);
-    tcase_add_test(tcase, saved_between_the_pieces);
-    tcase_add_test(tcase, closed_for_a_lie);
+    tcase_add_loop_test(tcase, saved_between_the_pieces, 0, 2);
+    tcase_add_loop_test(tcase, closed_for_a_lie, 0, 2);
+    tcase_add_test(tcase, saved_before_it_is_told);
     tcase_add_test(tcase, dead_ones_make_room);
     tcase_add_loop_test(tcase, a_lost_host, 0, 2);
     tcase_add_test(tcase, a_lost_host_and_callers_that_leave);

@@ -89,6 +89,11 @@ bool flow_is_open(const struct flow *flow)
     return flow->open;
 }
 
+int flow_error(const struct flow *flow)
+{
+    return flow->ended ? flow->error : 0;
+}
+
 uint32_t flow_room(const struct flow *flow)
 {
     return flow->room ? flow->room : RIG_ROOM;
@@ -156,7 +161,7 @@ int transport_flow_to(struct transport *transport, const struct address *peer, u
     return -EINVAL;
 }
 
-struct flow *transport_flow_by_id(struct transport *transport, uint32_t id)
+struct flow *transport_loaded_flow(struct transport *transport, uint32_t id)
 {
     return id == FLOW_TAKEN ? &host_of(transport)->flow : NULL;
 }
@@ -388,11 +393,13 @@ static void load(struct rig *rig, uint32_t index, const struct state_writer *wri
 void rig_blank(struct rig *rig, uint32_t index)
 {
     struct rig_host *host = &rig->hosts[index];
-    bool kicked = host->flow.kicked;
+    struct flow before = host->flow;
 
     upper_fini(&host->upper);
     make_host(rig, index);
-    host->flow.kicked = kicked;
+    host->flow.kicked = before.kicked;
+    host->flow.ended = before.ended;
+    host->flow.error = before.error;
     for (uint32_t i = 0; i < rig->app_count; i++) {
         struct app *app = rig->apps[i];
         if (app->host != index || !app->arena)

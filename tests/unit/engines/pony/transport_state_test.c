@@ -316,6 +316,36 @@ START_TEST(a_call_that_waits_for_its_way_goes_on)
 }
 END_TEST
 
+/* One that is over is found by who knows its number, until nobody refers to it any more. */
+START_TEST(an_ended_flow_is_found)
+{
+    struct transport *transport;
+    struct flow *flow;
+    uint32_t id;
+
+    connect_hosts();
+    flow = bed->hosts[0].flow;
+    id = flow_id(flow);
+    flow_hold(flow); /* beyond what is told of its end */
+    flow_end(flow, -ETIMEDOUT, bed->now);
+    ck_assert_int_eq(flow_error(flow), -ETIMEDOUT);
+    bed_reload(bed, 0);
+    transport = bed->hosts[0].transport;
+    ck_assert_ptr_null(transport_flow_by_id(transport, id));
+    flow = transport_loaded_flow(transport, id);
+    ck_assert_ptr_nonnull(flow);
+    ck_assert_int_eq(flow_error(flow), -ETIMEDOUT);
+    if (_i == 1)
+        flow_hold(flow);
+    transport_load_finish(transport);
+    ck_assert(transport_loaded_flow(transport, id) == (_i == 1 ? flow : NULL));
+    if (_i == 1)
+        flow_release(flow);
+    ck_assert_ptr_null(transport_loaded_flow(transport, id));
+    ck_assert_uint_eq(transport->flows_used, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("transport_state");
@@ -327,6 +357,7 @@ int main(void)
     tcase_add_unchecked_fixture(tc, test_eal_start, NULL);
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, what_is_saved_comes_back);
+    tcase_add_loop_test(tc, an_ended_flow_is_found, 0, 2);
     tcase_add_test(tc, a_call_under_way_goes_on);
     tcase_add_loop_test(tc, another_clock_changes_nothing, 0, 2);
     tcase_add_loop_test(tc, false_state_is_refused_or_harmless, 0, 4);

@@ -371,6 +371,39 @@ START_TEST(truncated_state_is_refused)
 }
 END_TEST
 
+/* Neither saving nor loading touches what applications see. */
+START_TEST(nothing_is_touched)
+{
+    struct state_writer writer, again;
+    struct rig *rig = busy(&writer);
+    struct app *app = rig->apps[0];
+    uint8_t *before = malloc(app->config.arena_bytes);
+    struct state_reader reader;
+    uint16_t type, version;
+
+    memcpy(before, app->arena, app->config.arena_bytes);
+    state_writer_init(&again);
+    upper_save(&rig->hosts[0].upper, &again);
+    ck_assert_int_eq(state_writer_finish(&again), 0);
+    ck_assert_uint_eq(again.length, writer.length);
+    ck_assert_mem_eq(again.bytes, writer.bytes, writer.length);
+    rig_blank(rig, 0);
+    ck_assert_int_eq(state_reader_init(&reader, writer.bytes, writer.length), 0);
+    while (state_record_next(&reader, &type, &version))
+        upper_load_record(&rig->hosts[0].upper, &reader, type, rig->now);
+    ck_assert_int_eq(reader.error, 0);
+    ck_assert_int_eq(upper_load_finish(&rig->hosts[0].upper), 0);
+    ck_assert_mem_eq(before, app->arena, app->config.arena_bytes);
+    /* Nor does a fresh side of a session. */
+    app_renew(app);
+    ck_assert_mem_eq(before, app->arena, app->config.arena_bytes);
+    free(before);
+    state_writer_destroy(&writer);
+    state_writer_destroy(&again);
+    rig_destroy(rig);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("upper_state");
@@ -381,6 +414,7 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, reload_at_any_moment, 0, SEEDS);
     tcase_add_loop_test(tcase, reload_between_opening_and_closing, 0, SEEDS);
+    tcase_add_test(tcase, nothing_is_touched);
     tcase_add_test(tcase, deadlines_go_on);
     tcase_add_loop_test(tcase, damaged_state_is_refused_or_sane, 0, 4);
     tcase_add_test(tcase, truncated_state_is_refused);
