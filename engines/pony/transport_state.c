@@ -17,7 +17,7 @@
 #define RECORD_TRANSPORT 0x0100u
 #define RECORD_FLOW      0x0101u
 #define RECORD_ENDED     0x0102u /* a flow that is over, and is still referred to */
-#define RECORD_VERSION   4u
+#define RECORD_VERSION   5u
 #define RECORD_HISTORY   2u /* since which version a flow has features and counts */
 #define RECORD_WAY       3u /* since which version it has the way to the peer */
 
