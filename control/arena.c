@@ -4,13 +4,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
+
+#define ARENA_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 /* One mapped arena, as the SIGBUS guard sees it. `base` is stored last and cleared first. */
 struct guarded {
@@ -134,6 +139,30 @@ int arena_plan(const struct saddle_attach_request *request, struct saddle_attach
     return 0;
 }
 
+int arena_check(const struct saddle_attach_reply *plan, uint64_t slots_offset)
+{
+    const struct saddle_attach_request request = {
+        .magic = SADDLE_ABI_MAGIC,
+        .bytes = sizeof(request),
+        .abi_min = plan->abi,
+        .abi_max = plan->abi,
+        .channels = plan->channels,
+        .command_entries = plan->channel[0].command_entries,
+        .completion_entries = plan->channel[0].completion_entries,
+        .receive_slots = (uint32_t)((plan->heap_offset - slots_offset) / SADDLE_EAGER_MAX),
+        .heap_bytes = plan->heap_bytes,
+    };
+    struct saddle_attach_reply again;
+    uint64_t again_slots;
+
+    if (arena_plan(&request, &again, &again_slots) || again_slots != slots_offset ||
+        again.arena_bytes != plan->arena_bytes || again.heap_offset != plan->heap_offset ||
+        again.heap_bytes != plan->heap_bytes ||
+        memcmp(again.channel, plan->channel, sizeof(again.channel)) != 0)
+        return -EINVAL;
+    return 0;
+}
+
 static int describe_channel(struct channel_config *config, uint8_t *arena,
                             const struct saddle_channel_layout *layout)
 {
@@ -235,37 +264,56 @@ static int sealed_memfd(uint64_t bytes, const char *name)
 
     if (fd < 0)
         return -errno;
-    if (ftruncate(fd, (off_t)bytes) == 0 &&
-        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+    if (ftruncate(fd, (off_t)bytes) == 0 && fcntl(fd, F_ADD_SEALS, ARENA_SEALS) == 0)
         return fd;
     error = -errno;
     close(fd);
     return error;
 }
 
+/* Maps the memory and puts it under guard. */
+static int map_guarded(int memfd, uint64_t bytes, uint8_t **arena)
+{
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
+    int error;
+
+    if (memory == MAP_FAILED)
+        return -errno;
+    error = madvise(memory, bytes, MADV_DONTDUMP) ? -errno : guard_add(memory, bytes);
+    if (error) {
+        munmap(memory, bytes);
+        return error;
+    }
+    *arena = memory;
+    return 0;
+}
+
 int arena_create(uint64_t bytes, const char *name, int *fd, uint8_t **arena)
 {
     int memfd = sealed_memfd(bytes, name);
-    void *memory;
     int error;
 
     if (memfd < 0)
         return memfd;
-    memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
-    if (memory == MAP_FAILED) {
-        error = -errno;
+    error = map_guarded(memfd, bytes, arena);
+    if (error)
         close(memfd);
-        return error;
-    }
-    error = madvise(memory, bytes, MADV_DONTDUMP) ? -errno : guard_add(memory, bytes);
-    if (error) {
-        munmap(memory, bytes);
-        close(memfd);
-        return error;
-    }
-    *fd = memfd;
-    *arena = memory;
-    return 0;
+    else
+        *fd = memfd;
+    return error;
+}
+
+int arena_adopt(int fd, uint64_t bytes, uint8_t **arena)
+{
+    int seals = fcntl(fd, F_GET_SEALS);
+    struct statfs system;
+    struct stat status;
+
+    /* Huge pages can be taken away under the daemon: they are another file system's. */
+    if (seals < 0 || (seals & ARENA_SEALS) != ARENA_SEALS || fstat(fd, &status) ||
+        (uint64_t)status.st_size != bytes || fstatfs(fd, &system) || system.f_type != TMPFS_MAGIC)
+        return -EBADMSG;
+    return map_guarded(fd, bytes, arena);
 }
 
 void arena_destroy(uint8_t *arena, uint64_t bytes)

@@ -35,6 +35,9 @@
 int arena_plan(const struct saddle_attach_request *request, struct saddle_attach_reply *reply,
                uint64_t *slots_offset);
 
+/* Whether a plan that comes from elsewhere is one that arena_plan makes: 0 or -EINVAL. */
+int arena_check(const struct saddle_attach_reply *plan, uint64_t slots_offset);
+
 /* Formats the header and the queues of a fresh arena. */
 void arena_format(uint8_t *arena, const struct saddle_attach_reply *plan);
 
@@ -50,6 +53,10 @@ void arena_close(uint8_t *arena, int error, const char *reason);
 /* A sealed memfd of ordinary shared memory, mapped; *fd is the caller's. 0, -ENFILE (ARENAS_MAX)
  * or another negative errno. */
 int arena_create(uint64_t bytes, const char *name, int *fd, uint8_t **arena);
+/* Maps one that another daemon made; it stays as it is, and `fd` the caller's. 0; -EBADMSG it is
+ * not what arena_create makes, of that size; -ENFILE or another negative errno. */
+int arena_adopt(int fd, uint64_t bytes, uint8_t **arena);
+/* Unmaps it. NULL is fine. */
 void arena_destroy(uint8_t *arena, uint64_t bytes);
 
 /* Installs the SIGBUS guard: a fault inside a mapped arena gets a zero page, marks the arena as

@@ -145,6 +145,72 @@ void attach_close(struct attach_socket *attach)
     attach->lock_fd = -1;
 }
 
+void attach_offer(const struct attach_socket *attach, struct parcel_draft *draft)
+{
+    state_put_bytes(&draft->state, attach->path, (uint32_t)strlen(attach->path));
+    parcel_put_fd(draft, attach->fd);
+    parcel_put_fd(draft, attach->lock_fd);
+}
+
+static bool has_value(int fd, int option, int wanted)
+{
+    int value;
+    socklen_t bytes = sizeof(value);
+
+    return !getsockopt(fd, SOL_SOCKET, option, &value, &bytes) && value == wanted;
+}
+
+/* A socket that listens where it says? */
+static bool listens_at(int fd, int type, const char *path)
+{
+    struct sockaddr_un address = {0};
+    socklen_t bytes = sizeof(address);
+
+    return !getsockname(fd, (struct sockaddr *)&address, &bytes) && address.sun_family == AF_UNIX &&
+           !strncmp(address.sun_path, path, sizeof(address.sun_path)) &&
+           has_value(fd, SO_TYPE, type) && has_value(fd, SO_ACCEPTCONN, 1);
+}
+
+/* The lock of that path, and locked by nobody else? */
+static bool locks(int fd, const char *path)
+{
+    char name[LOCK_BYTES];
+    struct stat opened, named;
+
+    lock_path(path, name);
+    return !fstat(fd, &opened) && !stat(name, &named) && opened.st_ino == named.st_ino &&
+           opened.st_dev == named.st_dev && !flock(fd, LOCK_EX | LOCK_NB);
+}
+
+int attach_adopt(struct attach_socket *attach, int type, const char *path, struct parcel *parcel,
+                 char *reason, size_t reason_bytes)
+{
+    uint32_t length;
+    const char *named = state_get_bytes(&parcel->state, sizeof(attach->path) - 1, &length);
+
+    memset(attach->path, 0, sizeof(attach->path));
+    attach->fd = parcel_get_fd(parcel);
+    attach->lock_fd = parcel_get_fd(parcel);
+    if (!parcel->state.error && length == strlen(path) && !memcmp(named, path, length) &&
+        listens_at(attach->fd, type, path) && locks(attach->lock_fd, path)) {
+        memcpy(attach->path, path, length);
+        return 0;
+    }
+    snprintf(reason, reason_bytes, "socket %s: what the other daemon hands over is not that", path);
+    attach_forget(attach);
+    return -EBADMSG;
+}
+
+void attach_forget(struct attach_socket *attach)
+{
+    if (attach->fd >= 0)
+        close(attach->fd);
+    if (attach->lock_fd >= 0)
+        close(attach->lock_fd);
+    attach->fd = -1;
+    attach->lock_fd = -1;
+}
+
 int attach_refuse(struct saddle_attach_reply *reply, int error, const char *format, ...)
 {
     va_list args;

@@ -13,6 +13,8 @@
 #ifndef CONTROL_ATTACH_H
 #define CONTROL_ATTACH_H
 
+#include "control/parcel.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -35,6 +37,16 @@ int attach_open(struct attach_socket *socket, int type, const char *path, mode_t
                 size_t reason_bytes);
 /* Removes the socket and its lock. */
 void attach_close(struct attach_socket *socket);
+
+/* Writes an open one into the open record, for another daemon; the descriptors are lent. */
+void attach_offer(const struct attach_socket *socket, struct parcel_draft *draft);
+/* Takes one from the open record, which has to listen at `path` for sockets of that type: the lock
+ * is this daemon's as well from now on. 0, or -EBADMSG with one line in `reason` and nothing left
+ * behind. */
+int attach_adopt(struct attach_socket *socket, int type, const char *path, struct parcel *parcel,
+                 char *reason, size_t reason_bytes);
+/* Gives up this daemon's part of one that another has as well: socket and lock stay. */
+void attach_forget(struct attach_socket *socket);
 
 /* A request as it arrived, `bytes` long (it may be longer than a request is), with or without
  * descriptors: 0 with *request filled, or -EPROTO with the reply's error and reason set. */

@@ -5,6 +5,7 @@
 #include "control/module.h"
 #include "saddle_v1_sessions.pb-c.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,7 +121,7 @@ static void close_session(void *state, struct rpc_call *call, const ProtobufCMes
     const struct module_world *world = state;
     Saddle__V1__CloseSessionResponse response = SADDLE__V1__CLOSE_SESSION_RESPONSE__INIT;
     char reason[SADDLE_REASON_BYTES];
-    int length;
+    int length, error;
 
     length = snprintf(reason, sizeof(reason), REASON_PREFIX "%s",
                       *wanted->reason ? wanted->reason : REASON_DEFAULT);
@@ -129,7 +130,13 @@ static void close_session(void *state, struct rpc_call *call, const ProtobufCMes
                 sizeof(reason) - sizeof(REASON_PREFIX));
         return;
     }
-    if (!wanted->id || server_close_session(world->server, wanted->id, reason)) {
+    error = wanted->id ? server_close_session(world->server, wanted->id, reason) : -ENOENT;
+    if (error == -EBUSY) {
+        rpc_end(call, RPC_UNAVAILABLE, "session %llu: it is being handed to another daemon",
+                (unsigned long long)wanted->id);
+        return;
+    }
+    if (error) {
         no_session(call, wanted->id);
         return;
     }

@@ -41,6 +41,7 @@ struct server_config {
     uint32_t cpu_per_session; /* of an engine's time, in parts of BUCKET_WHOLE */
     uint32_t cpu_per_uid;     /* likewise, of all sessions of a user on all engines */
     uint64_t handshake_timeout_ns;
+    bool takes_over; /* another daemon has the socket, and hands it over (server_handover.h) */
 };
 
 struct server;
@@ -79,11 +80,18 @@ void server_set_policy(struct server *server, const struct server_config *config
 /* Has the loop call `reload` at SIGHUP; NULL: nothing is done then. */
 void server_set_reload(struct server *server, void (*reload)(void *context), void *context);
 
+/* From now on nothing that has to do with applications is looked at: nobody is accepted, no request
+ * is answered, nobody who hung up or spoke is noticed, no session ends because its engine says so.
+ * All that waits, and is found when the server thaws. Other descriptors, signals and ticks go on.
+ * Again is harmless. */
+void server_freeze(struct server *server);
+void server_thaw(struct server *server);
+
 /* Calls `visit` with every session and the process that attached, until it answers false. */
 void server_sessions(const struct server *server,
                      bool (*visit)(void *context, const struct session *session, pid_t pid),
                      void *context);
-/* Ends a session; its application reads the reason. 0 or -ENOENT. */
+/* Ends a session; its application reads the reason. 0, -ENOENT, or -EBUSY while frozen. */
 int server_close_session(struct server *server, uint64_t id, const char *reason);
 /* How many sessions an engine has. */
 uint32_t server_engine_sessions(const struct server *server, const struct engine *engine);

@@ -5,30 +5,12 @@
 #include "control/arena.h"
 #include "control/policy.h"
 #include "control/purses.h"
-#include "engines/pony/pony.h"
-#include "mailbox/doorbell.h"
+#include "control/session_private.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-struct session {
-    struct session_owner owner;
-    struct saddle_attach_reply plan;
-    uint64_t slots_offset;
-    uint8_t *arena;
-    int arena_fd;
-    uint32_t doorbell_count; /* made */
-    uint32_t watched;        /* of them, by the engine */
-    struct doorbells doorbells[SADDLE_CHANNELS_MAX];
-    struct pony_session *pony;
-    struct purse *purse; /* of its user; NULL: it has none yet */
-    uint32_t purse_place;
-    bool attached;
-    uint64_t attached_ns;
-    char application[SADDLE_NAME_BYTES];
-};
 
 static const struct {
     uint32_t policy, pony;
@@ -92,7 +74,7 @@ static int make_doorbells(struct session *session)
     return 0;
 }
 
-static int make_pony(struct session *session, const struct saddle_attach_request *request)
+static int make_pony(struct session *session, const char *application)
 {
     struct pony_session_config config;
     int doorbells[SADDLE_CHANNELS_MAX];
@@ -108,7 +90,7 @@ static int make_pony(struct session *session, const struct saddle_attach_request
     config.grant = session->owner.grant;
     config.purse = session->purse;
     config.purse_place = session->purse_place;
-    copy_name(config.application, request->application);
+    copy_name(config.application, application);
     memcpy(session->application, config.application, sizeof(session->application));
     return pony_session_create(&session->pony, &config);
 }
@@ -124,6 +106,13 @@ static int watch_doorbells(struct session *session)
         session->watched++;
     }
     return 0;
+}
+
+int session_make_half(struct session *session, const char *application)
+{
+    int error = make_pony(session, application);
+
+    return error ? error : watch_doorbells(session);
 }
 
 static int give_to_engine(struct session *session)
@@ -153,9 +142,7 @@ static int build(struct session *session, const struct saddle_attach_request *re
         error = purses_take(session->owner.uid, session->owner.cpu_per_uid, &session->purse,
                             &session->purse_place);
     if (!error)
-        error = make_pony(session, request);
-    if (!error)
-        error = watch_doorbells(session);
+        error = session_make_half(session, request->application);
     return error ? error : give_to_engine(session);
 }
 
@@ -213,8 +200,7 @@ void session_tell(struct session *session, int error, const char *reason)
         doorbell_ring_application(session->doorbells[i].application_write);
 }
 
-/* The engine has no part in it any more. */
-static void dismantle(struct session *session)
+void session_dismantle(struct session *session)
 {
     for (uint32_t i = 0; i < session->watched; i++)
         engine_unwatch(session->owner.engine, session->doorbells[i].engine);
@@ -243,7 +229,7 @@ int session_destroy(struct session *session)
         }
         session->attached = false;
     }
-    dismantle(session);
+    session_dismantle(session);
     return 0;
 }
 
@@ -251,7 +237,7 @@ void session_destroy_stopped(struct session *session)
 {
     while (session->attached)
         session->attached = pony_mailbox_detach(session->owner.engine, session->pony) == -EAGAIN;
-    dismantle(session);
+    session_dismantle(session);
 }
 
 void session_view(const struct session *session, struct session_view *view)

@@ -98,6 +98,8 @@ int pony_session_create(struct pony_session **session, const struct pony_session
 void pony_session_destroy(struct pony_session *session);
 /* 0 while served; else the negative errno the engine closed it with. Any thread. */
 int pony_session_error(const struct pony_session *session);
+/* Control's thread, its engine in no group: whether an engine has it. */
+bool pony_session_attached(const struct pony_session *session);
 /* Any thread. */
 void pony_session_usage(const struct pony_session *session, struct pony_usage *usage);
 

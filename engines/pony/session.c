@@ -112,6 +112,11 @@ int pony_session_error(const struct pony_session *session)
     return atomic_load_explicit(&session->error, memory_order_relaxed);
 }
 
+bool pony_session_attached(const struct pony_session *session)
+{
+    return session->upper != NULL;
+}
+
 void session_violate(struct pony_session *session, int error, const char *reason)
 {
     if (pony_session_error(session))

@@ -182,6 +182,41 @@ static uint8_t *make_arena(uint64_t bytes, int *fd)
     return arena;
 }
 
+/* The plan of another daemon, with one word of it off by a page. */
+START_TEST(test_a_plan_from_elsewhere)
+{
+    const struct saddle_attach_request request = good_request();
+    struct saddle_attach_reply plan;
+    uint64_t slots_offset, *const words[] = {
+                               &slots_offset,
+                               &plan.arena_bytes,
+                               &plan.heap_offset,
+                               &plan.heap_bytes,
+                               &plan.channel[0].command_offset,
+                               &plan.channel[0].completion_offset,
+                               &plan.channel[1].command_offset,
+                               &plan.channel[1].completion_offset,
+                               &plan.channel[2].command_offset,
+                           };
+    ck_assert_int_eq(arena_plan(&request, &plan, &slots_offset), 0);
+    ck_assert_int_eq(arena_check(&plan, slots_offset), 0);
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        *words[i] += ARENA_PAGE_BYTES;
+        ck_assert_int_eq(arena_check(&plan, slots_offset), -EINVAL);
+        *words[i] -= ARENA_PAGE_BYTES;
+    }
+    plan.channel[1].command_entries /= 2;
+    ck_assert_int_eq(arena_check(&plan, slots_offset), -EINVAL);
+    plan.channel[1].command_entries *= 2;
+    plan.channels--;
+    ck_assert_int_eq(arena_check(&plan, slots_offset), -EINVAL);
+    plan.channels = UINT16_MAX;
+    ck_assert_int_eq(arena_check(&plan, slots_offset), -EINVAL);
+    plan.channels = (uint16_t)request.channels;
+    ck_assert_int_eq(arena_check(&plan, slots_offset), 0);
+}
+END_TEST
+
 START_TEST(test_format_and_describe)
 {
     const struct saddle_attach_request request = good_request();
@@ -315,6 +350,7 @@ int main(void)
     tcase_add_loop_test(tcase, test_plan_older_application, SADDLE_ABI_OLDEST,
                         SADDLE_ABI_VERSION + 1);
     tcase_add_test(tcase, test_plan_newer_application);
+    tcase_add_test(tcase, test_a_plan_from_elsewhere);
     tcase_add_test(tcase, test_format_and_describe);
     tcase_add_test(tcase, test_memory_is_sealed);
     tcase_add_test(tcase, test_guard_maps_zeroes);

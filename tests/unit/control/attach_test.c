@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
 #include "control/attach.h"
+#include "tests/unit/control/transit.h"
 
 #include <check.h>
 #include <dirent.h>
@@ -127,6 +128,77 @@ static void make_pair(int ends[2])
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
 }
 
+/* Another daemon's parcel with one socket, of these descriptors. */
+static void send_over(struct parcel *parcel, const struct attach_socket *attach)
+{
+    struct parcel_draft draft;
+    uint16_t type, version;
+    parcel_draft_init(&draft);
+    state_record_begin(&draft.state, 1, 1);
+    attach_offer(attach, &draft);
+    state_record_end(&draft.state);
+    transit(&draft, parcel);
+    ck_assert(state_record_next(&parcel->state, &type, &version));
+}
+
+START_TEST(test_goes_over)
+{
+    uint32_t before = open_descriptors();
+    struct attach_socket attach = must_open(0600), adopted, second;
+    char reason[REASON_BYTES] = "";
+    struct parcel parcel;
+    send_over(&parcel, &attach);
+    ck_assert_int_eq(attach_adopt(&adopted, SOCK_SEQPACKET, path, &parcel, reason, sizeof(reason)),
+                     0);
+    parcel_destroy(&parcel);
+    attach_forget(&attach);
+    attach_close(&attach); /* nothing any more */
+    ck_assert_int_eq(attach_open(&second, SOCK_SEQPACKET, path, 0600, reason, sizeof(reason)),
+                     -EADDRINUSE);
+    ck_assert_int_eq(access(path, F_OK), 0);
+    attach_close(&adopted);
+    ck_assert_int_eq(access(path, F_OK), -1);
+    ck_assert_uint_eq(open_descriptors(), before);
+}
+END_TEST
+
+static void refuse(const struct attach_socket *attach, int type, const char *wanted)
+{
+    uint32_t before = open_descriptors();
+    char reason[REASON_BYTES] = "";
+    struct attach_socket adopted;
+    struct parcel parcel;
+    send_over(&parcel, attach);
+    ck_assert_int_eq(attach_adopt(&adopted, type, wanted, &parcel, reason, sizeof(reason)),
+                     -EBADMSG);
+    ck_assert_ptr_nonnull(strstr(reason, wanted));
+    parcel_destroy(&parcel);
+    ck_assert_uint_eq(open_descriptors(), before);
+}
+
+START_TEST(test_what_is_not_that_is_refused)
+{
+    struct attach_socket attach = must_open(0600), other = attach;
+    refuse(&attach, SOCK_SEQPACKET, "/elsewhere/s");
+    refuse(&attach, SOCK_STREAM, path);
+    /* A socket that does not listen; a file that is not the lock; the lock, but not held. */
+    other.fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    refuse(&other, SOCK_SEQPACKET, path);
+    close(other.fd);
+    other.fd = attach.fd;
+    other.lock_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    refuse(&other, SOCK_SEQPACKET, path);
+    close(other.lock_fd);
+    snprintf(other.path, sizeof(other.path), "%s.lock", path);
+    other.lock_fd = open(other.path, O_RDWR | O_CLOEXEC);
+    ck_assert_int_ge(other.lock_fd, 0);
+    memcpy(other.path, attach.path, sizeof(other.path));
+    refuse(&other, SOCK_SEQPACKET, path);
+    close(other.lock_fd);
+    attach_close(&attach);
+}
+END_TEST
+
 START_TEST(test_request_size)
 {
     uint8_t bytes[sizeof(struct saddle_attach_request) + 8] = {0};
@@ -235,6 +307,8 @@ int main(void)
     tcase_add_test(tcase, test_stale_is_replaced);
     tcase_add_test(tcase, test_other_file_stays);
     tcase_add_test(tcase, test_bad_paths);
+    tcase_add_test(tcase, test_goes_over);
+    tcase_add_test(tcase, test_what_is_not_that_is_refused);
     tcase_add_test(tcase, test_request_size);
     tcase_add_test(tcase, test_request_with_descriptors);
     tcase_add_test(tcase, test_reply_carries_descriptors);

@@ -16,7 +16,8 @@
 struct toy_pony {
     _Atomic int made;     /* sessions that exist */
     _Atomic int attached; /* of them, in an engine */
-    _Atomic int refusal;  /* what attaching answers: 0 or negative errno */
+    _Atomic int refusal;  /* what attaching and adopting answer: 0 or negative errno */
+    _Atomic bool loaded;  /* whether engines know the sessions that they adopted */
     _Atomic int error;    /* what every session says of itself */
     struct pony_session_config last;
 };
