@@ -543,6 +543,11 @@ static bool is_worked_on(uint32_t set)
     return true;
 }
 
+static bool planned(enum bed_call call)
+{
+    return plan->fail[0].call == call || plan->fail[1].call == call;
+}
+
 static int check_report(const struct watched *watched, int side, uint32_t set)
 {
     const struct handover_report *report = &shared->report[side];
@@ -558,8 +563,8 @@ static int check_report(const struct watched *watched, int side, uint32_t set)
         return wrong("side %d says that it has not set %u, which is its", side, set);
     if (place == HANDOVER_THERE && report->outcome == HANDOVER_ALONE)
         return wrong("side %d is alone and says that another one has set %u", side, set);
-    if (place == HANDOVER_LOST && !watched->dead[entitled] && plan->fail[0].call != BED_RUN &&
-        plan->fail[0].call != BED_RESUME)
+    if (place == HANDOVER_LOST && !watched->dead[entitled] && !planned(BED_RUN) &&
+        !planned(BED_RESUME))
         return wrong("side %d says that set %u is lost, which %d has", side, set, entitled);
     return 0;
 }
