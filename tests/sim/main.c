@@ -128,20 +128,13 @@ static void take(struct arguments *arguments, int option, const char *value)
 static void parse(struct arguments *arguments, int argc, char **argv)
 {
     static const struct option table[] = {
-        {"seed", required_argument, NULL, 's'},
-        {"seeds", required_argument, NULL, 'S'},
-        {"hosts", required_argument, NULL, 'h'},
-        {"ops", required_argument, NULL, 'o'},
-        {"engines", required_argument, NULL, 'e'},
-        {"faults", required_argument, NULL, 'f'},
-        {"loss", required_argument, NULL, 'l'},
-        {"replay", no_argument, NULL, 'r'},
-        {"expect-violation", no_argument, NULL, 'x'},
-        {"verbose", no_argument, NULL, 'v'},
-        {"pcap", required_argument, NULL, 'p'},
-        {"shapers", no_argument, NULL, 'q'},
-        {"rehearse", no_argument, NULL, 'R'},
-        {NULL, 0, NULL, 0},
+        {"seed", required_argument, NULL, 's'},       {"seeds", required_argument, NULL, 'S'},
+        {"hosts", required_argument, NULL, 'h'},      {"ops", required_argument, NULL, 'o'},
+        {"engines", required_argument, NULL, 'e'},    {"faults", required_argument, NULL, 'f'},
+        {"loss", required_argument, NULL, 'l'},       {"replay", no_argument, NULL, 'r'},
+        {"expect-violation", no_argument, NULL, 'x'}, {"verbose", no_argument, NULL, 'v'},
+        {"pcap", required_argument, NULL, 'p'},       {"shapers", no_argument, NULL, 'q'},
+        {"rehearse", no_argument, NULL, 'R'},         {NULL, 0, NULL, 0},
     };
     *arguments = (struct arguments){
         .first = 1,

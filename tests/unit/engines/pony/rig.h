@@ -32,7 +32,7 @@ struct flow {
     bool kicked, open, ended;
     bool light, past;         /* kicked so; the window is used up */
     uint64_t number, arrived; /* of the next packet; all below it have arrived */
-    int error; /* with which it ended */
+    int error;                /* with which it ended */
     struct address peer;
     struct flow_report says; /* of itself */
     uint32_t room, hoped;    /* bytes that fit, and that may fit yet; 0: RIG_ROOM */
