@@ -224,10 +224,10 @@ def running(saddled, victim=None, **config):
         folder.remove()
 
 
-def run(command, **options):
+def run(command, patience=PATIENCE_S, **options):
     """Runs a program to its end; returns its status, standard output and standard error."""
     result = subprocess.run([str(word) for word in command], capture_output=True, text=True,
-                            timeout=PATIENCE_S, check=False, **options)
+                            timeout=patience, check=False, **options)
     return result.returncode, result.stdout, result.stderr
 
 

@@ -20,6 +20,7 @@ ETHERNET, IPV4_BYTES, IPV6_BYTES = bytes(12), 20, 40
 TYPE_IPV4, TYPE_IPV6 = 0x0800, 0x86dd
 TTL = 64
 WARN = 0x600000  # severity of expert information, from here on
+PATIENCE_S = 5 * harness.PATIENCE_S  # thousands of packets, by a dissector in Lua
 COLUMNS = ("frame.number", "_ws.col.Protocol", "_ws.col.Info", "saddle.type", "saddle.version",
            "saddle.seq", "saddle.duplicates", "saddle.question", "saddle.ack", "saddle.token",
            "saddle.arrived", "saddle.header_crc.status", "saddle.hello.kind", "saddle.hello.call",
@@ -127,8 +128,8 @@ def dissect(dissector, path, *options):
     for column in COLUMNS:
         words += ["-e", column]
     # Neither a personal configuration nor one of the machine.
-    status, output, errors = harness.run(words, env={**os.environ, "HOME": "/nonexistent",
-                                                     "XDG_CONFIG_HOME": "/nonexistent"})
+    status, output, errors = harness.run(words, PATIENCE_S, env={
+        **os.environ, "HOME": "/nonexistent", "XDG_CONFIG_HOME": "/nonexistent"})
     harness.expect(status == 0 and "Lua" not in errors, f"tshark: status {status}: {errors}")
     seen = []
     for line in output.split("\n")[:-1]:
