@@ -63,22 +63,14 @@ static int refuse(const struct client *client, int error, const char *why, char 
 
 /* ---- The one that has them ---- */
 
-/* Mailbox work. */
-static int nothing(void *engine, void *argument)
-{
-    (void)engine;
-    (void)argument;
-    return 0;
-}
-
 static int check_engine(const struct server *server, struct engine *engine, char *reason,
                         size_t reason_bytes)
 {
-    int result, error;
+    int error;
 
     if (server_engine_sessions(server, engine) == 0)
         return 0;
-    error = mailbox_call(&engine->mailbox, nothing, NULL, SESSION_MAILBOX_NS, &result);
+    error = mailbox_ask(&engine->mailbox, SESSION_MAILBOX_NS);
     if (error)
         snprintf(reason, reason_bytes, "engine %s does not answer", engine->name);
     return error;

@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SLICE_NS (100 * NSEC_PER_MSEC) /* between two looks at other duties */
-
 /* ---- What went on ---- */
 
 struct reason handover_why(struct handover *handover)
@@ -132,8 +130,7 @@ static void end(struct handover *handover, enum handover_verdict verdict, uint64
     report->total_ns = clock_now(&clock_machine) - began;
 }
 
-/* What one of `ops` answered, to be told if it failed. */
-static enum handover_verdict judge(struct handover *handover, int error)
+enum handover_verdict handover_judge(struct handover *handover, int error)
 {
     if (!error)
         return HANDOVER_WELL;
@@ -195,7 +192,7 @@ static enum handover_verdict welcome(struct handover *handover)
     if (!error)
         error = name_sets(handover);
     if (error)
-        return judge(handover, error);
+        return handover_judge(handover, error);
     handover_draft(handover, &draft);
     handover_greeting_put(handover, &draft);
     error = handover_say(handover, HANDOVER_SAYS_WELCOME, &draft);
@@ -222,7 +219,7 @@ static enum handover_verdict give_global(struct handover *handover, enum handove
     error = give(handover->context, &draft, &why);
     if (error) {
         parcel_draft_destroy(&draft);
-        return judge(handover, error);
+        return handover_judge(handover, error);
     }
     error = handover_say(handover, word, &draft);
     handover_at(handover, step + 1, HANDOVER_NO_SET);
@@ -297,7 +294,7 @@ static enum handover_verdict say_hello(struct handover *handover)
     error = handover_greeting_get(handover, &parcel);
     parcel_destroy(&parcel);
     if (error)
-        return judge(handover, error);
+        return handover_judge(handover, error);
     error = handover_say_word(handover, HANDOVER_SAYS_ACCEPTED);
     return error ? handover_unheard(handover, error, HANDOVER_SAYS_NOTHING, NULL) : HANDOVER_WELL;
 }
@@ -322,7 +319,7 @@ static enum handover_verdict take_global(struct handover *handover, enum handove
     error = take(handover->context, &parcel, &why);
     parcel_destroy(&parcel);
     if (error)
-        return judge(handover, error);
+        return handover_judge(handover, error);
     if (handover->dead)
         return HANDOVER_WELL;
     error = handover_say_word(handover, answer);
@@ -352,7 +349,7 @@ static void see_off(struct handover *handover)
     uint64_t deadline = handover_deadline(HANDOVER_END);
 
     handover_at(handover, HANDOVER_END, HANDOVER_NO_SET);
-    while (!handover_died(handover->link, SLICE_NS)) {
+    while (!handover_died(handover->link, HANDOVER_SLICE_NS)) {
         if (clock_now(&clock_machine) >= deadline) {
             handover_fail(handover, -ETIMEDOUT, "process %d did not end", (int)handover->link->pid);
             handover_bury(handover);

@@ -12,6 +12,8 @@
 
 #include "daemon/handover.h"
 
+#define HANDOVER_SLICE_NS (100 * NSEC_PER_MSEC) /* between two looks at other duties */
+
 /* Kinds of parcels. */
 enum handover_word {
     HANDOVER_SAYS_NOTHING = 0,
@@ -80,6 +82,9 @@ int handover_note(struct handover *handover);
 /* Sets both, then the same. */
 int handover_fail(struct handover *handover, int error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* What one of `ops` answered: STAYED if it failed, which is noted and to be told; else WELL. */
+enum handover_verdict handover_judge(struct handover *handover, int error);
 
 /* ---- handover_words.c ---- */
 

@@ -13,17 +13,6 @@ static struct handover_set_report *report_of(struct handover *handover, uint32_t
     return &handover->report->sets[set];
 }
 
-/* What one of `ops` answered: noted if it failed, and to be told. */
-static enum handover_verdict done(struct handover *handover, int error)
-{
-    if (!error)
-        return HANDOVER_WELL;
-    handover->error = error;
-    handover_note(handover);
-    handover_owe(handover);
-    return HANDOVER_STAYED;
-}
-
 /* ---- The giver's part ---- */
 
 static enum handover_verdict offer(struct handover *handover, uint32_t set)
@@ -34,12 +23,12 @@ static enum handover_verdict offer(struct handover *handover, uint32_t set)
 
     handover_at(handover, HANDOVER_OFFER, set);
     if (report_of(handover, set)->place == HANDOVER_LOST)
-        return done(handover, reason_set(&why, -ENODATA, "the set is lost"));
+        return handover_judge(handover, reason_set(&why, -ENODATA, "the set is lost"));
     handover_draft(handover, &draft);
     error = handover->ops->offer(handover->context, set, &draft, &why);
     if (error) {
         parcel_draft_destroy(&draft);
-        return done(handover, error);
+        return handover_judge(handover, error);
     }
     handover->offered = true;
     error = handover_say(handover, HANDOVER_SAYS_OFFER, &draft);
@@ -84,7 +73,7 @@ static enum handover_verdict leave(struct handover *handover, uint32_t set)
     handover_at(handover, HANDOVER_LEAVE, set);
     error = keep_room(handover);
     if (error)
-        return done(handover, error);
+        return handover_judge(handover, error);
     handover->blackout = true;
     handover->since = clock_now(&clock_machine);
     handover->until = handover->since + handover->settings->blackout_ns;
@@ -92,7 +81,7 @@ static enum handover_verdict leave(struct handover *handover, uint32_t set)
     error = write_down(handover, set, &draft);
     if (error) {
         parcel_draft_destroy(&draft);
-        return done(handover, error);
+        return handover_judge(handover, error);
     }
     error = handover_say(handover, HANDOVER_SAYS_STATE, &draft);
     if (!error)
@@ -204,7 +193,7 @@ static enum handover_verdict adopt(struct handover *handover, uint32_t set)
     report_of(handover, set)->offer_bytes = parcel.length;
     error = handover->ops->adopt(handover->context, set, &parcel, &why);
     parcel_destroy(&parcel);
-    return done(handover, error);
+    return handover_judge(handover, error);
 }
 
 static enum handover_verdict say_ready(struct handover *handover)
@@ -252,7 +241,7 @@ static enum handover_verdict enter(struct handover *handover, uint32_t set)
     if (!error)
         error = handover->ops->enter(handover->context, set, &parcel, &why);
     parcel_destroy(&parcel);
-    return done(handover, error);
+    return handover_judge(handover, error);
 }
 
 /* Says ACTIVE, in time or not at all. Who has left the set and is dead needs not hear it. */
@@ -265,10 +254,10 @@ static enum handover_verdict activate(struct handover *handover, uint32_t set)
     if (handover->dead)
         return HANDOVER_WELL;
     if (clock_now(&clock_machine) > handover->until)
-        return done(handover,
-                    reason_set(&why, -ETIME, "it could not be entered in the %llu ms of a blackout",
-                               (unsigned long long)((handover->until - handover->since) /
-                                                    NSEC_PER_MSEC)));
+        return handover_judge(
+            handover,
+            reason_set(&why, -ETIME, "it could not be entered in the %llu ms of a blackout",
+                       (unsigned long long)((handover->until - handover->since) / NSEC_PER_MSEC)));
     error = handover_say_word(handover, HANDOVER_SAYS_ACTIVE);
     if (!error)
         return HANDOVER_WELL;

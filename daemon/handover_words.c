@@ -15,8 +15,6 @@
 
 /* To tell somebody that he is sent away: his socket is new and has room. */
 #define SEND_AWAY_NS NSEC_PER_MSEC
-/* Between two looks at other duties. */
-#define SLICE_NS (100 * NSEC_PER_MSEC)
 /* Who finds a deadline longer past than this was stopped himself, as was perhaps the whole machine:
  * he gives the other side some time before he calls it silent. */
 #define OVERSLEPT_NS (50 * NSEC_PER_MSEC)
@@ -184,7 +182,8 @@ static int await(struct handover *handover, uint64_t *deadline)
     for (;;) {
         uint64_t now = clock_now(&clock_machine);
         uint64_t left = *deadline > now ? *deadline - now : 0;
-        const struct timespec timeout = {.tv_nsec = (long)(left < SLICE_NS ? left : SLICE_NS)};
+        const struct timespec timeout = {
+            .tv_nsec = (long)(left < HANDOVER_SLICE_NS ? left : HANDOVER_SLICE_NS)};
         int ready = ppoll(&one, 1, &timeout, NULL);
 
         if (ready > 0)

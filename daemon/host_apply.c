@@ -229,13 +229,6 @@ static void unshape(struct apply *apply)
     apply->reason = told;
 }
 
-static int say_nothing(void *context, void *argument)
-{
-    (void)context;
-    (void)argument;
-    return 0;
-}
-
 static int silent(const struct host_engine *engine, const struct reason *reason)
 {
     return reason_set(reason, -ETIMEDOUT, "engine %s does not answer", engine->engine->name);
@@ -243,11 +236,7 @@ static int silent(const struct host_engine *engine, const struct reason *reason)
 
 static int ask(const struct host_engine *engine, const struct reason *reason)
 {
-    int result;
-
-    if (!mailbox_call(&engine->engine->mailbox, say_nothing, NULL, ANSWER_NS, &result))
-        return 0;
-    return silent(engine, reason);
+    return mailbox_ask(&engine->engine->mailbox, ANSWER_NS) ? silent(engine, reason) : 0;
 }
 
 /* All engines of a group that runs. */

@@ -140,6 +140,20 @@ int mailbox_call(struct mailbox *mailbox, mailbox_fn *fn, void *argument, uint64
     return 0;
 }
 
+static int do_nothing(void *context, void *argument)
+{
+    (void)context;
+    (void)argument;
+    return 0;
+}
+
+int mailbox_ask(struct mailbox *mailbox, uint64_t timeout_ns)
+{
+    int result;
+
+    return mailbox_call(mailbox, do_nothing, NULL, timeout_ns, &result);
+}
+
 static int perform(struct mailbox *mailbox, void *context)
 {
 #ifdef SADDLE_DEBUG

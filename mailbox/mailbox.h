@@ -64,6 +64,10 @@ int mailbox_post(struct mailbox *mailbox, mailbox_fn *fn, void *argument);
 int mailbox_call(struct mailbox *mailbox, mailbox_fn *fn, void *argument, uint64_t timeout_ns,
                  int *result);
 
+/* Whether whoever empties it comes round in that time: 0, or -ETIMEDOUT. For control threads only.
+ */
+int mailbox_ask(struct mailbox *mailbox, uint64_t timeout_ns);
+
 /* The engine's thread: runs the work if there is any; true if it did. */
 bool mailbox_run(struct mailbox *mailbox, void *context);
 

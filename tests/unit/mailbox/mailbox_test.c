@@ -89,6 +89,7 @@ START_TEST(call_withdraws_what_never_started)
 
     ck_assert_int_eq(mailbox_call(&mailbox, add, &one, SHORT_NS, &result), -ETIMEDOUT);
     ck_assert_int_eq(mailbox_call(&mailbox, add, &one, 0, &result), -ETIMEDOUT);
+    ck_assert_int_eq(mailbox_ask(&mailbox, SHORT_NS), -ETIMEDOUT);
     ck_assert_int_eq(result, 77);
     ck_assert(!mailbox_run(&mailbox, &sum));
     ck_assert_int_eq(sum, 0);
@@ -264,6 +265,7 @@ START_TEST(many_posters_one_engine)
         ck_assert_int_eq(pthread_create(&posters[i].thread, NULL, run_poster, &posters[i]), 0);
     for (uint32_t i = 0; i < POSTERS; i++)
         ck_assert_int_eq(pthread_join(posters[i].thread, &numbers[i]), 0);
+    ck_assert_int_eq(mailbox_ask(&mailbox, LONG_NS), 0);
     ck_assert_int_eq(mailbox_call(&mailbox, stop_engine, NULL, LONG_NS, &result), 0);
     ck_assert_int_eq(pthread_join(thread, NULL), 0);
     for (uint32_t i = 0; i < POSTERS; i++) {
