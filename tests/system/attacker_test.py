@@ -29,7 +29,8 @@ def attack(daemon, victim, attacker, descriptors, case):
 
 
 def attack_all(saddled, victim_path, attacker, cases):
-    with harness.running(saddled, victim_path) as (daemon, victim):
+    # Some cases wait for the daemon's patience to end.
+    with harness.running(saddled, victim_path, handshake="500ms") as (daemon, victim):
         victim.check_progress()
         descriptors = daemon.descriptors()
         resident = 0

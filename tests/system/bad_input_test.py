@@ -65,7 +65,7 @@ def test_good_configuration():
     expect_equal(harness.run([SADDLED, "--check-config", folder.config()]), (0, "", ""), "check")
     status, output, errors = harness.run([SADDLED, "--config", folder.config(), "--show-config"])
     expect_equal((status, errors), (0, ""), "show")
-    expect("handshake_timeout: 500ms" in output, output)
+    expect("handshake_timeout: 5s" in output, output)
     folder.remove()
 
 

@@ -6,6 +6,7 @@ Everything is awaited, nothing slept for: readiness by a pipe, progress by the v
 return of descriptors by looking until they are back or a limit long past any honest delay.
 """
 import contextlib
+import faulthandler
 import os
 import pathlib
 import shutil
@@ -17,6 +18,7 @@ import time
 
 PATIENCE_S = 60  # what has not happened by then will not
 NOBODY = 65534
+LAST_LINES = 20  # of a log
 
 # The scheduling mode of the daemons, SADDLE_TEST_MODE. Dedicated threads of several daemons that
 # spin for ever on a machine with few processors would leave none to the tests.
@@ -35,7 +37,7 @@ engines:
   - {{name: beta, port: wire-b, addresses: [10.77.0.2, 'fd77::2']}}
 groups:
   - {{name: main, mode: spreading, engines: [alpha, beta]}}
-limits: {{handshake_timeout: 500ms}}
+limits: {{handshake_timeout: {handshake}}}
 {extra}
 """.replace("spreading", MODE)
 
@@ -77,9 +79,10 @@ class Folder:
         self.socket.parent.mkdir()
         self.socket.parent.chmod(0o777)
 
-    def config(self, name="saddled.yaml", hugepages="off", extra=""):
+    def config(self, name="saddled.yaml", hugepages="off", handshake="5s", extra=""):
         path = self.path / name
-        path.write_text(CONFIG.format(socket=self.socket, hugepages=hugepages, extra=extra))
+        path.write_text(CONFIG.format(socket=self.socket, hugepages=hugepages,
+                                      handshake=handshake, extra=extra))
         path.chmod(0o644)
         return path
 
@@ -93,6 +96,8 @@ class Folder:
 
 class Daemon:
     """A running saddled."""
+
+    running = []
 
     def __init__(self, saddled, config, folder, arguments=(), user=None, space=None):
         """In a network namespace `space` of netns.py, if one is given."""
@@ -113,6 +118,7 @@ class Daemon:
             self.process.wait(PATIENCE_S)
             raise Failure(f"saddled did not start:\n{self.text()}")
         self.quiet_descriptors = self.descriptors()
+        self.running.append(self)
 
     def text(self):
         return self.log.read_text(errors="replace")
@@ -231,8 +237,19 @@ def run(command, patience=PATIENCE_S, **options):
     return result.returncode, result.stdout, result.stderr
 
 
+def ended_from_outside(number, _):
+    """Whoever runs the tests has lost patience: says what was waited for, and leaves nothing."""
+    faulthandler.dump_traceback(all_threads=True)
+    for daemon in Daemon.running:
+        if daemon.log.exists():
+            print(f"{daemon.log}:", *daemon.text().splitlines()[-LAST_LINES:], sep="\n",
+                  file=sys.stderr)
+    sys.exit(128 + number)
+
+
 def main(tests):
     """Runs every test, says which failed and why."""
+    signal.signal(signal.SIGTERM, ended_from_outside)
     failed = 0
     for test in tests:
         try:

@@ -7,10 +7,10 @@ pause and a prober, none of which may lose a message.
 
     grpcio, saddlectl --- saddle-control --- saddled --- [alpha] ===== [beta]
 
-usage: observe_test.py SADDLED VICTIM SADDLE_PING SADDLE_CONTROL SADDLECTL [few | long]
+usage: observe_test.py SADDLED VICTIM SADDLE_PING SADDLE_CONTROL SADDLECTL PART [few | long]
 
-With `few` a fifth of the streams, for a build that takes several times as long for each; with
-`long` only that which takes longer than others have patience for, and for as long as it takes.
+PART is one of methods, streams, kills and commands. With `few` a fifth of the streams, for a build
+that takes several times as long for each; with `long` kills for as long as it takes.
 """
 import collections
 import contextlib
@@ -35,8 +35,9 @@ from plane import Plane, code_of
 
 SADDLED, VICTIM, PING, CONTROL, SADDLECTL = (pathlib.Path(word).resolve()
                                              for word in sys.argv[1:6])
-LONG = sys.argv[6:] == ["long"]
-FEW = sys.argv[6:] == ["few"]
+PART = sys.argv[6]
+LONG = sys.argv[7:] == ["long"]
+FEW = sys.argv[7:] == ["few"]
 STRANGER = 12345  # a user id that is nobody's
 PATIENCE_S = harness.PATIENCE_S
 CODE = grpc.StatusCode
@@ -353,11 +354,14 @@ class Caller(threading.Thread):
         return self.codes
 
 
-def kill_again_and_again(plane):
-    """Every tenth of a second, if there is one to kill; returns how often there was."""
+def kill_again_and_again(plane, callers):
+    """Every tenth of a second, if there is one to kill, until it has hit somebody's call; returns
+    how often there was."""
     kills = 0
-    end = time.monotonic() + KILLING_S
-    while time.monotonic() < end if LONG else kills < KILLS:
+    begin = time.monotonic()
+    while kills < KILLS or time.monotonic() < begin + KILLING_S * LONG or \
+            not any(caller.codes[CODE.UNAVAILABLE] for caller in callers):
+        expect(time.monotonic() < begin + KILLING_S + PATIENCE_S, f"none of {kills} hit a call")
         victim = plane.child()
         if victim:
             with contextlib.suppress(ProcessLookupError):
@@ -374,7 +378,7 @@ def test_killed():
         callers = [Caller(plane) for _ in range(CALLERS)]
         for caller in callers:
             caller.start()
-        kills = kill_again_and_again(plane)
+        kills = kill_again_and_again(plane, callers)
         plane.honest.check_progress()
         # It is back: who calls gets an answer.
         with plane.channel(OWN) as channel:
@@ -539,7 +543,9 @@ def test_report():
         expect("UNAVAILABLE" in text and "no such socket" in text and "MemTotal" in text, text)
 
 
-harness.main([test_killed] if LONG else
-             [test_every_method_that_reads, test_hostile_arguments, test_slow_readers,
-              test_many_streams, test_vanishing, test_killed, test_saddlectl_streams,
-              test_saddlectl_watch, test_report])
+harness.main({
+    "methods": [test_every_method_that_reads, test_hostile_arguments],
+    "streams": [test_slow_readers, test_many_streams, test_vanishing],
+    "kills": [test_killed],
+    "commands": [test_saddlectl_streams, test_saddlectl_watch, test_report],
+}[PART])

@@ -32,12 +32,16 @@ class Client:
         # The messages of reflection are known to whoever speaks it; here by hand: field 7 asks for
         # services, field 4 for the file of a symbol, and field 3 of the request is a file's name.
         converse = channel.stream_stream(f"/{name}/ServerReflectionInfo")
-        services = sorted(set(strings_of(first(converse(iter([b"\x3a\x00"]))), 6, 1)))
+
+        def ask(question):
+            return next(converse(iter([question]), timeout=harness.PATIENCE_S))
+
+        services = sorted(set(strings_of(ask(b"\x3a\x00"), 6, 1)))
         expect("saddle.v1.System" in services and "grpc.health.v1.Health" in services,
                f"services: {services}")
         for service in services:
             question = b"\x22" + bytes([len(service)]) + service.encode()
-            for data in strings_of(first(converse(iter([question]))), 4, 1, text=False):
+            for data in strings_of(ask(question), 4, 1, text=False):
                 self.add_file(descriptor_pb2.FileDescriptorProto.FromString(data))
 
     def add_file(self, file):
@@ -97,10 +101,6 @@ class Plane(Client):
         children = pathlib.Path(f"/proc/{self.daemon.process.pid}/task/"
                                 f"{self.daemon.process.pid}/children").read_text().split()
         return int(children[0]) if children else None
-
-
-def first(answers):
-    return next(iter(answers))
 
 
 def varint(data, at):

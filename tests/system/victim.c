@@ -20,11 +20,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <saddle/saddle.h>
 
-#define PATIENCE_MS 30000  /* no exchange takes that long, however busy the machine */
+#define PATIENCE_MS 30000  /* no event takes that long, however busy the machine */
 #define EAGER       16384u /* a longer message needs a posted buffer */
 #define LARGE       (200u << 10)
 #define REGION      (64u << 10)
@@ -72,6 +73,14 @@ static bool take(struct side *side)
     return count == 1;
 }
 
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 /* Waits until one side's doorbell or the other's rings, unless events are waiting. */
 static void sleep_both(void)
 {
@@ -91,6 +100,9 @@ static void sleep_both(void)
 /* Waits for the next event of one side. */
 static void await(struct side *side)
 {
+    uint64_t end_ms = now_ms() + PATIENCE_MS;
+    uint64_t wakeups = 0;
+
     while (!take(side)) {
         struct pollfd fd = {.fd = saddle_fd(side->channel), .events = POLLIN};
         int waiting = saddle_arm(side->channel);
@@ -99,6 +111,9 @@ static void await(struct side *side)
         if (!waiting && poll(&fd, 1, PATIENCE_MS) == 0)
             die("nothing happens");
         saddle_disarm(side->channel);
+        wakeups++;
+        if (now_ms() > end_ms)
+            die("woken %llu times, for nothing", (unsigned long long)wakeups);
     }
 }
 
