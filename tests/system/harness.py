@@ -16,6 +16,10 @@ import sys
 import tempfile
 import time
 
+# A process that forks waits, without end, for gRPC's threads to be idle, unless it is told that the
+# child has no use for gRPC; which is so in tests. Read when the first channel is made.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+
 PATIENCE_S = 60  # what has not happened by then will not
 NOBODY = 65534
 LAST_LINES = 20  # of a log
