@@ -492,13 +492,22 @@ static void look(struct watched *watched)
     }
 }
 
-/* True when both are dead, stopped or done. */
+static bool both_settled(const struct watched *watched)
+{
+    return settled(watched, BED_OLD) && settled(watched, BED_NEW);
+}
+
+/* True when both are dead, stopped or done. Who was seen first may have been stopped or killed
+ * before the other one was done: they are looked at once more. */
 static bool watch(struct watched *watched)
 {
     while (clock_now(&clock_machine) < watched->deadline) {
         look(watched);
-        if (settled(watched, BED_OLD) && settled(watched, BED_NEW))
-            return true;
+        if (both_settled(watched)) {
+            look(watched);
+            if (both_settled(watched))
+                return true;
+        }
         nap(LOOK_NS);
     }
     return false;
