@@ -200,8 +200,8 @@ class Victim:
         expect_equal((self.process.returncode, errors), (0, ""), "the victim's end")
 
     def end(self):
-        """What it says when somebody has harmed it, as it has or will: asked to end before, it might
-        end in order."""
+        """What it says when somebody has harmed it, as he has or will: asked to end before, it
+        might end in order."""
         self.process.wait(PATIENCE_S)
         _, errors = self.process.communicate(timeout=PATIENCE_S)
         expect(self.process.returncode != 0, "the victim was not harmed")
