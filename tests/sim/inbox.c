@@ -337,10 +337,30 @@ static void answer(struct app *app, struct connection_end *end)
     }
 }
 
+/* A buffer of the largest size that a message which failed has left on another connection fills the
+ * heap until another message there wants one as large: it is taken back, whatever smaller one is on
+ * its way into it. */
+static void take_back(struct app *app, const struct connection_end *end)
+{
+    const struct ledger *ledger = &checker_of(app)->ledger;
+    for (uint32_t i = 0; i < ledger->operation_count; i++) {
+        struct operation *operation = ledger->operations[i];
+        if (operation->app != app || operation->life != app->life || operation->end == end ||
+            operation->op != SADDLE_CMD_POST_RECV || operation->length != SIM_HUGE_BYTES ||
+            operation->state != OPERATION_ACCEPTED || operation->cancelled)
+            continue;
+        operation->end->hasty = true;
+        work_cancel(app, operation);
+        return;
+    }
+}
+
 /* A buffer for a message that waits. False if there is none to give. */
 static bool post(struct app *app, struct connection_end *end, size_t bytes)
 {
     void *buffer = saddle_alloc(app->session, bytes);
+    if (!buffer && bytes == SIM_HUGE_BYTES)
+        take_back(app, end);
     if (!buffer)
         return false;
     struct operation *operation =

@@ -499,11 +499,8 @@ static struct operation *pick_target(struct app *app)
     return NULL;
 }
 
-static bool cancel(struct app *app)
+bool work_cancel(struct app *app, struct operation *target)
 {
-    struct operation *target = pick_target(app);
-    if (!target)
-        return false;
     struct operation *operation = begin(app, SADDLE_CMD_CANCEL, NULL);
     operation->target = target;
     struct saddle_op op = app_op(operation);
@@ -515,6 +512,12 @@ static bool cancel(struct app *app)
     if (target->op == SADDLE_CMD_CLOSE && target->end->connection)
         target->end->connection->trouble |= TROUBLE_KILL;
     return true;
+}
+
+static bool cancel(struct app *app)
+{
+    struct operation *target = pick_target(app);
+    return target && work_cancel(app, target);
 }
 
 /* ---- Wrong things ---- */

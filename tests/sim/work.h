@@ -17,5 +17,7 @@
 void work_step(struct app *app);
 /* Says hello on a connection. */
 bool work_hello(struct app *app, struct connection_end *end);
+/* Cancels an operation of the application. False if there is no room for that. */
+bool work_cancel(struct app *app, struct operation *target);
 
 #endif
