@@ -246,7 +246,8 @@ def test_cpu_per_uid():
             worker.check()
         expect(check_bound(plane, "limited", limited) > 0, "throttled for no time")
         shown = {one["uid"]: int(one["cpu_ns"]) for one in plane.ask("policy", "show")["usage"]}
-        expect(shown[LIMITED] > 10 * shown[OTHER], f"time of users: {shown}")
+        # Sixteen times the work; attaching costs each session the same.
+        expect(shown[LIMITED] > 4 * shown[OTHER], f"time of users: {shown}")
 
 
 def test_cpu_per_session():
