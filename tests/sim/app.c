@@ -429,7 +429,7 @@ static void step(void *arg, uint64_t now)
     for (struct region *region = app->regions; region; region = region->next)
         if (region->table && region->memory)
             table_touch(region->table, region->memory);
-    if (!app->sim->healed && !app->sim->failed)
+    if ((!app->sim->healed || app->sim->huge_left > 0) && !app->sim->failed)
         work_step(app);
     if (app->spoke) {
         for (uint32_t i = 0; i < app->channels; i++)

@@ -157,10 +157,10 @@ static bool run_until(struct sim *sim, bool (*done)(struct sim *sim), uint64_t l
     return true;
 }
 
-/* What a run is to deliver whatever strikes: it has come, or will once nothing strikes any more.
- * A connection that was cut off for a while is not waited for: under losses that stay until the
- * work is done, this much takes longer than the work may. And where payloads are damaged nearly
- * every message of that size has one that is. */
+/* What a run is to deliver, at the latest once nothing strikes any more: it has come, or is on its
+ * way. Under losses that stay until the work is done this much may take longer than the work may,
+ * and where payloads are damaged nearly every message of that size has one that is: then it has its
+ * turn afterwards. */
 static bool huge_comes(const struct sim *sim)
 {
     if (sim->huge_left == 0 || sim->events.now >= HUGE_NS_MAX)
@@ -192,6 +192,8 @@ static bool work_done(struct sim *sim)
 
 static bool all_finished(struct sim *sim)
 {
+    if (sim->huge_left > 0)
+        return false;
     for (uint32_t i = 0; i < sim->app_count; i++)
         if (!sim->apps[i]->alive || sim->apps[i]->outstanding > 0)
             return false;

@@ -629,7 +629,7 @@ void work_step(struct app *app)
 {
     const struct sim *sim = app->sim;
     for (uint32_t i = 0; i < STEP_MAX && app->outstanding < app->depth; i++)
-        if (sim->totals.accepted < sim->options.operations || !sim->shown)
+        if (!sim->healed && (sim->totals.accepted < sim->options.operations || !sim->shown))
             work_one(app);
         else if (wants_huge(app))
             work_huge(app);

@@ -6,6 +6,7 @@
  */
 #include "client/channel.h"
 #include "tests/unit/client/fake_engine.h"
+#include "tests/unit/folder.h"
 
 #include <check.h>
 #include <dirent.h>
@@ -25,8 +26,8 @@
 #define SHORT_MS 50u /* for a daemon that never answers */
 
 static struct fake_engine engine;
-static char folder[] = "/tmp/saddle-attach-XXXXXX";
-static char path[64];
+static char folder[TEST_FOLDER_BYTES];
+static char path[sizeof(folder) + 16];
 static int listener;
 static int accepted;
 static pthread_t daemon_thread;
@@ -104,7 +105,7 @@ static void open_socket(void)
     struct sockaddr_un address = {.sun_family = AF_UNIX};
 
     fake_engine_open(&engine);
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_ptr_nonnull(test_folder_make(folder, "saddle-attach"));
     snprintf(path, sizeof(path), "%s/attach.sock", folder);
     snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
     listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);

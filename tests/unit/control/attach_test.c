@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "control/attach.h"
 #include "tests/unit/control/transit.h"
+#include "tests/unit/folder.h"
 
 #include <check.h>
 #include <dirent.h>
@@ -16,12 +17,12 @@
 
 #define REASON_BYTES 256
 
-static char folder[] = "/tmp/saddle-attach-test.XXXXXX";
+static char folder[TEST_FOLDER_BYTES];
 static char path[sizeof(folder) + 8];
 
 static void make_folder(void)
 {
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_ptr_nonnull(test_folder_make(folder, "saddle-attach-test"));
     snprintf(path, sizeof(path), "%s/s", folder);
 }
 

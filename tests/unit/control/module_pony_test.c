@@ -10,6 +10,7 @@
 #include "saddle_v1_pony.pb-c.h"
 #include "tests/unit/eal.h"
 #include "tests/unit/engines/pony/app.h"
+#include "tests/unit/folder.h"
 #include "tests/unit/sched/toy.h"
 
 #include <check.h>
@@ -29,7 +30,7 @@
 #define CALL(method, request)                                                                      \
     ck_assert_msg(call(method, &(request).base) == RPC_OK, "%s: %s", method, text)
 
-static char folder[] = "/tmp/saddle-pony-test.XXXXXX";
+static char folder[TEST_FOLDER_BYTES];
 static char path[sizeof(folder) + 8];
 static struct engine *ponies[PONIES];
 static struct toy *toy;
@@ -224,7 +225,7 @@ static void setup(void)
     struct link ends[2];
     int result;
 
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_ptr_nonnull(test_folder_make(folder, "saddle-pony-test"));
     snprintf(path, sizeof(path), "%s/s", folder);
     ck_assert_int_eq(server_create(&server, &server_config, reason, sizeof(reason)), 0);
     ck_assert_int_eq(group_create(&group, &config), 0);

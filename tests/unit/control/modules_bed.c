@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/control/modules_bed.h"
 
+#include "tests/unit/folder.h"
 #include "tests/unit/sched/toy.h"
 
 #include <check.h>
@@ -17,7 +18,7 @@ struct bed_answer bed_answer;
 struct module_world bed_world;
 struct plant bed_plant;
 
-static char folder[] = "/tmp/saddle-modules-bed.XXXXXX";
+static char folder[TEST_FOLDER_BYTES];
 static char path[sizeof(folder) + 8];
 static struct toy *toys[2];
 static struct group *group;
@@ -67,7 +68,7 @@ void bed_setup_with(struct server_config server_config)
     struct link ends[2];
     struct server *server;
 
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_ptr_nonnull(test_folder_make(folder, "saddle-modules-bed"));
     snprintf(path, sizeof(path), "%s/s", folder);
     server_config.path = path;
     server_config.mode = 0600;

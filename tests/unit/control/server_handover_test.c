@@ -8,6 +8,7 @@
 #include "sched/group.h"
 #include "tests/unit/control/toy_pony.h"
 #include "tests/unit/control/transit.h"
+#include "tests/unit/folder.h"
 #include "tests/unit/sched/toy.h"
 
 #include <check.h>
@@ -39,7 +40,7 @@
 #define FD_BELL       2u
 #define SESSION_FDS   4u
 
-static char folder[] = "/tmp/saddle-handover-test.XXXXXX";
+static char folder[TEST_FOLDER_BYTES];
 static char path[sizeof(folder) + 8], lock_path[sizeof(folder) + 16];
 static struct group *group;
 /* The one that has the applications, with its loop; and the one that is to have them. */
@@ -109,7 +110,7 @@ static void setup(void)
     const struct group_config config = {.name = "test", .mode = &group_mode_spreading};
 
     signal(SIGPIPE, SIG_IGN);
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_ptr_nonnull(test_folder_make(folder, "saddle-handover-test"));
     snprintf(path, sizeof(path), "%s/s", folder);
     snprintf(lock_path, sizeof(lock_path), "%s.lock", path);
     descriptors_before = transit_descriptors();

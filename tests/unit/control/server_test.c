@@ -8,6 +8,7 @@
 #include "control/server.h"
 #include "sched/group.h"
 #include "tests/unit/control/toy_pony.h"
+#include "tests/unit/folder.h"
 #include "tests/unit/sched/toy.h"
 
 #include <check.h>
@@ -28,7 +29,7 @@
 #define ARENA_BYTES      (1u << 20) /* more than any of these arenas */
 #define STORM            500
 
-static char folder[] = "/tmp/saddle-server-test.XXXXXX";
+static char folder[TEST_FOLDER_BYTES];
 static char path[sizeof(folder) + 8];
 static struct toy *toys[2];
 static struct engine *engines[2];
@@ -86,7 +87,7 @@ static void start(uint64_t handshake_timeout_ns)
 
 static void make_folder(void)
 {
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_ptr_nonnull(test_folder_make(folder, "saddle-server-test"));
     snprintf(path, sizeof(path), "%s/s", folder);
     signal(SIGPIPE, SIG_IGN);
     descriptors_before = open_descriptors();

@@ -14,6 +14,7 @@
 #include "sched/state.h"
 #include "tests/unit/control/transit.h"
 #include "tests/unit/eal.h"
+#include "tests/unit/folder.h"
 
 #include <check.h>
 #include <errno.h>
@@ -39,7 +40,7 @@
 #define TAG_SMALL    100u
 #define NAME_BYTES   32u
 
-static char folder[] = "/tmp/saddle-takeover-test.XXXXXX";
+static char folder[TEST_FOLDER_BYTES];
 static char path[sizeof(folder) + 8];
 static char reason[REASON_BYTES];
 static uint32_t descriptors_before, rings_made;
@@ -455,7 +456,7 @@ static void finish(uint8_t salt)
 static void setup(void)
 {
     signal(SIGPIPE, SIG_IGN);
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_ptr_nonnull(test_folder_make(folder, "saddle-takeover-test"));
     snprintf(path, sizeof(path), "%s/s", folder);
     descriptors_before = transit_descriptors();
     make_side(&left, false);

@@ -4,6 +4,7 @@
  * functions are wrapped. This program is its own child. */
 #include "control/link.h"
 #include "daemon/gateway.h"
+#include "tests/unit/folder.h"
 
 #include <check.h>
 #include <dirent.h>
@@ -38,7 +39,7 @@ static struct {
 } watches[WATCHES_MAX];
 static long delays_ms[RESTARTS + 1];
 static uint32_t delay_count;
-static char folder[] = "/tmp/gateway_test.XXXXXX";
+static char folder[TEST_FOLDER_BYTES];
 static char place[sizeof(folder) + 16], path[sizeof(folder) + 16];
 static struct module_world world;
 static struct gateway *gateway;
@@ -116,7 +117,7 @@ static int begin(const char *program, const char *const *arguments, char *text)
     /* The wrapped functions look at no server. */
     struct server *server = (struct server *)(uintptr_t)&watches;
 
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_ptr_nonnull(test_folder_make(folder, "saddle-gateway-test"));
     snprintf(place, sizeof(place), "%s/place", folder);
     snprintf(path, sizeof(path), "%s/socket", folder);
     setenv(PLACE, place, 1);

@@ -3,6 +3,7 @@
 #include "tests/unit/daemon/handover_bed.h"
 
 #include "sched/clock.h"
+#include "tests/unit/folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -656,7 +657,7 @@ static void make_shared(void)
 void bed_run(const struct bed_plan *given, struct bed_end *end)
 {
     struct watched watched = {.deadline = clock_now(&clock_machine) + PATIENCE};
-    char folder[] = "/tmp/handover.XXXXXX", path[64], lock[80];
+    char folder[TEST_FOLDER_BYTES], path[sizeof(folder) + 8], lock[sizeof(path) + 8];
     struct bed_plan own = *given;
     int ends[2];
 
@@ -664,7 +665,7 @@ void bed_run(const struct bed_plan *given, struct bed_end *end)
         own.blackout_ns = BED_BLACKOUT_NS;
     plan = &own;
     make_shared();
-    if (!mkdtemp(folder) || pipe(ends))
+    if (!test_folder_make(folder, "saddle-handover") || pipe(ends))
         abort();
     snprintf(path, sizeof(path), "%s/socket", folder);
     snprintf(lock, sizeof(lock), "%s.lock", path);

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 /* Hand-overs between two who both live: done, checked, refused and come back. */
 #include "tests/unit/daemon/handover_bed.h"
+#include "tests/unit/folder.h"
 
 #include <check.h>
 #include <errno.h>
@@ -220,14 +221,13 @@ END_TEST
 
 /* ---- The door ---- */
 
-static char folder[32], path[64], text[HANDOVER_REASON_BYTES];
+static char folder[TEST_FOLDER_BYTES], path[sizeof(folder) + 8], text[HANDOVER_REASON_BYTES];
 static const struct reason why = {text, sizeof(text)};
 static struct attach_socket door;
 
 static void open_door(void)
 {
-    snprintf(folder, sizeof(folder), "/tmp/handover.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_ptr_nonnull(test_folder_make(folder, "saddle-handover"));
     snprintf(path, sizeof(path), "%s/socket", folder);
     ck_assert_int_eq(handover_listen(&door, path, &why), 0);
 }
@@ -250,7 +250,7 @@ END_TEST
 START_TEST(nobody_waits_there)
 {
     struct handover_link link;
-    char none[80];
+    char none[sizeof(path) + 8];
 
     snprintf(none, sizeof(none), "%s.none", path);
     ck_assert_int_eq(handover_connect(none, &link, &why), -ENOENT);

@@ -8,6 +8,7 @@
 #include "engines/port.h"
 #include "engines/shaper/shaper.h"
 #include "tests/unit/eal.h"
+#include "tests/unit/folder.h"
 
 #include <check.h>
 #include <dirent.h>
@@ -50,7 +51,7 @@ static struct config
 static uint32_t config_count;
 static char line[REASON_BYTES];
 static const struct reason reason = {line, sizeof(line)};
-static char folder[] = "/tmp/saddle-apply-test.XXXXXX";
+static char folder[TEST_FOLDER_BYTES];
 static char path[sizeof(folder) + 8];
 static struct server *server;
 static struct host *host;
@@ -68,7 +69,7 @@ static const struct config *load(const char *text)
 static void start(const char *text)
 {
     const struct server_config server_config = {.path = path, .mode = 0600};
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_ptr_nonnull(test_folder_make(folder, "saddle-apply-test"));
     snprintf(path, sizeof(path), "%s/s", folder);
     ck_assert_int_eq(server_create(&server, &server_config, line, sizeof(line)), 0);
     ck_assert_msg(!host_create(&host, load(text), server, &reason), "%s", line);

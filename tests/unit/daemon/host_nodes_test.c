@@ -5,6 +5,7 @@
 #include "daemon/host.h"
 #include "daemon/ports.h"
 #include "tests/unit/eal.h"
+#include "tests/unit/folder.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -25,7 +26,7 @@
 static struct config config, other;
 static char line[REASON_BYTES];
 static const struct reason reason = {line, sizeof(line)};
-static char folder[] = "/tmp/saddle-nodes-test.XXXXXX";
+static char folder[TEST_FOLDER_BYTES];
 static char path[sizeof(folder) + 8];
 static struct server *server;
 static struct host *host;
@@ -88,7 +89,7 @@ static void start(const char *text)
     find_allowed();
     for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
         last_cpu = CPU_ISSET(cpu, &allowed) ? cpu : last_cpu;
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_ptr_nonnull(test_folder_make(folder, "saddle-nodes-test"));
     snprintf(path, sizeof(path), "%s/s", folder);
     ck_assert_int_eq(server_create(&server, &server_config, line, sizeof(line)), 0);
     load(&config, text);

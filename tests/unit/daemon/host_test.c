@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/host.h"
 #include "tests/unit/eal.h"
+#include "tests/unit/folder.h"
 
 #include <check.h>
 #include <errno.h>
@@ -24,14 +25,14 @@
 static struct config config;
 static char line[REASON_BYTES];
 static const struct reason reason = {line, sizeof(line)};
-static char folder[] = "/tmp/saddle-host-test.XXXXXX";
+static char folder[TEST_FOLDER_BYTES];
 static char path[sizeof(folder) + 8];
 static struct server *server;
 
 static void open_server(void)
 {
     const struct server_config server_config = {.path = path, .mode = 0600};
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_ptr_nonnull(test_folder_make(folder, "saddle-host-test"));
     snprintf(path, sizeof(path), "%s/s", folder);
     ck_assert_int_eq(server_create(&server, &server_config, line, sizeof(line)), 0);
 }

@@ -4,6 +4,7 @@
 #include "daemon/host.h"
 #include "daemon/share.h"
 #include "tests/unit/eal.h"
+#include "tests/unit/folder.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -30,7 +31,7 @@ static struct config configs[CONFIGS_MAX]; /* all that a test has used */
 static uint32_t config_count;
 static char line[REASON_BYTES];
 static const struct reason reason = {line, sizeof(line)};
-static char folder[] = "/tmp/saddle-share-test.XXXXXX";
+static char folder[TEST_FOLDER_BYTES];
 static char path[sizeof(folder) + 8];
 static struct server *server;
 static struct host *host;
@@ -48,7 +49,7 @@ static const struct config *load(const char *text)
 static void setup(void)
 {
     const struct server_config server_config = {.path = path, .mode = 0600};
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_ptr_nonnull(test_folder_make(folder, "saddle-share-test"));
     snprintf(path, sizeof(path), "%s/s", folder);
     ck_assert_int_eq(server_create(&server, &server_config, line, sizeof(line)), 0);
     ck_assert_msg(!host_create(&host, load(HOSTS X1 GROUPS), server, &reason), "%s", line);

@@ -3,6 +3,7 @@
 #include "daemon/host.h"
 #include "daemon/steward.h"
 #include "tests/unit/eal.h"
+#include "tests/unit/folder.h"
 
 #include <check.h>
 #include <errno.h>
@@ -26,7 +27,7 @@
 static struct config config;
 static char line[REASON_BYTES];
 static const struct reason reason = {line, sizeof(line)};
-static char folder[] = "/tmp/saddle-steward-test.XXXXXX";
+static char folder[TEST_FOLDER_BYTES];
 static char path[sizeof(folder) + 8], file[sizeof(folder) + 8];
 static struct server *server;
 static struct host *host;
@@ -53,7 +54,7 @@ static void setup(void)
 {
     const struct server_config server_config = {.path = path, .mode = 0600};
     struct schema_source source = {.file = "test"};
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_ptr_nonnull(test_folder_make(folder, "saddle-steward-test"));
     snprintf(path, sizeof(path), "%s/s", folder);
     snprintf(file, sizeof(file), "%s/f", folder);
     write_file(FIRST);
