@@ -80,6 +80,16 @@ void carriers_add(struct carriers *carriers, const struct port *wire, const stru
     follow(carrier);
 }
 
+void carriers_remove(struct carriers *carriers, const struct port *tap)
+{
+    for (uint32_t i = 0; carriers && i < carriers->count; i++) {
+        if (carriers->list[i].tap != tap)
+            continue;
+        carriers->list[i] = carriers->list[--carriers->count];
+        return;
+    }
+}
+
 int carriers_fd(const struct carriers *carriers)
 {
     return carriers->timer_fd;

@@ -27,6 +27,9 @@ void carriers_destroy(struct carriers *carriers);
 void carriers_add(struct carriers *carriers, const struct port *wire, const struct port *tap,
                   bool (*link_up)(const struct port *wire));
 
+/* Not any more. NULL and a `tap` that was not added are fine. */
+void carriers_remove(struct carriers *carriers, const struct port *tap);
+
 /* Readable when it is time to look, which carriers_work does. */
 int carriers_fd(const struct carriers *carriers);
 void carriers_work(void *carriers);

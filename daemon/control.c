@@ -24,6 +24,7 @@ struct control {
     struct modules *modules;
     char rules[2 * CONFIG_CALLERS_MAX][RULE_BYTES];
     uint32_t rule_count;
+    bool forgotten; /* its sockets are another daemon's */
 };
 
 static void add(struct gateway_config *gateway, uint32_t *count, const char *option,
@@ -91,7 +92,7 @@ int control_check(const struct config *config, const struct reason *reason)
     return gateway_check(config->control.program.text, gateway.arguments, reason);
 }
 
-int control_create(struct control **control, const struct config *config,
+int control_create(struct control **control, const struct config *config, bool takes_over,
                    const struct reason *reason)
 {
     const struct config_control *given = &config->control;
@@ -99,6 +100,7 @@ int control_create(struct control **control, const struct config *config,
         .program = given->program.text,
         .socket = given->path.text,
         .mode = (mode_t)given->mode,
+        .takes_over = takes_over,
     };
     struct control *made;
     uint32_t count = 0;
@@ -125,6 +127,24 @@ int control_create(struct control **control, const struct config *config,
     }
     *control = made;
     return 0;
+}
+
+void control_offer(const struct control *control, struct parcel_draft *draft)
+{
+    gateway_offer(control->gateway, draft);
+}
+
+int control_adopt(struct control *control, struct parcel *parcel, const struct reason *reason)
+{
+    return gateway_adopt(control->gateway, parcel, reason);
+}
+
+void control_forget(struct control *control)
+{
+    if (!control)
+        return;
+    gateway_forget(control->gateway);
+    control->forgotten = true;
 }
 
 static void tick(void *context, uint64_t now)
@@ -187,7 +207,7 @@ int control_start(struct control *control, struct server *server, const struct h
 /* Whoever watches hears of it, if he is quick. */
 static void tell_stopping(struct control *control)
 {
-    if (!control->modules)
+    if (!control->modules || control->forgotten)
         return;
     events_add(control->world.events, EVENT_DAEMON_STOPPING, NULL, "every session ends");
     tick(control, clock_now(&clock_machine));

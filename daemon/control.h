@@ -10,6 +10,7 @@
 #ifndef DAEMON_CONTROL_H
 #define DAEMON_CONTROL_H
 
+#include "control/parcel.h"
 #include "control/server.h"
 #include "daemon/config.h"
 #include "daemon/host.h"
@@ -21,10 +22,18 @@ struct control;
 /* Whether saddle-control can use the files that the configuration names, as this user. 0, or a
  * negative errno with one line in `reason`. */
 int control_check(const struct config *config, const struct reason *reason);
-/* Takes the control socket, as the user who is to remove it; *control stays NULL if none is
- * configured. 0, or a negative errno with one line in `reason`. */
-int control_create(struct control **control, const struct config *config,
+/* Takes the control socket, as the user who is to remove it; or leaves it to control_adopt, if this
+ * daemon takes over. *control stays NULL if none is configured. 0, or a negative errno with one
+ * line in `reason`. */
+int control_create(struct control **control, const struct config *config, bool takes_over,
                    const struct reason *reason);
+/* Writes its sockets into the open record, for another daemon; they are lent. */
+void control_offer(const struct control *control, struct parcel_draft *draft);
+/* Takes them from the open record: 0, or -EBADMSG with one line in `reason`. */
+int control_adopt(struct control *control, struct parcel *parcel, const struct reason *reason);
+/* Gives up this daemon's part of the sockets: control_destroy leaves them, and tells nobody that
+ * sessions end. NULL is fine. */
+void control_forget(struct control *control);
 /* With the host running. 0, or a negative errno with one line in `reason`; control_destroy is due
  * in both cases. NULL is fine. */
 int control_start(struct control *control, struct server *server, const struct host *host,

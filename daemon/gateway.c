@@ -315,6 +315,19 @@ static int listen_at(const char *address, const char *key, int *fd, const struct
     return *fd < 0 ? *fd : 0;
 }
 
+static int open_sockets(struct gateway *gateway, const struct reason *reason)
+{
+    const struct gateway_config *config = &gateway->config;
+    int error = listen_at(config->http, "control: http", &gateway->http_fd, reason);
+
+    if (!error)
+        error = listen_at(config->tls, "control: tls", &gateway->tls_fd, reason);
+    if (!error)
+        error = attach_open(&gateway->socket, SOCK_STREAM, config->socket, config->mode,
+                            reason->text, reason->bytes);
+    return error;
+}
+
 int gateway_create(struct gateway **gateway, const struct gateway_config *config,
                    const struct reason *reason)
 {
@@ -326,18 +339,69 @@ int gateway_create(struct gateway **gateway, const struct gateway_config *config
     made->config = *config;
     made->pidfd = made->link_fd = made->timer_fd = made->http_fd = made->tls_fd = -1;
     made->socket.fd = -1;
-    error = listen_at(config->http, "control: http", &made->http_fd, reason);
-    if (!error)
-        error = listen_at(config->tls, "control: tls", &made->tls_fd, reason);
-    if (!error)
-        error = attach_open(&made->socket, SOCK_STREAM, config->socket, config->mode, reason->text,
-                            reason->bytes);
+    made->socket.lock_fd = -1;
+    error = config->takes_over ? 0 : open_sockets(made, reason);
     if (error) {
         gateway_destroy(made);
         return error;
     }
     *gateway = made;
     return 0;
+}
+
+static void offer_fd(int fd, struct parcel_draft *draft)
+{
+    state_put_u8(&draft->state, fd >= 0);
+    if (fd >= 0)
+        parcel_put_fd(draft, fd);
+}
+
+void gateway_offer(const struct gateway *gateway, struct parcel_draft *draft)
+{
+    attach_offer(&gateway->socket, draft);
+    offer_fd(gateway->http_fd, draft);
+    offer_fd(gateway->tls_fd, draft);
+}
+
+/* A listening socket, if there is to be one. */
+static int adopt_fd(struct parcel *parcel, const char *address, int *fd)
+{
+    int listens = 0;
+    socklen_t bytes = sizeof(listens);
+
+    if (!state_get_u8(&parcel->state))
+        return address ? -EBADMSG : 0;
+    *fd = parcel_get_fd(parcel);
+    if (!address || *fd < 0 || getsockopt(*fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &bytes) ||
+        !listens)
+        return -EBADMSG;
+    return 0;
+}
+
+int gateway_adopt(struct gateway *gateway, struct parcel *parcel, const struct reason *reason)
+{
+    const struct gateway_config *config = &gateway->config;
+    int error = attach_adopt(&gateway->socket, SOCK_STREAM, config->socket, parcel, reason->text,
+                             reason->bytes);
+
+    if (error)
+        return error;
+    error = adopt_fd(parcel, config->http, &gateway->http_fd);
+    if (!error)
+        error = adopt_fd(parcel, config->tls, &gateway->tls_fd);
+    if (error || parcel->state.error) {
+        gateway_forget(gateway);
+        return reason_set(reason, -EBADMSG,
+                          "control: what the other daemon hands over are not its sockets");
+    }
+    return 0;
+}
+
+void gateway_forget(struct gateway *gateway)
+{
+    attach_forget(&gateway->socket);
+    close_fd(&gateway->http_fd);
+    close_fd(&gateway->tls_fd);
 }
 
 int gateway_start(struct gateway *gateway, struct server *server, struct module_world *world,

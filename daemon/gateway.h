@@ -12,6 +12,7 @@
 #define DAEMON_GATEWAY_H
 
 #include "control/module.h"
+#include "control/parcel.h"
 #include "control/server.h"
 #include "daemon/config.h"
 #include "daemon/reason.h"
@@ -27,6 +28,7 @@ struct gateway_config {
     mode_t mode;            /* its permission bits */
     const char *http, *tls; /* addresses to listen at as well (endpoint.h), or NULL */
     const char *arguments[GATEWAY_ARGUMENTS_MAX + 1]; /* of the program; ends with NULL */
+    bool takes_over; /* another daemon has the sockets, and hands them over */
 };
 
 struct gateway;
@@ -35,6 +37,13 @@ struct gateway;
  * borrowed. 0, or a negative errno with one line in `reason`. */
 int gateway_create(struct gateway **gateway, const struct gateway_config *config,
                    const struct reason *reason);
+/* Writes all of its sockets into the open record, for another daemon; they are lent. */
+void gateway_offer(const struct gateway *gateway, struct parcel_draft *draft);
+/* Takes them from the open record, for a gateway that takes over: 0, or -EBADMSG with one line in
+ * `reason` and nothing left behind. */
+int gateway_adopt(struct gateway *gateway, struct parcel *parcel, const struct reason *reason);
+/* Gives up this daemon's part of them: gateway_destroy leaves them where they are. */
+void gateway_forget(struct gateway *gateway);
 /* Has the program look at its arguments, and at the files they name, and end: 0, or -EINVAL with
  * its own line in `reason`. Waits for it. `arguments` ends with NULL. */
 int gateway_check(const char *program, const char *const *arguments, const struct reason *reason);

@@ -32,8 +32,8 @@ static void say_nodes(const struct topology *topology)
         log_line(LOG_INFO, "memory: %u node%s (NUMA)", count, count == 1 ? "" : "s");
 }
 
-int host_create(struct host **host, const struct config *config, struct server *server,
-                const struct reason *reason)
+int host_create_empty(struct host **host, const struct config *config, struct server *server,
+                      const struct reason *reason)
 {
     struct host *made = calloc(1, sizeof(*made));
     int error;
@@ -44,7 +44,7 @@ int host_create(struct host **host, const struct config *config, struct server *
     made->server = server;
     topology_init(&made->topology, &topology_machine);
     say_nodes(&made->topology);
-    error = ports_create(&made->ports, config, &made->topology, reason);
+    error = ports_create_none(&made->ports, config, &made->topology, reason);
     if (error) {
         host_destroy(made);
         return error;
@@ -53,15 +53,48 @@ int host_create(struct host **host, const struct config *config, struct server *
     return 0;
 }
 
-void host_tell_hosts(struct host *host, const struct config *config)
+int host_create(struct host **host, const struct config *config, struct server *server,
+                const struct reason *reason)
 {
-    for (uint32_t i = 0; i < config->engines.count; i++) {
-        const struct config_engine *engine = config_engine(config, i);
-        const struct config_engine *steer = config_steer_on(config, engine->port.text);
+    int error = host_create_empty(host, config, server, reason);
 
-        host->hosts[i] = engine->kind == CONFIG_KERNEL
-                             ? PLACEMENT_NO_HOST
-                             : (uint16_t)((steer ? steer : engine) - config_engine(config, 0));
+    if (error)
+        return error;
+    error = ports_make((*host)->ports, UINT64_MAX, reason);
+    if (error) {
+        host_destroy(*host);
+        *host = NULL;
+    }
+    return error;
+}
+
+/* Where the engine that stands for this one's host is. */
+static uint32_t stands_for(const struct config *config, uint32_t index)
+{
+    const struct config_engine *engine = config_engine(config, index);
+    const struct config_engine *steer = config_steer_on(config, engine->port.text);
+
+    return (uint32_t)((steer ? steer : engine) - config_engine(config, 0));
+}
+
+void host_list(struct host *host, const struct host_layout *layout)
+{
+    const struct config *config = layout->config;
+    uint16_t places[CONFIG_ENGINES_MAX] = {0};
+
+    memset(host->list, 0, sizeof(host->list));
+    host->listed = 0;
+    for (uint32_t i = 0; i < config->engines.count; i++) {
+        places[i] = (uint16_t)host->listed;
+        if (layout->engines[i].engine)
+            host->list[host->listed++] = layout->engines[i].engine;
+    }
+    for (uint32_t i = 0; i < config->engines.count; i++) {
+        if (!layout->engines[i].engine)
+            continue;
+        host->hosts[places[i]] = config_engine(config, i)->kind == CONFIG_KERNEL
+                                     ? PLACEMENT_NO_HOST
+                                     : places[stands_for(config, i)];
     }
     server_set_hosts(host->server, host->hosts);
 }
@@ -76,29 +109,44 @@ static int follow_links(const struct host *host, const struct reason *reason)
     return error ? host_fail(reason, error, "links of ports") : 0;
 }
 
+int host_make_groups(struct host *host, const struct reason *reason)
+{
+    struct host_layout *layout = &host->running;
+    int error = 0;
+
+    for (uint32_t i = 0; i < layout->config->groups.count && !error; i++)
+        error = host_make_group(host, layout, i, reason);
+    return error;
+}
+
+int host_settle(struct host *host, const struct reason *reason)
+{
+    struct host_layout *layout = &host->running;
+
+    for (uint32_t i = 0; i < layout->config->groups.count; i++)
+        host_tell_class(layout->groups[i]);
+    host_list(host, layout);
+    return follow_links(host, reason);
+}
+
 int host_start(struct host *host, const struct reason *reason)
 {
     struct host_layout *layout = &host->running;
     const struct config *config = layout->config;
     int error = 0;
 
-    for (uint32_t i = 0; i < config->engines.count && !error; i++) {
+    for (uint32_t i = 0; i < config->engines.count && !error; i++)
         error = host_make_engine(host, layout, i, reason);
-        host->list[i] = layout->engines[i].engine;
-    }
-    for (uint32_t i = 0; i < config->groups.count && !error; i++)
-        error = host_make_group(host, layout, i, reason);
+    if (!error)
+        error = host_make_groups(host, reason);
     for (uint32_t i = 0; i < config->engines.count && !error; i++)
         error = host_join_group(layout, i, reason);
-    for (uint32_t i = 0; i < config->groups.count && !error; i++)
-        host_tell_class(layout->groups[i]);
-    host_tell_hosts(host, config);
-    return error ? error : follow_links(host, reason);
+    return error ? error : host_settle(host, reason);
 }
 
 struct engine *const *host_engines(const struct host *host, uint32_t *count)
 {
-    *count = host->running.config->engines.count;
+    *count = host->listed;
     return host->list;
 }
 
@@ -107,6 +155,8 @@ static void describe_engines(const struct host_layout *layout, struct plant *pla
     const struct config *config = layout->config;
 
     for (uint32_t i = 0; i < config->engines.count; i++) {
+        if (!layout->engines[i].engine)
+            continue;
         plant->engines[plant->engine_count++] = (struct plant_engine){
             .engine = layout->engines[i].engine,
             .port = config_engine(config, i)->port.text,
@@ -162,6 +212,8 @@ static void describe_ports(const struct host *host, struct plant *plant)
         const struct config_port *port = config_port(config, i);
         const struct config_engine *engine = config_engine_on(config, port->name.text);
 
+        if (!ports_get(host->ports, i))
+            continue;
         plant->ports[plant->port_count] = (struct plant_port){
             .port = ports_get(host->ports, i),
             .name = port->name.text,
@@ -253,19 +305,20 @@ static void write_port(const struct host *host, uint32_t index, FILE *stream)
 
 void host_write_stats(const struct host *host, FILE *stream)
 {
-    const struct config *config = host->running.config;
+    const char *between = "";
 
     fputs("{\n  \"engines\": {\n", stream);
-    for (uint32_t i = 0; i < config->engines.count; i++) {
-        if (i)
-            fputs(",\n", stream);
+    for (uint32_t i = 0; i < host->listed; i++) {
+        fputs(i ? ",\n" : "", stream);
         write_engine(host->list[i], stream);
     }
     fputs("\n  },\n  \"ports\": {\n", stream);
-    for (uint32_t i = 0; i < config->ports.count; i++) {
-        if (i)
-            fputs(",\n", stream);
+    for (uint32_t i = 0; i < host->running.config->ports.count; i++) {
+        if (!ports_get(host->ports, i))
+            continue;
+        fputs(between, stream);
         write_port(host, i, stream);
+        between = ",\n";
     }
     fputs("\n  }\n}\n", stream);
 }

@@ -23,10 +23,18 @@ struct host;
  * host_destroy. 0, or a negative errno with one line in `reason`, and nothing left behind. */
 int host_create(struct host **host, const struct config *config, struct server *server,
                 const struct reason *reason);
+/* For a daemon that takes over (host_handover.h): the same without ports. */
+int host_create_empty(struct host **host, const struct config *config, struct server *server,
+                      const struct reason *reason);
 /* Makes engines and groups and lets them run, once. Engines tell the server that they closed a
  * session, and its loop does what their resolvers have to do. 0, or a negative errno with one line
  * in `reason`; host_stop is due in both cases. */
 int host_start(struct host *host, const struct reason *reason);
+
+/* The parts of that for a daemon that takes engines over: groups, before them, and all else, after
+ * them. */
+int host_make_groups(struct host *host, const struct reason *reason);
+int host_settle(struct host *host, const struct reason *reason);
 
 /* Makes what runs what another configuration says, for the same ports, which lies at `config` until
  * another one is applied. Engines that it has alike stay, and groups of the same name, which change
@@ -44,7 +52,7 @@ bool host_keeps(const struct host *host, const struct config *config, uint32_t i
 /* How many sessions the running engine of this name has; 0 also if there is none. */
 uint32_t host_sessions(const struct host *host, const char *engine);
 
-/* The engines, in the order of the configuration. */
+/* The engines, in the order of the configuration; those that another daemon has are left out. */
 struct engine *const *host_engines(const struct host *host, uint32_t *count);
 
 /* Whether every engine runs, and in its group: after a change that failed it may be that one could

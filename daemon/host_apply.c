@@ -145,6 +145,19 @@ static bool follows(const struct apply *apply, uint32_t index)
     return before && apply->to[before - config_engine(config, 0)] == NOWHERE;
 }
 
+/* After a hand-over that ended in the middle. */
+static int all_here(const struct host *host, const struct reason *reason)
+{
+    const struct config *config = host->running.config;
+
+    for (uint32_t i = 0; i < config->engines.count; i++) {
+        if (!host->running.engines[i].engine)
+            return reason_set(reason, -EPERM, "engine %s is not this daemon's any more",
+                              config_engine(config, i)->name.text);
+    }
+    return 0;
+}
+
 static int spare_sessions(const struct apply *apply)
 {
     const struct config *config = apply->host->running.config;
@@ -529,11 +542,8 @@ static void commit(struct apply *apply)
     const struct config *wanted = apply->next.config;
     bool kept[CONFIG_GROUPS_MAX] = {false};
 
-    memset(host->list, 0, sizeof(host->list));
-    for (uint32_t i = 0; i < wanted->engines.count; i++)
-        host->list[i] = apply->next.engines[i].engine;
-    server_set_engines(host->server, host->list, wanted->engines.count);
-    host_tell_hosts(host, wanted);
+    host_list(host, &apply->next);
+    server_set_engines(host->server, host->list, host->listed);
     for (uint32_t i = 0; i < running->config->engines.count; i++) {
         if (apply->to[i] == NOWHERE)
             host_end_engine(host, &running->engines[i]);
@@ -594,7 +604,8 @@ int host_apply(struct host *host, const struct config *config, bool disrupt,
     apply->reason = reason;
     apply->next.config = config;
     plan(apply);
-    if (!disrupt)
+    error = all_here(host, reason);
+    if (!error && !disrupt)
         error = spare_sessions(apply);
     if (!error)
         error = host_end_left(host, reason);

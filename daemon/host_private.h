@@ -47,9 +47,13 @@ struct host {
     struct ports *ports;
     struct server *server;
     struct host_layout running;
-    struct host_left *left;                  /* a list, mostly empty */
-    struct engine *list[CONFIG_ENGINES_MAX]; /* of the running ones */
-    uint16_t hosts[CONFIG_ENGINES_MAX];      /* of each, as server_set_hosts has it */
+    struct host_left *left; /* a list, mostly empty */
+    /* Engines that another daemon has by now. They never run again, and destroying them would touch
+     * what they share with the other one: they are left as they are until the process ends. */
+    struct host_engine gone[CONFIG_ENGINES_MAX];
+    struct engine *list[CONFIG_ENGINES_MAX]; /* of the running ones that are here */
+    uint32_t listed;
+    uint16_t hosts[CONFIG_ENGINES_MAX]; /* of each in the list, as server_set_hosts has it */
 };
 
 /* Makes the engine at `index`, in no group yet. 0, or a negative errno with one line in `reason`;
@@ -71,8 +75,8 @@ int host_describe_group(const struct host *host, struct host_layout *layout, uin
 void host_tell_class(const struct group *group);
 /* Adds the engine at `index` to its group of the layout. */
 int host_join_group(struct host_layout *layout, uint32_t index, const struct reason *reason);
-/* Tells the server which engines are one host. */
-void host_tell_hosts(struct host *host, const struct config *config);
+/* Lists the engines of a layout that are here, and tells the server which of them are one host. */
+void host_list(struct host *host, const struct host_layout *layout);
 /* The position of the group that has the engine at `index`. */
 uint32_t host_group_index(const struct config *config, uint32_t index);
 

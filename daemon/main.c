@@ -334,7 +334,7 @@ static int serve(const struct options *options, const struct config *config)
     if (!error)
         error = take_socket(&sockets.server, config, &rules, &reason);
     if (!error)
-        error = control_create(&sockets.control, config, &reason);
+        error = control_create(&sockets.control, config, false, &reason);
     if (error)
         log_line(LOG_ERROR, "%s", line);
     else

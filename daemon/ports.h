@@ -9,6 +9,7 @@
 #ifndef DAEMON_PORTS_H
 #define DAEMON_PORTS_H
 
+#include "control/parcel.h"
 #include "daemon/config.h"
 #include "daemon/reason.h"
 #include "daemon/share.h"
@@ -29,7 +30,35 @@ int ports_check(const struct config *config, const struct reason *reason);
  * or a negative errno with one line in `reason`, and nothing left behind. */
 int ports_create(struct ports **ports, const struct config *config, const struct topology *topology,
                  const struct reason *reason);
-/* By position in the configuration. */
+/* For a daemon that takes over: none is made yet. As ports_create. */
+int ports_create_none(struct ports **ports, const struct config *config,
+                      const struct topology *topology, const struct reason *reason);
+
+/* Some of them: a bit for each, by position in the configuration. Those of a hand-over set go
+ * together. All of ports_make, ports_adopt and ports_enter: 0, or a negative errno with one line in
+ * `reason`. */
+int ports_make(struct ports *ports, uint64_t which, const struct reason *reason);
+/* Destroys them; no engine uses them any more. */
+void ports_end(struct ports *ports, uint64_t which);
+
+/* How they go over: as of port_handover.h, with what is beneath and beside each. */
+void ports_offer(const struct ports *ports, uint64_t which, struct parcel_draft *draft);
+/* From the parcel's next records; what a driver cannot take over is made anew. */
+int ports_adopt(struct ports *ports, uint64_t which, struct parcel *parcel,
+                const struct reason *reason);
+void ports_leave(const struct ports *ports, uint64_t which, struct parcel_draft *draft);
+/* From the parcel's next records; after a failure they are to be ended. */
+int ports_enter(struct ports *ports, uint64_t which, struct parcel *parcel,
+                const struct reason *reason);
+/* 0 or -ENOMEM: they are lost. */
+int ports_begin(struct ports *ports, uint64_t which);
+void ports_settle(struct ports *ports, uint64_t which);
+void ports_resume(struct ports *ports, uint64_t which);
+/* They are another daemon's: nothing that is shared is touched. What engines that never run again
+ * may still point to is left behind until the process ends. */
+void ports_forget(struct ports *ports, uint64_t which);
+
+/* By position in the configuration; NULL: it is not made, or is another daemon's. */
 struct port *ports_get(const struct ports *ports, uint32_t index);
 /* The node that its device is on, or TOPOLOGY_ANY. */
 int ports_node(const struct ports *ports, uint32_t index);
