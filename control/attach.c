@@ -201,6 +201,12 @@ int attach_adopt(struct attach_socket *attach, int type, const char *path, struc
     return -EBADMSG;
 }
 
+void attach_claim(const struct attach_socket *attach)
+{
+    if (attach->fd >= 0 && listen(attach->fd, BACKLOG))
+        log_line(LOG_WARNING, "socket %s: %s", attach->path, strerror(errno));
+}
+
 void attach_forget(struct attach_socket *attach)
 {
     if (attach->fd >= 0)

@@ -45,6 +45,9 @@ void attach_offer(const struct attach_socket *socket, struct parcel_draft *draft
  * behind. */
 int attach_adopt(struct attach_socket *socket, int type, const char *path, struct parcel *parcel,
                  char *reason, size_t reason_bytes);
+/* Whoever connects is told by the kernel who listens (SO_PEERCRED): from now on this process,
+ * instead of the one that did so before. */
+void attach_claim(const struct attach_socket *socket);
 /* Gives up this daemon's part of one that another has as well: socket and lock stay. */
 void attach_forget(struct attach_socket *socket);
 

@@ -190,6 +190,11 @@ void server_thaw(struct server *server)
     listen_to_clients(server, true);
 }
 
+void server_quit(struct server *server)
+{
+    server->stopping = true;
+}
+
 void server_set_engines(struct server *server, struct engine *const *engines, uint32_t engine_count)
 {
     server->engines = engines;
@@ -283,7 +288,7 @@ static int open_descriptors(struct server *server)
     return error ? error : arena_guard_install(server->control_fd);
 }
 
-static int open_socket(struct server *server, char *reason, size_t reason_bytes)
+int server_open_socket(struct server *server, char *reason, size_t reason_bytes)
 {
     const struct server_config *config = &server->config;
     int error = attach_open(&server->socket, SOCK_SEQPACKET, config->path, config->mode, reason,
@@ -312,7 +317,7 @@ int server_create(struct server **server, const struct server_config *config, ch
     if (error)
         snprintf(reason, reason_bytes, "control descriptors: %s", strerror(-error));
     else if (!config->takes_over)
-        error = open_socket(made, reason, reason_bytes);
+        error = server_open_socket(made, reason, reason_bytes);
     if (error) {
         server_destroy(made);
         return error;

@@ -68,6 +68,9 @@ const struct server_config *server_config(const struct server *server);
  * none. 0, or a negative errno. */
 int server_run(struct server *server, struct engine *const *engines, uint32_t engine_count);
 
+/* Has server_run return, as at a signal. */
+void server_quit(struct server *server);
+
 /* From now on these are the engines; no session is on one that is gone. The array is borrowed. */
 void server_set_engines(struct server *server, struct engine *const *engines,
                         uint32_t engine_count);
@@ -86,6 +89,10 @@ void server_set_reload(struct server *server, void (*reload)(void *context), voi
  * Again is harmless. */
 void server_freeze(struct server *server);
 void server_thaw(struct server *server);
+
+/* Takes the attach socket after all, for a server that was made with `takes_over`, from a daemon
+ * that died before it handed it over. As server_create. */
+int server_open_socket(struct server *server, char *reason, size_t reason_bytes);
 
 /* Calls `visit` with every session and the process that attached, until it answers false. */
 void server_sessions(const struct server *server,

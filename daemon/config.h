@@ -215,6 +215,13 @@ struct config_control {
     struct config_tls tls;
 };
 
+/* How a newer daemon takes over from this one. */
+struct config_upgrade {
+    struct schema_place place;
+    struct schema_text socket; /* where it knocks; empty: it cannot */
+    uint64_t blackout;         /* ns that a set may stand still */
+};
+
 struct config_socket {
     struct schema_place place;
     struct schema_text path;
@@ -246,6 +253,7 @@ struct config {
     struct schema_list policy;  /* struct config_rule */
     struct config_limits limits;
     struct config_control control;
+    struct config_upgrade upgrade;
 };
 
 /* Parses and checks. 0, or a negative errno with the line to show in source->error; config_free is

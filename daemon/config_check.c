@@ -626,6 +626,21 @@ static int check_tls(const struct config *config, struct schema_source *source)
     return check_endpoint(config, source, &tls->address);
 }
 
+static int check_upgrade(const struct config *config, struct schema_source *source)
+{
+    const struct schema_text *path = &config->upgrade.socket;
+
+    if (strlen(path->text) > SOCKET_LENGTH_MAX)
+        return schema_fail(source, path->place,
+                           "socket: the path has %zu characters, more than the %u of a Unix socket",
+                           strlen(path->text), SOCKET_LENGTH_MAX);
+    if (path->text[0] && (!strcmp(path->text, config->socket.path.text) ||
+                          !strcmp(path->text, config->control.path.text)))
+        return schema_fail(source, path->place, "socket: \"%s\" is another one's already",
+                           path->text);
+    return 0;
+}
+
 static int check_control(const struct config *config, struct schema_source *source)
 {
     const struct config_control *control = &config->control;
@@ -687,5 +702,7 @@ int config_check(const struct config *config, struct schema_source *source)
         error = check_membership(config, source, config_engine(config, i));
     for (uint32_t i = 0; i < config->policy.count && !error; i++)
         error = check_rule(source, &RULES(config)[i]);
-    return error ? error : check_control(config, source);
+    if (!error)
+        error = check_control(config, source);
+    return error ? error : check_upgrade(config, source);
 }

@@ -10,8 +10,8 @@
 
 /* Whose changes have to wait for the next start: privileges are given up by then, or memory and
  * sockets are taken. What is below these keys as well. */
-static const char *const fixed_keys[] = {"socket",    "user",  "memory",
-                                         "hugepages", "ports", "control"};
+static const char *const fixed_keys[] = {"socket", "user",    "memory", "hugepages",
+                                         "ports",  "control", "upgrade"};
 
 struct diff {
     struct config_changes *changes;

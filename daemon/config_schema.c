@@ -6,6 +6,7 @@
 #include "control/policy.h"
 #include "daemon/config.h"
 #include "daemon/ethdev.h"
+#include "daemon/handover.h"
 #include "engines/pony/fair.h"
 #include "engines/pony/transport.h"
 #include "engines/pony/upper.h"
@@ -414,6 +415,18 @@ static const struct schema_field control_fields[] = {
 };
 static const struct schema control_schema = {control_fields, sizeof(struct config_control)};
 
+static const struct schema_field upgrade_fields[] = {
+    TEXT(
+        config_upgrade, socket, SCHEMA_TEXT, 0, "",
+        "where a newer daemon knocks (`saddled --takeover`), a path no longer than 107 characters; "
+        "only the daemon's own user and root may; without it every update is a restart"),
+    NUMBER(config_upgrade, blackout, UNITS_DURATION, NSEC_PER_MSEC, HANDOVER_BLACKOUT_MAX_NS, "1s",
+           "how long engines may stand still on their way to it: if that is not enough, they go on "
+           "where they are"),
+    END,
+};
+static const struct schema upgrade_schema = {upgrade_fields, sizeof(struct config_upgrade)};
+
 static const struct schema_field fields[] = {
     NESTED(config, socket, SCHEMA_MAPPING, 0, &socket_schema, "where applications attach"),
     TEXT(
@@ -441,6 +454,8 @@ static const struct schema_field fields[] = {
     NESTED(config, limits, SCHEMA_MAPPING, 0, &limits_schema,
            "what one user, and one session, may take"),
     NESTED(config, control, SCHEMA_MAPPING, 0, &control_schema, "how operators reach the daemon"),
+    NESTED(config, upgrade, SCHEMA_MAPPING, 0, &upgrade_schema,
+           "how a newer daemon takes over without applications noticing"),
     END,
 };
 const struct schema config_schema = {fields, sizeof(struct config)};

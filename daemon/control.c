@@ -139,6 +139,11 @@ int control_adopt(struct control *control, struct parcel *parcel, const struct r
     return gateway_adopt(control->gateway, parcel, reason);
 }
 
+int control_open(struct control *control, const struct reason *reason)
+{
+    return control ? gateway_open(control->gateway, reason) : 0;
+}
+
 void control_forget(struct control *control)
 {
     if (!control)
@@ -202,6 +207,12 @@ int control_start(struct control *control, struct server *server, const struct h
         events_add(control->world.events, EVENT_DAEMON_READY, NULL, "%u engines",
                    control->plant.engine_count);
     return error;
+}
+
+void control_follow(struct control *control)
+{
+    if (control && control->modules)
+        follow(control);
 }
 
 /* Whoever watches hears of it, if he is quick. */

@@ -31,6 +31,9 @@ int control_create(struct control **control, const struct config *config, bool t
 void control_offer(const struct control *control, struct parcel_draft *draft);
 /* Takes them from the open record: 0, or -EBADMSG with one line in `reason`. */
 int control_adopt(struct control *control, struct parcel *parcel, const struct reason *reason);
+/* Takes them after all, from a daemon that died before it handed them over. NULL is fine. 0, or a
+ * negative errno with one line in `reason`. */
+int control_open(struct control *control, const struct reason *reason);
 /* Gives up this daemon's part of the sockets: control_destroy leaves them, and tells nobody that
  * sessions end. NULL is fine. */
 void control_forget(struct control *control);
@@ -38,6 +41,8 @@ void control_forget(struct control *control);
  * in both cases. NULL is fine. */
 int control_start(struct control *control, struct server *server, const struct host *host,
                   struct daemon_steward *steward, const struct reason *reason);
+/* The host has other engines or ports than it had. NULL is fine. */
+void control_follow(struct control *control);
 /* While the host still runs. NULL is fine. */
 void control_destroy(struct control *control);
 

@@ -315,7 +315,7 @@ static int listen_at(const char *address, const char *key, int *fd, const struct
     return *fd < 0 ? *fd : 0;
 }
 
-static int open_sockets(struct gateway *gateway, const struct reason *reason)
+int gateway_open(struct gateway *gateway, const struct reason *reason)
 {
     const struct gateway_config *config = &gateway->config;
     int error = listen_at(config->http, "control: http", &gateway->http_fd, reason);
@@ -340,7 +340,7 @@ int gateway_create(struct gateway **gateway, const struct gateway_config *config
     made->pidfd = made->link_fd = made->timer_fd = made->http_fd = made->tls_fd = -1;
     made->socket.fd = -1;
     made->socket.lock_fd = -1;
-    error = config->takes_over ? 0 : open_sockets(made, reason);
+    error = config->takes_over ? 0 : gateway_open(made, reason);
     if (error) {
         gateway_destroy(made);
         return error;

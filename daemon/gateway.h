@@ -42,6 +42,8 @@ void gateway_offer(const struct gateway *gateway, struct parcel_draft *draft);
 /* Takes them from the open record, for a gateway that takes over: 0, or -EBADMSG with one line in
  * `reason` and nothing left behind. */
 int gateway_adopt(struct gateway *gateway, struct parcel *parcel, const struct reason *reason);
+/* Takes them after all, from a daemon that died before it handed them over; as gateway_create. */
+int gateway_open(struct gateway *gateway, const struct reason *reason);
 /* Gives up this daemon's part of them: gateway_destroy leaves them where they are. */
 void gateway_forget(struct gateway *gateway);
 /* Has the program look at its arguments, and at the files they name, and end: 0, or -EINVAL with

@@ -10,6 +10,9 @@
 #define RECORD_GREETING  3u
 #define GREETING_VERSION 1u
 #define TEXT_MAX         256u /* bytes of release and instance, with the NUL */
+/* Bytes of a configuration, with the NUL: all defaults are written out, which makes it longer than
+ * the file may be. */
+#define CONFIGURATION_MAX (32 * CONFIG_BYTES_MAX)
 
 static void put_range(struct state_writer *state, const struct handover_range *range)
 {
@@ -95,7 +98,7 @@ static int read_greeting(struct handover *handover, struct state_reader *state,
     theirs->abi = get_range(state);
     theirs->release = get_text(state, TEXT_MAX);
     theirs->instance = get_text(state, TEXT_MAX);
-    theirs->configuration = get_text(state, CONFIG_BYTES_MAX + 1);
+    theirs->configuration = get_text(state, CONFIGURATION_MAX);
     check = state_get_u8(state);
     get_sets(handover, state);
     if (state->error)

@@ -144,6 +144,11 @@ int host_start(struct host *host, const struct reason *reason)
     return error ? error : host_settle(host, reason);
 }
 
+const struct config *host_configuration(const struct host *host)
+{
+    return host->running.config;
+}
+
 struct engine *const *host_engines(const struct host *host, uint32_t *count)
 {
     *count = host->listed;

@@ -52,6 +52,8 @@ bool host_keeps(const struct host *host, const struct config *config, uint32_t i
 /* How many sessions the running engine of this name has; 0 also if there is none. */
 uint32_t host_sessions(const struct host *host, const char *engine);
 
+/* That runs. */
+const struct config *host_configuration(const struct host *host);
 /* The engines, in the order of the configuration; those that another daemon has are left out. */
 struct engine *const *host_engines(const struct host *host, uint32_t *count);
 

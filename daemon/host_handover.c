@@ -97,6 +97,15 @@ static bool next_is(struct state_reader *state, enum record wanted)
     return state_record_next(state, &type, &version) && type == (uint16_t)wanted;
 }
 
+/* After some have come or gone. */
+static void list_again(const struct host_handover *handover)
+{
+    struct host *host = handover->host;
+
+    host_list(host, &host->running);
+    server_set_engines(handover->server, host->list, host->listed);
+}
+
 /* ---- The table: both sides ---- */
 
 static uint32_t count_sets(void *context)
@@ -272,6 +281,7 @@ static void forget(void *context, uint32_t set)
         memset(engine, 0, sizeof(*engine));
     }
     ports_forget(host->ports, ports_of(handover, set));
+    list_again(handover);
 }
 
 static int give_last(void *context, struct parcel_draft *draft, const struct reason *why)
@@ -423,6 +433,7 @@ static int run(void *context, uint32_t set, const struct reason *why)
         return reason_set(why, error, "ports: %s", strerror(-error));
     error = join(handover, set, why);
     ports_settle(ports, which);
+    list_again(handover);
     return error;
 }
 
@@ -454,6 +465,8 @@ static int take_last(void *context, struct parcel *parcel, const struct reason *
     handover->has_sockets = !error;
     if (error)
         host_handover_forget_sockets(handover);
+    else
+        attach_claim(handover->door);
     return error;
 }
 
@@ -538,6 +551,7 @@ int host_handover_mend(struct host_handover *handover, const struct handover_rep
             log_line(LOG_WARNING, "set %s was lost and begins anew: its sessions have ended",
                      report->sets[i].name);
     }
+    list_again(handover);
     return error;
 }
 

@@ -3,7 +3,8 @@
 /*
  * saddled: reads its configuration, gives up privileges, takes the attach socket, starts DPDK and
  * ports, gives up more, runs engines and groups, serves until it is told to stop, and gives
- * everything back in the reverse order.
+ * everything back in the reverse order. Or it takes all of that over from a running one, and serves
+ * likewise; and ends, leaving everything where it is, when a newer one has taken it over.
  */
 #include "control/log.h"
 #include "control/server.h"
@@ -16,6 +17,8 @@
 #include "daemon/privileges.h"
 #include "daemon/rules.h"
 #include "daemon/steward.h"
+#include "daemon/takeover.h"
+#include "daemon/upgrade.h"
 #include "daemon/watchdog.h"
 #include "sched/clock.h"
 
@@ -38,10 +41,12 @@
 struct sockets {
     struct server *server;
     struct control *control; /* NULL: none is configured */
+    struct upgrade *upgrade;
 };
 
 enum action {
     ACTION_SERVE,
+    ACTION_TAKE_OVER,
     ACTION_CHECK,
     ACTION_SHOW,
     ACTION_DESCRIBE,
@@ -54,6 +59,7 @@ struct options {
     FILE *stats; /* opened while the daemon may still open what its user may */
     int ready_fd;
     bool verbose;
+    bool check; /* of taking over: only look whether it could */
 };
 
 enum option_value {
@@ -66,6 +72,8 @@ enum option_value {
     OPTION_DESCRIBE,
     OPTION_STATS,
     OPTION_READY,
+    OPTION_TAKE_OVER,
+    OPTION_TRY,
 };
 
 /* One table for getopt and for --help. */
@@ -81,6 +89,10 @@ static const struct {
     {{"show-config", NULL, "print the configuration with all defaults, and exit"}, OPTION_SHOW},
     {{"describe-config", NULL, "print what a configuration may hold, in Markdown, and exit"},
      OPTION_DESCRIBE},
+    {{"takeover", NULL, "take everything over from the daemon that runs, and serve on"},
+     OPTION_TAKE_OVER},
+    {{"check", NULL, "with --takeover: only look whether all of it could be, and exit"},
+     OPTION_TRY},
     {{"stats-file", "FILE", "write every counter there, as JSON, when stopped"}, OPTION_STATS},
     {{"ready-fd", "N", "write one byte to descriptor N and close it once ready"}, OPTION_READY},
     {{"verbose", NULL, "log more, DPDK's messages too, and stay dumpable"}, OPTION_VERBOSE},
@@ -138,6 +150,12 @@ static void set_option(struct options *options, int value)
     case OPTION_READY:
         options->ready_fd = parse_descriptor(optarg);
         break;
+    case OPTION_TAKE_OVER:
+        options->action = ACTION_TAKE_OVER;
+        break;
+    case OPTION_TRY:
+        options->check = true;
+        break;
     case OPTION_VERBOSE:
         options->verbose = true;
         break;
@@ -170,6 +188,10 @@ static void parse_options(struct options *options, int argc, char **argv)
         fprintf(stderr, "saddled: unexpected argument \"%s\"\nTry: saddled --help\n", argv[optind]);
         exit(EXIT_USAGE);
     }
+    if (options->check && options->action != ACTION_TAKE_OVER) {
+        fprintf(stderr, "saddled: --check goes with --takeover\nTry: saddled --help\n");
+        exit(EXIT_USAGE);
+    }
 }
 
 static void tell_ready(int fd)
@@ -185,12 +207,39 @@ static void tell_ready(int fd)
 struct running {
     struct host *host;
     struct daemon_steward *steward;
+    bool taken; /* from another daemon: engines run already */
 };
 
-/* From ready to stopped. */
-static int run(const struct options *options, struct server *server, const struct running *running,
-               struct control *control)
+/* Everything is another daemon's by now: nothing is told, stopped or removed. */
+static void depart(struct watchdog *watchdog, struct control *control)
 {
+    log_line(LOG_INFO, "another daemon has everything: ending");
+    watchdog_stop(watchdog);
+    control_destroy(control);
+}
+
+static int finish(const struct options *options, struct server *server, struct host *host,
+                  struct watchdog *watchdog, struct control *control)
+{
+    int error;
+
+    notify_stopping();
+    watchdog_stop(watchdog);
+    control_destroy(control);
+    error = server_stop(server);
+    if (error)
+        return error;
+    host_stop(host);
+    if (options->stats)
+        host_write_stats(host, options->stats);
+    return 0;
+}
+
+/* From ready to stopped. */
+static int run(const struct options *options, struct sockets *sockets,
+               const struct running *running, struct control *control)
+{
+    struct server *server = sockets->server;
     struct host *host = running->host;
     uint32_t engine_count;
     struct engine *const *engines = host_engines(host, &engine_count);
@@ -201,21 +250,48 @@ static int run(const struct options *options, struct server *server, const struc
     if (error)
         log_line(LOG_WARNING, "watchdog: %s", strerror(-error));
     server_set_reload(server, daemon_steward_reload, running->steward);
+    error = upgrade_serve(sockets->upgrade, server, host, control, watchdog);
+    if (error)
+        log_line(LOG_WARNING, "upgrade: %s", strerror(-error));
     log_line(LOG_INFO, "ready: %u engines", engine_count);
     notify_ready("ready: %u engines", engine_count);
     tell_ready(options->ready_fd);
     error = server_run(server, engines, engine_count);
     if (error)
         log_line(LOG_ERROR, "control loop: %s", strerror(-error));
-    notify_stopping();
-    watchdog_stop(watchdog);
-    control_destroy(control);
-    stop_error = server_stop(server);
-    if (stop_error)
-        return stop_error;
-    host_stop(host);
-    if (options->stats)
-        host_write_stats(host, options->stats);
+    if (upgrade_is_over(sockets->upgrade)) {
+        depart(watchdog, control);
+        return error;
+    }
+    stop_error = finish(options, server, host, watchdog, control);
+    return stop_error ? stop_error : error;
+}
+
+/* What was taken over serves applications already: they are not to pay for what is missing. */
+static int settle_taken(const struct sockets *sockets, const struct running *running,
+                        const struct reason *reason)
+{
+    int error = host_settle(running->host, reason);
+
+    if (!error)
+        error = control_start(sockets->control, sockets->server, running->host, running->steward,
+                              reason);
+    if (error)
+        log_line(LOG_ERROR, "%s", reason->text);
+    return 0;
+}
+
+static int settle(const struct sockets *sockets, const struct running *running,
+                  const struct reason *reason)
+{
+    int error;
+
+    if (running->taken)
+        return settle_taken(sockets, running, reason);
+    error = host_start(running->host, reason);
+    if (!error)
+        error = control_start(sockets->control, sockets->server, running->host, running->steward,
+                              reason);
     return error;
 }
 
@@ -227,20 +303,35 @@ static int run_host(const struct options *options, const struct privileges *priv
     int error = privileges_settle(privileges, reason);
 
     if (!error)
-        error = host_start(running->host, reason);
-    if (!error)
-        error = control_start(sockets->control, sockets->server, running->host, running->steward,
-                              reason);
+        error = settle(sockets, running, reason);
     if (!error) {
         struct control *control = sockets->control;
 
         sockets->control = NULL;
-        return run(options, sockets->server, running, control);
+        return run(options, sockets, running, control);
     }
     log_line(LOG_ERROR, "%s", reason->text);
     control_destroy(sockets->control);
     sockets->control = NULL;
     host_stop(running->host);
+    return error;
+}
+
+/* The host, from open ports to its end. */
+static int live(const struct options *options, const struct privileges *privileges,
+                struct sockets *sockets, struct running *running, const struct reason *reason)
+{
+    /* Engines that went over are never destroyed, nor is what they point to. */
+    static struct host *left_behind;
+    int error = run_host(options, privileges, sockets, running, reason);
+
+    if (upgrade_is_over(sockets->upgrade))
+        left_behind = running->host;
+    /* An engine that hangs still uses its session and its port. */
+    else if (error != -ETIMEDOUT)
+        host_destroy(running->host);
+    (void)left_behind;
+    daemon_steward_destroy(running->steward);
     return error;
 }
 
@@ -251,7 +342,6 @@ static int start(const struct options *options, const struct config *config,
     char line[REASON_BYTES];
     const struct reason reason = {line, sizeof(line)};
     struct running running = {0};
-    (void)clock_calibrate(); /* without: accounting reads the time itself */
     int error = eal_start(config, !options->verbose, line, sizeof(line));
 
     if (!error)
@@ -264,12 +354,7 @@ static int start(const struct options *options, const struct config *config,
         host_destroy(running.host);
         return error;
     }
-    error = run_host(options, privileges, sockets, &running, &reason);
-    /* An engine that hangs still uses its session and its port. */
-    if (error != -ETIMEDOUT)
-        host_destroy(running.host);
-    daemon_steward_destroy(running.steward);
-    return error;
+    return live(options, privileges, sockets, &running, &reason);
 }
 
 static int open_stats(struct options *options)
@@ -312,6 +397,24 @@ static int take_socket(struct server **server, const struct config *config,
     return error;
 }
 
+/* Up to the first descriptor that is opened. */
+static int begin(const struct options *options, const struct config *config,
+                 struct privileges *privileges, const struct reason *reason)
+{
+    int error = notify_begin();
+
+    signal(SIGPIPE, SIG_IGN);
+    log_set_verbose(options->verbose);
+    (void)clock_calibrate(); /* without: accounting reads the time itself */
+    if (error)
+        return reason_set(reason, error, "out of memory");
+    error = privileges_plan(privileges, config, reason);
+    /* Ports that are taken over have their programs. */
+    if (!error && options->action == ACTION_SERVE)
+        error = ports_check(config, reason);
+    return error ? error : privileges_begin(privileges, options->verbose, reason);
+}
+
 static int serve(const struct options *options, const struct config *config)
 {
     struct policy_rule *rules = NULL;
@@ -319,30 +422,58 @@ static int serve(const struct options *options, const struct config *config)
     struct privileges privileges;
     char line[REASON_BYTES];
     const struct reason reason = {line, sizeof(line)};
-    int error = notify_begin();
+    int error = begin(options, config, &privileges, &reason);
 
-    signal(SIGPIPE, SIG_IGN);
-    log_set_verbose(options->verbose);
-    if (error)
-        reason_set(&reason, error, "out of memory");
-    else
-        error = privileges_plan(&privileges, config, &reason);
-    if (!error)
-        error = ports_check(config, &reason);
-    if (!error)
-        error = privileges_begin(&privileges, options->verbose, &reason);
     if (!error)
         error = take_socket(&sockets.server, config, &rules, &reason);
     if (!error)
         error = control_create(&sockets.control, config, false, &reason);
+    if (!error)
+        error = upgrade_create(&sockets.upgrade, config, false, &reason);
     if (error)
         log_line(LOG_ERROR, "%s", line);
     else
         error = start(options, config, &privileges, &sockets);
     control_destroy(sockets.control);
+    upgrade_destroy(sockets.upgrade);
     server_destroy(sockets.server);
     notify_end();
     free(rules);
+    return error;
+}
+
+/* What was taken over, until its end. */
+static int serve_taken(const struct options *options, const struct privileges *privileges,
+                       struct takeover *takeover, const struct reason *reason)
+{
+    struct sockets sockets = {takeover->server, takeover->control, takeover->upgrade};
+    struct running running = {.host = takeover->host, .taken = true};
+
+    takeover->host = NULL;
+    takeover->control = takeover->handover.control = NULL;
+    if (!daemon_steward_create(&running.steward, running.host, sockets.server, &takeover->config,
+                               options->config))
+        return live(options, privileges, &sockets, &running, reason);
+    /* Then there is nothing that could be told. */
+    return reason_set(reason, -ENOMEM, "out of memory");
+}
+
+static int take_over(const struct options *options, const struct config *config)
+{
+    struct takeover takeover = {.check = options->check, .verbose = options->verbose};
+    struct privileges privileges;
+    char line[REASON_BYTES] = "";
+    const struct reason reason = {line, sizeof(line)};
+    int error = begin(options, config, &privileges, &reason);
+
+    if (!error)
+        error = takeover_take(&takeover, config->upgrade.socket.text, &reason);
+    if (error)
+        log_line(LOG_ERROR, "%s", line);
+    else if (!options->check)
+        error = serve_taken(options, &privileges, &takeover, &reason);
+    takeover_destroy(&takeover);
+    notify_end();
     return error;
 }
 
@@ -378,10 +509,11 @@ int main(int argc, char **argv)
         config_print(&config, stdout);
     else if (options.action == ACTION_CHECK)
         error = check(&config);
-    else if (options.action == ACTION_SERVE)
+    else
         error = open_stats(&options);
-    if (!error && options.action == ACTION_SERVE) {
-        error = serve(&options, &config);
+    if (!error && (options.action == ACTION_SERVE || options.action == ACTION_TAKE_OVER)) {
+        error = options.action == ACTION_SERVE ? serve(&options, &config)
+                                               : take_over(&options, &config);
         if (close_stats(&options))
             error = -EIO;
     }

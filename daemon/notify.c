@@ -89,6 +89,15 @@ void notify_stopping(void)
     tell("STOPPING=1\nSTATUS=stopping");
 }
 
+void notify_main(pid_t pid)
+{
+    char state[STATE_BYTES];
+
+    snprintf(state, sizeof(state), "MAINPID=%d\nSTATUS=process %d has taken over", (int)pid,
+             (int)pid);
+    tell(state);
+}
+
 uint64_t notify_watchdog_interval(void)
 {
     return watchdog_ns;

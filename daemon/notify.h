@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* Takes the service manager's variables out of the environment and keeps them. 0 or -ENOMEM. */
 int notify_begin(void);
@@ -24,6 +25,9 @@ void notify_ready(const char *format, ...) __attribute__((format(printf, 1, 2)))
 /* notify_ready ends it. */
 void notify_reloading(void);
 void notify_stopping(void);
+
+/* The daemon is another process by now. */
+void notify_main(pid_t pid);
 
 /* ns within which the service manager wants to hear that all is well; 0: it does not ask. */
 uint64_t notify_watchdog_interval(void);

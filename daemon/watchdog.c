@@ -79,6 +79,12 @@ int watchdog_start(struct watchdog **result, struct server *server, const struct
     return error;
 }
 
+void watchdog_look(struct watchdog *watchdog)
+{
+    if (watchdog)
+        look(watchdog);
+}
+
 void watchdog_stop(struct watchdog *watchdog)
 {
     if (!watchdog)

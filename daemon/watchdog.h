@@ -17,6 +17,8 @@ struct watchdog;
 
 /* 0 or a negative errno; *watchdog is NULL where the service manager does not ask. */
 int watchdog_start(struct watchdog **watchdog, struct server *server, const struct host *host);
+/* Looks now, if it is time; for who keeps the server's loop waiting. NULL is fine. */
+void watchdog_look(struct watchdog *watchdog);
 /* NULL is fine. */
 void watchdog_stop(struct watchdog *watchdog);
 
