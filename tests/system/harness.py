@@ -110,10 +110,11 @@ class Daemon:
 
     running = []
 
-    def __init__(self, saddled, config, folder, arguments=(), user=None, space=None):
+    def __init__(self, saddled, config, folder, arguments=(), user=None, space=None,
+                 log="daemon.log"):
         """In a network namespace `space` of netns.py, if one is given."""
         self.folder = folder
-        self.log = folder.path / "daemon.log"
+        self.log = folder.path / log
         ready, told = os.pipe()
         command = [saddled, "--config", config, "--verbose", "--ready-fd", str(told), *arguments]
         with open(self.log, "wb") as log:

@@ -29,6 +29,7 @@ engines:
     {more}
 groups: [{{name: main, mode: spreading, engines: [{engine}]}}]
 {control}
+{extra}
 """.replace("spreading", harness.MODE)
 CONTROL = 'control: {{path: {path}, mode: "0666", program: {program}, observe: [{{any: true}}]}}'
 
@@ -166,7 +167,12 @@ class Host:
         """The control socket, if the daemon was given the program that serves it."""
         return self.socket.parent / "control.sock"
 
-    def config(self, port="", engine="", peers=None, program=None):
+    @property
+    def door(self):
+        """Where a newer daemon knocks, if `upgradable`."""
+        return self.socket.parent / "upgrade.sock"
+
+    def config(self, port="", engine="", peers=None, program=None, upgradable=False):
         """With further keys of the port and the engine; peers are known by name, if not told
         otherwise. `program` is saddle-control."""
         if peers is None:
@@ -176,7 +182,8 @@ class Host:
             socket=self.socket, engine=ENGINES[self.index], peers=peers[1 - self.index],
             port=", ".join([self.kind.port(self.index, self.network), *([port] if port else [])]),
             addresses=self.kind.engine(self.index, self.network), more=engine,
-            control=CONTROL.format(path=self.control, program=program) if program else ""))
+            control=CONTROL.format(path=self.control, program=program) if program else "",
+            extra=f"upgrade: {{socket: {self.door}, blackout: 5s}}" if upgradable else ""))
         return path
 
     def start(self):

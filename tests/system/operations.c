@@ -8,7 +8,8 @@
  *
  * ALPHA and BETA are the sockets of the daemons of the two hosts, whose addresses follow. Prints a
  * line for each kind: its name, and how many operations there were. Any error, difference or
- * standstill ends it with a line on standard error.
+ * standstill ends it with a line on standard error. With 0 ROUNDS it goes round all kinds until
+ * standard input ends.
  *
  * A new kind is a line in `kinds`: what begins one operation, and where its bytes are to be found.
  */
@@ -19,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <saddle/saddle.h>
 
@@ -537,6 +539,44 @@ static void join(const char *host)
     left.connection = await(&left, SADDLE_DONE, "connect").handle;
 }
 
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+static void run_both_ways(const struct kind *kind, uint32_t number)
+{
+    run(kind, &left, &right, 2 * number);
+    run(kind, &right, &left, 2 * number + 1);
+}
+
+static void go_through(uint32_t rounds)
+{
+    for (size_t i = 0; i < KINDS; i++) {
+        for (uint32_t number = 0; number < rounds; number++)
+            run_both_ways(&kinds[i], number);
+    }
+}
+
+/* Says "ready" and then, for each byte of standard input, how many rounds there were; at its end
+ * returns that. */
+static uint32_t go_round(void)
+{
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    uint32_t number = 0;
+    char byte;
+
+    puts("ready");
+    for (;;) {
+        fflush(stdout);
+        for (size_t i = 0; i < KINDS; i++)
+            run_both_ways(&kinds[i], number);
+        number++;
+        if (poll(&input, 1, 0) != 1)
+            continue;
+        if (read(STDIN_FILENO, &byte, 1) != 1)
+            return number;
+        printf("%u\n", number);
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 6)
@@ -550,13 +590,12 @@ int main(int argc, char **argv)
     join(host_of_right);
     expose(&left);
     expose(&right);
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        for (uint32_t number = 0; number < rounds; number++) {
-            run(&kinds[i], &left, &right, 2 * number);
-            run(&kinds[i], &right, &left, 2 * number + 1);
-        }
+    if (rounds == 0)
+        rounds = go_round();
+    else
+        go_through(rounds);
+    for (size_t i = 0; i < KINDS; i++)
         printf("%s: %u\n", kinds[i].name, 2 * rounds * DEPTH);
-    }
     saddle_detach(left.session);
     saddle_detach(right.session);
     return EXIT_SUCCESS;

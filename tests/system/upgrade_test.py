@@ -1,0 +1,208 @@
+#!/usr/bin/python3
+# SPDX-FileCopyrightText: 2026 The Saddle authors
+# SPDX-License-Identifier: Apache-2.0
+"""Daemons that are replaced by newer ones while applications go on. Needs root.
+
+    operations --- alpha --- [eth0] ====== veth ====== [eth0] --- beta --- operations
+                     |                                              |
+             replaced, several times                       then this one
+
+Applications see no error, lose nothing and wait for nothing but the blackout.
+
+usage: upgrade_test.py SADDLED OPERATIONS VICTIM SADDLE_CONTROL SADDLECTL KIND
+"""
+import contextlib
+import pathlib
+import signal
+import subprocess
+import sys
+from concurrent import futures
+
+import harness
+import hosts
+import netns
+from harness import expect, expect_equal
+
+SADDLED, OPERATIONS, VICTIM, CONTROL, SADDLECTL = (
+    pathlib.Path(word).resolve() for word in sys.argv[1:6])
+KIND = hosts.KINDS[sys.argv[6]]
+TIMES = 3  # that each daemon is replaced
+ASKED = "asks for everything"
+
+
+class Operations:
+    """All kinds of operation between two hosts, round and round."""
+
+    def __init__(self, left, right):
+        self.process = subprocess.Popen(
+            [OPERATIONS, left.socket, right.socket, left.address, right.address, "0"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        expect_equal(self.line(), "ready", "what the application says")
+
+    def line(self):
+        line = self.process.stdout.readline().strip()
+        if not line:
+            raise harness.Failure(f"harmed: {self.process.stderr.read().strip()}")
+        return line
+
+    def rounds(self):
+        """So far, once the round at hand is through."""
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write("\n")
+            self.process.stdin.flush()
+        return int(self.line())
+
+    def stop(self):
+        _, errors = self.process.communicate(timeout=harness.PATIENCE_S)
+        expect_equal((self.process.returncode, errors), (0, ""), "the applications' end")
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
+
+
+def newcomer(folder, config, space, name, *arguments):
+    """One that is not waited for."""
+    with open(folder.path / name, "wb") as log:
+        return subprocess.Popen([str(word) for word in (
+            SADDLED, "--config", config, "--takeover", *arguments)], stdin=subprocess.DEVNULL,
+            stdout=log, stderr=log, preexec_fn=space.enter if space else None)
+
+
+def replace(old, folder, config, number, space=None):
+    """A newer daemon in the place of the old one."""
+    new = harness.Daemon(SADDLED, config, folder, arguments=["--takeover"], space=space,
+                         log=f"daemon-{number}.log")
+    new.quiet_descriptors = old.quiet_descriptors
+    expect_equal(old.process.wait(harness.PATIENCE_S), 0, f"the old one's end:\n{old.text()}")
+    for daemon in (old, new):
+        expect("everything moved" in daemon.text(), f"not everything moved:\n{daemon.text()}")
+        for word in ("ERROR:", "runtime error", "LeakSanitizer"):
+            expect(word not in daemon.text(), f"saddled complained:\n{daemon.text()}")
+    return new
+
+
+def check(folder, config, space=None):
+    process = newcomer(folder, config, space, "check.log", "--check")
+    expect_equal(process.wait(harness.PATIENCE_S), 0,
+                 "the check:\n" + (folder.path / "check.log").read_text())
+
+
+@contextlib.contextmanager
+def upgradable(**options):
+    with netns.network(KIND.network) as network, \
+            hosts.running(SADDLED, KIND, network, upgradable=True, **options) as both:
+        load = Operations(*both)
+        try:
+            yield both, load
+            load.stop()
+        finally:
+            load.kill()
+
+
+def replace_host(host, number):
+    host.daemon = replace(host.daemon, host.folder, host.config(**host.options), number,
+                          host.space)
+
+
+def test_both_sides_are_replaced():
+    with upgradable(program=CONTROL) as (both, load):
+        number = 0
+        for host in both:
+            for _ in range(TIMES):
+                before = load.rounds()
+                number += 1
+                replace_host(host, number)
+                expect(load.rounds() > before, "the applications go on")
+                status, output, errors = harness.run(
+                    [SADDLECTL, "--socket", host.control, "session", "list"],
+                    stdin=subprocess.DEVNULL)
+                expect_equal((status, errors), (0, ""), "session list")
+                expect(hosts.ENGINES[host.index] in output, output)
+
+
+def test_nothing_changes_by_a_check():
+    with upgradable() as ((left, _), load):
+        before = load.rounds()
+        check(left.folder, left.config(**left.options), left.space)
+        left.daemon.check_alive()
+        expect("nothing did" in left.daemon.text(), left.daemon.text())
+        expect(load.rounds() > before, "the applications go on")
+
+
+def asked(daemon):
+    return daemon.text().count(ASKED)
+
+
+def test_a_newcomer_that_is_killed():
+    """The old one goes on, and a later one is welcome."""
+    with upgradable() as ((left, _), load):
+        before = asked(left.daemon)
+        process = newcomer(left.folder, left.config(**left.options), left.space, "killed.log")
+        harness.await_true(lambda: asked(left.daemon) > before, "the newcomer knocks")
+        process.send_signal(signal.SIGKILL)
+        process.wait(harness.PATIENCE_S)
+        rounds = load.rounds()
+        expect(load.rounds() > rounds, "the applications go on")
+        left.daemon.check_alive()
+        replace_host(left, 1)
+        expect(load.rounds() > rounds, "the applications go on")
+
+
+def test_an_old_one_that_is_killed():
+    """Its sessions are gone as in any crash; the newcomer begins anew."""
+    with netns.network(KIND.network) as network, \
+            hosts.running(SADDLED, KIND, network, upgradable=True) as (left, right), \
+            futures.ThreadPoolExecutor() as threads:
+        old = left.daemon
+        heir = threads.submit(harness.Daemon, SADDLED, left.config(**left.options), left.folder,
+                              arguments=["--takeover"], space=left.space, log="heir.log")
+        harness.await_true(lambda: asked(old) > 0, "the newcomer knocks")
+        old.kill()
+        left.daemon = heir.result()
+        expect("the other daemon is dead" in left.daemon.text(), left.daemon.text())
+        load = Operations(left, right)
+        load.rounds()
+        load.stop()
+
+
+def test_both_ends_of_a_ring():
+    """Which are one set."""
+    folder = harness.Folder()
+    with contextlib.ExitStack() as stack:
+        stack.callback(folder.remove)
+        config = folder.config(
+            extra=f"upgrade: {{socket: {folder.socket.parent}/upgrade.sock, blackout: 5s}}")
+        daemon = harness.Daemon(SADDLED, config, folder)
+        stack.callback(daemon.kill)
+        honest = harness.Victim(VICTIM, folder.socket)
+        stack.callback(honest.kill)
+        for number in range(TIMES):
+            check(folder, config)
+            daemon = replace(daemon, folder, config, number)
+            stack.callback(daemon.kill)
+            honest.check_progress()
+        honest.stop()
+        daemon.check_descriptors(daemon.quiet_descriptors, "the last session")
+        daemon.stop()
+
+
+def test_nobody_to_take_from():
+    folder = harness.Folder()
+    try:
+        config = folder.config(
+            extra=f"upgrade: {{socket: {folder.socket.parent}/upgrade.sock}}")
+        process = newcomer(folder, config, None, "alone.log")
+        expect(process.wait(harness.PATIENCE_S) != 0, "it ended well")
+        text = (folder.path / "alone.log").read_text()
+        expect("no daemon waits there" in text, text)
+    finally:
+        folder.remove()
+
+
+if __name__ == "__main__":
+    netns.require()
+    harness.main([test_both_sides_are_replaced, test_nothing_changes_by_a_check,
+                  test_a_newcomer_that_is_killed, test_an_old_one_that_is_killed,
+                  test_both_ends_of_a_ring, test_nobody_to_take_from])
