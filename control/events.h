@@ -53,6 +53,10 @@ enum event_kind {
     EVENT_ENGINE_REBALANCED, /* to another thread of its group */
     EVENT_DECISIONS_LOST,    /* of a rebalancer, which were not read in time */
     EVENT_CLASS_REFUSED,     /* of a group's threads, by the kernel's scheduler */
+    EVENT_UPGRADE_STARTED,   /* hand-over to or from another daemon */
+    EVENT_UPGRADE_SET_MOVED, /* its engines are run by the new daemon */
+    EVENT_UPGRADE_SET_BACK,  /* by the old one again */
+    EVENT_UPGRADE_DONE,      /* however it ended */
     EVENT_KIND_END,          /* no kind */
 };
 

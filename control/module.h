@@ -16,16 +16,20 @@
 #include "control/rpc.h"
 #include "control/server.h"
 #include "control/steward.h"
+#include "control/upgrader.h"
+#include "control/upgrades.h"
 
 /* What modules are given. */
 struct module_world {
     const struct plant *plant;
     struct server *server;
     struct rpc *rpc;
-    const struct steward *steward; /* NULL: the configuration cannot be reached */
-    struct pulse *pulse;           /* of the engines, set by modules_create */
-    struct events *events;         /* likewise */
-    uint64_t restarts;             /* of saddle-control */
+    const struct steward *steward;   /* NULL: the configuration cannot be reached */
+    const struct upgrader *upgrader; /* NULL: the daemon cannot be asked for one */
+    const struct upgrades *upgrades; /* NULL: none is remembered */
+    struct pulse *pulse;             /* of the engines, set by modules_create */
+    struct events *events;           /* likewise */
+    uint64_t restarts;               /* of saddle-control */
 };
 
 struct module {
@@ -61,6 +65,7 @@ extern const struct module module_neighbours;    /* saddle.v1.Neighbours */
 extern const struct module module_shaping;       /* saddle.v1.Shaping */
 extern const struct module module_statistics;    /* saddle.v1.Statistics */
 extern const struct module module_events;        /* saddle.v1.Events */
+extern const struct module module_upgrades;      /* saddle.v1.Upgrades */
 extern const struct module module_metrics;       /* saddle.v1.Metrics, and what HTTP asks for */
 extern const struct module module_health;        /* grpc.health.v1.Health */
 extern const struct module module_reflection;    /* grpc.reflection.v1 and v1alpha */
@@ -79,6 +84,10 @@ void modules_destroy(struct modules *modules);
 void modules_tick(struct modules *modules, uint64_t now);
 
 /* ---- For modules ---- */
+
+struct openmetrics;
+/* What metrics tell of the history. */
+void module_upgrades_metrics(struct openmetrics *to, const struct upgrades *upgrades);
 
 /* Has the steward change the configuration; false, and the call is over, if it does not. */
 bool module_edit(const struct module_world *world, struct rpc_call *call,

@@ -21,8 +21,8 @@
 #define ALL_KINDS UINT32_MAX
 
 _Static_assert(EVENT_KIND_END <= 32, "kinds are bits of a word");
-_Static_assert((int)EVENT_CLASS_REFUSED == (int)SADDLE__V1__EVENT_KIND__EVENT_KIND_CLASS_REFUSED &&
-                   EVENT_KIND_END == EVENT_CLASS_REFUSED + 1,
+_Static_assert((int)EVENT_UPGRADE_DONE == (int)SADDLE__V1__EVENT_KIND__EVENT_KIND_UPGRADE_DONE &&
+                   EVENT_KIND_END == EVENT_UPGRADE_DONE + 1,
                "numbered as in the description");
 
 struct watch {

@@ -673,6 +673,7 @@ static const char *write_all(struct openmetrics *to, const struct module_world *
     write_engines(to, world);
     write_delays(to, world->plant);
     write_moves(to, world->plant);
+    module_upgrades_metrics(to, world->upgrades);
     write_ports(to, world->plant);
     write_shaping(to, world->plant);
     write_all_own(to, world->plant);

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 
 const struct module *const modules_all[] = {
-    &module_system,     &module_engines, &module_configuration, &module_policy,
-    &module_sessions,   &module_pony,    &module_neighbours,    &module_shaping,
-    &module_statistics, &module_events,  &module_metrics,       &module_health,
-    &module_reflection,
+    &module_system,     &module_engines,    &module_configuration, &module_policy,
+    &module_sessions,   &module_pony,       &module_neighbours,    &module_shaping,
+    &module_statistics, &module_events,     &module_upgrades,      &module_metrics,
+    &module_health,     &module_reflection,
 };
 #define MODULE_COUNT (sizeof(modules_all) / sizeof(modules_all[0]))
 const uint32_t modules_count = MODULE_COUNT;

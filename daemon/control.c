@@ -22,6 +22,8 @@ struct control {
     struct roster roster;
     struct module_world world;
     struct modules *modules;
+    const struct upgrader *upgrader;
+    struct upgrades *upgrades;
     char rules[2 * CONFIG_CALLERS_MAX][RULE_BYTES];
     uint32_t rule_count;
     bool forgotten; /* its sockets are another daemon's */
@@ -112,8 +114,10 @@ int control_create(struct control **control, const struct config *config, bool t
     if (error)
         return error;
     made = calloc(1, sizeof(*made));
-    if (!made)
+    if (!made || upgrades_create(&made->upgrades)) {
+        free(made);
         return reason_set(reason, -ENOMEM, "out of memory");
+    }
     made->config = config;
     add_rules(made, &gateway, &count, "--observe", &given->observe);
     add_rules(made, &gateway, &count, "--operate", &given->operate);
@@ -122,6 +126,7 @@ int control_create(struct control **control, const struct config *config, bool t
     add_network(given, &gateway, &count);
     error = gateway_create(&made->gateway, &gateway, reason);
     if (error) {
+        upgrades_destroy(made->upgrades);
         free(made);
         return error;
     }
@@ -194,6 +199,8 @@ int control_start(struct control *control, struct server *server, const struct h
         .plant = &control->plant,
         .server = server,
         .steward = daemon_steward_table(steward),
+        .upgrader = control->upgrader,
+        .upgrades = control->upgrades,
     };
     error = modules_create(&control->modules, &control->world);
     if (error)
@@ -213,6 +220,22 @@ void control_follow(struct control *control)
 {
     if (control && control->modules)
         follow(control);
+}
+
+void control_set_upgrader(struct control *control, const struct upgrader *upgrader)
+{
+    if (control)
+        control->upgrader = upgrader;
+}
+
+struct upgrades *control_upgrades(struct control *control)
+{
+    return control ? control->upgrades : NULL;
+}
+
+struct events *control_events(struct control *control)
+{
+    return control ? control->world.events : NULL;
 }
 
 /* Whoever watches hears of it, if he is quick. */
@@ -235,5 +258,6 @@ void control_destroy(struct control *control)
         daemon_steward_follow(control->steward, NULL, NULL, NULL);
     gateway_destroy(control->gateway);
     modules_destroy(control->modules);
+    upgrades_destroy(control->upgrades);
     free(control);
 }

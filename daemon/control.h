@@ -12,6 +12,8 @@
 
 #include "control/parcel.h"
 #include "control/server.h"
+#include "control/upgrader.h"
+#include "control/upgrades.h"
 #include "daemon/config.h"
 #include "daemon/host.h"
 #include "daemon/reason.h"
@@ -43,6 +45,12 @@ int control_start(struct control *control, struct server *server, const struct h
                   struct daemon_steward *steward, const struct reason *reason);
 /* The host has other engines or ports than it had. NULL is fine. */
 void control_follow(struct control *control);
+/* Before control_start; borrowed until control_destroy. NULL is fine for both. */
+void control_set_upgrader(struct control *control, const struct upgrader *upgrader);
+/* The history of hand-overs, from control_create on, and the events, from control_start on; NULL if
+ * there is no control plane. */
+struct upgrades *control_upgrades(struct control *control);
+struct events *control_events(struct control *control);
 /* While the host still runs. NULL is fine. */
 void control_destroy(struct control *control);
 

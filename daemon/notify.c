@@ -89,11 +89,11 @@ void notify_stopping(void)
     tell("STOPPING=1\nSTATUS=stopping");
 }
 
-void notify_main(pid_t pid)
+void notify_main_pid(pid_t pid)
 {
     char state[STATE_BYTES];
 
-    snprintf(state, sizeof(state), "MAINPID=%d\nSTATUS=process %d has taken over", (int)pid,
+    snprintf(state, sizeof(state), "MAINPID=%d\nSTATUS=handed over to process %d", (int)pid,
              (int)pid);
     tell(state);
 }

@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the service manager is told: that the daemon is ready, reloads, stops, what it does in one
- * line, and that it is alive. Without a service manager every call is nothing.
+ * line, that it is alive, and who goes on in its place. Without a service manager every call is
+ * nothing.
  *
  * Ownership: none; the address of the service manager is in the environment until notify_begin has
  * taken it out, so that no child can speak in the daemon's name.
@@ -25,9 +26,9 @@ void notify_ready(const char *format, ...) __attribute__((format(printf, 1, 2)))
 /* notify_ready ends it. */
 void notify_reloading(void);
 void notify_stopping(void);
-
-/* The daemon is another process by now. */
-void notify_main(pid_t pid);
+/* From now on that process, of the same unit, is the daemon: what this one says is not heard any
+ * more, and that it ends ends nothing. */
+void notify_main_pid(pid_t pid);
 
 /* ns within which the service manager wants to hear that all is well; 0: it does not ask. */
 uint64_t notify_watchdog_interval(void);

@@ -81,7 +81,7 @@ static void end(struct upgrade *upgrade)
 {
     host_handover_forget_sockets(&upgrade->handover);
     control_follow(upgrade->handover.control);
-    notify_main(upgrade->report.peer);
+    notify_main_pid(upgrade->report.peer);
     upgrade->over = true;
     server_quit(upgrade->handover.server);
 }

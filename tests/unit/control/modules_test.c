@@ -447,7 +447,8 @@ static const char *const changing[] = {
     "saddle.v1.Configuration/Reload", "saddle.v1.Engines/Create",
     "saddle.v1.Engines/Destroy",      "saddle.v1.Engines/Move",
     "saddle.v1.Groups/Create",        "saddle.v1.Groups/Change",
-    "saddle.v1.Groups/Destroy",
+    "saddle.v1.Groups/Destroy",       "saddle.v1.Upgrades/Check",
+    "saddle.v1.Upgrades/Start",
 };
 
 START_TEST(observers_change_nothing)

@@ -109,6 +109,14 @@ START_TEST(test_watchdog)
 }
 END_TEST
 
+START_TEST(test_main_pid)
+{
+    ck_assert_int_eq(notify_begin(), 0);
+    notify_main_pid(4711);
+    ck_assert_str_eq(told(), "MAINPID=4711\nSTATUS=handed over to process 4711");
+}
+END_TEST
+
 /* No child inherits the address. */
 START_TEST(test_environment)
 {
@@ -139,6 +147,7 @@ int main(void)
     tcase_add_test(tcase, test_reloading);
     tcase_add_test(tcase, test_injection);
     tcase_add_test(tcase, test_watchdog);
+    tcase_add_test(tcase, test_main_pid);
     tcase_add_test(tcase, test_environment);
     tcase_add_test(tcase, test_nobody);
     suite_add_tcase(suite, tcase);
