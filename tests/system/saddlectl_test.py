@@ -175,6 +175,19 @@ ANSWERS = {
     "saddle.v1.Configuration/Check": {}, "saddle.v1.Configuration/Diff": CHANGES,
     "saddle.v1.Configuration/Apply": CHANGES, "saddle.v1.Configuration/Rollback": {},
     "saddle.v1.Configuration/Reload": {},
+    "saddle.v1.Upgrades/List": {"upgrades": [
+        {"number": 1, "time_ns": 1_795_662_721_004_000_000, "total_ns": 1_500_000_000,
+         "outcome": 5, "role": 1, "pid": 77, "peer": MAX32, "release": "\x1b[2J", "killed": True,
+         "step": "enter", "set": "beta-with-a-long-name",
+         "reason": "its state names a flow that is none, and there is nothing that can be done",
+         "sets": [
+             {"name": "alpha", "place": 1, "brownout_ns": 61 * 10**9, "blackout_ns": 1_500,
+              "offer_bytes": 5 << 10, "state_bytes": 77, "missed": 3, "retransmitted": 4,
+              "step": "run"},
+             {"name": "beta-with-a-long-name", "place": 3, "brownout_ns": MAX64,
+              "blackout_ns": MAX64, "offer_bytes": MAX64, "state_bytes": MAX64, "missed": MAX64,
+              "retransmitted": MAX64, "step": "enter", "reason": "its state names a flow"}]},
+        {"number": MAX64, "outcome": 3, "role": 2, "pid": 78, "peer": 77, "release": "0.1.0"}]},
     "saddle.v1.Metrics/Read": {"text": "a 1\n\x1b\u00e9\nb 2\n"},
     "saddle.v1.Events/List": {"next": 1200, "events": [
         {"number": 7, "time_ns": 1_795_662_721_004_000_000, "monotonic_ns": 5, "kind": 13,
@@ -203,7 +216,7 @@ SHOWN = (["status"], ["modules"], ["engine", "list"], ["group", "list"], ["group
          ["policy", "show"],
          ["policy", "check", "--uid", "1000", "--gid", "50"], ["config", "show"],
          ["config", "diff", "/dev/null"], ["config", "rollback"], ["event", "list"],
-         ["stats", "get"], ["metrics"], ["health"])
+         ["stats", "get"], ["upgrades"], ["metrics"], ["health"])
 
 
 class Abort(Exception):
@@ -457,6 +470,9 @@ def test_wrong_requests():
                       ["event", "list", "engine"], ["event", "list", ""], ["stats", "get", "a"],
                       ["call", "saddle.v1.Events/List", '{"kinds": [5]}'], ["report", "x"],
                       ["--watch=0", "status"], ["--watch", "session", "close", "1"],
+                      ["upgrade", "now"], ["upgrade", "--wait", "x"], ["upgrades", "--check"],
+                      ["upgrade", "--check", "--check"], ["--watch", "upgrade"],
+                      ["upgrade", "--launcher", ""], ["status", "--unit", "x"],
                       ["--output", "x", "status"], ["--anonymous", "status"]):
             status, output, errors = run(path, *words)
             expect_equal((status, output), (2, ""), f"{words}")
@@ -483,6 +499,165 @@ def test_refusals():
             expect_equal((status, errors, output.count("\n")), (1, "", 1), wanted)
             name = told.code.name if isinstance(told, Abort) else "INTERNAL"
             expect_equal(json.loads(output)["error"]["code"], name, wanted)
+
+
+LIST, START, CHECK = (f"saddle.v1.Upgrades/{name}" for name in ("List", "Start", "Check"))
+MOVED, CHECKED, CAME_BACK = 3, 2, 4
+
+
+def after(outcome, count=2, **fields):
+    """What List answers: at first the hand-over before, from the count-th time on this one too."""
+    asked = []
+
+    def answer(_):
+        asked.append(None)
+        new = [{"number": 8, "outcome": outcome, **fields}] if len(asked) >= count else []
+        return {"upgrades": [{"number": 7, "outcome": MOVED, "reason": "of old"}, *new]}
+
+    return answer
+
+
+@contextlib.contextmanager
+def programs():
+    """A folder with programs that write down how they were called; systemctl first of all."""
+    with tempfile.TemporaryDirectory(prefix="saddle-system-") as folder:
+        folder = pathlib.Path(folder)
+        for name, status in (("systemctl", 0), ("launch", 0), ("broken", 7)):
+            (folder / name).write_text(f"#!/bin/sh\necho {name} $* >> {folder}/called\n"
+                                       f"echo said by {name}\nexit {status}\n")
+            (folder / name).chmod(0o755)
+        yield folder
+
+
+def called(folder):
+    """What was, since it was last asked."""
+    file = folder / "called"
+    text = file.read_text() if file.exists() else ""
+    file.unlink(missing_ok=True)
+    return text
+
+
+def upgrade(path, folder, *words):
+    return run(path, "upgrade", *words, PATH=f"{folder}:{os.environ['PATH']}")
+
+
+def test_upgrade_by_the_service_manager():
+    """It is told to reload the unit once the daemon is ready, and List says how it went."""
+    with serving() as (fake, path), programs() as folder:
+        for words, outcome, method, reloaded in (
+                ((), MOVED, START, "saddled.service"),
+                (("--check",), CHECKED, CHECK, "saddled.service"),
+                (("--unit", "saddled@b.service"), MOVED, START, "saddled@b.service")):
+            fake.asked.clear()
+            fake.instead = {LIST: after(outcome, 4), START: {"managed": True},
+                            CHECK: {"managed": True}}
+            status, output, errors = upgrade(path, folder, *words)
+            expect_equal((status, errors), (0, "said by systemctl\n"), f"{words}")
+            expect("of old" not in output and re.search(r"^ +8 ", output, re.MULTILINE), output)
+            expect_equal(called(folder), f"systemctl reload -- {reloaded}\n", f"{words}")
+            expect_equal([name for name, _ in fake.asked], [LIST, method, LIST, LIST, LIST],
+                         f"{words}")
+
+
+def test_upgrade_that_fails():
+    """Whatever does not go as it should has status 1 and says why."""
+    back = {"step": "enter", "set": "beta", "reason": "it is\x1b gone"}
+    precondition = grpc.StatusCode.FAILED_PRECONDITION
+    with serving() as (fake, path), programs() as folder:
+        for words, answers, wanted, was_called in (
+                ((), {START: Abort(precondition, "no socket: restart it")},
+                 "no socket: restart it", False),
+                ((), {}, "no service manager runs the daemon: name a program", False),
+                ((), {START: {"managed": True}, LIST: after(CAME_BACK, **back)},
+                 "came_back, at enter of set beta: it is? gone", True),
+                ((), {START: {"managed": True}, LIST: after(CHECKED)}, "checked", True),
+                (("--wait", "1"), {START: {"managed": True}, LIST: after(MOVED, 1000)},
+                 "no hand-over was over within 1 s", True)):
+            fake.instead = {LIST: after(MOVED), START: {"managed": False}, **answers}
+            status, output, errors = upgrade(path, folder, *words)
+            expect_equal(status, 1, f"{words}: {errors}")
+            expect(f"saddlectl: {wanted}" in errors, errors)
+            expect_equal("  beta  " in output, answers.get(LIST) is not None and "beta" in wanted,
+                         output)
+            expect_equal(bool(called(folder)), was_called, wanted)
+        (folder / "systemctl").write_text("#!/bin/sh\nexit 5\n")
+        fake.instead = {LIST: after(MOVED, 1000), START: {"managed": True}}
+        status, _, errors = upgrade(path, folder)
+        expect_equal((status, errors),
+                     (1, "saddlectl: systemctl ended with status 5, and the daemon knows of no "
+                         "hand-over\n"), "a reload that failed")
+        (folder / "systemctl").unlink()
+        status, _, errors = run(path, "upgrade", PATH=str(folder))
+        expect_equal((status, errors), (1, "saddlectl: systemctl: No such file or directory\n"),
+                     "no systemctl")
+
+
+def test_upgrade_in_json():
+    """One document, and what it says is the status."""
+    with serving() as (fake, path), programs() as folder:
+        for outcome, wanted in ((MOVED, 0), (CAME_BACK, 1)):
+            fake.instead = {LIST: after(outcome), START: {"managed": True}}
+            status, output, _ = upgrade(path, folder, "--json")
+            expect_equal((status, output.count("\n")), (wanted, 1), "one document")
+            expect_equal([one["number"] for one in json.loads(output)["upgrades"]], [8], "it")
+        fake.instead = {LIST: after(MOVED), START: {}}
+        status, output, _ = upgrade(path, folder, "--json")
+        expect_equal((status, json.loads(output)["error"]["code"]), (1, "FAILED_PRECONDITION"),
+                     "an error")
+
+
+def test_launchers_refused():
+    """One that somebody else could change is not run, and the daemon is not asked."""
+    with serving() as (fake, path), programs() as folder:
+        launch = folder / "launch"
+        cases = [("launch", "its path does not begin at the root"),
+                 (f"{folder}/none", "No such file"), ("/etc", "it is no file"),
+                 ("/etc/passwd", "it is no program")]
+        if os.geteuid() == 0:
+            open_folder = folder / "open"
+            open_folder.mkdir()
+            open_folder.chmod(0o777)
+            (open_folder / "launch").write_text("#!/bin/sh\n")
+            (open_folder / "launch").chmod(0o755)
+            (folder / "link").symlink_to(open_folder / "launch")
+            (folder / "theirs").write_text("#!/bin/sh\n")
+            (folder / "theirs").chmod(0o755)
+            os.chown(folder / "theirs", harness.NOBODY, harness.NOBODY)
+            (folder / "loose").write_text("#!/bin/sh\n")
+            (folder / "loose").chmod(0o775)
+            cases += [(folder / "loose", "others than root may write to it"),
+                      (folder / "theirs", "it is not root's"),
+                      (open_folder / "launch", "others than root may write to it"),
+                      (folder / "link", "others than root may write to it")]
+        else:
+            cases.append((launch, "it is not root's"))
+        for launcher, wanted in cases:
+            status, output, errors = upgrade(path, folder, "--launcher", launcher)
+            expect_equal((status, output, errors.count("\n")), (1, "", 1), f"{launcher}: {errors}")
+            expect(errors.startswith("saddlectl: launcher: ") and wanted in errors, errors)
+        expect_equal((fake.asked, called(folder)), ([], ""), "what was asked and called")
+
+
+def test_launchers():
+    """Of root's, where no service manager is; it is told what for."""
+    if os.geteuid() != 0:
+        return
+    with serving() as (fake, path), programs() as folder:
+        for words, outcome, told in (((), MOVED, "move"), (("--check",), CHECKED, "check")):
+            # A program that has ended well may have started what is not done yet.
+            fake.instead = {LIST: after(outcome, 5), START: {}, CHECK: {}}
+            status, _, errors = upgrade(path, folder, "--launcher", folder / "launch", *words)
+            expect_equal((status, errors), (0, "said by launch\n"), f"{words}")
+            expect_equal(called(folder), f"launch {told}\n", f"{words}")
+        fake.instead = {LIST: after(MOVED, 1000), START: {}}
+        status, _, errors = upgrade(path, folder, "--launcher", folder / "broken")
+        expect_equal(status, 1, errors)
+        expect("broken ended with status 7" in errors, errors)
+        expect_equal(called(folder), "broken move\n", "called")
+        fake.instead = {LIST: after(MOVED), START: {"managed": True}}
+        status, _, errors = upgrade(path, folder, "--launcher", folder / "launch")
+        expect_equal((status, called(folder)), (1, ""), errors)
+        expect("without --launcher" in errors, errors)
 
 
 def test_degraded():
@@ -631,5 +806,7 @@ def test_fish():
 
 
 harness.main([test_tables, test_json, test_requests, test_pages, test_files, test_wrong_requests,
-              test_refusals, test_degraded, test_unreachable, test_paths, test_full,
-              test_documented, test_bash, test_zsh, test_fish])
+              test_refusals, test_upgrade_by_the_service_manager, test_upgrade_that_fails,
+              test_upgrade_in_json, test_launchers_refused, test_launchers, test_degraded,
+              test_unreachable, test_paths, test_full, test_documented, test_bash, test_zsh,
+              test_fish])

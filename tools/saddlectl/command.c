@@ -13,6 +13,7 @@
 #include "saddle_v1_shaping.pb-c.h"
 #include "saddle_v1_statistics.pb-c.h"
 #include "saddle_v1_system.pb-c.h"
+#include "saddle_v1_upgrades.pb-c.h"
 
 #include <string.h>
 
@@ -68,6 +69,16 @@
                                    {"new", "NEW", FORMAT_SHORT, 1},                                \
                                    {"effect", "EFFECT", FORMAT_TEXT, 0}}
 
+/* Hand-overs, each with its sets below. */
+#define UPGRADES                                                                                   \
+    .rows = "upgrades", .below = &sets_of_upgrades,                                                \
+    .columns = {{"number", "UPGRADE", FORMAT_COUNT, 0}, {"time_ns", "TIME", FORMAT_TIME, 1},       \
+                {"outcome", "OUTCOME", FORMAT_TEXT, 0}, {"role", "TOLD BY", FORMAT_TEXT, 3},       \
+                {"pid", "PROCESS", FORMAT_COUNT, 4},    {"peer", "OTHER", FORMAT_COUNT, 4},        \
+                {"release", "RELEASE", FORMAT_TEXT, 2}, {"total_ns", "TOOK", FORMAT_DURATION, 2},  \
+                {"step", "STEP", FORMAT_TEXT, 3},       {"set", "SET", FORMAT_TEXT, 3},            \
+                {"reason", "REASON", FORMAT_TEXT, 0}}
+
 static const struct command policy_usage = {
     .rows = "usage",
     .columns = {{"uid", "UID", FORMAT_COUNT, 0},
@@ -95,6 +106,22 @@ static const struct command policy_rules = {
                 {"who", "WHO", FORMAT_TEXT, 0},
                 {"allow", "ALLOW", FORMAT_LIST, 0},
                 {"weight", "WEIGHT", FORMAT_COUNT, 0}},
+};
+
+static const struct command sets_of_upgrades = {
+    .rows = "upgrades",
+    .inner = "sets",
+    .columns = {{"of", "UPGRADE", FORMAT_COUNT, 0},
+                {"name", "SET", FORMAT_TEXT, 0},
+                {"place", "PLACE", FORMAT_TEXT, 0},
+                {"brownout_ns", "BROWNOUT", FORMAT_DURATION, 2},
+                {"blackout_ns", "BLACKOUT", FORMAT_DURATION, 0},
+                {"offer_bytes", "OFFER", FORMAT_BYTES, 5},
+                {"state_bytes", "STATE", FORMAT_BYTES, 3},
+                {"missed", "MISSED", FORMAT_COUNT, 4},
+                {"retransmitted", "AGAIN", FORMAT_COUNT, 4},
+                {"step", "STEP", FORMAT_TEXT, 1},
+                {"reason", "REASON", FORMAT_TEXT, 0}},
 };
 
 static const struct command threads_of_groups = {
@@ -656,6 +683,23 @@ const struct command commands[] = {
         .columns = COUNTER_COLUMNS,
     },
     {
+        .words = "upgrades",
+        .help = "hand-overs to newer daemons, and how they ended",
+        .method = "saddle.v1.Upgrades/List",
+        .traits = COMMAND_WATCHABLE,
+        UPGRADES,
+    },
+    {
+        .words = "upgrade",
+        .help = "have a newcomer take over, and wait until it has",
+        .arguments =
+            {{.name = "", .option = "check", .field = "check", .optional = true, .flag = true},
+             BY("PATH", "launcher", false),
+             BY("NAME", "unit", false),
+             BY("SECONDS", "wait", true)},
+        UPGRADES,
+    },
+    {
         .words = "metrics",
         .help = "all counters, as OpenMetrics",
         .method = "saddle.v1.Metrics/Read",
@@ -688,7 +732,7 @@ static const ProtobufCServiceDescriptor *const services[] = {
     &saddle__v1__shaping__descriptor,       &saddle__v1__policy__descriptor,
     &saddle__v1__configuration__descriptor, &saddle__v1__events__descriptor,
     &saddle__v1__statistics__descriptor,    &saddle__v1__metrics__descriptor,
-    &grpc__health__v1__health__descriptor,
+    &saddle__v1__upgrades__descriptor,      &grpc__health__v1__health__descriptor,
 };
 
 const ProtobufCMethodDescriptor *command_method(const char *name)

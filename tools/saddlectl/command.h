@@ -70,8 +70,8 @@ struct command {
     /* The field of the answer that is the table, or a message whose fields are a line each; NULL:
      * the answer's own fields are. */
     const char *rows;
-    /* A field of each row, whose elements are the table's, with the row's name as "of"; NULL: rows
-     * are. */
+    /* A field of each row, whose elements are the table's, with the row's name, or else its number,
+     * as "of"; NULL: rows are. */
     const char *inner;
     const char *raw;             /* the field of the answer that is printed as it is */
     const struct command *below; /* whose rows and columns follow, of the same answer */

@@ -12,6 +12,7 @@
 #include "tools/saddlectl/report.h"
 #include "tools/saddlectl/request.h"
 #include "tools/saddlectl/table.h"
+#include "tools/saddlectl/upgrade.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -195,6 +196,21 @@ static int call_any(char *const *words, int count)
     return perform(NULL, words[0]);
 }
 
+static int upgrade(const struct command *command, char *const *words, int count)
+{
+    struct state state = {.command = command};
+    struct ask_end end;
+    int status;
+
+    request = json_object_new_object();
+    request_collect(command, &options, words, count, request);
+    status = upgrade_run(&asker, request, take, &state, &end);
+    /* Of what was printed as a document, the document says how it went. */
+    if (status && !(options.json && state.answers > 0))
+        complain(end.code, end.text);
+    return status;
+}
+
 static int run(char *const *words, int count)
 {
     const struct command *command;
@@ -211,6 +227,8 @@ static int run(char *const *words, int count)
     request_check_options(command, &options);
     if (!strcmp(command->words, "call"))
         return call_any(words, count);
+    if (!strcmp(command->words, "upgrade"))
+        return upgrade(command, words, count);
     if (!command->method) {
         if (count > 0)
             options_wrong("%s: unexpected argument \"%s\"", command->words, words[0]);

@@ -44,6 +44,7 @@ static const struct {
     {"sessions", "saddle.v1.Sessions/List", false},
     {"statistics", "saddle.v1.Statistics/Get", false},
     {"events", "saddle.v1.Events/List", false},
+    {"upgrades", "saddle.v1.Upgrades/List", false},
     {"configuration", "saddle.v1.Configuration/Show", true},
 };
 

@@ -332,7 +332,7 @@ static void print_fields(const struct command *command, struct json_object *answ
     }
 }
 
-/* The elements inside of all rows, each with the name of its row; the caller's. */
+/* The elements inside of all rows, each with the name or number of its row; the caller's. */
 static struct json_object *elements_of(struct json_object *rows, const char *inner)
 {
     struct json_object *all = json_object_new_array();
@@ -340,12 +340,13 @@ static struct json_object *elements_of(struct json_object *rows, const char *inn
     for (size_t i = 0; i < json_object_array_length(rows); i++) {
         struct json_object *row = json_object_array_get_idx(rows, i);
         struct json_object *list = json_object_object_get(row, inner);
+        struct json_object *name = json_object_object_get(row, "name");
+        struct json_object *number = json_object_object_get(row, "number");
 
         for (size_t j = 0; j < json_object_array_length(list); j++) {
             struct json_object *element = json_object_array_get_idx(list, j);
 
-            json_object_object_add(element, "of",
-                                   json_object_get(json_object_object_get(row, "name")));
+            json_object_object_add(element, "of", json_object_get(name ? name : number));
             json_object_array_add(all, json_object_get(element));
         }
     }
