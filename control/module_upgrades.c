@@ -41,7 +41,7 @@ static void fill_set(Saddle__V1__UpgradeSet *to, const struct upgrade_set *from)
     to->reason = rpc_text(from->reason);
 }
 
-static void fill(struct entry *entry, const struct upgrade *from)
+static void fill(struct entry *entry, const struct upgrade_record *from)
 {
     Saddle__V1__Upgrade *to = &entry->message;
 
@@ -172,7 +172,7 @@ static uint64_t time_of(const struct upgrade_set *set, size_t offset)
 void module_upgrades_metrics(struct openmetrics *to, const struct upgrades *upgrades)
 {
     uint32_t count = upgrades_count(upgrades);
-    const struct upgrade *last = count ? upgrades_at(upgrades, count - 1) : NULL;
+    const struct upgrade_record *last = count ? upgrades_at(upgrades, count - 1) : NULL;
 
     openmetrics_family(
         to, &(struct openmetrics_family){.name = "saddle_upgrades",

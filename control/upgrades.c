@@ -22,7 +22,7 @@ struct upgrades {
     uint64_t next;  /* number */
     uint64_t added; /* the ring's: at % UPGRADES_KEPT */
     uint64_t ended[UPGRADE_OUTCOME_END];
-    struct upgrade kept[UPGRADES_KEPT];
+    struct upgrade_record kept[UPGRADES_KEPT];
 };
 
 static const char *const outcomes[UPGRADE_OUTCOME_END] = {
@@ -67,7 +67,7 @@ static void make_plain(char *text, size_t bytes)
     }
 }
 
-static void make_all_plain(struct upgrade *upgrade)
+static void make_all_plain(struct upgrade_record *upgrade)
 {
     make_plain(upgrade->release, sizeof(upgrade->release));
     make_plain(upgrade->step, sizeof(upgrade->step));
@@ -88,7 +88,7 @@ static uint64_t wall_clock(void)
     return (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
 }
 
-static void tell_end(struct events *events, const struct upgrade *upgrade)
+static void tell_end(struct events *events, const struct upgrade_record *upgrade)
 {
     events_add(events, EVENT_UPGRADE_DONE, NULL, "%s process %u: %s; %u sets, %llu ms%s%s",
                upgrade->newcomer ? "from" : "to", upgrade->peer,
@@ -97,9 +97,10 @@ static void tell_end(struct events *events, const struct upgrade *upgrade)
                upgrade->reason[0] ? ": " : "", upgrade->reason);
 }
 
-void upgrades_add(struct upgrades *upgrades, struct events *events, const struct upgrade *upgrade)
+void upgrades_add(struct upgrades *upgrades, struct events *events,
+                  const struct upgrade_record *upgrade)
 {
-    struct upgrade *kept;
+    struct upgrade_record *kept;
 
     tell_end(events, upgrade);
     if (!upgrades)
@@ -123,7 +124,7 @@ uint32_t upgrades_count(const struct upgrades *upgrades)
     return upgrades->added < UPGRADES_KEPT ? (uint32_t)upgrades->added : UPGRADES_KEPT;
 }
 
-const struct upgrade *upgrades_at(const struct upgrades *upgrades, uint32_t index)
+const struct upgrade_record *upgrades_at(const struct upgrades *upgrades, uint32_t index)
 {
     return &upgrades->kept[(upgrades->added - upgrades_count(upgrades) + index) % UPGRADES_KEPT];
 }
@@ -156,7 +157,7 @@ static void write_set(const struct upgrade_set *set, struct state_writer *writer
     state_record_end(writer);
 }
 
-static void write_one(const struct upgrade *upgrade, struct state_writer *writer)
+static void write_one(const struct upgrade_record *upgrade, struct state_writer *writer)
 {
     state_record_begin(writer, RECORD_UPGRADE, RECORD_VERSION);
     state_put_u64(writer, upgrade->number);
@@ -217,7 +218,7 @@ static void read_set(struct upgrade_set *set, struct state_reader *reader)
         state_reader_fail(reader, -EPROTO);
 }
 
-static void read_one(const struct upgrades *upgrades, struct upgrade *upgrade,
+static void read_one(const struct upgrades *upgrades, struct upgrade_record *upgrade,
                      struct state_reader *reader)
 {
     uint32_t count = upgrades_count(upgrades);
@@ -241,7 +242,7 @@ static void read_one(const struct upgrades *upgrades, struct upgrade *upgrade,
 
 static void read_upgrade(struct upgrades *upgrades, struct state_reader *reader)
 {
-    struct upgrade *read = calloc(1, sizeof(*read));
+    struct upgrade_record *read = calloc(1, sizeof(*read));
 
     if (!read) {
         state_reader_fail(reader, -ENOMEM);
@@ -256,7 +257,7 @@ static void read_upgrade(struct upgrades *upgrades, struct state_reader *reader)
 
 static void read_set_of_last(struct upgrades *upgrades, struct state_reader *reader)
 {
-    struct upgrade *last;
+    struct upgrade_record *last;
     struct upgrade_set set = {0};
 
     read_set(&set, reader);

@@ -59,7 +59,7 @@ struct upgrade_set {
     char reason[UPGRADES_REASON_BYTES]; /* what went wrong; "": nothing */
 };
 
-struct upgrade {
+struct upgrade_record {
     uint64_t number;  /* from 1, also over the daemons; set by upgrades_add */
     uint64_t time_ns; /* when it was over, since 1970; likewise */
     uint64_t total_ns;
@@ -86,11 +86,12 @@ int upgrades_create(struct upgrades **upgrades);
 void upgrades_destroy(struct upgrades *upgrades);
 
 /* Keeps a hand-over that is over, and tells of it in the events (NULL: nobody listens). */
-void upgrades_add(struct upgrades *upgrades, struct events *events, const struct upgrade *upgrade);
+void upgrades_add(struct upgrades *upgrades, struct events *events,
+                  const struct upgrade_record *upgrade);
 /* The kept ones are 0 to upgrades_count - 1, the oldest first; each stays as it is until the next
  * upgrades_add. */
 uint32_t upgrades_count(const struct upgrades *upgrades);
-const struct upgrade *upgrades_at(const struct upgrades *upgrades, uint32_t index);
+const struct upgrade_record *upgrades_at(const struct upgrades *upgrades, uint32_t index);
 /* How many ended so, of all that the history has heard of. */
 uint64_t upgrades_ended(const struct upgrades *upgrades, enum upgrade_outcome outcome);
 

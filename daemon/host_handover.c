@@ -4,6 +4,7 @@
 
 #include "control/log.h"
 #include "control/server_handover.h"
+#include "control/upgrades.h"
 #include "daemon/host_private.h"
 
 #include <errno.h>
@@ -290,6 +291,7 @@ static int give_last(void *context, struct parcel_draft *draft, const struct rea
     struct state_writer *state = &draft->state;
 
     server_offer_socket(handover->server, draft);
+    upgrades_write(control_upgrades(handover->control), state);
     if (handover->door->fd >= 0) {
         state_record_begin(state, RECORD_DOOR, RECORD_VERSION);
         attach_offer(handover->door, draft);
@@ -444,7 +446,9 @@ static int take_sockets(struct host_handover *handover, struct parcel *parcel,
     int error = 0;
 
     while (!error && state_record_next(&parcel->state, &type, &version)) {
-        if (type == RECORD_DOOR)
+        if (type >= UPGRADES_RECORD_FIRST && type <= UPGRADES_RECORD_LAST)
+            upgrades_read(control_upgrades(handover->control), &parcel->state, type);
+        else if (type == RECORD_DOOR)
             error = attach_adopt(handover->door, SOCK_SEQPACKET, handover->door_path, parcel,
                                  why->text, why->bytes);
         else if (type == RECORD_CONTROL && handover->control)

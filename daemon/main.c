@@ -207,7 +207,7 @@ static void tell_ready(int fd)
 struct running {
     struct host *host;
     struct daemon_steward *steward;
-    bool taken; /* from another daemon: engines run already */
+    const struct handover_report *taken; /* from another daemon: engines run; NULL: they do not */
 };
 
 /* Everything is another daemon's by now: nothing is told, stopped or removed. */
@@ -267,6 +267,14 @@ static int run(const struct options *options, struct sockets *sockets,
     return stop_error ? stop_error : error;
 }
 
+static int start_control(const struct sockets *sockets, const struct running *running,
+                         const struct reason *reason)
+{
+    control_set_upgrader(sockets->control, upgrade_upgrader(sockets->upgrade));
+    return control_start(sockets->control, sockets->server, running->host, running->steward,
+                         reason);
+}
+
 /* What was taken over serves applications already: they are not to pay for what is missing. */
 static int settle_taken(const struct sockets *sockets, const struct running *running,
                         const struct reason *reason)
@@ -274,10 +282,11 @@ static int settle_taken(const struct sockets *sockets, const struct running *run
     int error = host_settle(running->host, reason);
 
     if (!error)
-        error = control_start(sockets->control, sockets->server, running->host, running->steward,
-                              reason);
+        error = start_control(sockets, running, reason);
     if (error)
         log_line(LOG_ERROR, "%s", reason->text);
+    else
+        upgrade_tell(sockets->control, running->taken);
     return 0;
 }
 
@@ -289,10 +298,7 @@ static int settle(const struct sockets *sockets, const struct running *running,
     if (running->taken)
         return settle_taken(sockets, running, reason);
     error = host_start(running->host, reason);
-    if (!error)
-        error = control_start(sockets->control, sockets->server, running->host, running->steward,
-                              reason);
-    return error;
+    return error ? error : start_control(sockets, running, reason);
 }
 
 /* With the ports open. */
@@ -447,7 +453,7 @@ static int serve_taken(const struct options *options, const struct privileges *p
                        struct takeover *takeover, const struct reason *reason)
 {
     struct sockets sockets = {takeover->server, takeover->control, takeover->upgrade};
-    struct running running = {.host = takeover->host, .taken = true};
+    struct running running = {.host = takeover->host, .taken = &takeover->report};
 
     takeover->host = NULL;
     takeover->control = takeover->handover.control = NULL;

@@ -54,7 +54,7 @@ int ports_expect(const struct ports *ports, uint16_t type, uint32_t index);
 
 /* Types of the records of a hand-over. */
 enum ports_record {
-    PORTS_RECORD_DEVICE = 0x0700, /* name; what the driver wrote */
+    PORTS_RECORD_DEVICE = 0x0900, /* name; what the driver wrote */
     PORTS_RECORD_TAP,             /* name; what port_tap wrote */
     PORTS_RECORD_RESERVE,         /* name; reserve_offer's */
     PORTS_RECORD_DEVICE_STATE,    /* name; what the driver wrote */

@@ -5,6 +5,7 @@
 #include "control/log.h"
 #include "daemon/host_handover.h"
 #include "daemon/notify.h"
+#include "daemon/upgrader.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@ struct upgrade {
     struct attach_socket door;
     struct host_handover handover;
     struct watchdog *watchdog;
+    struct daemon_upgrader *upgrader; /* NULL: no newcomer can knock */
     bool over;
     struct handover_report report; /* of the last one */
 };
@@ -40,6 +42,9 @@ int upgrade_create(struct upgrade **upgrade, const struct config *config, bool t
     made->config = config;
     made->door.fd = made->door.lock_fd = -1;
     error = takes_over ? 0 : upgrade_open(made, reason);
+    if (!error && config->upgrade.socket.text[0] &&
+        daemon_upgrader_create(&made->upgrader, getenv("RUNTIME_DIRECTORY")))
+        error = reason_set(reason, -ENOMEM, "out of memory");
     if (error) {
         upgrade_destroy(made);
         return error;
@@ -99,6 +104,7 @@ static void go_on(struct upgrade *upgrade)
                  line);
     attach_claim(&upgrade->door);
     control_follow(handover->control);
+    upgrade_tell(handover->control, &upgrade->report);
     server_thaw(handover->server);
 }
 
@@ -163,10 +169,45 @@ bool upgrade_is_over(const struct upgrade *upgrade)
     return upgrade->over;
 }
 
+const struct upgrader *upgrade_upgrader(const struct upgrade *upgrade)
+{
+    return upgrade->upgrader ? daemon_upgrader_table(upgrade->upgrader) : NULL;
+}
+
+/* Where the report is, a set that it has is one that came here or came back. */
+static void tell_sets(struct events *events, const struct handover_report *report)
+{
+    for (uint32_t i = 0; i < report->set_count; i++) {
+        const struct handover_set_report *set = &report->sets[i];
+        bool moved = report->newcomer ? set->place == HANDOVER_HERE : set->place == HANDOVER_THERE;
+
+        if (moved || (set->place == HANDOVER_HERE && set->blackout_ns > 0))
+            upgrades_tell_set(events, set->name, !moved, set->blackout_ns);
+    }
+}
+
+void upgrade_tell(struct control *control, const struct handover_report *report)
+{
+    struct events *events = control_events(control);
+    struct upgrade_record *record = calloc(1, sizeof(*record));
+
+    if (!record) {
+        log_line(LOG_ERROR, "hand-over: its record: out of memory");
+        return;
+    }
+    upgrader_describe(report, record);
+    upgrades_tell_start(events, report->newcomer, (uint32_t)report->peer,
+                        report->outcome == HANDOVER_CHECKED);
+    tell_sets(events, report);
+    upgrades_add(control_upgrades(control), events, record);
+    free(record);
+}
+
 void upgrade_destroy(struct upgrade *upgrade)
 {
     if (!upgrade)
         return;
     attach_close(&upgrade->door);
+    daemon_upgrader_destroy(upgrade->upgrader);
     free(upgrade);
 }

@@ -13,8 +13,10 @@
 
 #include "control/attach.h"
 #include "control/server.h"
+#include "control/upgrader.h"
 #include "daemon/config.h"
 #include "daemon/control.h"
+#include "daemon/handover.h"
 #include "daemon/host.h"
 #include "daemon/reason.h"
 #include "daemon/watchdog.h"
@@ -39,6 +41,12 @@ int upgrade_serve(struct upgrade *upgrade, struct server *server, struct host *h
                   struct control *control, struct watchdog *watchdog);
 /* Whether another daemon has everything: this one is to end, and to leave all as it is. */
 bool upgrade_is_over(const struct upgrade *upgrade);
+/* What operators ask to have this daemon replaced; NULL if no socket is configured, at which it
+ * could be. */
+const struct upgrader *upgrade_upgrader(const struct upgrade *upgrade);
+/* Keeps what came of a hand-over where operators look: history and events, of which `control`, NULL
+ * or started, has both. */
+void upgrade_tell(struct control *control, const struct handover_report *report);
 /* Removes the socket, if it is this daemon's. NULL is fine. */
 void upgrade_destroy(struct upgrade *upgrade);
 

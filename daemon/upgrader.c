@@ -126,9 +126,9 @@ static void describe_set(const struct handover_set_report *from, struct upgrade_
     copy(to->reason, sizeof(to->reason), from->error ? from->reason : "");
 }
 
-void upgrader_describe(const struct handover_report *report, struct upgrade *upgrade)
+void upgrader_describe(const struct handover_report *report, struct upgrade_record *upgrade)
 {
-    *upgrade = (struct upgrade){
+    *upgrade = (struct upgrade_record){
         .total_ns = report->total_ns,
         .outcome = (enum upgrade_outcome)((int)report->outcome + 1),
         .newcomer = report->newcomer,

@@ -33,6 +33,6 @@ void daemon_upgrader_destroy(struct daemon_upgrader *upgrader);
 const struct upgrader *daemon_upgrader_table(const struct daemon_upgrader *upgrader);
 
 /* A report as it is kept; what only ports and engines know, packets, the caller adds. */
-void upgrader_describe(const struct handover_report *report, struct upgrade *upgrade);
+void upgrader_describe(const struct handover_report *report, struct upgrade_record *upgrade);
 
 #endif

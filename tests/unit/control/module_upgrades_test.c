@@ -27,7 +27,7 @@ static void teardown(void)
 
 static void add(enum upgrade_outcome outcome, const char *set, uint64_t blackout_ns)
 {
-    struct upgrade upgrade = {
+    struct upgrade_record upgrade = {
         .total_ns = 9,
         .outcome = outcome,
         .newcomer = true,

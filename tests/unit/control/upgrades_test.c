@@ -29,9 +29,9 @@ static void teardown(void)
 }
 
 /* With two sets, of which the second is lost. */
-static struct upgrade example(enum upgrade_outcome outcome)
+static struct upgrade_record example(enum upgrade_outcome outcome)
 {
-    return (struct upgrade){
+    return (struct upgrade_record){
         .total_ns = 5000000,
         .outcome = outcome,
         .newcomer = true,
@@ -49,7 +49,7 @@ static struct upgrade example(enum upgrade_outcome outcome)
 
 static void add(enum upgrade_outcome outcome)
 {
-    struct upgrade upgrade = example(outcome);
+    struct upgrade_record upgrade = example(outcome);
 
     upgrades_add(history, events, &upgrade);
 }
@@ -70,7 +70,7 @@ END_TEST
 
 START_TEST(one_is_kept_as_it_was)
 {
-    const struct upgrade *kept;
+    const struct upgrade_record *kept;
 
     add(UPGRADE_ALONE);
     kept = upgrades_at(history, 0);
@@ -110,7 +110,7 @@ END_TEST
 
 START_TEST(without_a_history_nothing_is_kept)
 {
-    struct upgrade upgrade = example(UPGRADE_MOVED);
+    struct upgrade_record upgrade = example(UPGRADE_MOVED);
     struct state_writer writer;
 
     upgrades_add(NULL, NULL, &upgrade);
@@ -151,8 +151,8 @@ static int bequeath(void)
 
 START_TEST(the_heir_goes_on)
 {
-    const struct upgrade *before, *after;
-    struct upgrade own = example(UPGRADE_MOVED);
+    const struct upgrade_record *before, *after;
+    struct upgrade_record own = example(UPGRADE_MOVED);
 
     for (uint32_t i = 0; i < UPGRADES_KEPT + 2; i++)
         add(UPGRADE_CAME_BACK);
@@ -179,7 +179,7 @@ END_TEST
 
 START_TEST(who_has_one_takes_no_other)
 {
-    struct upgrade own = example(UPGRADE_MOVED);
+    struct upgrade_record own = example(UPGRADE_MOVED);
 
     add(UPGRADE_MOVED);
     upgrades_add(heir, NULL, &own);

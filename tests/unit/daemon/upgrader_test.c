@@ -155,7 +155,7 @@ START_TEST(a_report_in_words)
                   .error = -EPROTO,
                   .reason = "its state is none"}},
     };
-    static struct upgrade told;
+    static struct upgrade_record told;
 
     upgrader_describe(&report, &told);
     ck_assert_int_eq(told.outcome, UPGRADE_SPLIT);
