@@ -60,6 +60,7 @@ engines:
 groups:
   - { name: engines, mode: spreading, threads: 1, engines: [ $1 ] }
 END
+    more_config "$1"
 }
 
 start_both()
@@ -68,6 +69,12 @@ start_both()
         < <(host_config left "$left_address" right "$right_address" 1) &&
         start_daemon right ip netns exec "$right" "${as_user[@]}" \
             < <(host_config right "$right_address" left "$left_address" 2)
+}
+
+replace_daemons()
+{
+    replace_daemon left ip netns exec "$left" "${as_user[@]}"
+    replace_daemon right ip netns exec "$right" "${as_user[@]}"
 }
 
 draw()

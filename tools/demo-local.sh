@@ -13,7 +13,20 @@ mtu=5000
 make_hosts()
 {
     mkdir "$run/both"
-    start_daemon both env <<END || { cat "$run/both.log" >&2; die "saddled did not start"; }
+    start_daemon both env < <(both_config) ||
+        { cat "$run/both.log" >&2; die "saddled did not start"; }
+    cat <<END
+
+    application                      application
+        |                                |
+    [ left ] ======= net_ring ======= [ right ]      one saddled; loss $loss %
+
+END
+}
+
+both_config()
+{
+    cat <<END
 socket: { path: $run/both/attach.sock, mode: 0600 }
 ports:
   - { name: wire0, driver: net_ring, peer: wire1, mac: 02:00:00:00:00:01, mtu: $mtu,
@@ -32,13 +45,12 @@ engines:
 groups:
   - { name: engines, mode: spreading, threads: 1, engines: [ left, right ] }
 END
-    cat <<END
+    more_config both
+}
 
-    application                      application
-        |                                |
-    [ left ] ======= net_ring ======= [ right ]      one saddled; loss $loss %
-
-END
+replace_daemons()
+{
+    replace_daemon both env
 }
 
 compare_with_tcp()

@@ -186,20 +186,23 @@ enum part {
 
 static void usage(FILE *to)
 {
-    fputs("usage: saddle-demo saddle --socket PATH [--socket PATH] --file PATH --output PATH\n"
-          "                          [--daemon PID]... [--quick] [--kill-app]\n"
-          "       saddle-demo tcp --file PATH --output PATH [--space PATH --space PATH]\n"
-          "                       [--address ADDRESS] [--quick]\n"
-          "\n"
-          "  --socket PATH      the attach socket of left's daemon, then of right's if it has one\n"
-          "  --file PATH        what to copy from left to right\n"
-          "  --output PATH      where the copy goes\n"
-          "  --daemon PID       count this process's processor time too\n"
-          "  --quick            a twentieth of the rounds\n"
-          "  --kill-app         kill another application's copy when half of this one is done\n"
-          "  --space PATH       left's network namespace, then right's\n"
-          "  --address ADDRESS  right's IPv4 address (default: 127.0.0.1)\n",
-          to);
+    fputs(
+        "usage: saddle-demo saddle --socket PATH [--socket PATH] --file PATH --output PATH\n"
+        "                          [--daemon PID]... [--quick] [--kill-app] [--meanwhile PATH]\n"
+        "       saddle-demo tcp --file PATH --output PATH [--space PATH --space PATH]\n"
+        "                       [--address ADDRESS] [--quick]\n"
+        "\n"
+        "  --socket PATH      the attach socket of left's daemon, then of right's if it has one\n"
+        "  --file PATH        what to copy from left to right\n"
+        "  --output PATH      where the copy goes\n"
+        "  --daemon PID       count this process's processor time too\n"
+        "  --quick            a twentieth of the rounds\n"
+        "  --kill-app         kill another application's copy when half of this one is done\n"
+        "  --meanwhile PATH   write a line to this named pipe when half of the copy is done, and\n"
+        "                     copy the file again and again until the pipe is gone\n"
+        "  --space PATH       left's network namespace, then right's\n"
+        "  --address ADDRESS  right's IPv4 address (default: 127.0.0.1)\n",
+        to);
 }
 
 static void __attribute__((noreturn)) misused(void)
@@ -247,6 +250,9 @@ static void set_option(struct demo_options *options, int option)
     case 'k':
         options->kill_app = true;
         break;
+    case 'm':
+        options->meanwhile = optarg;
+        break;
     case 'q':
         options->rounds = DEMO_ROUNDS / DEMO_QUICK_SHARE;
         options->reads = DEMO_READS / DEMO_QUICK_SHARE;
@@ -262,18 +268,25 @@ static void set_option(struct demo_options *options, int option)
 static enum part parse(int count, char **words, struct demo_options *options)
 {
     static const struct option table[] = {
-        {"socket", required_argument, NULL, 's'}, {"space", required_argument, NULL, 'n'},
-        {"daemon", required_argument, NULL, 'd'}, {"file", required_argument, NULL, 'f'},
-        {"output", required_argument, NULL, 'o'}, {"address", required_argument, NULL, 'a'},
-        {"kill-app", no_argument, NULL, 'k'},     {"quick", no_argument, NULL, 'q'},
-        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
+        {"socket", required_argument, NULL, 's'},
+        {"space", required_argument, NULL, 'n'},
+        {"daemon", required_argument, NULL, 'd'},
+        {"file", required_argument, NULL, 'f'},
+        {"output", required_argument, NULL, 'o'},
+        {"address", required_argument, NULL, 'a'},
+        {"kill-app", no_argument, NULL, 'k'},
+        {"quick", no_argument, NULL, 'q'},
+        {"meanwhile", required_argument, NULL, 'm'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     enum part part;
     int option;
 
     while ((option = getopt_long(count, words, "", table, NULL)) != -1)
         set_option(options, option);
-    if (optind + 1 != count || !options->file || !options->output)
+    if (optind + 1 != count || !options->file || !options->output ||
+        (options->kill_app && options->meanwhile))
         misused();
     part = strcmp(words[optind], "tcp") == 0 ? PART_TCP : PART_SADDLE;
     if (part == PART_SADDLE && (strcmp(words[optind], "saddle") != 0 || !options->sockets[0]))
@@ -300,30 +313,72 @@ static void print_times(const char *name, uint32_t count, struct demo_times time
            times.p99);
 }
 
+static const char *waiting; /* the pipe of --meanwhile */
+
+static void tell_half_way(void)
+{
+    int fd = open(waiting, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+
+    if (fd < 0 || write(fd, "\n", 1) != 1)
+        demo_fail("%s: %s", waiting, strerror(errno));
+    close(fd);
+}
+
+/* Once, or for as long as something goes on meanwhile: true if every copy was equal. Figures are of
+ * the first one. */
+static bool copy_file(struct demo_saddle *demo, const struct demo_options *options,
+                      char digest[2 * DEMO_DIGEST_BYTES + 1], struct demo_copy *copy,
+                      uint32_t *copies)
+{
+    void (*half_way)(void) = options->kill_app    ? demo_bystander_kill
+                             : options->meanwhile ? tell_half_way
+                                                  : NULL;
+    bool match;
+
+    waiting = options->meanwhile;
+    *copy = demo_saddle_copy(demo, options, half_way);
+    match = same_file(options, digest);
+    for (*copies = 1; match && waiting && access(waiting, F_OK) == 0; ++*copies) {
+        demo_saddle_copy(demo, options, NULL);
+        match = same_file(options, digest);
+    }
+    return match;
+}
+
+static void print_cpu(const struct demo_options *options, double cpu_s_per_gb)
+{
+    /* Of daemons that are replaced nobody has counted it. */
+    if (options->meanwhile)
+        puts("  \"cpu_s_per_gb\": null\n}");
+    else
+        printf("  \"cpu_s_per_gb\": %.3f\n}\n", cpu_s_per_gb);
+}
+
 /* Over Saddle: true if all was equal. */
 static bool run_saddle(const struct demo_options *options)
 {
     char digest[2 * DEMO_DIGEST_BYTES + 1];
     struct demo_saddle *demo;
     struct demo_copy copy;
-    uint32_t mismatches;
+    uint32_t mismatches, copies;
     bool match;
 
     if (options->kill_app)
         demo_bystander_start(options);
     demo = demo_saddle_open(options);
-    copy = demo_saddle_copy(demo, options, options->kill_app ? demo_bystander_kill : NULL);
-    match = same_file(options, digest);
+    match = copy_file(demo, options, digest, &copy, &copies);
     printf("{\n  \"file\": {\"bytes\": %" PRIu64 ", \"sha256\": \"%s\", \"sha256_match\": %s, "
            "\"gbps\": %.3f},\n",
            copy.bytes, digest, match ? "true" : "false", copy.gbps);
+    if (options->meanwhile)
+        printf("  \"copies\": %u,\n", copies);
     if (options->kill_app)
         printf("  \"killed_app\": {\"bytes\": %" PRIu64 "},\n", demo_bystander_bytes());
     print_times("rtt_us", options->rounds, demo_saddle_rtt(demo, options->rounds, true));
     print_times("rtt_wait_us", options->rounds, demo_saddle_rtt(demo, options->rounds, false));
     mismatches = demo_saddle_reads(demo, options->reads);
     printf("  \"reads\": {\"count\": %u, \"mismatches\": %u},\n", options->reads, mismatches);
-    printf("  \"cpu_s_per_gb\": %.3f\n}\n", copy.cpu_s_per_gb);
+    print_cpu(options, copy.cpu_s_per_gb);
     demo_saddle_close(demo);
     return match && mismatches == 0;
 }

@@ -32,6 +32,9 @@ struct demo_options {
     uint32_t rounds;                /* of ping-pong, each way of waiting */
     uint32_t reads;
     bool kill_app;
+    /* A named pipe: a line goes there at half of the copy, which is then done again and again until
+     * the pipe is gone. NULL: none. */
+    const char *meanwhile;
 };
 
 struct demo_times {
