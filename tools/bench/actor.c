@@ -68,20 +68,26 @@ int actor_start(struct actor *actor, int last_signal, void (*body)(void *arg, in
     return 0;
 }
 
-int actor_wait(struct actor *actor, uint64_t timeout_ns)
+int actor_await_output(const struct actor *actor, uint64_t timeout_ns)
 {
     struct pollfd fds[] = {{.fd = actor->pipe, .events = POLLIN},
                            {.fd = interrupts, .events = POLLIN}};
     const struct timespec timeout = {.tv_sec = (time_t)(timeout_ns / NSEC),
                                      .tv_nsec = (long)(timeout_ns % NSEC)};
-    char word;
     int rc = ppoll(fds, 2, &timeout, NULL);
     if (rc < 0)
         return -errno;
     if (rc == 0)
         return -ETIMEDOUT;
-    if (fds[1].revents)
-        return -EINTR;
+    return fds[1].revents ? -EINTR : 0;
+}
+
+int actor_wait(struct actor *actor, uint64_t timeout_ns)
+{
+    char word;
+    int rc = actor_await_output(actor, timeout_ns);
+    if (rc)
+        return rc;
     return read(actor->pipe, &word, 1) == 1 ? 0 : -ECHILD;
 }
 

@@ -31,8 +31,10 @@ int actor_start(struct actor *actor, int last_signal, void (*body)(void *arg, in
 /* Waits for the next byte of it: 0; -ECHILD if it has ended instead, -EINTR if this process was
  * interrupted, -ETIMEDOUT. */
 int actor_wait(struct actor *actor, uint64_t timeout_ns);
-/* Sends `number` to it, and SIGKILL if it has not ended after `patience_ns`; returns its status as
- * from waitpid. Harmless, and 0, for none. */
+/* Waits until its pipe can be read, or is at its end: 0, -EINTR, -ETIMEDOUT. */
+int actor_await_output(const struct actor *actor, uint64_t timeout_ns);
+/* Sends `number` (0: nothing) to it, and SIGKILL if it has not ended after `patience_ns`; returns
+ * its status as from waitpid. Harmless, and 0, for none. */
 int actor_end(struct actor *actor, int number, uint64_t patience_ns);
 /* Kills it. */
 void actor_kill(struct actor *actor);

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
 /*
- * saddle-bench: what a message costs, in two ways.
+ * saddle-bench: what a message costs, in two ways, and what becomes of it when daemons change.
  *
  * `micro`: what each step on the way of a message costs. A case does one thing `iterations` times
  * and returns how long that took; the driver repeats it, interleaved with the others, and prints
@@ -11,6 +11,9 @@
  *
  * `sched`: how long engines and applications that sleep take to answer while the machine is busy,
  * by the mode and the scheduling class of a group (plan.h, probe.h).
+ *
+ * `upgrade`: how long engines stand still while daemons are replaced, and that nothing is harmed
+ * (upgrade_bed.h, upgrade_load.h).
  *
  * Threads: a case may start one more, on the second CPU, and joins it before it returns.
  */
@@ -40,6 +43,7 @@ extern const uint32_t bench_message_case_count;
  * program's exit status. */
 int micro_main(int argc, char **argv);
 int sched_main(int argc, char **argv);
+int upgrade_main(int argc, char **argv);
 
 uint64_t bench_now(void);
 /* With virtual time engines see a clock that moves by the same step each time they look, so that

@@ -1,0 +1,194 @@
+#!/usr/bin/python3
+# SPDX-FileCopyrightText: 2026 The Saddle authors
+# SPDX-License-Identifier: Apache-2.0
+"""saddle-bench upgrade: daemons are replaced again and again, and what it writes says that nothing
+was lost, came twice, was out of order or failed. However it ends, nothing is left. How long
+anything took is not looked at.
+
+    applications ---- saddle-bench ---- its daemons, one after the other
+
+usage: upgrade_bench_test.py SADDLED SADDLE_BENCH SADDLE_CONTROL SADDLECTL PORT COUNT
+PORT is net_ring, and both hosts in one daemon, or xdp, which takes root.
+"""
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+import harness
+import netns
+from harness import expect, expect_equal
+
+SADDLED, BENCH, CONTROL, SADDLECTL = (pathlib.Path(word).resolve() for word in sys.argv[1:5])
+PORT, COUNT = sys.argv[5], int(sys.argv[6])
+LOCAL = ["--local"] if PORT == "net_ring" else []
+CONNECTIONS = 100
+FEW = 5  # of each, where they are not what is looked at
+KEYS = ["upgrades", "lost", "duplicated", "reordered", "application_errors", "blackout_ms",
+        "brownout_ms", "state_bytes", "packets_missed", "retransmissions", "messages",
+        "operations", "connections", "port"]
+TABLE = ["hand-overs", "blackout, ms", "brownout, ms", "state, bytes", "lost 0, duplicated 0",
+         "packets missed"]
+PATIENCE_S = 10 * harness.PATIENCE_S  # for many hand-overs, on a machine with much else to do
+
+
+class Place:
+    """Where one run keeps its files, and by which its processes are told."""
+
+    def __init__(self):
+        self.path = pathlib.Path(tempfile.mkdtemp(prefix="saddle-system-"))
+        self.path.chmod(0o777)
+        self.process = None
+
+    def start(self, *arguments, saddled=SADDLED, user=None):
+        command = [BENCH, "upgrade", "--saddled", saddled, "--control", CONTROL,
+                   "--saddlectl", SADDLECTL, *arguments]
+        self.process = subprocess.Popen(
+            [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, start_new_session=True, user=user, group=user,
+            extra_groups=[] if user is not None else None,
+            env={**os.environ, "TMPDIR": str(self.path)})
+        return self.process
+
+    def run(self, *arguments, **options):
+        out, errors = self.start(*arguments, **options).communicate(timeout=PATIENCE_S)
+        self.check_clean()
+        return self.process.returncode, out, errors
+
+    def processes(self):
+        """Those of its session that live."""
+        found = set()
+        for entry in pathlib.Path("/proc").iterdir():
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError, ProcessLookupError):
+                if not entry.name.isdigit():
+                    continue
+                words = (entry / "stat").read_text().rpartition(") ")[2].split()
+                if int(words[3]) == self.process.pid and words[0] != "Z":
+                    found.add(int(entry.name))
+        return found
+
+    def check_clean(self):
+        harness.await_true(lambda: not self.processes(), "all processes gone")
+        expect_equal(os.listdir(self.path), [], "files left")
+
+    def remove(self):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
+        for number in self.processes() if self.process else ():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
+        shutil.rmtree(self.path)
+
+
+@contextlib.contextmanager
+def place():
+    made = Place()
+    try:
+        yield made
+    finally:
+        made.remove()
+
+
+def check_times(times, keys):
+    expect_equal(list(times), keys, "quantiles")
+    values = list(times.values())
+    expect(values == sorted(values) and values[0] > 0, f"quantiles: {times}")
+
+
+def check_document(made, count, connections):
+    expect_equal(list(made), KEYS, "keys")
+    expect_equal([made[key] for key in KEYS[:5]], [count, 0, 0, 0, 0], "what was harmed")
+    check_times(made["blackout_ms"], ["p50", "p99", "max"])
+    check_times(made["brownout_ms"], ["p50", "max"])
+    expect(made["state_bytes"] > 0, "no state went over")
+    expect_equal(made["packets_missed"] is None, bool(LOCAL), "whether the port counts them")
+    expect(LOCAL or made["packets_missed"] >= 0, f"{made['packets_missed']} packets missed")
+    # Between two hand-overs each connection has a turn, of several messages and operations.
+    for what in ("messages", "operations"):
+        expect(made[what] >= count * connections, f"{what}: {made[what]}")
+    expect_equal((made["connections"], made["port"]), (connections, PORT), "what it was of")
+
+
+def test_nothing_is_harmed():
+    with place() as at:
+        status, out, errors = at.run(*LOCAL, "--json", "--count", COUNT)
+    expect_equal((status, errors), (0, ""), out)
+    check_document(json.loads(out), COUNT, CONNECTIONS)
+
+
+def test_two_builds():
+    """Here the other one is a copy; and fewer connections than have a turn at a time."""
+    with place() as at, tempfile.TemporaryDirectory() as folder:
+        heir = pathlib.Path(folder, "heir")
+        shutil.copy(SADDLED, heir)
+        status, out, errors = at.run(*LOCAL, "--json", "--count", 2, "--connections", FEW,
+                                     "--heir", heir)
+        expect_equal((status, errors), (0, ""), out)
+        check_document(json.loads(out), 2, FEW)
+
+
+def test_the_table():
+    with place() as at:
+        status, out, errors = at.run(*LOCAL, "--count", 1, "--connections", 1)
+    expect_equal((status, errors), (0, ""), out)
+    for words in TABLE:
+        expect(words in out, f"no '{words}':\n{out}")
+
+
+def test_what_fails():
+    """It says what, ends with status 1, and leaves nothing."""
+    with place() as at:
+        status, out, errors = at.run(*LOCAL, saddled=at.path / "nothing")
+        expect_equal((status, out), (1, ""), "without a daemon")
+        expect(f"saddle-bench: {at.path}/nothing" in errors and
+               "No such file or directory" in errors, errors)
+    with place() as at:
+        # The first hand-over is to what ends at once: the applications go on with the old one.
+        status, out, errors = at.run(*LOCAL, "--json", "--count", FEW, "--connections", FEW,
+                                     "--heir", "/bin/true")
+        expect_equal(status, 1, "with an heir that is none")
+        expect("saddle-bench: /bin/true" in errors, errors)
+        made = json.loads(out)
+        expect_equal([made[key] for key in KEYS[:5]], [0, 0, 0, 0, 0], "what was harmed")
+
+
+def test_interrupted():
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with place() as at:
+            at.start(*LOCAL, "--count", 1000)
+            harness.await_true(lambda one=at: len(one.processes()) > 3 or
+                               one.process.poll() is not None, "its daemons and applications")
+            at.process.send_signal(number)
+            out, errors = at.process.communicate(timeout=PATIENCE_S)
+            expect_equal((at.process.returncode, out, errors),
+                         (1, "", "saddle-bench: interrupted\n"), "after an interrupt")
+            at.check_clean()
+
+
+def test_usage():
+    for arguments in (["--count", "0"], ["--count", "x"], ["--count", "-1"], ["--count", "100001"],
+                      ["--connections", "0"], ["--connections", "1.5"], ["--conections", "1"],
+                      ["more"], ["--heir"]):
+        status, out, errors = harness.run([BENCH, "upgrade", "--local", *arguments])
+        expect_equal((status, out), (2, ""), f"status for {arguments}")
+        expect_equal(len(errors.splitlines()), 1, f"lines for {arguments}: {errors}")
+    status, out, errors = harness.run([BENCH, "upgrade", "--help"])
+    expect_equal((status, errors), (0, ""), "--help")
+    expect("--connections N" in out, out)
+    if os.getuid() == 0:
+        with place() as at:
+            status, out, errors = at.run(user=harness.NOBODY)
+            expect_equal((status, out), (2, ""), "a user's run")
+            expect("root" in errors and "--local" in errors, errors)
+
+
+if PORT == "xdp":
+    netns.require()
+harness.main([test_nothing_is_harmed, test_two_builds, test_the_table, test_what_fails,
+              test_interrupted, test_usage])

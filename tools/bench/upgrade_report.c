@@ -1,0 +1,99 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "tools/bench/upgrade_report.h"
+
+#include "tools/bench/stats.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define US_PER_MS    1000.0
+#define COUNT_DIGITS 24u
+
+/* What is reckoned from the hand-overs. */
+struct figures {
+    struct quantiles blackout, brownout; /* microseconds */
+    double state_bytes;                  /* median */
+    char missed[COUNT_DIGITS];           /* or what stands for an unknown number */
+};
+
+bool upgrade_is_well(const struct upgrade_outcome *outcome)
+{
+    const struct tally_faults *faults = &outcome->faults;
+    return outcome->upgrades == outcome->wanted && faults->lost == 0 && faults->duplicated == 0 &&
+           faults->reordered == 0 && outcome->errors == 0;
+}
+
+static struct figures reckon(struct upgrade_outcome *outcome, const char *unknown)
+{
+    struct figures figures = {
+        .blackout = quantiles_of(outcome->blackout_ns, outcome->upgrades),
+        .brownout = quantiles_of(outcome->brownout_ns, outcome->upgrades),
+        .state_bytes = spread_of(outcome->state_bytes, outcome->upgrades).median,
+    };
+    if (outcome->missed_known)
+        snprintf(figures.missed, sizeof(figures.missed), "%llu",
+                 (unsigned long long)outcome->missed);
+    else
+        snprintf(figures.missed, sizeof(figures.missed), "%s", unknown);
+    return figures;
+}
+
+int upgrade_write_json(FILE *out, struct upgrade_outcome *outcome)
+{
+    const struct figures figures = reckon(outcome, "null");
+    const struct tally_faults *faults = &outcome->faults;
+    fprintf(out,
+            "{\n"
+            "  \"upgrades\": %u,\n"
+            "  \"lost\": %llu,\n"
+            "  \"duplicated\": %llu,\n"
+            "  \"reordered\": %llu,\n"
+            "  \"application_errors\": %llu,\n",
+            outcome->upgrades, (unsigned long long)faults->lost,
+            (unsigned long long)faults->duplicated, (unsigned long long)faults->reordered,
+            (unsigned long long)outcome->errors);
+    fprintf(out,
+            "  \"blackout_ms\": {\"p50\": %.3f, \"p99\": %.3f, \"max\": %.3f},\n"
+            "  \"brownout_ms\": {\"p50\": %.3f, \"max\": %.3f},\n"
+            "  \"state_bytes\": %.0f,\n",
+            figures.blackout.p50 / US_PER_MS, figures.blackout.p99 / US_PER_MS,
+            figures.blackout.max / US_PER_MS, figures.brownout.p50 / US_PER_MS,
+            figures.brownout.max / US_PER_MS, figures.state_bytes);
+    fprintf(out,
+            "  \"packets_missed\": %s,\n"
+            "  \"retransmissions\": %llu,\n"
+            "  \"messages\": %llu,\n"
+            "  \"operations\": %llu,\n"
+            "  \"connections\": %u,\n"
+            "  \"port\": \"%s\"\n"
+            "}\n",
+            figures.missed, (unsigned long long)outcome->retransmissions,
+            (unsigned long long)outcome->messages, (unsigned long long)outcome->operations,
+            outcome->connections, outcome->port);
+    return fflush(out) ? -errno : 0;
+}
+
+int upgrade_write_table(FILE *out, struct upgrade_outcome *outcome)
+{
+    const struct figures figures = reckon(outcome, "unknown");
+    const struct tally_faults *faults = &outcome->faults;
+    fprintf(out,
+            "%u of %u hand-overs, port %s, %u connections: %llu messages and %llu operations\n\n"
+            "%-14s %10s %10s %10s\n",
+            outcome->upgrades, outcome->wanted, outcome->port, outcome->connections,
+            (unsigned long long)outcome->messages, (unsigned long long)outcome->operations, "",
+            "p50", "p99", "max");
+    fprintf(out, "%-14s %10.3f %10.3f %10.3f\n", "blackout, ms", figures.blackout.p50 / US_PER_MS,
+            figures.blackout.p99 / US_PER_MS, figures.blackout.max / US_PER_MS);
+    fprintf(out, "%-14s %10.3f %10.3f %10.3f\n", "brownout, ms", figures.brownout.p50 / US_PER_MS,
+            figures.brownout.p99 / US_PER_MS, figures.brownout.max / US_PER_MS);
+    fprintf(out, "%-14s %10.0f\n\n", "state, bytes", figures.state_bytes);
+    fprintf(out,
+            "lost %llu, duplicated %llu, reordered %llu, application errors %llu\n"
+            "packets missed %s, retransmissions %llu\n",
+            (unsigned long long)faults->lost, (unsigned long long)faults->duplicated,
+            (unsigned long long)faults->reordered, (unsigned long long)outcome->errors,
+            figures.missed, (unsigned long long)outcome->retransmissions);
+    return fflush(out) ? -errno : 0;
+}
