@@ -119,6 +119,7 @@ static void start(void *arg, uint64_t now)
     struct app *app = arg;
     struct host *host = host_of(app);
     (void)now;
+    host_enter(host);
     app->alive = true;
     app->session_id = (uint64_t)app->index << 32 | app_session(app->index, app->life);
     plan_arena(app);
@@ -132,7 +133,6 @@ static void start(void *arg, uint64_t now)
     prepare(app);
     app->largest = find_largest(app);
     app->pony = new_pony(app);
-    host_enter(host);
     if (pony_mailbox_attach(host->engine, app->pony))
         abort();
     TRACE(app->sim, app->host, "attach", app->index, app->life, app->plan.arena_bytes);
@@ -460,15 +460,22 @@ void apps_wake(struct sim *sim, uint32_t host)
             app_wake(sim->apps[i], 1 + rng_below(&sim->apps[i]->rng, LATENCY_NS_MAX));
 }
 
-void apps_forget(struct sim *sim, uint32_t host)
+static struct pony_session **no_sessions(const struct sim *sim)
 {
+    return sim_zalloc((sim->app_count + 1) * sizeof(struct pony_session *));
+}
+
+struct pony_session **apps_part(struct sim *sim, uint32_t host)
+{
+    struct pony_session **sessions = no_sessions(sim);
     for (uint32_t i = 0; i < sim->app_count; i++) {
         struct app *app = sim->apps[i];
         if (app->host != host || !app->alive)
             continue;
-        pony_session_destroy(app->pony);
+        sessions[i] = app->pony;
         app->pony = NULL;
     }
+    return sessions;
 }
 
 void apps_adopt(struct sim *sim, uint32_t host)
@@ -485,7 +492,7 @@ void apps_adopt(struct sim *sim, uint32_t host)
 
 struct pony_session **apps_rehearse(struct sim *sim, uint32_t host, struct engine *engine)
 {
-    struct pony_session **sessions = sim_zalloc((sim->app_count + 1) * sizeof(sessions[0]));
+    struct pony_session **sessions = no_sessions(sim);
     for (uint32_t i = 0; i < sim->app_count; i++) {
         const struct app *app = sim->apps[i];
         if (app->host != host || !app->alive)
@@ -497,7 +504,7 @@ struct pony_session **apps_rehearse(struct sim *sim, uint32_t host, struct engin
     return sessions;
 }
 
-void apps_rehearsed(const struct sim *sim, struct pony_session **sessions)
+void apps_end_sessions(const struct sim *sim, struct pony_session **sessions)
 {
     for (uint32_t i = 0; i < sim->app_count; i++)
         pony_session_destroy(sessions[i]);

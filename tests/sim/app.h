@@ -101,14 +101,15 @@ void app_print(const struct app *app);
 /* The heap is as it was before the first allocation. */
 bool app_heap_whole(struct app *app);
 
-/* All applications of a host: their engine did something; is gone; is another. */
+/* All applications of a host: their engine did something; is another. */
 void apps_wake(struct sim *sim, uint32_t host);
-void apps_forget(struct sim *sim, uint32_t host);
 void apps_adopt(struct sim *sim, uint32_t host);
-/* Gives an engine that is to come to nothing sessions of its own on the same arenas; and, once it
- * is gone, takes these away. */
+/* Gives an engine that is to come to nothing sessions of its own on the same arenas. */
 struct pony_session **apps_rehearse(struct sim *sim, uint32_t host, struct engine *engine);
-void apps_rehearsed(const struct sim *sim, struct pony_session **sessions);
+/* Takes the sessions of an engine that does not run any more from the applications. */
+struct pony_session **apps_part(struct sim *sim, uint32_t host);
+/* Ends such sessions, or those of apps_rehearse. */
+void apps_end_sessions(const struct sim *sim, struct pony_session **sessions);
 
 /* For work. app_submit is told what the library answered to an operation submitted with
  * app_op: true if it was accepted; else the operation is gone, and its buffer freed. */

@@ -6,6 +6,7 @@
 #include "tests/sim/checker.h"
 #include "tests/sim/front.h"
 #include "tests/sim/link.h"
+#include "tests/sim/upgrade.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -51,8 +52,8 @@
 #define HALF_PPM          500000u
 
 const char *const fault_names[FAULT_KINDS] = {
-    "loss",   "burst", "duplicate", "reorder", "corrupt",   "delay",   "partition",
-    "oneway", "stall", "kill",      "reload",  "blackhole", "restart", "policy",
+    "loss",  "burst", "duplicate", "reorder",   "corrupt", "delay",   "partition", "oneway",
+    "stall", "kill",  "reload",    "blackhole", "restart", "upgrade", "policy",
 };
 
 /* A pair of hosts that is apart, as their addresses are, or a host that is slow. */
@@ -316,6 +317,9 @@ static void strike_kind(struct fault *fault, uint32_t kind)
     case FAULT_RESTART:
         if (fault->restarts++ < RESTARTS_MAX)
             host_restart(sim->hosts[host]);
+        break;
+    case FAULT_UPGRADE:
+        upgrade_plan(sim, sim_address(sim, host), rng);
         break;
     default:
         break;

@@ -26,6 +26,7 @@ enum fault_kind {
     FAULT_RELOAD,
     FAULT_BLACKHOLE, /* a link swallows what is larger than some size */
     FAULT_RESTART,   /* an engine is gone, with all it knew, and another one in its place */
+    FAULT_UPGRADE,   /* all engines of an address go on in others, after a while without any */
     FAULT_POLICY,    /* a shaper gets another policy */
     FAULT_KINDS,
 };

@@ -22,6 +22,15 @@ struct memory {
     uint32_t count;
 };
 
+/* What it was when it was saved. */
+struct front_left {
+    struct engine *engine;
+    struct shaping *shaping;
+    struct fan *fan;
+    struct state_writer state;
+    struct memory memory;
+};
+
 struct front {
     struct host host; /* the shaper's */
     uint32_t first;   /* of the hosts behind it */
@@ -87,12 +96,11 @@ static void make(struct front *front)
 }
 
 /* The packets in it are lost, as with a process; those in the port are not. */
-static void unmake(struct front *front)
+static void unmake(struct engine *engine, struct shaping *shaping, struct fan *fan)
 {
-    front->host.engine->ops->destroy(front->host.engine);
-    shaping_destroy(front->shaping);
-    front->shaping = NULL;
-    fan_destroy(front->fan);
+    engine->ops->destroy(engine);
+    shaping_destroy(shaping);
+    fan_destroy(fan);
 }
 
 struct front *front_create(struct sim *sim, uint32_t address)
@@ -114,7 +122,7 @@ void front_destroy(struct front *front)
 {
     if (!front)
         return;
-    unmake(front);
+    unmake(front->host.engine, front->shaping, front->fan);
     sim_port_fini(&front->host.port);
     free(front);
 }
@@ -219,28 +227,57 @@ static void load_engine(struct front *front, const struct state_writer *writer)
         sim_violation(front->host.sim, "%s cannot be loaded", front->host.name);
 }
 
+struct front_left *front_leave(struct front *front)
+{
+    struct front_left *left = sim_zalloc(sizeof(*left));
+
+    save_engine(front, &left->state);
+    remember(front, &left->memory);
+    left->engine = front->host.engine;
+    left->shaping = front->shaping;
+    left->fan = front->fan;
+    front->host.engine = NULL;
+    front->shaping = NULL;
+    front->fan = NULL;
+    return left;
+}
+
+void front_enter(struct front *front, struct front_left *left)
+{
+    struct sim *sim = front->host.sim;
+
+    make(front);
+    load_engine(front, &left->state);
+    compare(front, &left->memory);
+    for (uint32_t i = 0; i < sim->siblings; i++)
+        sim_port_attach(&behind(front, i)->port, front_member(front, i));
+    TRACE(sim, front->host.index, "hand-over", left->state.length, 0, 0);
+    state_writer_destroy(&left->state);
+    host_wake(&front->host);
+    sim->totals.handed_over++;
+}
+
+void front_end_left(struct front_left *left)
+{
+    if (!left)
+        return;
+    unmake(left->engine, left->shaping, left->fan);
+    free(left);
+}
+
 void front_hand_over(struct front *front)
 {
     struct sim *sim = front->host.sim;
-    struct state_writer states[SIM_HOSTS_MAX], own;
-    struct memory memory;
+    struct state_writer states[SIM_HOSTS_MAX];
+    struct front_left *left;
 
     for (uint32_t i = 0; i < sim->siblings; i++)
         host_save(behind(front, i), &states[i]);
-    save_engine(front, &own);
-    remember(front, &memory);
-    unmake(front);
-    make(front);
-    load_engine(front, &own);
-    compare(front, &memory);
-    for (uint32_t i = 0; i < sim->siblings; i++) {
-        sim_port_attach(&behind(front, i)->port, front_member(front, i));
+    left = front_leave(front);
+    front_enter(front, left);
+    front_end_left(left);
+    for (uint32_t i = 0; i < sim->siblings; i++)
         host_load(behind(front, i), &states[i]);
-    }
-    TRACE(sim, front->host.index, "hand-over", own.length, 0, 0);
-    state_writer_destroy(&own);
-    host_wake(&front->host);
-    sim->totals.handed_over++;
 }
 
 /* ---- At the end ---- */

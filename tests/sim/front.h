@@ -21,6 +21,7 @@
 #include "tests/sim/host.h"
 
 struct front;
+struct front_left;
 
 /* Of the hosts with this address. */
 struct front *front_create(struct sim *sim, uint32_t address);
@@ -38,6 +39,12 @@ void front_listen(struct front *front);
 void front_reshape(struct front *front);
 /* The whole of it is saved, with all engines behind it, and goes on as another process would. */
 void front_hand_over(struct front *front);
+/* In two steps, without those engines: what it was is saved and left, to be destroyed when it is no
+ * more of use; then it is made anew, and goes on. */
+struct front_left *front_leave(struct front *front);
+void front_enter(struct front *front, struct front_left *left);
+/* NULL is fine. */
+void front_end_left(struct front_left *left);
 /* Nothing waits in it. */
 bool front_quiet(const struct front *front);
 /* It is quiet: is all as it should be then? */

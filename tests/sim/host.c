@@ -6,6 +6,7 @@
 #include "engines/pony/wire.h"
 #include "tests/sim/app.h"
 #include "tests/sim/front.h"
+#include "tests/sim/upgrade.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +51,18 @@ void host_address(uint32_t index, bool v6, struct address *address)
 }
 
 /* ---- The engine ---- */
+
+struct directory *host_directory(const struct sim *sim)
+{
+    static const uint8_t key[DIRECTORY_KEY_BYTES];
+    uint16_t ports[SIM_HOSTS_MAX];
+    struct directory *directory = NULL;
+    for (uint32_t i = 0; i < sim->siblings; i++)
+        ports[i] = (uint16_t)(WIRE_UDP_PORT + i);
+    if (sim->siblings > 1 && directory_create(&directory, ports, sim->siblings, key))
+        abort();
+    return directory;
+}
 
 /* `directory`: of its address; NULL: it has none. */
 static struct engine *make_engine(struct host *host, struct directory *directory)
@@ -214,6 +227,8 @@ static void end_sleep(struct host *host)
 
 void host_enter(struct host *host)
 {
+    if (host->upgrade)
+        upgrade_enter(host->upgrade);
     uint64_t now = host->sim->events.now, busy = *busy_until(host);
     host->time = now > busy ? now : busy;
     end_sleep(host);
@@ -319,13 +334,28 @@ static void load(struct host *host, struct engine *engine, const struct state_wr
         sim_violation(host->sim, "%s cannot be loaded: error %d", host->name, error);
 }
 
-void host_save(struct host *host, struct state_writer *writer)
+void host_leave(struct host *host, struct state_writer *writer, struct host_left *left)
 {
     host_enter(host);
     (void)save(host, writer);
     sim_port_settle(&host->port);
-    host->engine->ops->destroy(host->engine);
-    apps_forget(host->sim, host->index);
+    *left = (struct host_left){host->engine, apps_part(host->sim, host->index)};
+    host->engine = NULL;
+}
+
+/* In the order of a daemon that has handed over. */
+void host_end_left(const struct sim *sim, struct host_left *left)
+{
+    apps_end_sessions(sim, left->sessions);
+    left->engine->ops->destroy(left->engine);
+    *left = (struct host_left){NULL, NULL};
+}
+
+void host_save(struct host *host, struct state_writer *writer)
+{
+    struct host_left left;
+    host_leave(host, writer, &left);
+    host_end_left(host->sim, &left);
 }
 
 void host_load(struct host *host, struct state_writer *writer)
@@ -353,6 +383,8 @@ void host_rehearse(struct host *host)
     struct rng rng = host->rng;
     uint64_t time = host->time;
     struct state_writer writer, again;
+    if (!host->engine)
+        return;
     if (time < sim->events.now)
         host->time = sim->events.now;
     if (!save(host, &writer))
@@ -361,7 +393,7 @@ void host_rehearse(struct host *host)
     struct pony_session **sessions = apps_rehearse(sim, host->index, other);
     load(host, other, &writer);
     other->ops->destroy(other);
-    apps_rehearsed(sim, sessions);
+    apps_end_sessions(sim, sessions);
     host->time = time < sim->events.now ? sim->events.now : time;
     if (save(host, &again)) {
         if (writer.length != again.length || memcmp(writer.bytes, again.bytes, again.length) != 0)

@@ -16,11 +16,20 @@
 #include "tests/sim/port.h"
 #include "tests/sim/sim.h"
 
+struct upgrade;
+
+/* What goes when another engine takes the place of one, which never runs again. */
+struct host_left {
+    struct engine *engine;
+    struct pony_session **sessions; /* of the host's applications, by their index */
+};
+
 struct host {
     struct sim_port port;
     struct sim *sim;
     uint32_t index;
-    struct engine *engine;
+    struct engine *engine;   /* NULL while an upgrade has saved it, and not made the next */
+    struct upgrade *upgrade; /* that; or NULL */
     struct clock clock;
     struct rng rng; /* seeds of its engines */
     struct alarm alarm;
@@ -51,6 +60,9 @@ void host_reload(struct host *host);
 void host_save(struct host *host, struct state_writer *writer);
 /* Destroys the writer too. */
 void host_load(struct host *host, struct state_writer *writer);
+/* As host_save, but what it would destroy is left. */
+void host_leave(struct host *host, struct state_writer *writer, struct host_left *left);
+void host_end_left(const struct sim *sim, struct host_left *left);
 /* Saves the engine, loads another one and destroys that: a hand-over that comes to nothing. Nothing
  * is different afterwards. */
 void host_rehearse(struct host *host);
@@ -58,7 +70,7 @@ void host_rehearse(struct host *host);
  * knows nothing begins. */
 void host_restart(struct host *host);
 
-/* Mailbox work is about to be done: awake, and its clock is right. */
+/* Mailbox work is about to be done: there is an engine, awake, and its clock is right. */
 void host_enter(struct host *host);
 uint64_t host_now(const struct host *host);
 void host_charge(struct host *host, uint32_t cost_ns);
@@ -69,6 +81,8 @@ uint32_t host_wrapped(struct host *host);
 /* One of the engine's counters, 0 if it has none of that name. */
 uint64_t host_stat(const struct host *host, const char *name);
 
+/* A directory for an address, if it has several engines; else NULL. */
+struct directory *host_directory(const struct sim *sim);
 /* The numeric address with that number, of either family. */
 void host_address(uint32_t index, bool v6, struct address *address);
 

@@ -64,9 +64,10 @@ void apps_crash(struct sim *sim, uint32_t host)
     sim_violation(sim, "host %u crashes", host);
 }
 
-void apps_forget(struct sim *sim, uint32_t host)
+struct pony_session **apps_part(struct sim *sim, uint32_t host)
 {
     sim_violation(sim, "host %u is replaced", host);
+    return NULL;
 }
 
 void apps_adopt(struct sim *sim, uint32_t host)
@@ -84,7 +85,7 @@ struct pony_session **apps_rehearse(struct sim *sim, uint32_t host, struct engin
     abort();
 }
 
-void apps_rehearsed(const struct sim *sim, struct pony_session **sessions)
+void apps_end_sessions(const struct sim *sim, struct pony_session **sessions)
 {
     (void)sim;
     (void)sessions;

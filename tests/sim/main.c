@@ -187,10 +187,10 @@ static void print_totals(const struct sim_totals *totals)
            ", and black holes noticed there %" PRIu64 "\n",
            SIM_MTU_MAX, totals->widest, totals->widest_holes);
     printf("  faults %" PRIu64 " (engines replaced %" PRIu64 ", restarted %" PRIu64
-           ", applications killed %" PRIu64 "), saved for nothing %" PRIu64
+           ", upgrades %" PRIu64 ", applications killed %" PRIu64 "), saved for nothing %" PRIu64
            ", virtual time %.3f s\n",
-           totals->faults, totals->reloads, totals->restarts, totals->kills, totals->rehearsals,
-           (double)totals->virtual_ns / 1e9);
+           totals->faults, totals->reloads, totals->restarts, totals->upgrades, totals->kills,
+           totals->rehearsals, (double)totals->virtual_ns / 1e9);
     printf("  shapers: policies changed %" PRIu64 ", saved and loaded %" PRIu64
            ", classes out of tokens %" PRIu64 "\n",
            totals->policies, totals->handed_over, totals->exhausted);
@@ -208,6 +208,7 @@ static bool check_campaign(const struct arguments *arguments, const struct sim_t
         {"connections whose credits wrap", sum->wrapped},
         {"flows that found the largest packets to pass", sum->widest},
         {"black holes where the largest packets pass otherwise", sum->widest_holes},
+        {"upgrades", sum->upgrades},
         {"policies of shapers changed", sum->policies},
         {"shapers saved and loaded", sum->handed_over},
         {"classes out of tokens", sum->exhausted},

@@ -9,6 +9,7 @@
 #include "tests/sim/fault.h"
 #include "tests/sim/front.h"
 #include "tests/sim/link.h"
+#include "tests/sim/upgrade.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -97,17 +98,6 @@ static void plan(struct sim *sim)
     sim->apps = sim_zalloc(sim->host_count * APPS_PER_HOST * sizeof(sim->apps[0]));
 }
 
-static void make_directories(struct sim *sim)
-{
-    static const uint8_t key[DIRECTORY_KEY_BYTES];
-    uint16_t ports[SIM_HOSTS_MAX];
-    for (uint32_t i = 0; i < sim->siblings; i++)
-        ports[i] = (uint16_t)(WIRE_UDP_PORT + i);
-    for (uint32_t i = 0; sim->siblings > 1 && i < sim->host_count; i += sim->siblings)
-        if (directory_create(&sim->directories[sim_address(sim, i)], ports, sim->siblings, key))
-            abort();
-}
-
 static void make_fronts(struct sim *sim)
 {
     struct rng rng;
@@ -119,7 +109,8 @@ static void make_fronts(struct sim *sim)
 
 static void build(struct sim *sim)
 {
-    make_directories(sim);
+    for (uint32_t i = 0; i < sim->host_count / sim->siblings; i++)
+        sim->directories[i] = host_directory(sim);
     sim->checker = checker_create(sim);
     sim->fault = fault_create(sim);
     make_fronts(sim);
@@ -137,6 +128,7 @@ static bool step(struct sim *sim, uint64_t until)
 {
     if (!events_step(&sim->events, until))
         return false;
+    upgrade_count(sim);
     if (sim->options.rehearse && rng_chance(&sim->rehearsals, REHEARSAL_PPM))
         host_rehearse(sim->hosts[rng_below(&sim->rehearsals, sim->host_count)]);
     return true;
@@ -264,6 +256,7 @@ static void work(struct sim *sim)
         return;
     TRACE(sim, SIM_NOBODY, "heal", sim->totals.accepted, 0, 0);
     sim->healed = true;
+    upgrades_enter(sim);
     for (uint32_t i = 0; i < sim->host_count; i++) {
         sim->totals.widest += host_widest_flows(sim->hosts[i]);
         sim->totals.wrapped += host_wrapped(sim->hosts[i]);
@@ -286,12 +279,14 @@ static void work(struct sim *sim)
 
 static void tear_down(struct sim *sim)
 {
+    upgrades_enter(sim);
     for (uint32_t i = 0; i < sim->app_count; i++)
         app_leave(sim->apps[i]);
     if (!sim->failed) {
         run_until(sim, never, QUIET_NS);
         check_fronts(sim);
     }
+    upgrades_end(sim);
     for (uint32_t i = 0; i < sim->app_count; i++)
         app_destroy(sim->apps[i]);
     free(sim->apps);

@@ -88,7 +88,7 @@ struct sim_totals {
     uint64_t widest;             /* flows that had found out SIM_MTU_MAX when faults ended */
     uint64_t widest_holes; /* black holes noticed where so much passes otherwise, and not then */
     uint64_t retransmissions;
-    uint64_t reloads, kills, restarts;
+    uint64_t reloads, kills, restarts, upgrades;
     uint64_t policies, handed_over; /* of shapers: changed, and saved and loaded */
     uint64_t exhausted;             /* how often a class was out of tokens */
     uint64_t rehearsals;
@@ -105,6 +105,7 @@ struct front;
 struct host;
 struct link;
 struct operation;
+struct upgrade;
 
 struct sim {
     struct sim_options options;
@@ -130,6 +131,8 @@ struct sim {
     struct app **apps;
     struct checker *checker;
     struct fault *fault;
+    struct upgrade *planned;  /* that comes after some events; or NULL */
+    struct upgrade *upgrades; /* that have begun, while something is left of them */
     uint64_t cut_end[SIM_HOSTS_MAX][SIM_HOSTS_MAX]; /* of the latest cut between two hosts */
     bool apart[SIM_HOSTS_MAX][SIM_HOSTS_MAX]; /* were, once, longer than a peer is waited for */
     bool lossy[SIM_HOSTS_MAX][SIM_HOSTS_MAX]; /* a call may be lost as often as it is repeated */
