@@ -186,6 +186,16 @@ static void expose_region(struct demo_saddle *demo)
     demo->key = event.value;
 }
 
+/* Posted buffers are used by one copy after another. */
+static void post_chunk(struct demo_saddle *demo, uint64_t chunk)
+{
+    const struct saddle_op op = {.size = sizeof(op), .tag = chunk};
+
+    check(&demo->right, "posting a buffer",
+          saddle_post_recv(demo->right.channel, demo->right.connection,
+                           demo->chunks_right + chunk * DEMO_CHUNK_BYTES, DEMO_CHUNK_BYTES, &op));
+}
+
 struct demo_saddle *demo_saddle_open(const struct demo_options *options)
 {
     const uint64_t chunks = (uint64_t)DEMO_WINDOW * DEMO_CHUNK_BYTES;
@@ -199,6 +209,8 @@ struct demo_saddle *demo_saddle_open(const struct demo_options *options)
     demo->chunks_right = (uint8_t *)allocate(&demo->right, chunks);
     demo->reads = (uint8_t *)allocate(&demo->left, DEMO_READ_DEPTH * DEMO_READ_MAX);
     connect_sides(demo, options->service);
+    for (uint32_t chunk = 0; chunk < DEMO_WINDOW; chunk++)
+        post_chunk(demo, chunk);
     if (options->reads > 0)
         expose_region(demo);
     return demo;
@@ -233,15 +245,6 @@ static void send_chunks(struct demo_saddle *demo, struct demo_transfer *transfer
     }
 }
 
-static void post_chunk(struct demo_saddle *demo, uint64_t chunk)
-{
-    const struct saddle_op op = {.size = sizeof(op), .tag = chunk};
-
-    check(&demo->right, "posting a buffer",
-          saddle_post_recv(demo->right.channel, demo->right.connection,
-                           demo->chunks_right + chunk * DEMO_CHUNK_BYTES, DEMO_CHUNK_BYTES, &op));
-}
-
 static void store(struct demo_transfer *transfer, const void *bytes, size_t len)
 {
     if (len > transfer->bytes - transfer->received)
@@ -255,8 +258,7 @@ static void store_event(struct demo_saddle *demo, struct demo_transfer *transfer
 {
     if (event->kind == SADDLE_DONE && event->status == 0) {
         store(transfer, demo->chunks_right + event->tag * DEMO_CHUNK_BYTES, event->len);
-        if (transfer->received < transfer->bytes)
-            post_chunk(demo, event->tag);
+        post_chunk(demo, event->tag);
     } else if (event->kind == SADDLE_MESSAGE) {
         /* The end of the file, if it is short enough to need no posted buffer. */
         store(transfer, event->data, event->len);
@@ -326,8 +328,6 @@ struct demo_copy demo_saddle_copy(struct demo_saddle *demo, const struct demo_op
     transfer.output = demo_open_output(options->output);
     start_ns = demo_now_ns();
     cpu_ns = demo_cpu_ns(options->daemons);
-    for (uint32_t chunk = 0; chunk < DEMO_WINDOW; chunk++)
-        post_chunk(demo, chunk);
     transfer_file(demo, &transfer);
     copy.bytes = transfer.bytes;
     copy.cpu_s_per_gb = (double)(demo_cpu_ns(options->daemons) - cpu_ns) / (double)transfer.bytes;
