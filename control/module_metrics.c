@@ -528,7 +528,7 @@ static void write_all_of_classes(struct openmetrics *to, const struct class *lis
 static void write_shaping(struct openmetrics *to, const struct plant *plant)
 {
     struct class *list = calloc(CLASSES_MAX, sizeof(*list));
-    uint32_t shapers = 0, count = 0;
+    uint32_t shapers = 0, count = 0, each;
 
     if (!list) {
         to->failed = true;
@@ -536,6 +536,7 @@ static void write_shaping(struct openmetrics *to, const struct plant *plant)
     }
     for (uint32_t i = 0; i < plant->engine_count; i++)
         shapers += shaper_shaping(plant->engines[i].engine) != NULL;
+    each = shapers ? CLASSES_MAX / shapers : 0;
     openmetrics_family(to, &(struct openmetrics_family){.name = "saddle_classes",
                                                         .help = "Classes that a shaper has."});
     for (uint32_t i = 0; i < plant->engine_count; i++) {
@@ -545,7 +546,7 @@ static void write_shaping(struct openmetrics *to, const struct plant *plant)
             continue;
         openmetrics_count(to, tree_places(shaping_tree(shaper_shaping(engine))), "engine",
                           engine->name, NULL);
-        count += of_shaper(engine, list + count, CLASSES_MAX / shapers);
+        count += of_shaper(engine, list + count, each);
     }
     write_all_of_classes(to, list, count);
     free(list);

@@ -153,7 +153,7 @@ int handover_greeting_get(struct handover *handover, struct parcel *parcel)
     const struct handover_greeting *ours = &handover->settings->greeting;
     bool newcomer = handover->report->newcomer;
     struct reason why = handover_why(handover);
-    struct handover_greeting theirs;
+    struct handover_greeting theirs = {.release = "", .instance = "", .configuration = ""};
     uint32_t protocol, state;
     int error = read_greeting(handover, &parcel->state, &theirs);
 

@@ -87,6 +87,11 @@ void handover_report_line(const struct handover_report *report, char *line, size
                  report->reason);
 }
 
+static unsigned long long us(uint64_t ns)
+{
+    return ns / NSEC_PER_USEC;
+}
+
 void handover_set_line(const struct handover_report *report, uint32_t set, char *line, size_t bytes)
 {
     static const char *const places[] = {
@@ -97,9 +102,10 @@ void handover_set_line(const struct handover_report *report, uint32_t set, char 
     const struct handover_set_report *one = &report->sets[set];
 
     snprintf(line, bytes,
-             "set %s: %s; brownout %llu us, blackout %llu us, state %llu bytes; step \"%s\"%s%s",
-             one->name, places[one->place], (unsigned long long)(one->brownout_ns / NSEC_PER_USEC),
-             (unsigned long long)(one->blackout_ns / NSEC_PER_USEC),
-             (unsigned long long)one->state_bytes, handover_step_name(one->step),
-             one->error ? ": " : "", one->reason);
+             "set %s: %s; brownout %llu us, blackout %llu us (leave %llu, enter %llu, run %llu), "
+             "state %llu bytes; step \"%s\"%s%s",
+             one->name, places[one->place], us(one->brownout_ns), us(one->blackout_ns),
+             us(one->took[HANDOVER_LEAVE]), us(one->took[HANDOVER_ENTER]),
+             us(one->took[HANDOVER_RUN]), (unsigned long long)one->state_bytes,
+             handover_step_name(one->step), one->error ? ": " : "", one->reason);
 }

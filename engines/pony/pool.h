@@ -36,6 +36,11 @@ void pool_give(struct pool *pool, uint32_t index);
 /* Nothing below `used` is free, and all from there on was never taken: before giving those that are
  * free, in loading. */
 void pool_reset(struct pool *pool, uint32_t used);
+/* Entries from here on were never taken: who looks through a table need not touch them. */
+static inline uint32_t pool_end(const struct pool *pool)
+{
+    return pool->fresh;
+}
 
 /* Half of a table is set aside in equal parts, one per party, so that nobody can be starved by the
  * others; the other half goes to whoever comes first. */

@@ -123,7 +123,7 @@ void region_drop(struct pony_session *session)
 {
     struct upper *upper = session->upper;
 
-    for (uint32_t i = 0; i < upper->regions_max && session->region_count > 0; i++)
+    for (uint32_t i = 0; i < pool_end(&upper->region_pool) && session->region_count > 0; i++)
         if (upper->regions[i].session == session)
             region_free(&upper->regions[i]);
 }

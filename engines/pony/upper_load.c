@@ -33,7 +33,7 @@ struct pony_session *upper_loaded_session(struct upper *upper, struct state_read
 struct connection *upper_loaded_connection(struct upper *upper, struct state_reader *reader,
                                            uint32_t index)
 {
-    if (!reader->error && index < upper->connections_max &&
+    if (!reader->error && index < pool_end(&upper->connection_pool) &&
         upper->connections[index].state != CONNECTION_FREE)
         return &upper->connections[index];
     wrong(reader);
@@ -58,14 +58,17 @@ struct path *upper_loaded_path(struct upper *upper, struct state_reader *reader,
 }
 
 /* Generations of a table, each at `stride` bytes from the last. Those of entries that were never
- * taken are 0, and these are left untouched (table.h). */
+ * taken are 0, and these are left untouched (table.h). Only entries that have one may be named by
+ * other records. */
 static void load_generations(struct state_reader *reader, uint16_t *first, size_t stride,
-                             uint32_t entries)
+                             struct pool *pool)
 {
     uint32_t count = state_get_u32(reader);
 
-    if (count > entries)
+    if (count > pool->size)
         wrong(reader);
+    else if (count > pool_end(pool))
+        pool_reset(pool, count);
     for (uint32_t i = 0; i < count && !reader->error; i++) {
         uint16_t generation = state_get_u16(reader);
         if (generation)
@@ -88,13 +91,13 @@ static void load_engine(struct upper *upper, struct state_reader *reader)
     upper->counters.connections = 0;
     upper->counters.operations = 0;
     load_generations(reader, &upper->connections[0].generation, sizeof(upper->connections[0]),
-                     upper->connections_max);
+                     &upper->connection_pool);
     load_generations(reader, &upper->services[0].generation, sizeof(upper->services[0]),
-                     UPPER_LISTENERS);
+                     &upper->service_pool);
     load_generations(reader, &upper->regions[0].generation, sizeof(upper->regions[0]),
-                     upper->regions_max);
+                     &upper->region_pool);
     load_generations(reader, &upper->operations[0].generation, sizeof(upper->operations[0]),
-                     upper->operations_max);
+                     &upper->operation_pool);
 }
 
 static struct pony_session *adopted(struct upper *upper, uint64_t id)
@@ -219,7 +222,7 @@ static void load_region(struct upper *upper, struct state_reader *reader)
     region.buf = state_get_u64(reader);
     region.len = state_get_u32(reader);
     region.rights = state_get_u32(reader);
-    if (reader->error || index >= upper->regions_max || upper->regions[index].session ||
+    if (reader->error || index >= pool_end(&upper->region_pool) || upper->regions[index].session ||
         (region.key & REGION_INDEX_MASK) != index ||
         !session_owns(session, region.buf, region.len)) {
         wrong(reader);
@@ -250,7 +253,7 @@ static void load_service(struct upper *upper, struct state_reader *reader)
     uint8_t channel = state_get_u8(reader);
     char name[SADDLE_NAME_BYTES];
 
-    if (!load_name(reader, name, &length) || index >= UPPER_LISTENERS ||
+    if (!load_name(reader, name, &length) || index >= pool_end(&upper->service_pool) ||
         upper->services[index].session || channel >= session->config.channel_count ||
         (upper->directory &&
          directory_enter(upper->directory, upper->directory_row, index, name, length) != 0)) {
@@ -362,7 +365,7 @@ static void load_connection(struct upper *upper, struct state_reader *reader)
     struct pony_session *session =
         owner == UPPER_STATE_NONE ? NULL : upper_loaded_session(upper, reader, owner);
 
-    if (reader->error || index >= upper->connections_max ||
+    if (reader->error || index >= pool_end(&upper->connection_pool) ||
         upper->connections[index].state != CONNECTION_FREE) {
         wrong(reader);
         return;
@@ -462,7 +465,7 @@ static bool region_taken(const struct upper *upper, uint32_t index)
 static void free_of(struct upper *upper, struct pool *pool, const uint16_t *first, size_t stride,
                     bool (*taken)(const struct upper *upper, uint32_t index))
 {
-    uint32_t used = pool->size;
+    uint32_t used = pool_end(pool);
 
     while (used > 0 && !taken(upper, used - 1) &&
            *(const uint16_t *)(const void *)((const char *)first + (used - 1) * stride) == 0)
@@ -509,7 +512,7 @@ int upper_load_finish(struct upper *upper)
         if (upper->sessions[i] && upper->sessions[i]->promised > upper->sessions[i]->free_count)
             return -EPROTO;
     }
-    for (uint32_t i = 0; i < upper->connections_max; i++) {
+    for (uint32_t i = 0; i < pool_end(&upper->connection_pool); i++) {
         struct connection *connection = &upper->connections[i];
         if (connection->state == CONNECTION_FREE)
             continue;

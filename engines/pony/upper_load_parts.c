@@ -195,7 +195,7 @@ void upper_load_operation(struct upper *upper, struct state_reader *reader)
     uint8_t state = state_get_u8(reader);
     struct connection *connection = upper_loaded_connection(upper, reader, state_get_u32(reader));
 
-    if (reader->error || index >= upper->operations_max ||
+    if (reader->error || index >= pool_end(&upper->operation_pool) ||
         upper->operations[index].state != OPERATION_FREE || !connection->session) {
         wrong(reader);
         return;
@@ -243,7 +243,7 @@ void upper_load_result(struct upper *upper, struct state_reader *reader)
     uint64_t value = state_get_u64(reader);
     uint32_t awaited = state_get_u32(reader);
 
-    if (reader->error || index >= upper->operations_max ||
+    if (reader->error || index >= pool_end(&upper->operation_pool) ||
         !result_fits(&upper->operations[index])) {
         wrong(reader);
         return;
@@ -260,7 +260,7 @@ static bool bind_buffer(struct slot *slot, struct upper *upper, uint32_t index)
 
     if (index == UPPER_STATE_NONE)
         return !needed;
-    if (!needed || index >= upper->operations_max || !slot->connection)
+    if (!needed || index >= pool_end(&upper->operation_pool) || !slot->connection)
         return false;
     struct operation *buffer = &upper->operations[index];
     if (buffer->state != OPERATION_FILLING || buffer->connection != slot->connection ||
@@ -490,7 +490,7 @@ void upper_load_ping(struct upper *upper, struct state_reader *reader)
     struct path *path = upper_loaded_path(upper, reader, state_get_u32(reader));
     struct pony_session *session = upper_loaded_session(upper, reader, state_get_u32(reader));
 
-    if (reader->error || index >= upper->operations_max ||
+    if (reader->error || index >= pool_end(&upper->operation_pool) ||
         upper->operations[index].state != OPERATION_FREE) {
         wrong(reader);
         return;
@@ -525,7 +525,7 @@ static struct operation *operation_at(struct session_channel *side, struct upper
 {
     if (place == UPPER_STATE_NONE)
         return side->spare;
-    return place < upper->operations_max ? &upper->operations[place] : NULL;
+    return place < pool_end(&upper->operation_pool) ? &upper->operations[place] : NULL;
 }
 
 void upper_load_cancel(struct upper *upper, struct state_reader *reader)

@@ -36,6 +36,15 @@ static uint32_t connection_index(const struct connection *connection)
     return connection ? connection->number & HANDLE_INDEX_MASK : UPPER_STATE_NONE;
 }
 
+/* `first` and `stride` as in loading. Entries that were never taken have none. */
+static void save_generations(struct state_writer *writer, const uint16_t *first, size_t stride,
+                             const struct pool *pool)
+{
+    state_put_u32(writer, pool_end(pool));
+    for (uint32_t i = 0; i < pool_end(pool); i++)
+        state_put_u16(writer, *(const uint16_t *)(const void *)((const char *)first + i * stride));
+}
+
 static void save_engine(const struct upper *upper, struct state_writer *writer)
 {
     uint64_t counters[UPPER_COUNTERS];
@@ -45,18 +54,14 @@ static void save_engine(const struct upper *upper, struct state_writer *writer)
     state_put_u32(writer, UPPER_COUNTERS);
     for (uint32_t i = 0; i < UPPER_COUNTERS; i++)
         state_put_u64(writer, counters[i]);
-    state_put_u32(writer, upper->connections_max);
-    for (uint32_t i = 0; i < upper->connections_max; i++)
-        state_put_u16(writer, upper->connections[i].generation);
-    state_put_u32(writer, UPPER_LISTENERS);
-    for (uint32_t i = 0; i < UPPER_LISTENERS; i++)
-        state_put_u16(writer, upper->services[i].generation);
-    state_put_u32(writer, upper->regions_max);
-    for (uint32_t i = 0; i < upper->regions_max; i++)
-        state_put_u16(writer, upper->regions[i].generation);
-    state_put_u32(writer, upper->operations_max);
-    for (uint32_t i = 0; i < upper->operations_max; i++)
-        state_put_u16(writer, upper->operations[i].generation);
+    save_generations(writer, &upper->connections[0].generation, sizeof(upper->connections[0]),
+                     &upper->connection_pool);
+    save_generations(writer, &upper->services[0].generation, sizeof(upper->services[0]),
+                     &upper->service_pool);
+    save_generations(writer, &upper->regions[0].generation, sizeof(upper->regions[0]),
+                     &upper->region_pool);
+    save_generations(writer, &upper->operations[0].generation, sizeof(upper->operations[0]),
+                     &upper->operation_pool);
     state_record_end(writer);
 }
 
@@ -278,7 +283,7 @@ static void save_parts(const struct connection *connection, struct state_writer 
 
 static void save_operations(const struct upper *upper, struct state_writer *writer)
 {
-    for (uint32_t i = 0; i < upper->operations_max; i++) {
+    for (uint32_t i = 0; i < pool_end(&upper->operation_pool); i++) {
         const struct operation *operation = &upper->operations[i];
         if (!operation->connection || !is_served(operation->connection))
             continue;
@@ -509,13 +514,13 @@ static void save_sessions(const struct upper *upper, struct state_writer *writer
 static void save_tables(const struct upper *upper, struct state_writer *writer)
 {
     save_sessions(upper, writer);
-    for (uint32_t i = 0; i < upper->regions_max; i++)
+    for (uint32_t i = 0; i < pool_end(&upper->region_pool); i++)
         if (upper->regions[i].session && !is_gone(upper->regions[i].session))
             save_region(upper, i, writer);
-    for (uint32_t i = 0; i < UPPER_LISTENERS; i++)
+    for (uint32_t i = 0; i < pool_end(&upper->service_pool); i++)
         if (upper->services[i].session && !is_gone(upper->services[i].session))
             save_service(upper, i, writer);
-    for (uint32_t i = 0; i < upper->connections_max; i++)
+    for (uint32_t i = 0; i < pool_end(&upper->connection_pool); i++)
         if (upper->connections[i].state != CONNECTION_FREE)
             save_connection(&upper->connections[i], writer);
 }
@@ -524,7 +529,7 @@ void upper_save(const struct upper *upper, struct state_writer *writer)
 {
     save_engine(upper, writer);
     save_tables(upper, writer);
-    for (uint32_t i = 0; i < upper->connections_max; i++)
+    for (uint32_t i = 0; i < pool_end(&upper->connection_pool); i++)
         if (upper->connections[i].state != CONNECTION_FREE && is_served(&upper->connections[i]))
             save_parts(&upper->connections[i], writer);
     save_operations(upper, writer);
@@ -534,14 +539,14 @@ void upper_save(const struct upper *upper, struct state_writer *writer)
             if (session->slots[j].state != SLOT_FREE)
                 save_slot(session, j, writer);
     }
-    for (uint32_t i = 0; i < UPPER_SERVED; i++)
+    for (uint32_t i = 0; i < pool_end(&upper->served_pool); i++)
         if (!upper->served[i].connection || !is_served(upper->served[i].connection))
             continue;
         else if (upper->served[i].type == WIRE_OP_READ || upper->served[i].type == WIRE_OP_WRITE)
             save_served(&upper->served[i], writer);
         else
             save_fetch(&upper->served[i], writer);
-    for (uint32_t i = 0; i < upper->paths_max; i++)
+    for (uint32_t i = 0; i < pool_end(&upper->path_pool); i++)
         if (upper->paths[i].flow) {
             save_replies(&upper->paths[i], writer);
             save_pings(&upper->paths[i], writer);

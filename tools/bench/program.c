@@ -41,7 +41,8 @@ static void become_program(void *arg, int word_fd)
         dprintf(STDERR_FILENO, "entering its network namespace: %s\n", strerror(errno));
         _exit(EXIT_FAILURE);
     }
-    execvp(words[0], words);
+    if (words[0])
+        execvp(words[0], words);
     dprintf(STDERR_FILENO, "%s\n", strerror(errno));
     _exit(NOT_THERE);
 }

@@ -63,8 +63,8 @@ static int take_upgrade(struct json_object *last, struct bed_upgrade *upgrade,
 {
     struct json_object *sets = json_object_object_get(last, "sets");
     size_t count = sets ? json_object_array_length(sets) : 0;
-    if (strcmp(text_of(last, "outcome"), "moved") || strcmp(text_of(last, "role"), "new") ||
-        count == 0) {
+    if (strcmp(text_of(last, "outcome"), "moved") != 0 ||
+        strcmp(text_of(last, "role"), "new") != 0 || count == 0) {
         snprintf(reason, BED_REASON, "a hand-over ended otherwise than asked for: %s, %zu sets, %s",
                  text_of(last, "outcome"), count, text_of(last, "reason"));
         return -EPROTO;
@@ -110,7 +110,7 @@ static uint32_t add_up(struct json_object *owners, const char *const names[], ui
         for (size_t j = 0; list && j < json_object_array_length(list); j++) {
             struct json_object *counter = json_object_array_get_idx(list, j);
             for (size_t k = 0; names[k]; k++) {
-                if (strcmp(text_of(counter, "name"), names[k]))
+                if (strcmp(text_of(counter, "name"), names[k]) != 0)
                     continue;
                 *sum += number_of(counter, "value");
                 found++;

@@ -80,6 +80,7 @@ because(char *reason, int rc, const char *format, ...)
 /* A new namespace; the process stays where it is. */
 static int make_space(int *space)
 {
+    *space = -1;
     int home = open(SPACE_PATH, O_RDONLY | O_CLOEXEC);
     int rc = home < 0 || unshare(CLONE_NEWNET) ? -errno : 0;
     if (!rc) {
@@ -120,13 +121,13 @@ static int settle(int space, const char *address, char reason[BED_REASON])
 static int make_network(struct bed *bed, char reason[BED_REASON])
 {
     int rc;
-    for (uint32_t i = 0; i < bed->count; i++) {
+    for (uint32_t i = 0; i < BED_HOSTS; i++) {
         rc = make_space(&bed->daemons[i].space);
         if (rc)
             return because(reason, rc, "a network namespace: %s", strerror(-rc));
     }
     rc = make_cable(bed, reason);
-    for (uint32_t i = 0; i < bed->count && !rc; i++)
+    for (uint32_t i = 0; i < BED_HOSTS && !rc; i++)
         rc = settle(bed->daemons[i].space, addresses[i], reason);
     return rc;
 }
@@ -241,7 +242,7 @@ static int start_daemon(const struct bed *bed, const struct start *start, struct
 static int start_all(struct bed *bed, char reason[BED_REASON])
 {
     int rc = 0;
-    for (uint32_t i = 0; i < bed->count && !rc; i++) {
+    for (uint32_t i = 0; i < bed->count && i < BED_HOSTS && !rc; i++) {
         const struct start start = {bed, i, bed->settings.saddled, false};
         rc = write_config(bed, i, reason);
         if (!rc)

@@ -14,8 +14,6 @@
 
 #define OTHERS_WRITE (S_IWGRP | S_IWOTH)
 
-extern char **environ;
-
 /* What is wrong with one part of the path; NULL: nothing. In a sticky folder nobody but root can
  * put something in the place of what is root's. */
 static const char *find_fault(const char *part, bool last)

@@ -441,12 +441,15 @@ START_TEST(saved_and_loaded)
 }
 END_TEST
 
+#define SAVED_OPERATIONS 4u /* entries of the table that were taken at some time */
+
 /* One field of a saved ping, or of the count before it, is wrong. */
 enum lie {
     LIE_NONE,
     LIE_NO_ECHOES,
     LIE_MANY_ECHOES,
     LIE_INDEX,
+    LIE_NEVER_TAKEN,
     LIE_STATE,
     LIE_FLOW,
     LIE_SESSION,
@@ -458,8 +461,10 @@ enum lie {
 
 static void put_ping(struct state_writer *writer, enum lie lie)
 {
+    const uint32_t index = lie == LIE_NEVER_TAKEN ? SAVED_OPERATIONS : SAVED_OPERATIONS - 1;
+
     state_record_begin(writer, UPPER_RECORD_PING, 1);
-    state_put_u32(writer, lie == LIE_INDEX ? 100000 : 3);
+    state_put_u32(writer, lie == LIE_INDEX ? 100000 : index);
     state_put_u8(writer, lie == LIE_STATE ? OPERATION_ISSUED : OPERATION_ASKED);
     state_put_u32(writer, lie == LIE_FLOW ? FLOW_NUMBER + 1 : FLOW_NUMBER);
     state_put_u32(writer, lie == LIE_SESSION ? 3 : 0);
@@ -469,7 +474,7 @@ static void put_ping(struct state_writer *writer, enum lie lie)
     state_put_u64(writer, 77);
     state_put_u32(writer, 0);
     state_put_u32(writer, lie == LIE_LENGTH ? WIRE_PACKET_MAX + 1 : 8);
-    state_put_u32(writer, lie == LIE_ID ? 4 : 3);
+    state_put_u32(writer, lie == LIE_ID ? index + 1 : index);
     state_put_u64(writer, 5);
     state_put_u8(writer, 0);
     state_record_end(writer);
@@ -482,6 +487,7 @@ START_TEST(saved_state_that_lies)
     struct state_reader reader;
     uint16_t type, version;
 
+    pool_reset(&upper->operation_pool, SAVED_OPERATIONS);
     state_writer_init(&writer);
     upper_save(upper, &writer);
     if (_i != LIE_NO_ECHOES) {
