@@ -327,20 +327,28 @@ static void settle(struct server *server, struct client *client)
                       (unsigned long long)id, client->uid, client->pid, about.engine);
 }
 
-int server_entered(struct server *server, struct engine *engine, char *reason, size_t reason_bytes)
+int server_entered(const struct server *server, struct engine *engine, char *reason,
+                   size_t reason_bytes)
 {
-    struct client *client = NULL;
+    const struct client *client = NULL;
 
-    while ((client = next_to_change(server, client, &engine, 1)) != NULL) {
+    while ((client = next_of(server, client, &engine, 1)) != NULL) {
         int error = session_entered(client->session);
 
         if (error)
             return refuse(client, error, "its engine does not know it", reason, reason_bytes);
-        settle(server, client);
     }
+    return 0;
+}
+
+void server_settle(struct server *server, struct engine *const *engines, uint32_t count)
+{
+    struct client *client = NULL;
+
+    while ((client = next_to_change(server, client, engines, count)) != NULL)
+        settle(server, client);
     /* One that broke a rule before is found like one that does so now. */
     doorbell_ring_engine(server->control_fd);
-    return 0;
 }
 
 /* ---- The socket ---- */

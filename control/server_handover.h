@@ -9,7 +9,7 @@
  *     server_offer         ------------->   server_adopt      both engines' work goes on
  *     server_leave                                            no engine of them is in a group
  *     (engines saved)      ------------->   for each: server_enter, (engine loaded), server_entered
- *     server_forget                         (engines into groups)
+ *     server_forget                         (engines into groups), server_settle
  *       ...
  *     server_offer_socket  ------------->   server_adopt_socket
  *     server_forget_socket
@@ -57,8 +57,11 @@ int server_leave(const struct server *server, struct engine *const *engines, uin
  * with one line in `reason`; then, as whenever it is not loaded after this, the engine is fit only
  * to be destroyed. */
 int server_enter(struct server *server, struct engine *engine, char *reason, size_t reason_bytes);
-/* After that: they are attached, and heard. 0, or -EPROTO if what was loaded lacks one of them. */
-int server_entered(struct server *server, struct engine *engine, char *reason, size_t reason_bytes);
+/* After that: 0, or -EPROTO if what was loaded lacks one of them. */
+int server_entered(const struct server *server, struct engine *engine, char *reason,
+                   size_t reason_bytes);
+/* Once these engines run: their sessions are attached, and heard. */
+void server_settle(struct server *server, struct engine *const *engines, uint32_t count);
 /* Frees this side's half of all sessions of these engines, which never run again and are not
  * destroyed yet. Nobody is told, and nothing that the other side uses is touched. */
 void server_forget(struct server *server, struct engine *const *engines, uint32_t count);

@@ -126,6 +126,8 @@ struct handover_ops {
     int (*enter)(void *context, uint32_t set, struct parcel *parcel, const struct reason *why);
     /* After a failure the set is lost. */
     int (*run)(void *context, uint32_t set, const struct reason *why);
+    /* It was run, if it could be: what need not be done before. */
+    void (*settle)(void *context, uint32_t set);
     /* The set was adopted, perhaps entered, and is not taken after all: frees its half without harm
      * to what the other side uses. Also after an `enter` that failed. */
     void (*abandon)(void *context, uint32_t set);

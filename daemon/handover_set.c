@@ -278,6 +278,7 @@ static void run(struct handover *handover, uint32_t set)
     error = handover->ops->run(handover->context, set, &why);
     report->place = error ? HANDOVER_LOST : HANDOVER_HERE;
     report->blackout_ns = clock_now(&clock_machine) - handover->since;
+    handover->ops->settle(handover->context, set);
     if (error) {
         handover->error = error;
         handover_note(handover);

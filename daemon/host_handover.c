@@ -98,6 +98,47 @@ static bool next_is(struct state_reader *state, enum record wanted)
     return state_record_next(state, &type, &version) && type == (uint16_t)wanted;
 }
 
+/* Calls `visit` for each group with its engines of the set, in their order. 0, or what the first
+ * that failed said. */
+static int each_group(const struct host_handover *handover, uint32_t set,
+                      int (*visit)(struct group *group, struct engine *const *engines,
+                                   uint32_t count))
+{
+    const struct config *config = config_of(handover);
+    const struct host_layout *running = &handover->host->running;
+    int error = 0;
+
+    for (uint32_t group = 0; group < config->groups.count && !error; group++) {
+        struct engine *engines[CONFIG_ENGINES_MAX];
+        uint32_t count = 0;
+
+        for (uint32_t i = 0; i < config->engines.count; i++) {
+            if (is_member(handover, set, i) && running->engines[i].engine &&
+                host_group_index(config, i) == group)
+                engines[count++] = running->engines[i].engine;
+        }
+        if (count > 0)
+            error = visit(running->groups[group], engines, count);
+    }
+    return error;
+}
+
+static int keep_threads(struct group *group, struct engine *const *engines, uint32_t count)
+{
+    (void)engines;
+    (void)count;
+    group_keep_threads(group);
+    return 0;
+}
+
+static int trim_threads(struct group *group, struct engine *const *engines, uint32_t count)
+{
+    (void)engines;
+    (void)count;
+    group_trim(group);
+    return 0;
+}
+
 /* After some have come or gone. */
 static void list_again(const struct host_handover *handover)
 {
@@ -232,8 +273,11 @@ static int leave(void *context, uint32_t set, struct parcel_draft *draft, const 
     struct host_handover *handover = context;
     struct engine *engines[CONFIG_ENGINES_MAX];
     uint32_t count = members(handover, set, engines);
-    int error = stop(handover, set, why);
+    int error;
 
+    haste_begin(&handover->haste, &quanta_system);
+    each_group(handover, set, keep_threads);
+    error = stop(handover, set, why);
     if (!error)
         error = server_leave(handover->server, engines, count, why->text, why->bytes);
     if (!error)
@@ -259,9 +303,13 @@ static int join(const struct host_handover *handover, uint32_t set, const struct
 static int resume(void *context, uint32_t set, const struct reason *why)
 {
     struct host_handover *handover = context;
+    int error;
 
     ports_resume(handover->host->ports, ports_of(handover, set));
-    return join(handover, set, why);
+    error = join(handover, set, why);
+    haste_end(&handover->haste, &quanta_system);
+    each_group(handover, set, trim_threads);
+    return error;
 }
 
 static void forget(void *context, uint32_t set)
@@ -270,6 +318,8 @@ static void forget(void *context, uint32_t set)
     struct host *host = handover->host;
     struct engine *engines[CONFIG_ENGINES_MAX];
 
+    haste_end(&handover->haste, &quanta_system);
+    each_group(handover, set, trim_threads);
     server_forget(handover->server, engines, members(handover, set, engines));
     for (uint32_t i = 0; i < config_of(handover)->engines.count; i++) {
         struct host_engine *engine = &host->running.engines[i];
@@ -350,7 +400,9 @@ static void abandon(void *context, uint32_t set)
     struct host *host = handover->host;
     struct engine *engines[CONFIG_ENGINES_MAX];
 
+    haste_end(&handover->haste, &quanta_system);
     server_forget(handover->server, engines, members(handover, set, engines));
+    each_group(handover, set, trim_threads);
     for (uint32_t i = 0; i < config_of(handover)->engines.count; i++) {
         if (is_member(handover, set, i))
             host_end_engine(host, &host->running.engines[i]);
@@ -365,8 +417,14 @@ static int make_engines(const struct host_handover *handover, uint32_t set,
     int error = 0;
 
     for (uint32_t i = 0; i < running->config->engines.count && !error; i++) {
-        if (is_member(handover, set, i))
-            error = host_make_engine(handover->host, running, i, why);
+        struct engine *engine;
+
+        if (!is_member(handover, set, i))
+            continue;
+        error = host_make_engine(handover->host, running, i, why);
+        engine = running->engines[i].engine;
+        if (!error && engine->ops->warm)
+            engine->ops->warm(engine);
     }
     return error;
 }
@@ -377,6 +435,7 @@ static int adopt(void *context, uint32_t set, struct parcel *parcel, const struc
     struct engine *engines[CONFIG_ENGINES_MAX];
     int error = expect_set(handover, set, parcel, why);
 
+    haste_end(&handover->haste, &quanta_system); /* a set before may only have been tried */
     if (error)
         return error;
     error = ports_adopt(handover->host->ports, ports_of(handover, set), parcel, why);
@@ -386,8 +445,15 @@ static int adopt(void *context, uint32_t set, struct parcel *parcel, const struc
     if (!error)
         error = server_adopt(handover->server, engines, members(handover, set, engines), parcel,
                              why->text, why->bytes);
+    if (!error) {
+        error = each_group(handover, set, group_prepare);
+        if (error)
+            reason_set(why, error, "threads: %s", strerror(-error));
+    }
     if (error)
         abandon(handover, set);
+    else
+        haste_begin(&handover->haste, &quanta_system);
     return error;
 }
 
@@ -433,10 +499,19 @@ static int run(void *context, uint32_t set, const struct reason *why)
 
     if (error)
         return reason_set(why, error, "ports: %s", strerror(-error));
-    error = join(handover, set, why);
-    ports_settle(ports, which);
+    return join(handover, set, why);
+}
+
+static void settle(void *context, uint32_t set)
+{
+    struct host_handover *handover = context;
+    struct engine *engines[CONFIG_ENGINES_MAX];
+
+    haste_end(&handover->haste, &quanta_system);
+    ports_settle(handover->host->ports, ports_of(handover, set));
+    server_settle(handover->server, engines, members(handover, set, engines));
+    each_group(handover, set, trim_threads);
     list_again(handover);
-    return error;
 }
 
 static int take_sockets(struct host_handover *handover, struct parcel *parcel,
@@ -488,6 +563,7 @@ const struct handover_ops host_handover_ops = {
     .adopt = adopt,
     .enter = enter,
     .run = run,
+    .settle = settle,
     .abandon = abandon,
     .take_last = take_last,
     .meanwhile = meanwhile,

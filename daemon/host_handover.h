@@ -19,6 +19,7 @@
 #include "control/server.h"
 #include "daemon/control.h"
 #include "daemon/handover.h"
+#include "daemon/haste.h"
 #include "daemon/host.h"
 #include "daemon/host_sets.h"
 
@@ -34,6 +35,7 @@ struct host_handover {
     const char *door_path;
     struct host_sets sets;
     bool has_sockets; /* a newcomer: they are this daemon's now */
+    struct haste haste;
     /* Makes all that does not depend on what is handed over, for the other daemon's configuration,
      * and fills in the above. 0, or a negative errno with one line in `why`. */
     int (*prepare)(void *context, const char *configuration, const struct reason *why);

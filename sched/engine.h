@@ -60,6 +60,9 @@ struct engine_ops {
      * loaded one may be destroyed as if it had never been. -EBADMSG, -EPROTO for a document it
      * cannot accept; then the engine is fit only to be destroyed. */
     int (*load)(struct engine *engine, struct state_reader *reader);
+    /* Time before a load that is to be quick: makes memory resident that it will write to. NULL:
+     * that would save nothing. */
+    void (*warm)(struct engine *engine);
     /* Fills `stats` with up to `max` counters and returns how many there are. Any thread. */
     uint32_t (*stats)(const struct engine *engine, struct engine_stat *stats, uint32_t max);
     /* Frees it. Called with the engine out of its group. */

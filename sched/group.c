@@ -29,6 +29,7 @@ struct group {
     struct decisions decisions; /* of the leader */
     struct member members[GROUP_ENGINES_MAX];
     uint32_t member_count;
+    bool keeps; /* threads, also without an engine */
 };
 
 /* ---- Threads ---- */
@@ -321,11 +322,58 @@ int group_remove(struct group *group, struct engine *engine)
         *member = group->members[--group->member_count];
         if (group->crew.leader)
             leader_remove(group->crew.leader, engine);
-        if (group->config.mode->thread_per_engine)
+        if (group->config.mode->thread_per_engine && !group->keeps)
             dismiss(&group->crew, index_of(&group->crew, worker));
     }
     release(&group->crew);
     return error;
+}
+
+/* ---- Threads ahead ---- */
+
+void group_keep_threads(struct group *group)
+{
+    group->keeps = true;
+}
+
+int group_prepare(struct group *group, struct engine *const *engines, uint32_t count)
+{
+    struct crew *crew = &group->crew;
+    const struct group_mode *mode = group->config.mode;
+    uint32_t before = crew->count;
+    int error = group->member_count + count > GROUP_ENGINES_MAX ? -ENOSPC : hold(crew);
+
+    if (error)
+        return error;
+    group->keeps = true;
+    for (uint32_t i = 0; i < count && !error; i++) {
+        if (crew->count < mode->threads(&group->config, group->member_count + i + 1))
+            error = hire(crew, &group->config, engines[i]);
+    }
+    while (error && mode->thread_per_engine && crew->count > before)
+        dismiss(crew, crew->count - 1);
+    release(crew);
+    return error;
+}
+
+static bool is_needed(const struct group *group, const struct worker *worker)
+{
+    for (uint32_t i = 0; i < group->member_count; i++)
+        if (group->members[i].worker == worker)
+            return true;
+    return false;
+}
+
+void group_trim(struct group *group)
+{
+    struct crew *crew = &group->crew;
+
+    group->keeps = false;
+    if (!group->config.mode->thread_per_engine)
+        return;
+    for (uint32_t i = crew->count; i-- > 0;)
+        if (!is_needed(group, crew->workers[i]))
+            dismiss(crew, i);
 }
 
 /* ---- Changes ---- */

@@ -102,6 +102,16 @@ int group_add(struct group *group, struct engine *engine);
  * -ETIMEDOUT if a thread does not come round. */
 int group_remove(struct group *group, struct engine *engine);
 
+/* For engines that are to miss no more than a message between threads when they come or go: threads
+ * that group_remove would end stay, without an engine, and so do those made ahead, until
+ * group_trim. */
+void group_keep_threads(struct group *group);
+/* Makes the threads now that so many more engines need, beside those that it has; group_add takes
+ * them in this order. 0, or as of group_add. */
+int group_prepare(struct group *group, struct engine *const *engines, uint32_t count);
+/* Ends the threads that no engine needs. */
+void group_trim(struct group *group);
+
 /* Fills `stats` for up to `max` threads and returns how many there are. */
 uint32_t group_threads(const struct group *group, struct group_thread_stats *stats, uint32_t max);
 

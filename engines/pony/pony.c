@@ -133,6 +133,11 @@ static int load(struct engine *engine, struct state_reader *reader)
     return error;
 }
 
+static void warm(struct engine *engine)
+{
+    upper_warm(&((struct pony *)engine)->upper);
+}
+
 static uint32_t stats(const struct engine *engine, struct engine_stat *list, uint32_t max)
 {
     const struct pony *pony = (const struct pony *)engine;
@@ -222,6 +227,7 @@ static const struct engine_ops pony_ops = {
     .disarm = disarm,
     .save = save,
     .load = load,
+    .warm = warm,
     .stats = stats,
     .destroy = destroy,
 };

@@ -46,6 +46,15 @@ void *table_create(size_t count, size_t size)
     return memory + pages - bytes;
 }
 
+void table_warm(void *table, size_t entries, size_t size)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *from = (char *)((uintptr_t)table & ~(uintptr_t)(page - 1));
+    size_t bytes = (size_t)((char *)table + entries * size - from);
+
+    (void)madvise(from, pages_of(bytes, page), MADV_POPULATE_WRITE);
+}
+
 void table_destroy(void *table, size_t count, size_t size)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE), bytes = table_bytes(count, size);

@@ -15,6 +15,9 @@
 
 /* `count` entries of `size` bytes, or NULL. */
 void *table_create(size_t count, size_t size);
+/* Makes the first `entries` of them resident, at once: whoever writes to them soon does not wait
+ * for the kernel at every page. Without effect where the kernel is older than 5.14. */
+void table_warm(void *table, size_t entries, size_t size);
 /* As it was created; NULL is fine. */
 void table_destroy(void *table, size_t count, size_t size);
 

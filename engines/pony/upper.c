@@ -91,6 +91,21 @@ static int make_tables(struct upper *upper)
     return make_pools(upper);
 }
 
+/* Of a table whose entries come and go, one that works has used as many as rest. */
+void upper_warm(struct upper *upper)
+{
+    struct upper_table tables[UPPER_TABLES];
+
+    list_tables(upper, tables);
+    for (uint32_t i = 0; i < UPPER_TABLES; i++) {
+        void *table;
+
+        memcpy(&table, tables[i].place, sizeof(table));
+        table_warm(table, tables[i].count < POOL_REST ? tables[i].count : POOL_REST,
+                   tables[i].size);
+    }
+}
+
 int upper_init(struct upper *upper, const struct upper_limits *limits)
 {
     uint32_t spare = limits->connections / STREAM_SPARE;

@@ -165,6 +165,9 @@ int upper_init(struct upper *upper, const struct upper_limits *limits);
 /* Sessions are control's and stay. */
 void upper_fini(struct upper *upper);
 
+/* Makes memory resident that loading is likely to fill. */
+void upper_warm(struct upper *upper);
+
 /* What the transport calls; `upper` is the argument. */
 extern const struct flow_upper_ops upper_flow_ops;
 

@@ -245,6 +245,7 @@ static void must_enter(void)
         ck_assert_int_eq(server_enter(new.server, new.engines[i], reason, sizeof(reason)), 0);
         ck_assert_int_eq(server_entered(new.server, new.engines[i], reason, sizeof(reason)), 0);
     }
+    server_settle(new.server, new.engines, ENGINES);
 }
 
 static void must_adopt_socket(void)

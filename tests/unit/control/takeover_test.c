@@ -210,6 +210,7 @@ static void entered(void *argument)
     for (uint32_t i = 0; i < ENGINES; i++)
         ck_assert_msg(server_entered(side->server, side->engines[i], reason, sizeof(reason)) == 0,
                       "%s", reason);
+    server_settle(side->server, side->engines, ENGINES);
 }
 
 static void forget(void *argument)

@@ -256,6 +256,13 @@ static int run(void *context, uint32_t set, const struct reason *why)
     return error;
 }
 
+static void settle(void *context, uint32_t set)
+{
+    (void)context;
+    if (here[set].adopted)
+        broken("a set is settled that was not to run", set);
+}
+
 static void abandon(void *context, uint32_t set)
 {
     (void)context;
@@ -361,6 +368,7 @@ static const struct handover_ops ops = {
     .adopt = adopt,
     .enter = enter,
     .run = run,
+    .settle = settle,
     .abandon = abandon,
     .take_last = take_last,
     .at = at,

@@ -442,6 +442,87 @@ START_TEST(spreading_threads_come_and_go)
 }
 END_TEST
 
+/* Engines that come and go while threads are kept find the same ones again. */
+START_TEST(kept_threads_wait_for_engines)
+{
+    struct hooks hooks = {.refuse_at = TOYS};
+    struct group_config config = {.name = "kept",
+                                  .mode = &group_mode_spreading,
+                                  .thread_start = hook_start,
+                                  .thread_stop = hook_stop,
+                                  .arg = &hooks};
+    struct group_thread_stats ahead[TOYS], threads[TOYS];
+    struct engine *engines[TOYS];
+    struct toy *toys[TOYS];
+    struct group *group = NULL;
+    ck_assert_int_eq(group_create(&group, &config), 0);
+    for (uint32_t i = 0; i < TOYS; i++) {
+        toys[i] = toy_create("toy");
+        engines[i] = &toys[i]->engine;
+    }
+    ck_assert_int_eq(group_prepare(group, engines, TOYS - 1), 0);
+    ck_assert_uint_eq(group_threads(group, ahead, TOYS), TOYS - 1);
+    for (uint32_t round = 0; round < 2; round++) {
+        for (uint32_t i = 0; i < TOYS - 1; i++) {
+            ck_assert_int_eq(group_add(group, engines[i]), 0);
+            ck_assert_uint_eq(group_threads(group, threads, TOYS), TOYS - 1);
+            ck_assert_uint_eq(threads[i].engines, 1);
+            ck_assert_int_eq(threads[i].tid, ahead[i].tid);
+            toy_post(toys[i]);
+            toy_await_handled(toys[i], round + 1);
+        }
+        for (uint32_t i = 0; i < TOYS - 1; i++)
+            ck_assert_int_eq(group_remove(group, engines[i]), 0);
+        ck_assert_uint_eq(group_threads(group, threads, TOYS), TOYS - 1);
+    }
+    ck_assert_int_eq(atomic_load(&hooks.stops), 0);
+    /* Only those that have an engine stay. */
+    ck_assert_int_eq(group_add(group, engines[0]), 0);
+    group_trim(group);
+    ck_assert_uint_eq(group_threads(group, threads, TOYS), 1);
+    ck_assert_int_eq(threads[0].tid, ahead[0].tid);
+    ck_assert_int_eq(atomic_load(&hooks.stops), TOYS - 2);
+    toy_post(toys[0]);
+    toy_await_handled(toys[0], 3);
+    /* And from now on one goes with its engine, as one that cannot be had changes nothing. */
+    hooks.refuse_at = atomic_load(&hooks.starts) + 1;
+    ck_assert_int_eq(group_prepare(group, engines + 1, TOYS - 1), -EUSERS);
+    ck_assert_uint_eq(group_threads(group, threads, TOYS), 1);
+    group_trim(group);
+    ck_assert_int_eq(group_remove(group, engines[0]), 0);
+    ck_assert_uint_eq(group_threads(group, threads, TOYS), 0);
+    for (uint32_t i = 0; i < TOYS; i++)
+        engines[i]->ops->destroy(engines[i]);
+    group_destroy(group);
+}
+END_TEST
+
+/* In every mode engines come and go as before, whether their threads were made ahead or not. */
+START_TEST(kept_threads_serve_in_every_mode)
+{
+    struct group *group = make_group(modes[_i], 0);
+    struct engine *engines[TOYS];
+    struct toy *toys[TOYS];
+    for (uint32_t i = 0; i < TOYS; i++) {
+        toys[i] = toy_create("toy");
+        engines[i] = &toys[i]->engine;
+    }
+    ck_assert_int_eq(group_prepare(group, engines, TOYS), 0);
+    for (uint32_t i = 0; i < TOYS; i++)
+        ck_assert_int_eq(group_add(group, engines[i]), 0);
+    group_trim(group);
+    for (uint32_t i = 0; i < TOYS; i++) {
+        toy_post(toys[i]);
+        toy_await_handled(toys[i], 1);
+    }
+    group_keep_threads(group);
+    for (uint32_t i = 0; i < TOYS; i++)
+        drop(group, toys[i]);
+    group_trim(group);
+    group_destroy(group);
+}
+END_TEST
+
 /* Whatever changes under engines at work, they go on, in the threads of the new configuration. */
 START_TEST(changes_lose_nothing)
 {
@@ -557,6 +638,8 @@ int main(void)
     tcase_add_test(tests, threads_follow_the_cpus_given);
     tcase_add_test(tests, dedicated_threads_are_pinned_one_by_one);
     tcase_add_test(tests, spreading_threads_come_and_go);
+    tcase_add_test(tests, kept_threads_wait_for_engines);
+    tcase_add_loop_test(tests, kept_threads_serve_in_every_mode, 0, MODES);
     tcase_add_loop_test(tests, changes_lose_nothing, 0, MODES);
     tcase_add_loop_test(tests, impossible_changes_change_nothing, 0, MODES);
     tcase_add_test(tests, compacting_scales_out_and_comes_back);

@@ -43,6 +43,29 @@ START_TEST(touched_where_it_is_used)
 }
 END_TEST
 
+/* What is warmed is there, zeroed, and no more than that. */
+START_TEST(warm_where_it_will_be_used)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), pages = 16;
+    uint32_t entries = (uint32_t)(pages * page / ENTRY);
+    char *table = table_create(ENTRIES, ENTRY);
+
+    ck_assert_ptr_nonnull(table);
+    table_warm(table, entries, ENTRY);
+    ck_assert_uint_ge(resident(table, (size_t)ENTRIES * ENTRY), pages - 1);
+    ck_assert_uint_le(resident(table, (size_t)ENTRIES * ENTRY), pages + 1);
+    for (uint32_t i = 0; i < entries * ENTRY; i++)
+        ck_assert_int_eq(table[i], 0);
+    table_destroy(table, ENTRIES, ENTRY);
+    /* All of a small one, up to the page that may not be touched. */
+    table = table_create(3, ENTRY);
+    ck_assert_ptr_nonnull(table);
+    table_warm(table, 3, ENTRY);
+    table[2 * ENTRY] = 1;
+    table_destroy(table, 3, ENTRY);
+}
+END_TEST
+
 START_TEST(past_the_end)
 {
     char *table = table_create(64, 1);
@@ -73,6 +96,7 @@ int main(void)
     TCase *tcase = tcase_create("table");
 
     tcase_add_test(tcase, touched_where_it_is_used);
+    tcase_add_test(tcase, warm_where_it_will_be_used);
     tcase_add_test_raise_signal(tcase, past_the_end, SIGSEGV);
     tcase_add_test(tcase, small_and_impossible);
     suite_add_tcase(suite, tcase);
