@@ -13,11 +13,13 @@
 #include "engines/elements/encap.h"
 #include "tests/system/veth.h"
 
-#define BED_UDP_PORT     50707u /* claimed at both ends */
-#define BED_POOL         1023u  /* unless bed_settings says otherwise */
-#define BED_SCRATCH      64u
-#define BED_SHOTS        400u
-#define BED_PATIENCE_S   20
+#define BED_UDP_PORT 50707u /* claimed at both ends */
+#define BED_POOL     1023u  /* unless bed_settings says otherwise */
+#define BED_SCRATCH  64u
+#define BED_SHOTS    400u
+/* Against what hangs: nothing here takes a second, but a sanitizer that looks through all memory of
+ * a process that ends takes ten, beside others that do the same. */
+#define BED_PATIENCE_S   60
 #define BED_REASON_BYTES 512u
 
 /* NULL while there is none. */
