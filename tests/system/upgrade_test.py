@@ -9,7 +9,10 @@
 
 Applications see no error, lose nothing and wait for nothing but the blackout.
 
-usage: upgrade_test.py SADDLED OPERATIONS VICTIM SADDLE_CONTROL SADDLECTL KIND
+usage: upgrade_test.py SADDLED OPERATIONS VICTIM SADDLE_CONTROL SADDLECTL KIND [OTHER]
+
+With OTHER, a saddled of another build, daemons of both take over from each other; nothing else is
+tried then.
 """
 import contextlib
 import pathlib
@@ -26,6 +29,7 @@ from harness import expect, expect_equal
 SADDLED, OPERATIONS, VICTIM, CONTROL, SADDLECTL = (
     pathlib.Path(word).resolve() for word in sys.argv[1:6])
 KIND = hosts.KINDS[sys.argv[6]]
+OTHER = pathlib.Path(sys.argv[7]).resolve() if len(sys.argv) > 7 else None
 TIMES = 3  # that each daemon is replaced
 ASKED = "asks for everything"
 
@@ -70,9 +74,9 @@ def newcomer(folder, config, space, name, *arguments):
             stdout=log, stderr=log, preexec_fn=space.enter if space else None)
 
 
-def replace(old, folder, config, number, space=None):
+def replace(old, folder, config, number, space=None, program=SADDLED):
     """A newer daemon in the place of the old one."""
-    new = harness.Daemon(SADDLED, config, folder, arguments=["--takeover"], space=space,
+    new = harness.Daemon(program, config, folder, arguments=["--takeover"], space=space,
                          log=f"daemon-{number}.log")
     new.quiet_descriptors = old.quiet_descriptors
     expect_equal(old.process.wait(harness.PATIENCE_S), 0, f"the old one's end:\n{old.text()}")
@@ -101,9 +105,9 @@ def upgradable(**options):
             load.kill()
 
 
-def replace_host(host, number):
+def replace_host(host, number, program=SADDLED):
     host.daemon = replace(host.daemon, host.folder, host.config(**host.options), number,
-                          host.space)
+                          host.space, program)
 
 
 def test_both_sides_are_replaced():
@@ -188,6 +192,18 @@ def test_both_ends_of_a_ring():
         daemon.stop()
 
 
+def test_two_builds():
+    """From each build to the other, on one host and on both, with applications of SADDLED's build."""
+    with upgradable() as (both, load):
+        number = 0
+        for program in (OTHER, SADDLED) * TIMES:
+            for host in both:
+                before = load.rounds()
+                number += 1
+                replace_host(host, number, program)
+                expect(load.rounds() > before, "the applications go on")
+
+
 def test_nobody_to_take_from():
     folder = harness.Folder()
     try:
@@ -203,6 +219,7 @@ def test_nobody_to_take_from():
 
 if __name__ == "__main__":
     netns.require()
-    harness.main([test_both_sides_are_replaced, test_nothing_changes_by_a_check,
-                  test_a_newcomer_that_is_killed, test_an_old_one_that_is_killed,
-                  test_both_ends_of_a_ring, test_nobody_to_take_from])
+    harness.main([test_two_builds] if OTHER else [
+        test_both_sides_are_replaced, test_nothing_changes_by_a_check,
+        test_a_newcomer_that_is_killed, test_an_old_one_that_is_killed, test_both_ends_of_a_ring,
+        test_nobody_to_take_from])
