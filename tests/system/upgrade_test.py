@@ -193,7 +193,7 @@ def test_both_ends_of_a_ring():
 
 
 def test_two_builds():
-    """From each build to the other, on one host and on both, with applications of SADDLED's build."""
+    """From each build to the other and back, with applications of SADDLED's build."""
     with upgradable() as (both, load):
         number = 0
         for program in (OTHER, SADDLED) * TIMES:
