@@ -34,7 +34,8 @@ KEYS = ["upgrades", "lost", "duplicated", "reordered", "application_errors", "bl
         "operations", "connections", "port"]
 TABLE = ["hand-overs", "blackout, ms", "brownout, ms", "state, bytes", "lost 0, duplicated 0",
          "packets missed"]
-PATIENCE_S = 10 * harness.PATIENCE_S  # for many hand-overs, on a machine with much else to do
+# For many hand-overs, on a machine with much else to do.
+PATIENCE_S = (10 + COUNT // 10) * harness.PATIENCE_S
 
 
 class Place:
@@ -108,7 +109,7 @@ def check_document(made, count, connections):
     check_times(made["brownout_ms"], ["p50", "max"])
     expect(made["state_bytes"] > 0, "no state went over")
     expect_equal(made["packets_missed"] is None, bool(LOCAL), "whether the port counts them")
-    expect(LOCAL or made["packets_missed"] >= 0, f"{made['packets_missed']} packets missed")
+    expect(not made["packets_missed"], f"{made['packets_missed']} packets missed")
     # Between two hand-overs each connection has a turn, of several messages and operations.
     for what in ("messages", "operations"):
         expect(made[what] >= count * connections, f"{what}: {made[what]}")
