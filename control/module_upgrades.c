@@ -150,10 +150,13 @@ const struct module module_upgrades = {
 
 /* ---- Metrics ---- */
 
-static const struct {
+/* One figure of each set. */
+struct figure {
     struct openmetrics_family family;
-    size_t offset; /* of the time in struct upgrade_set */
-} times[] = {
+    size_t offset; /* in struct upgrade_set */
+};
+
+static const struct figure times[] = {
     {{.name = "saddle_upgrade_brownout_seconds",
       .unit = "seconds",
       .help = "Time in which a set could not be attached to, at the last upgrade."},
@@ -164,15 +167,43 @@ static const struct {
      offsetof(struct upgrade_set, blackout_ns)},
 };
 
-static uint64_t time_of(const struct upgrade_set *set, size_t offset)
+static const struct figure packets[] = {
+    {{.name = "saddle_upgrade_missed_packets",
+      .unit = "packets",
+      .help = "Packets that came while it was handed over and that its ports could not take."},
+     offsetof(struct upgrade_set, missed)},
+    {{.name = "saddle_upgrade_retransmitted_packets",
+      .unit = "packets",
+      .help = "Packets that it sent again right after."},
+     offsetof(struct upgrade_set, retransmitted)},
+};
+
+static uint64_t value_of(const struct upgrade_set *set, const struct figure *figure)
 {
-    return *(const uint64_t *)(const void *)((const char *)set + offset);
+    return *(const uint64_t *)(const void *)((const char *)set + figure->offset);
+}
+
+static void write_figures(struct openmetrics *to, const struct upgrade_record *last)
+{
+    uint32_t sets = last ? last->set_count : 0;
+
+    for (uint32_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        openmetrics_family(to, &times[i].family);
+        for (uint32_t j = 0; j < sets; j++)
+            openmetrics_time(to, value_of(&last->sets[j], &times[i]), "set", last->sets[j].name,
+                             NULL);
+    }
+    for (uint32_t i = 0; i < sizeof(packets) / sizeof(packets[0]); i++) {
+        openmetrics_family(to, &packets[i].family);
+        for (uint32_t j = 0; j < sets; j++)
+            openmetrics_count(to, value_of(&last->sets[j], &packets[i]), "set", last->sets[j].name,
+                              NULL);
+    }
 }
 
 void module_upgrades_metrics(struct openmetrics *to, const struct upgrades *upgrades)
 {
     uint32_t count = upgrades_count(upgrades);
-    const struct upgrade_record *last = count ? upgrades_at(upgrades, count - 1) : NULL;
 
     openmetrics_family(
         to, &(struct openmetrics_family){.name = "saddle_upgrades",
@@ -181,10 +212,5 @@ void module_upgrades_metrics(struct openmetrics *to, const struct upgrades *upgr
     for (uint32_t outcome = 1; outcome < UPGRADE_OUTCOME_END; outcome++)
         openmetrics_count(to, upgrades_ended(upgrades, outcome), "outcome",
                           upgrade_outcome_name(outcome), NULL);
-    for (uint32_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
-        openmetrics_family(to, &times[i].family);
-        for (uint32_t j = 0; last && j < last->set_count; j++)
-            openmetrics_time(to, time_of(&last->sets[j], times[i].offset), "set",
-                             last->sets[j].name, NULL);
-    }
+    write_figures(to, count ? upgrades_at(upgrades, count - 1) : NULL);
 }

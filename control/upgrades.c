@@ -97,14 +97,14 @@ static void tell_end(struct events *events, const struct upgrade_record *upgrade
                upgrade->reason[0] ? ": " : "", upgrade->reason);
 }
 
-void upgrades_add(struct upgrades *upgrades, struct events *events,
-                  const struct upgrade_record *upgrade)
+uint64_t upgrades_add(struct upgrades *upgrades, struct events *events,
+                      const struct upgrade_record *upgrade)
 {
     struct upgrade_record *kept;
 
     tell_end(events, upgrade);
     if (!upgrades)
-        return;
+        return 0;
     kept = &upgrades->kept[upgrades->added++ % UPGRADES_KEPT];
     *kept = *upgrade;
     if (kept->set_count > UPGRADES_SETS_MAX)
@@ -115,6 +115,29 @@ void upgrades_add(struct upgrades *upgrades, struct events *events,
     kept->pid = (uint32_t)getpid();
     if (is_outcome(kept->outcome))
         upgrades->ended[kept->outcome]++;
+    return kept->number;
+}
+
+static struct upgrade_record *find(struct upgrades *upgrades, uint64_t number)
+{
+    for (uint32_t i = 0; i < upgrades_count(upgrades); i++) {
+        if (upgrades->kept[i].number == number)
+            return &upgrades->kept[i];
+    }
+    return NULL;
+}
+
+void upgrades_complete(struct upgrades *upgrades, uint64_t number,
+                       const struct upgrade_record *upgrade)
+{
+    struct upgrade_record *kept = find(upgrades, number);
+
+    if (!kept)
+        return;
+    for (uint32_t i = 0; i < kept->set_count && i < upgrade->set_count; i++) {
+        kept->sets[i].missed = upgrade->sets[i].missed;
+        kept->sets[i].retransmitted = upgrade->sets[i].retransmitted;
+    }
 }
 
 uint32_t upgrades_count(const struct upgrades *upgrades)

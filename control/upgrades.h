@@ -52,9 +52,9 @@ struct upgrade_set {
     char name[UPGRADES_NAME_BYTES];
     enum upgrade_place place;
     uint64_t brownout_ns, blackout_ns;
-    uint64_t offer_bytes, state_bytes;  /* documents */
-    uint64_t missed;                    /* packets that came while nobody took them, as far known */
-    uint64_t retransmitted;             /* packets that were sent again right after */
+    uint64_t offer_bytes, state_bytes; /* documents */
+    uint64_t missed; /* packets that came and that its ports could not take, as far as known */
+    uint64_t retransmitted; /* packets that were sent again right after; see upgrades_complete */
     char step[UPGRADES_STEP_BYTES];     /* the last that was begun */
     char reason[UPGRADES_REASON_BYTES]; /* what went wrong; "": nothing */
 };
@@ -85,11 +85,17 @@ int upgrades_create(struct upgrades **upgrades);
 /* NULL is fine, here and below: then nothing is kept. */
 void upgrades_destroy(struct upgrades *upgrades);
 
-/* Keeps a hand-over that is over, and tells of it in the events (NULL: nobody listens). */
-void upgrades_add(struct upgrades *upgrades, struct events *events,
-                  const struct upgrade_record *upgrade);
+/* Keeps a hand-over that is over, and tells of it in the events (NULL: nobody listens). Returns its
+ * number, 0 if nothing is kept. */
+uint64_t upgrades_add(struct upgrades *upgrades, struct events *events,
+                      const struct upgrade_record *upgrade);
+/* What came of the one with that number in the time right after: missed and retransmitted of its
+ * sets are those of `upgrade`, whose sets have the same order. One that is not kept is none of
+ * this history's any more, or never was: nothing is done. */
+void upgrades_complete(struct upgrades *upgrades, uint64_t number,
+                       const struct upgrade_record *upgrade);
 /* The kept ones are 0 to upgrades_count - 1, the oldest first; each stays as it is until the next
- * upgrades_add. */
+ * upgrades_add or upgrades_complete. */
 uint32_t upgrades_count(const struct upgrades *upgrades);
 const struct upgrade_record *upgrades_at(const struct upgrades *upgrades, uint32_t index);
 /* How many ended so, of all that the history has heard of. */

@@ -24,6 +24,8 @@ struct control {
     struct modules *modules;
     const struct upgrader *upgrader;
     struct upgrades *upgrades;
+    const struct losses *losses; /* awaited; NULL: none are */
+    uint64_t losses_of;          /* the number of their hand-over */
     char rules[2 * CONFIG_CALLERS_MAX][RULE_BYTES];
     uint32_t rule_count;
     bool forgotten; /* its sockets are another daemon's */
@@ -161,6 +163,8 @@ static void tick(void *context, uint64_t now)
 {
     struct control *control = context;
 
+    if (control->losses && now >= control->losses->until)
+        control_complete(control);
     modules_tick(control->modules, now);
     gateway_flush(control->gateway);
 }
@@ -231,6 +235,39 @@ void control_set_upgrader(struct control *control, const struct upgrader *upgrad
 struct upgrades *control_upgrades(struct control *control)
 {
     return control ? control->upgrades : NULL;
+}
+
+/* As far as they are known. */
+static void tell_losses(struct control *control)
+{
+    struct upgrade_record *upgrade = calloc(1, sizeof(*upgrade));
+    struct engine *const *engines;
+    uint32_t count;
+
+    if (!upgrade)
+        return;
+    upgrade->set_count = UPGRADES_SETS_MAX;
+    engines = host_engines(control->host, &count);
+    losses_describe(control->losses, engines, count, upgrade);
+    upgrades_complete(control->upgrades, control->losses_of, upgrade);
+    free(upgrade);
+}
+
+void control_await_losses(struct control *control, uint64_t number, const struct losses *losses)
+{
+    if (!control)
+        return;
+    control->losses = losses;
+    control->losses_of = number;
+    tell_losses(control);
+}
+
+void control_complete(struct control *control)
+{
+    if (!control || !control->losses)
+        return;
+    tell_losses(control);
+    control->losses = NULL;
 }
 
 struct events *control_events(struct control *control)

@@ -16,6 +16,7 @@
 #include "control/upgrades.h"
 #include "daemon/config.h"
 #include "daemon/host.h"
+#include "daemon/losses.h"
 #include "daemon/reason.h"
 #include "daemon/steward.h"
 
@@ -51,6 +52,13 @@ void control_set_upgrader(struct control *control, const struct upgrader *upgrad
  * there is no control plane. */
 struct upgrades *control_upgrades(struct control *control);
 struct events *control_events(struct control *control);
+/* What was just added to the history under that number gets its losses, as they are now, and once
+ * more when their time is over, or at control_complete; they are borrowed until then. Control is
+ * started, or NULL, which keeps nothing. */
+void control_await_losses(struct control *control, uint64_t number, const struct losses *losses);
+/* Ends that time now, as engines are about to be another daemon's; nothing if it is over. NULL is
+ * fine. */
+void control_complete(struct control *control);
 /* While the host still runs. NULL is fine. */
 void control_destroy(struct control *control);
 

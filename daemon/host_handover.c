@@ -76,6 +76,19 @@ static uint64_t ports_of(const struct host_handover *handover, uint32_t set)
     return which;
 }
 
+static uint64_t missed_by(const struct host_handover *handover, uint32_t set)
+{
+    const struct ports *ports = handover->host->ports;
+    uint64_t which = ports_of(handover, set), sum = 0;
+
+    for (uint32_t i = 0; i < handover->host->opened->ports.count; i++) {
+        const struct port *port = which >> i & 1u ? ports_get(ports, i) : NULL;
+
+        sum += port ? losses_missed_by(port) : 0;
+    }
+    return sum;
+}
+
 static void put_text(struct state_writer *state, const char *text)
 {
     state_put_bytes(state, text, (uint32_t)strlen(text));
@@ -441,6 +454,7 @@ static int adopt(void *context, uint32_t set, struct parcel *parcel, const struc
     error = ports_adopt(handover->host->ports, ports_of(handover, set), parcel, why);
     if (error)
         return error;
+    losses_adopted(&handover->losses, set, missed_by(handover, set));
     error = make_engines(handover, set, why);
     if (!error)
         error = server_adopt(handover->server, engines, members(handover, set, engines), parcel,
@@ -484,6 +498,7 @@ static int enter(void *context, uint32_t set, struct parcel *parcel, const struc
         error = server_enter(handover->server, engines[i], why->text, why->bytes);
         if (!error)
             error = load(engines[i], &parcel->state, why);
+        losses_loaded(&handover->losses, set, engines[i]);
         if (!error)
             error = server_entered(handover->server, engines[i], why->text, why->bytes);
     }
@@ -510,6 +525,7 @@ static void settle(void *context, uint32_t set)
     haste_end(&handover->haste, &quanta_system);
     ports_settle(handover->host->ports, ports_of(handover, set));
     server_settle(handover->server, engines, members(handover, set, engines));
+    losses_ran(&handover->losses, set, missed_by(handover, set), clock_now(&clock_machine));
     each_group(handover, set, trim_threads);
     list_again(handover);
 }

@@ -22,6 +22,7 @@
 #include "daemon/haste.h"
 #include "daemon/host.h"
 #include "daemon/host_sets.h"
+#include "daemon/losses.h"
 
 #include <stdbool.h>
 
@@ -36,6 +37,7 @@ struct host_handover {
     struct host_sets sets;
     bool has_sockets; /* a newcomer: they are this daemon's now */
     struct haste haste;
+    struct losses losses; /* a newcomer's */
     /* Makes all that does not depend on what is handed over, for the other daemon's configuration,
      * and fills in the above. 0, or a negative errno with one line in `why`. */
     int (*prepare)(void *context, const char *configuration, const struct reason *why);

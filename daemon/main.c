@@ -207,7 +207,7 @@ static void tell_ready(int fd)
 struct running {
     struct host *host;
     struct daemon_steward *steward;
-    const struct handover_report *taken; /* from another daemon: engines run; NULL: they do not */
+    const struct takeover *taken; /* from another daemon: engines run; NULL: they do not */
 };
 
 /* Everything is another daemon's by now: nothing is told, stopped or removed. */
@@ -286,7 +286,7 @@ static int settle_taken(const struct sockets *sockets, const struct running *run
     if (error)
         log_line(LOG_ERROR, "%s", reason->text);
     else
-        upgrade_tell(sockets->control, running->taken);
+        upgrade_tell(sockets->control, &running->taken->report, &running->taken->handover.losses);
     return 0;
 }
 
@@ -453,7 +453,7 @@ static int serve_taken(const struct options *options, const struct privileges *p
                        struct takeover *takeover, const struct reason *reason)
 {
     struct sockets sockets = {takeover->server, takeover->control, takeover->upgrade};
-    struct running running = {.host = takeover->host, .taken = &takeover->report};
+    struct running running = {.host = takeover->host, .taken = takeover};
 
     takeover->host = NULL;
     takeover->control = takeover->handover.control = NULL;

@@ -104,7 +104,7 @@ static void go_on(struct upgrade *upgrade)
                  line);
     attach_claim(&upgrade->door);
     control_follow(handover->control);
-    upgrade_tell(handover->control, &upgrade->report);
+    upgrade_tell(handover->control, &upgrade->report, NULL);
     server_thaw(handover->server);
 }
 
@@ -123,6 +123,7 @@ static void give(struct upgrade *upgrade, struct handover_link *link)
         return;
     }
     log_line(LOG_INFO, "hand-over: process %d asks for everything", (int)link->pid);
+    control_complete(handover->control);
     handover_give(link, &settings, &host_handover_ops, handover, &upgrade->report);
     free(configuration);
     host_handover_tell(&upgrade->report);
@@ -186,10 +187,12 @@ static void tell_sets(struct events *events, const struct handover_report *repor
     }
 }
 
-void upgrade_tell(struct control *control, const struct handover_report *report)
+void upgrade_tell(struct control *control, const struct handover_report *report,
+                  const struct losses *losses)
 {
     struct events *events = control_events(control);
     struct upgrade_record *record = calloc(1, sizeof(*record));
+    uint64_t number;
 
     if (!record) {
         log_line(LOG_ERROR, "hand-over: its record: out of memory");
@@ -199,7 +202,9 @@ void upgrade_tell(struct control *control, const struct handover_report *report)
     upgrades_tell_start(events, report->newcomer, (uint32_t)report->peer,
                         report->outcome == HANDOVER_CHECKED);
     tell_sets(events, report);
-    upgrades_add(control_upgrades(control), events, record);
+    number = upgrades_add(control_upgrades(control), events, record);
+    if (losses)
+        control_await_losses(control, number, losses);
     free(record);
 }
 

@@ -45,8 +45,10 @@ bool upgrade_is_over(const struct upgrade *upgrade);
  * could be. */
 const struct upgrader *upgrade_upgrader(const struct upgrade *upgrade);
 /* Keeps what came of a hand-over where operators look: history and events, of which `control`, NULL
- * or started, has both. */
-void upgrade_tell(struct control *control, const struct handover_report *report);
+ * or started, has both. `losses`: the newcomer's, borrowed as long as control is, whose second
+ * figure follows; NULL: none are known. */
+void upgrade_tell(struct control *control, const struct handover_report *report,
+                  const struct losses *losses);
 /* Removes the socket, if it is this daemon's. NULL is fine. */
 void upgrade_destroy(struct upgrade *upgrade);
 

@@ -101,6 +101,7 @@ START_TEST(metrics)
     expect_metric("saddle_upgrades_total{outcome=\"moved\"} 0");
     ck_assert_ptr_null(
         strstr((const char *)bed_answer.bytes, "\nsaddle_upgrade_blackout_seconds{"));
+    ck_assert_ptr_null(strstr((const char *)bed_answer.bytes, "\nsaddle_upgrade_missed_packets{"));
     add(UPGRADE_CAME_BACK, "alpha", 1);
     add(UPGRADE_MOVED, "beta", 2500000);
     read_metrics();
@@ -108,6 +109,8 @@ START_TEST(metrics)
     expect_metric("saddle_upgrades_total{outcome=\"came_back\"} 1");
     expect_metric("saddle_upgrade_brownout_seconds{set=\"beta\"} 1.500000000");
     expect_metric("saddle_upgrade_blackout_seconds{set=\"beta\"} 0.002500000");
+    expect_metric("saddle_upgrade_missed_packets{set=\"beta\"} 3");
+    expect_metric("saddle_upgrade_retransmitted_packets{set=\"beta\"} 4");
     ck_assert_ptr_null(strstr((const char *)bed_answer.bytes, "set=\"alpha\""));
 }
 END_TEST

@@ -85,6 +85,29 @@ START_TEST(one_is_kept_as_it_was)
 }
 END_TEST
 
+START_TEST(what_is_found_out_later)
+{
+    struct upgrade_record later = {.set_count = UPGRADES_SETS_MAX,
+                                   .sets = {{.missed = 21}, {.missed = 22, .retransmitted = 23}}};
+    struct upgrade_record own = example(UPGRADE_MOVED);
+    const struct upgrade_record *kept;
+
+    ck_assert_uint_eq(upgrades_add(history, events, &own), 1);
+    ck_assert_uint_eq(upgrades_add(history, events, &own), 2);
+    upgrades_complete(history, 1, &later);
+    upgrades_complete(history, 3, &later);
+    upgrades_complete(NULL, 1, &later);
+    kept = upgrades_at(history, 0);
+    ck_assert_uint_eq(kept->sets[0].missed, 21);
+    ck_assert_uint_eq(kept->sets[0].retransmitted, 0);
+    ck_assert_uint_eq(kept->sets[1].missed, 22);
+    ck_assert_uint_eq(kept->sets[1].retransmitted, 23);
+    ck_assert_uint_eq(kept->sets[1].state_bytes, 10);
+    ck_assert_uint_eq(kept->set_count, 2);
+    ck_assert_uint_eq(upgrades_at(history, 1)->sets[1].retransmitted, 12);
+}
+END_TEST
+
 START_TEST(events_tell_of_it)
 {
     static const char *const texts[] = {
@@ -113,7 +136,7 @@ START_TEST(without_a_history_nothing_is_kept)
     struct upgrade_record upgrade = example(UPGRADE_MOVED);
     struct state_writer writer;
 
-    upgrades_add(NULL, NULL, &upgrade);
+    ck_assert_uint_eq(upgrades_add(NULL, NULL, &upgrade), 0);
     ck_assert_uint_eq(upgrades_count(NULL), 0);
     ck_assert_uint_eq(upgrades_ended(NULL, UPGRADE_MOVED), 0);
     state_writer_init(&writer);
@@ -167,6 +190,23 @@ START_TEST(the_heir_goes_on)
     upgrades_add(heir, NULL, &own);
     ck_assert_uint_eq(upgrades_at(heir, UPGRADES_KEPT - 1)->number, UPGRADES_KEPT + 3);
     ck_assert_uint_eq(upgrades_ended(heir, UPGRADE_MOVED), 1);
+}
+END_TEST
+
+/* What was completed goes over so; what is no more kept does nobody harm. */
+START_TEST(what_was_found_out_goes_over)
+{
+    struct upgrade_record later = {.set_count = 1, .sets = {{.missed = 21, .retransmitted = 22}}};
+
+    for (uint32_t i = 0; i < UPGRADES_KEPT + 1; i++)
+        add(UPGRADE_MOVED);
+    upgrades_complete(history, 1, &later);
+    upgrades_complete(history, UPGRADES_KEPT + 1, &later);
+    ck_assert_int_eq(bequeath(), 0);
+    for (uint32_t i = 0; i < UPGRADES_KEPT; i++)
+        ck_assert_uint_eq(upgrades_at(heir, i)->sets[0].missed, i == UPGRADES_KEPT - 1 ? 21 : 5);
+    ck_assert_uint_eq(upgrades_at(heir, UPGRADES_KEPT - 1)->sets[0].retransmitted, 22);
+    ck_assert_uint_eq(upgrades_at(heir, UPGRADES_KEPT - 1)->sets[1].retransmitted, 12);
 }
 END_TEST
 
@@ -270,6 +310,8 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, the_last_ones_are_kept);
     tcase_add_test(tcase, one_is_kept_as_it_was);
+    tcase_add_test(tcase, what_is_found_out_later);
+    tcase_add_test(tcase, what_was_found_out_goes_over);
     tcase_add_test(tcase, events_tell_of_it);
     tcase_add_test(tcase, without_a_history_nothing_is_kept);
     tcase_add_test(tcase, the_heir_goes_on);
