@@ -33,6 +33,7 @@ static void fill_set(Saddle__V1__UpgradeSet *to, const struct upgrade_set *from)
     to->place = (Saddle__V1__UpgradePlace)from->place;
     to->brownout_ns = from->brownout_ns;
     to->blackout_ns = from->blackout_ns;
+    to->blackout_at_ns = from->blackout_at_ns;
     to->offer_bytes = from->offer_bytes;
     to->state_bytes = from->state_bytes;
     to->missed = from->missed;

@@ -177,6 +177,7 @@ static void write_set(const struct upgrade_set *set, struct state_writer *writer
     state_put_u64(writer, set->retransmitted);
     put_text(writer, set->step);
     put_text(writer, set->reason);
+    state_put_u64(writer, set->blackout_at_ns);
     state_record_end(writer);
 }
 
@@ -225,6 +226,12 @@ static void get_text(struct state_reader *reader, char *text, uint32_t bytes)
     text[length] = '\0';
 }
 
+/* Whether whoever wrote the record knew the fields that were added to it. */
+static bool has_more(const struct state_reader *reader)
+{
+    return !reader->error && reader->position < reader->record_end;
+}
+
 static void read_set(struct upgrade_set *set, struct state_reader *reader)
 {
     get_text(reader, set->name, sizeof(set->name));
@@ -237,6 +244,8 @@ static void read_set(struct upgrade_set *set, struct state_reader *reader)
     set->retransmitted = state_get_u64(reader);
     get_text(reader, set->step, sizeof(set->step));
     get_text(reader, set->reason, sizeof(set->reason));
+    if (has_more(reader))
+        set->blackout_at_ns = state_get_u64(reader);
     if (set->place == 0 || set->place >= UPGRADE_PLACE_END)
         state_reader_fail(reader, -EPROTO);
 }

@@ -57,6 +57,7 @@ struct upgrade_set {
     uint64_t retransmitted; /* packets that were sent again right after; see upgrades_complete */
     char step[UPGRADES_STEP_BYTES];     /* the last that was begun */
     char reason[UPGRADES_REASON_BYTES]; /* what went wrong; "": nothing */
+    uint64_t blackout_at_ns;            /* when it began, of CLOCK_MONOTONIC; 0: it did not */
 };
 
 struct upgrade_record {

@@ -163,6 +163,7 @@ struct handover_set_report {
     uint64_t took[HANDOVER_STEPS]; /* ns, as seen from this side; of the way back as well */
     uint64_t brownout_ns;          /* from OFFER to LEAVE: it could not be attached to */
     uint64_t blackout_ns;          /* from LEAVE until it ran again, here or there: nobody ran it */
+    uint64_t blackout_at_ns;       /* when that began, of clock_machine; 0: it did not */
     uint64_t offer_bytes, state_bytes; /* documents */
     int error;                         /* 0 or negative errno */
     char reason[HANDOVER_REASON_BYTES];

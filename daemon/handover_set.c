@@ -148,8 +148,10 @@ static void conclude(struct handover *handover, uint32_t set, enum handover_verd
 
     if (!went && handover->offered)
         resume(handover, set);
-    if (handover->blackout)
+    if (handover->blackout) {
         report->blackout_ns = clock_now(&clock_machine) - handover->since;
+        report->blackout_at_ns = handover->since;
+    }
     handover->blackout = false;
     if (!went)
         return;
@@ -278,6 +280,7 @@ static void run(struct handover *handover, uint32_t set)
     error = handover->ops->run(handover->context, set, &why);
     report->place = error ? HANDOVER_LOST : HANDOVER_HERE;
     report->blackout_ns = clock_now(&clock_machine) - handover->since;
+    report->blackout_at_ns = handover->since;
     handover->ops->settle(handover->context, set);
     if (error) {
         handover->error = error;

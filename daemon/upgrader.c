@@ -120,6 +120,7 @@ static void describe_set(const struct handover_set_report *from, struct upgrade_
     to->place = (enum upgrade_place)((int)from->place + 1);
     to->brownout_ns = from->brownout_ns;
     to->blackout_ns = from->blackout_ns;
+    to->blackout_at_ns = from->blackout_at_ns;
     to->offer_bytes = from->offer_bytes;
     to->state_bytes = from->state_bytes;
     copy(to->step, sizeof(to->step), handover_step_name(from->step));

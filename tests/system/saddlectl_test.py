@@ -183,7 +183,7 @@ ANSWERS = {
          "sets": [
              {"name": "alpha", "place": 1, "brownout_ns": 61 * 10**9, "blackout_ns": 1_500,
               "offer_bytes": 5 << 10, "state_bytes": 77, "missed": 3, "retransmitted": 4,
-              "step": "run"},
+              "step": "run", "blackout_at_ns": 5},
              {"name": "beta-with-a-long-name", "place": 3, "brownout_ns": MAX64,
               "blackout_ns": MAX64, "offer_bytes": MAX64, "state_bytes": MAX64, "missed": MAX64,
               "retransmitted": MAX64, "step": "enter", "reason": "its state names a flow"}]},

@@ -30,10 +30,10 @@ LOCAL = ["--local"] if PORT == "net_ring" else []
 CONNECTIONS = 100
 FEW = 5  # of each, where they are not what is looked at
 KEYS = ["upgrades", "lost", "duplicated", "reordered", "application_errors", "blackout_ms",
-        "brownout_ms", "state_bytes", "packets_missed", "retransmissions", "messages",
+        "brownout_ms", "state_bytes", "prober_us", "packets_missed", "retransmissions", "messages",
         "operations", "connections", "port"]
-TABLE = ["hand-overs", "blackout, ms", "brownout, ms", "state, bytes", "lost 0, duplicated 0",
-         "packets missed"]
+TABLE = ["hand-overs", "blackout, ms", "brownout, ms", "prober, us", "state, bytes",
+         "lost 0, duplicated 0", "packets missed"]
 # For many hand-overs, on a machine with much else to do.
 PATIENCE_S = (10 + COUNT // 10) * harness.PATIENCE_S
 
@@ -108,6 +108,9 @@ def check_document(made, count, connections):
     check_times(made["blackout_ms"], ["p50", "p99", "max"])
     check_times(made["brownout_ms"], ["p50", "max"])
     expect(made["state_bytes"] > 0, "no state went over")
+    expect_equal(list(made["prober_us"]), ["normal", "brownout"], "the prober's phases")
+    for phase in made["prober_us"].values():
+        check_times(phase, ["p50", "p99"])
     expect_equal(made["packets_missed"] is None, bool(LOCAL), "whether the port counts them")
     expect(not made["packets_missed"], f"{made['packets_missed']} packets missed")
     # Between two hand-overs each connection has a turn, of several messages and operations.

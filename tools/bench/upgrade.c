@@ -4,6 +4,7 @@
 #include "tools/bench/bench.h"
 #include "tools/bench/upgrade_bed.h"
 #include "tools/bench/upgrade_load.h"
+#include "tools/bench/upgrade_probe.h"
 #include "tools/bench/upgrade_report.h"
 
 #include <errno.h>
@@ -37,6 +38,8 @@ struct run {
     struct bed bed;
     struct upgrade_load *loads[UPGRADE_LOADS];
     struct actor actors[UPGRADE_LOADS];
+    struct upgrade_probe *probe;
+    struct actor prober;
     struct upgrade_outcome outcome;
     char reason[BED_REASON];
 };
@@ -71,6 +74,25 @@ static int begin_loads(struct run *run)
             snprintf(run->reason, sizeof(run->reason), "the applications: %s",
                      load->reason[0] ? load->reason : strerror(-rc));
     }
+    return rc;
+}
+
+/* Once the others work, so that its normal time is one with all of them. */
+static int begin_prober(struct run *run)
+{
+    struct upgrade_probe *probe = run->probe = upgrade_probe_create();
+    if (!probe) {
+        snprintf(run->reason, sizeof(run->reason), "no memory");
+        return -ENOMEM;
+    }
+    for (uint32_t host = 0; host < BED_HOSTS; host++) {
+        probe->sockets[host] = bed_socket(&run->bed, host);
+        probe->hosts[host] = bed_hosts[host];
+    }
+    int rc = upgrade_probe_begin(probe, &run->prober);
+    if (rc && rc != -EINTR)
+        snprintf(run->reason, sizeof(run->reason), "%s",
+                 probe->reason[0] ? probe->reason : "the prober did not start");
     return rc;
 }
 
@@ -111,6 +133,14 @@ static void end_loads(struct run *run)
     }
 }
 
+static void end_prober(struct run *run)
+{
+    if (!run->probe)
+        return;
+    upgrade_probe_finish(run->probe, &run->prober);
+    run->outcome.errors += read_count(&run->probe->errors);
+}
+
 /* ---- Hand-overs ---- */
 
 static void show_progress(const struct run *run)
@@ -141,8 +171,10 @@ static int replace_one(struct run *run)
     bool heir = options->heir && number / run->bed.count % 2 == 0;
     struct bed_counts before, after;
     struct bed_upgrade upgrade;
+    struct phase_marks marks;
     show_progress(run);
     int rc = bed_count(&run->bed, daemon, &before, run->reason);
+    marks.begun_ns = bench_now();
     if (!rc)
         rc = bed_replace(&run->bed, daemon, heir ? options->heir : options->saddled, run->reason);
     if (!rc)
@@ -152,7 +184,12 @@ static int replace_one(struct run *run)
     if (rc)
         return rc;
     note(&run->outcome, &upgrade, &before, &after);
-    return let_work(run);
+    marks.blackout_ns = upgrade.blackout_at_ns;
+    marks.over_ns = bench_now();
+    rc = let_work(run);
+    if (!rc && upgrade_probe_take(run->probe, &marks, &run->outcome.prober))
+        rc = -ENOMEM;
+    return rc;
 }
 
 static int count_retransmissions(struct run *run)
@@ -215,6 +252,8 @@ static void explain(const struct run *run, int rc)
         if (load && load->reason[0] && !strstr(run->reason, load->reason))
             fprintf(stderr, "saddle-bench: the applications: %s\n", load->reason);
     }
+    if (run->probe && run->probe->reason[0] && !strstr(run->reason, run->probe->reason))
+        fprintf(stderr, "saddle-bench: %s\n", run->probe->reason);
     if (!rc && !upgrade_is_well(&run->outcome))
         fputs("saddle-bench: not everything arrived once and in order\n", stderr);
     bed_tell(&run->bed, stderr);
@@ -235,11 +274,14 @@ static int perform(struct run *run, bool *begun)
     int rc = open_run(run);
     if (!rc)
         rc = begin_loads(run);
+    if (!rc)
+        rc = begin_prober(run);
     *begun = rc == 0;
     if (!rc)
         rc = replace_all(run);
     if (rc == -EINTR)
         return rc;
+    end_prober(run);
     end_loads(run);
     if (!rc)
         rc = count_retransmissions(run);
@@ -269,10 +311,12 @@ static int run_upgrades(const struct options *options)
     rc = conclude(&run, rc, begun);
     for (uint32_t i = 0; i < UPGRADE_LOADS; i++)
         actor_kill(&run.actors[i]);
+    actor_kill(&run.prober);
     bed_close(&run.bed);
     free(run.outcome.blackout_ns);
     free(run.outcome.brownout_ns);
     free(run.outcome.state_bytes);
+    phases_free(&run.outcome.prober);
     return rc || !upgrade_is_well(&run.outcome) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
@@ -286,8 +330,9 @@ static void usage(FILE *out)
         "Replaces daemons by newer ones, again and again, while applications exchange messages "
         "and\n"
         "one-sided operations of every kind and compare every byte; tells how long engines stood\n"
-        "still, and whether anything was lost, came twice, or came out of order. It makes two\n"
-        "hosts for itself, network namespaces with a cable between them, which takes root.\n"
+        "still, what a prober's round trips took normally and while a newcomer got ready, and\n"
+        "whether anything was lost, came twice, or came out of order. It makes two hosts for\n"
+        "itself, network namespaces with a cable between them, which takes root.\n"
         "\n"
         "  --count N         hand-overs, to the left and the right daemon in turn, 1 to 100000 "
         "(10)\n"

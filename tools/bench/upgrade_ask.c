@@ -58,6 +58,12 @@ static uint64_t larger(uint64_t one, uint64_t other)
     return one > other ? one : other;
 }
 
+/* Of two times the first that is known. */
+static uint64_t earlier(uint64_t one, uint64_t other)
+{
+    return other && (!one || other < one) ? other : one;
+}
+
 static int take_upgrade(struct json_object *last, struct bed_upgrade *upgrade,
                         char reason[BED_REASON])
 {
@@ -74,6 +80,8 @@ static int take_upgrade(struct json_object *last, struct bed_upgrade *upgrade,
         upgrade->blackout_ns = larger(upgrade->blackout_ns, number_of(set, "blackout_ns"));
         upgrade->brownout_ns = larger(upgrade->brownout_ns, number_of(set, "brownout_ns"));
         upgrade->state_bytes += number_of(set, "state_bytes");
+        upgrade->blackout_at_ns =
+            earlier(upgrade->blackout_at_ns, number_of(set, "blackout_at_ns"));
     }
     return 0;
 }

@@ -27,7 +27,7 @@
 /* The largest that takes one frame of XDP is 3498; hosts with a larger one than Ethernet's have
  * fewer packets, and this machine both hosts. */
 #define MTU "3490"
-/* Two loads have a session at each host. */
+/* Two loads and the prober have a session at each host. */
 #define SESSIONS 4u
 /* For connections: each has four streams, and an engine has room for a quarter as many streams
  * beyond the first of each as for connections. */

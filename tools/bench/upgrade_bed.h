@@ -50,10 +50,10 @@ struct bed {
     bool opened;    /* there are namespaces to be closed */
 };
 
-/* What one hand-over was, as the newcomer has it. Of several sets the longest times, and all bytes.
- */
+/* What one hand-over was, as the newcomer has it. Of several sets the longest times, all bytes, and
+ * the first blackout's beginning, of CLOCK_MONOTONIC (0: not known). */
 struct bed_upgrade {
-    uint64_t blackout_ns, brownout_ns, state_bytes;
+    uint64_t blackout_ns, brownout_ns, state_bytes, blackout_at_ns;
 };
 
 /* Counters of a daemon, of its whole life and of those before it. */

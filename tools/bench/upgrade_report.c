@@ -10,9 +10,15 @@
 #define US_PER_MS    1000.0
 #define COUNT_DIGITS 24u
 
+static const char *const phase_names[PHASES] = {
+    [PHASE_NORMAL] = "normal",
+    [PHASE_BROWNOUT] = "brownout",
+};
+
 /* What is reckoned from the hand-overs. */
 struct figures {
     struct quantiles blackout, brownout; /* microseconds */
+    struct quantiles prober[PHASES];     /* likewise */
     double state_bytes;                  /* median */
     char missed[COUNT_DIGITS];           /* or what stands for an unknown number */
 };
@@ -31,12 +37,43 @@ static struct figures reckon(struct upgrade_outcome *outcome, const char *unknow
         .brownout = quantiles_of(outcome->brownout_ns, outcome->upgrades),
         .state_bytes = spread_of(outcome->state_bytes, outcome->upgrades).median,
     };
+    for (uint32_t i = 0; i < PHASES; i++)
+        figures.prober[i] = quantiles_of(outcome->prober.of[i].ns, outcome->prober.of[i].count);
     if (outcome->missed_known)
         snprintf(figures.missed, sizeof(figures.missed), "%llu",
                  (unsigned long long)outcome->missed);
     else
         snprintf(figures.missed, sizeof(figures.missed), "%s", unknown);
     return figures;
+}
+
+/* A phase without a round trip has no figures. */
+static void write_prober_json(FILE *out, const struct upgrade_outcome *outcome,
+                              const struct figures *figures)
+{
+    fputs("  \"prober_us\": {", out);
+    for (uint32_t i = 0; i < PHASES; i++) {
+        fprintf(out, "%s\"%s\": ", i ? ", " : "", phase_names[i]);
+        if (outcome->prober.of[i].count)
+            fprintf(out, "{\"p50\": %.1f, \"p99\": %.1f}", figures->prober[i].p50,
+                    figures->prober[i].p99);
+        else
+            fputs("null", out);
+    }
+    fputs("},\n", out);
+}
+
+static void write_prober_table(FILE *out, const struct upgrade_outcome *outcome,
+                               const struct figures *figures)
+{
+    static const char *const rows[PHASES] = {"prober, us", "  in brownout"};
+    for (uint32_t i = 0; i < PHASES; i++) {
+        if (outcome->prober.of[i].count)
+            fprintf(out, "%-14s %10.1f %10.1f %10.1f\n", rows[i], figures->prober[i].p50,
+                    figures->prober[i].p99, figures->prober[i].max);
+        else
+            fprintf(out, "%-14s %10s\n", rows[i], "none");
+    }
 }
 
 int upgrade_write_json(FILE *out, struct upgrade_outcome *outcome)
@@ -60,6 +97,7 @@ int upgrade_write_json(FILE *out, struct upgrade_outcome *outcome)
             figures.blackout.p50 / US_PER_MS, figures.blackout.p99 / US_PER_MS,
             figures.blackout.max / US_PER_MS, figures.brownout.p50 / US_PER_MS,
             figures.brownout.max / US_PER_MS, figures.state_bytes);
+    write_prober_json(out, outcome, &figures);
     fprintf(out,
             "  \"packets_missed\": %s,\n"
             "  \"retransmissions\": %llu,\n"
@@ -88,6 +126,7 @@ int upgrade_write_table(FILE *out, struct upgrade_outcome *outcome)
             figures.blackout.p99 / US_PER_MS, figures.blackout.max / US_PER_MS);
     fprintf(out, "%-14s %10.3f %10.3f %10.3f\n", "brownout, ms", figures.brownout.p50 / US_PER_MS,
             figures.brownout.p99 / US_PER_MS, figures.brownout.max / US_PER_MS);
+    write_prober_table(out, outcome, &figures);
     fprintf(out, "%-14s %10.0f\n\n", "state, bytes", figures.state_bytes);
     fprintf(out,
             "lost %llu, duplicated %llu, reordered %llu, application errors %llu\n"

@@ -9,6 +9,7 @@
 #ifndef BENCH_UPGRADE_REPORT_H
 #define BENCH_UPGRADE_REPORT_H
 
+#include "tools/bench/phases.h"
 #include "tools/bench/tally.h"
 
 #include <stdbool.h>
@@ -20,6 +21,7 @@ struct upgrade_outcome {
     /* Of each. Writing sorts them. */
     uint64_t *blackout_ns, *brownout_ns;
     double *state_bytes;
+    struct phases prober; /* its round trips; likewise */
     struct tally_faults faults;
     uint64_t errors; /* that applications saw */
     bool missed_known;

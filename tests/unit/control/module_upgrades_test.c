@@ -39,7 +39,8 @@ static void add(enum upgrade_outcome outcome, const char *set, uint64_t blackout
                   .blackout_ns = blackout_ns,
                   .missed = 3,
                   .retransmitted = 4,
-                  .step = "run"}},
+                  .step = "run",
+                  .blackout_at_ns = 11}},
     };
 
     snprintf(upgrade.sets[0].name, sizeof(upgrade.sets[0].name), "%s", set);
@@ -74,6 +75,7 @@ START_TEST(the_history_is_listed)
     ck_assert_str_eq(found->upgrades[UPGRADES_KEPT - 1]->sets[0]->name, "beta");
     ck_assert_uint_eq(found->upgrades[UPGRADES_KEPT - 1]->sets[0]->blackout_ns, 7);
     ck_assert_uint_eq(found->upgrades[UPGRADES_KEPT - 1]->sets[0]->retransmitted, 4);
+    ck_assert_uint_eq(found->upgrades[UPGRADES_KEPT - 1]->sets[0]->blackout_at_ns, 11);
     saddle__v1__list_upgrades_response__free_unpacked(found, NULL);
 }
 END_TEST

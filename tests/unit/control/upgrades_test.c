@@ -42,8 +42,8 @@ static struct upgrade_record example(enum upgrade_outcome outcome)
         .set = "beta",
         .reason = "the port\nis gone",
         .set_count = 2,
-        .sets = {{"alpha", UPGRADE_HERE, 1, 2, 3, 4, 5, 6, "run", ""},
-                 {"beta", UPGRADE_LOST, 7, 8, 9, 10, 11, 12, "enter", "the port is gone"}},
+        .sets = {{"alpha", UPGRADE_HERE, 1, 2, 3, 4, 5, 6, "run", "", 20},
+                 {"beta", UPGRADE_LOST, 7, 8, 9, 10, 11, 12, "enter", "the port is gone", 0}},
     };
 }
 

@@ -63,6 +63,8 @@ START_TEST(everything_moves)
         ck_assert_uint_gt(old->sets[set].brownout_ns, 0);
         ck_assert_uint_gt(old->sets[set].blackout_ns, 0);
         ck_assert_uint_gt(new->sets[set].blackout_ns, 0);
+        ck_assert_uint_gt(new->sets[set].blackout_at_ns, 0);
+        ck_assert_uint_eq(new->sets[set].blackout_at_ns, old->sets[set].blackout_at_ns);
         ck_assert_uint_gt(old->sets[set].took[HANDOVER_LEAVE], 0);
         ck_assert_uint_gt(new->sets[set].took[HANDOVER_ENTER], 0);
         ck_assert_uint_gt(old->sets[set].state_bytes, 0);

@@ -146,6 +146,7 @@ START_TEST(a_report_in_words)
                   .step = HANDOVER_RUN,
                   .brownout_ns = 1,
                   .blackout_ns = 2,
+                  .blackout_at_ns = 12,
                   .offer_bytes = 3,
                   .state_bytes = 4,
                   .reason = "of no meaning"},
@@ -171,6 +172,7 @@ START_TEST(a_report_in_words)
     ck_assert_int_eq(told.sets[0].place, UPGRADE_HERE);
     ck_assert_uint_eq(told.sets[0].brownout_ns, 1);
     ck_assert_uint_eq(told.sets[0].blackout_ns, 2);
+    ck_assert_uint_eq(told.sets[0].blackout_at_ns, 12);
     ck_assert_uint_eq(told.sets[0].offer_bytes, 3);
     ck_assert_uint_eq(told.sets[0].state_bytes, 4);
     ck_assert_str_eq(told.sets[0].step, "run");

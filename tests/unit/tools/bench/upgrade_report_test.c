@@ -8,6 +8,7 @@
 
 static uint64_t blackout[3], brownout[3];
 static double state[3];
+static uint64_t normal[2], slow[1];
 
 static struct upgrade_outcome outcome_of(uint32_t upgrades)
 {
@@ -18,18 +19,23 @@ static struct upgrade_outcome outcome_of(uint32_t upgrades)
     memcpy(blackout, blackouts, sizeof(blackouts));
     memcpy(brownout, brownouts, sizeof(brownouts));
     memcpy(state, states, sizeof(states));
-    return (struct upgrade_outcome){.wanted = 3,
-                                    .upgrades = upgrades,
-                                    .blackout_ns = blackout,
-                                    .brownout_ns = brownout,
-                                    .state_bytes = state,
-                                    .missed_known = true,
-                                    .missed = 5,
-                                    .retransmissions = 6,
-                                    .messages = 7,
-                                    .operations = 8,
-                                    .connections = 9,
-                                    .port = "xdp"};
+    normal[0] = 90000;
+    normal[1] = 70500;
+    slow[0] = 1200000;
+    return (struct upgrade_outcome){
+        .wanted = 3,
+        .upgrades = upgrades,
+        .blackout_ns = blackout,
+        .brownout_ns = brownout,
+        .state_bytes = state,
+        .prober.of = {[PHASE_NORMAL] = {normal, 2, 2}, [PHASE_BROWNOUT] = {slow, 1, 1}},
+        .missed_known = true,
+        .missed = 5,
+        .retransmissions = 6,
+        .messages = 7,
+        .operations = 8,
+        .connections = 9,
+        .port = "xdp"};
 }
 
 static char *written(int (*write)(FILE *out, struct upgrade_outcome *outcome),
@@ -60,6 +66,8 @@ START_TEST(the_document)
                            "  \"blackout_ms\": {\"p50\": 2.500, \"p99\": 3.000, \"max\": 3.000},\n"
                            "  \"brownout_ms\": {\"p50\": 70.000, \"max\": 80.000},\n"
                            "  \"state_bytes\": 2000,\n"
+                           "  \"prober_us\": {\"normal\": {\"p50\": 70.5, \"p99\": 90.0}, "
+                           "\"brownout\": {\"p50\": 1200.0, \"p99\": 1200.0}},\n"
                            "  \"packets_missed\": 5,\n"
                            "  \"retransmissions\": 6,\n"
                            "  \"messages\": 7,\n"
@@ -76,11 +84,15 @@ START_TEST(what_is_not_known)
 {
     struct upgrade_outcome outcome = outcome_of(3);
     outcome.missed_known = false;
+    outcome.prober.of[PHASE_BROWNOUT].count = 0;
     char *text = written(upgrade_write_json, &outcome);
     ck_assert_ptr_nonnull(strstr(text, "\"packets_missed\": null,"));
+    ck_assert_ptr_nonnull(strstr(text, "\"brownout\": null},\n"));
     free(text);
     text = written(upgrade_write_table, &outcome);
     ck_assert_ptr_nonnull(strstr(text, "packets missed unknown, retransmissions 6\n"));
+    ck_assert_ptr_nonnull(strstr(text, "prober, us           70.5       90.0       90.0\n"));
+    ck_assert_ptr_nonnull(strstr(text, "  in brownout        none\n"));
     free(text);
 }
 END_TEST
