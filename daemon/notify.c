@@ -19,6 +19,7 @@
 
 static char *address;
 static uint64_t watchdog_ns;
+static char status[STATUS_BYTES]; /* the last that notify_ready gave; "": none */
 
 int notify_begin(void)
 {
@@ -40,6 +41,7 @@ void notify_end(void)
     free(address);
     address = NULL;
     watchdog_ns = 0;
+    status[0] = '\0';
 }
 
 /* The library knows the address from the environment alone. */
@@ -59,7 +61,6 @@ static void tell(const char *state)
 /* Lines end a field: a status has none. */
 void notify_ready(const char *format, ...)
 {
-    char status[STATUS_BYTES];
     char state[STATE_BYTES];
     va_list args;
 
@@ -93,8 +94,8 @@ void notify_main_pid(pid_t pid)
 {
     char state[STATE_BYTES];
 
-    snprintf(state, sizeof(state), "MAINPID=%d\nSTATUS=handed over to process %d", (int)pid,
-             (int)pid);
+    snprintf(state, sizeof(state), "MAINPID=%d\nWATCHDOG=1\nSTATUS=handed over to process %d",
+             (int)pid, (int)pid);
     tell(state);
 }
 
@@ -105,6 +106,10 @@ uint64_t notify_watchdog_interval(void)
 
 void notify_watchdog(bool well)
 {
-    if (well)
-        tell("WATCHDOG=1");
+    char state[STATE_BYTES];
+
+    if (!well)
+        return;
+    snprintf(state, sizeof(state), "WATCHDOG=1%s%s", status[0] ? "\nSTATUS=" : "", status);
+    tell(state);
 }

@@ -27,12 +27,15 @@ void notify_ready(const char *format, ...) __attribute__((format(printf, 1, 2)))
 void notify_reloading(void);
 void notify_stopping(void);
 /* From now on that process, of the same unit, is the daemon: what this one says is not heard any
- * more, and that it ends ends nothing. */
+ * more, and that it ends ends nothing. The process has a whole interval of the watchdog's until it
+ * has to be heard. */
 void notify_main_pid(pid_t pid);
 
 /* ns within which the service manager wants to hear that all is well; 0: it does not ask. */
 uint64_t notify_watchdog_interval(void);
-/* Says so if `well`; else says nothing, and the service manager does as its unit tells it. */
+/* Says so if `well`; else says nothing, and the service manager does as its unit tells it. It also
+ * says again what notify_ready did: of a daemon that took over that may have come before the
+ * service manager listened to it. */
 void notify_watchdog(bool well);
 
 #endif

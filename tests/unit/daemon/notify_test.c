@@ -106,14 +106,19 @@ START_TEST(test_watchdog)
     ck_assert_str_eq(told(), "");
     notify_watchdog(true);
     ck_assert_str_eq(told(), "WATCHDOG=1");
+    notify_ready("ready");
+    ck_assert_str_eq(told(), "READY=1\nSTATUS=ready");
+    notify_watchdog(true);
+    ck_assert_str_eq(told(), "WATCHDOG=1\nSTATUS=ready");
 }
 END_TEST
 
+/* Whoever goes on may have been told of too late to be heard in what is left of the interval. */
 START_TEST(test_main_pid)
 {
     ck_assert_int_eq(notify_begin(), 0);
     notify_main_pid(4711);
-    ck_assert_str_eq(told(), "MAINPID=4711\nSTATUS=handed over to process 4711");
+    ck_assert_str_eq(told(), "MAINPID=4711\nWATCHDOG=1\nSTATUS=handed over to process 4711");
 }
 END_TEST
 
