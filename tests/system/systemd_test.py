@@ -1,0 +1,291 @@
+#!/usr/bin/python3
+# SPDX-FileCopyrightText: 2026 The Saddle authors
+# SPDX-License-Identifier: Apache-2.0
+"""A daemon that systemd looks after, and that is replaced, refused, hung and stopped, while
+applications use it. In a stand-in for a machine (machine.py); needs root.
+
+       the unit saddled                                 a transient unit, in another network
+    operations --- alpha --- [eth0] ====== veth ====== [eth0] --- beta --- operations
+
+usage: systemd_test.py BUILD OPERATIONS
+"""
+import contextlib
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+import harness
+import machine
+from harness import await_true, expect, expect_equal
+
+BUILD, OPERATIONS = (pathlib.Path(word).resolve() for word in sys.argv[1:3])
+ATTACH = "/run/saddle/attach.sock"
+WISH = "/run/saddle/upgrade"
+PEER = "/run/peer"
+ADDRESSES = ("10.77.0.1", "10.77.0.2")
+NAMES = ("alpha", "beta")
+UDP_PORT = 50707
+TIMES = 3  # that the daemon is replaced
+# A watchdog that a busy machine does not trip, and that can be waited for; and how the daemon
+# ended, which the service manager forgets when it starts it again, is written to the journal.
+DROP_IN = """\
+[Service]
+WatchdogSec=5s
+ExecStopPost=/bin/sh -c 'echo "ended: ${SERVICE_RESULT} ${EXIT_CODE} ${EXIT_STATUS}"'
+"""
+CONFIG = """\
+socket: {{path: {run}/attach.sock, mode: "0666"}}
+memory: 64MiB
+hugepages: off
+ports: [{{name: eth, driver: xdp, interface: eth0}}]
+engines: [{{name: {name}, port: eth, addresses: [{address}]}}]
+groups: [{{name: main, mode: spreading, engines: [{name}]}}]
+policy: [{{any: true, allow: all}}]
+control: {{path: {run}/control.sock, mode: "0666", observe: [{{any: true}}]}}
+upgrade: {{socket: {run}/upgrade.sock, blackout: 5s}}
+"""
+NETWORK = """\
+set -e
+ip netns add peer
+ip link add eth0 type veth peer name eth0 netns peer
+ip address add {}/24 dev eth0
+ip link set eth0 up
+ip -n peer address add {}/24 dev eth0
+ip -n peer link set eth0 up
+""".format(*ADDRESSES)
+
+
+def config(index, run):
+    return CONFIG.format(run=run, name=NAMES[index], address=ADDRESSES[index])
+
+
+def program(host):
+    """Where the unit has saddled."""
+    return re.search(r"path=(\S+) ;", host.show("ExecStart"))[1]
+
+
+class Load(harness.Victim):
+    """All kinds of operation between the two daemons, round and round."""
+
+    def __init__(self, host):
+        self.process = subprocess.Popen(
+            host.inside(OPERATIONS, ATTACH, f"{PEER}/attach.sock", *ADDRESSES, "0"),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.count = -1
+        self.expect_line("ready")
+
+
+@contextlib.contextmanager
+def loaded(host):
+    load = Load(host)
+    try:
+        yield load
+        load.stop()
+    finally:
+        load.kill()
+
+
+@contextlib.contextmanager
+def connected():
+    """Both daemons, ready."""
+    with machine.installed(BUILD) as host:
+        host.must(NETWORK)
+        host.must(f"mkdir {PEER}")
+        host.write(config(0, "/run/saddle"))
+        host.write(config(1, PEER), f"{PEER}/saddled.yaml")
+        host.drop_in("test", DROP_IN)
+        host.must("systemd-run --quiet --unit=peer --property=Type=notify "
+                  "--property=NetworkNamespacePath=/run/netns/peer "
+                  f"{program(host)} --config {PEER}/saddled.yaml")
+        host.must("systemctl start saddled")
+        yield host
+
+
+class Service:
+    """What the service manager says of the unit; what may not change is compared."""
+
+    def __init__(self, host):
+        self.host = host
+        self.began = self.since()
+        self.pid = self.main()
+
+    def main(self):
+        return self.host.show("MainPID")
+
+    def since(self):
+        """When it left "inactive" and when it became active last, and how often it was restarted:
+        what a reload does not change, and anything else does."""
+        return [self.host.show(name) for name in (
+            "InactiveExitTimestampMonotonic", "ActiveEnterTimestampMonotonic", "NRestarts")]
+
+    def check(self, pid):
+        """It was active all the time, and this is its main process; beside that there is only the
+        one that speaks with operators."""
+        expect_equal(self.host.show("ActiveState"), "active", "the unit")
+        expect_equal(self.since(), self.began, "times of its changes, and restarts")
+        expect_equal(self.main(), pid, "the main process")
+        expect_equal(self.host.show("StatusText"), "ready: 1 engines", "its status")
+        await_true(lambda: len(self.host.processes()) <= 2, "the other daemon has gone")
+        children = self.host.must(f"cat /proc/{pid}/task/{pid}/children").split()
+        expect_equal(sorted(self.host.processes()), sorted([pid, *children]), "processes")
+
+    def fed(self):
+        """When the watchdog last heard that all is well."""
+        return int(self.host.show("WatchdogTimestampMonotonic"))
+
+    def check_watchdog(self):
+        before = self.fed()
+        await_true(lambda: self.fed() > before, "the watchdog hears that all is well")
+
+    def said(self, pattern):
+        """Whether a line of the unit's journal is like that."""
+        return any(re.search(pattern, entry["MESSAGE"]) for entry in self.host.journal())
+
+
+def history(host):
+    return json.loads(host.must("saddlectl --json upgrades"))["upgrades"]
+
+
+def check_replaced(service, load, count):
+    """Somebody else is the main process, of which the one before has told; the applications went
+    on, and go on."""
+    await_true(lambda: service.main() != service.pid
+               and service.host.show("ActiveState") == "active", "another main process")
+    before, service.pid = service.pid, service.main()
+    service.check(service.pid)
+    expect(service.host.run(f"test -e /proc/{before}")[0] != 0, "the old daemon is there")
+    load.check_progress()
+    known = history(service.host)
+    expect_equal(len(known), count, "hand-overs that are known")
+    expect_equal((known[-1]["outcome"], known[-1]["role"], str(known[-1]["peer"])),
+                 ("moved", "new", before), "the last one")
+    service.check_watchdog()
+
+
+def test_replaced():
+    """By the operator's command, and by what that does."""
+    with connected() as host, loaded(host) as load:
+        service = Service(host)
+        service.check(service.pid)
+        service.check_watchdog()
+        host.must("saddlectl upgrade --check")
+        service.check(service.pid)
+        for number in range(TIMES):
+            if number == 0:
+                host.must(f"printf 'move\\n5000000\\n' > {WISH} && chown saddle: {WISH} "
+                          "&& systemctl reload saddled")
+            else:
+                said = host.must("saddlectl upgrade")
+                expect(re.search(r"moved", said), said)
+            check_replaced(service, load, number + 2)
+
+
+@contextlib.contextmanager
+def stand_in(host, text):
+    """Another program in the place of saddled, with {} where saddled itself is now."""
+    path = program(host)
+    host.must(f"mv {path} {path}.real")
+    host.write("#!/bin/sh\n" + text.format(f"{path}.real"), path)
+    host.must(f"chmod 755 {path}")
+    try:
+        yield
+    finally:
+        host.must(f"mv {path}.real {path}")
+
+
+@contextlib.contextmanager
+def file_changed(host, old, new):
+    host.write(config(0, "/run/saddle").replace(old, new))
+    try:
+        yield
+    finally:
+        host.write(config(0, "/run/saddle"))
+
+
+# What is wrong with the newcomer; what saddlectl says of it, and what the journal.
+REFUSALS = {
+    "it does not start": (
+        lambda host: stand_in(host, "echo not for this machine >&2\nexit 1\n"),
+        "no hand-over was over", "^not for this machine$"),
+    "it is killed at once": (
+        lambda host: stand_in(host, "kill -9 $$\n"), "no hand-over was over", None),
+    "its file is wrong": (
+        lambda host: file_changed(host, "port: eth", "port: ethernet"),
+        "no hand-over was over", rf'^{machine.CONFIG}:5:\d+: .*"ethernet"'),
+    "it knocks elsewhere": (
+        lambda host: file_changed(host, "upgrade.sock", "elsewhere.sock"),
+        "no hand-over was over", "^socket /run/saddle/elsewhere.sock: .*no daemon waits there"),
+    "it cannot take what is offered": (
+        lambda host: stand_in(host, "ulimit -n 24\nexec {} \"$@\"\n"),
+        "untouched, at adopt of set alpha", "Too many open files"),
+}
+
+
+def test_refused():
+    """Nothing changes, and why is to be seen."""
+    with connected() as host, loaded(host) as load:
+        service = Service(host)
+        for what, (wrong, told, written) in REFUSALS.items():
+            with wrong(host):
+                status, output, errors = host.run("saddlectl upgrade --wait 2")
+                expect_equal(status, 1, f"{what}: saddlectl's status")
+                expect(told in errors, f"{what}: {output}{errors}")
+            service.check(service.pid)
+            load.check_progress()
+            expect(written is None or service.said(written),
+                   f"{what}: {[entry['MESSAGE'] for entry in host.journal()][-8:]}")
+        host.must("saddlectl upgrade")
+        check_replaced(service, load, 2)
+
+
+def check_nothing_left(host):
+    """Of a daemon that has ended, in whatever way."""
+    expect_equal(host.processes(), [], "processes")
+    expect("xdp" not in host.must("ip -details link show dev eth0"), "an XDP program is left")
+    expect(f":{UDP_PORT}" not in host.must("ss -Hlun"), "the UDP port is still taken")
+
+
+def check_restarted(service, restarts):
+    """By the service manager, after the daemon had ended badly."""
+    before = service.pid
+    await_true(lambda: service.main() not in ("0", before)
+               and service.host.show("ActiveState") == "active", "it is restarted")
+    service.__init__(service.host)
+    expect_equal(service.began[-1], str(restarts), "restarts")
+    service.check(service.pid)
+
+
+def test_hung():
+    """Whoever does not say that he is well is killed, and started again; applications are told,
+    and attach again."""
+    with connected() as host:
+        load = Load(host)
+        service = Service(host)
+        host.must("systemctl kill --kill-whom=main --signal=STOP saddled")
+        check_restarted(service, 1)
+        expect(service.said("^ended: watchdog killed ABRT$"), "the watchdog did not kill it")
+        expect("Connection reset by peer" in load.end(), "what the applications say")
+        with loaded(host) as load:
+            load.check_progress()
+
+
+def test_stopped():
+    """In order: applications are told, and nothing stays; a start finds all as it was."""
+    with connected() as host:
+        for _ in range(2):
+            load = Load(host)
+            service = Service(host)
+            host.must("systemctl stop saddled")
+            expect_equal(host.show("ActiveState"), "inactive", "the unit")
+            expect_equal(host.show("Result"), "success", "its result")
+            expect(service.said("^ended: success exited 0$"), "it did not end in order")
+            load.end()
+            check_nothing_left(host)
+            expect(host.run("test -e /run/saddle")[0] != 0, "its folder is left")
+            host.must("systemctl start saddled")
+
+
+machine.require()
+harness.main([test_replaced, test_refused, test_hung, test_stopped])
