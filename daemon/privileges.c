@@ -105,6 +105,8 @@ int privileges_plan(struct privileges *privileges, const struct config *config,
         if (port->driver == CONFIG_XDP)
             privileges->locked += port->packets * XSK_CHUNK_BYTES;
     }
+    if (config->upgrade.socket.text[0])
+        privileges->serve |= privileges->open;
     return plan_user(privileges, config, reason);
 }
 

@@ -6,7 +6,9 @@
  * In two steps. Before anything is opened: the user that the configuration names, and no capability
  * but those that opening the configuration's ports takes. Once they are open: what is left to lock
  * memory and to raise priorities; and on the control thread alone, where the kernel owns an
- * interface, CAP_NET_ADMIN, without which it does not look for neighbours on request.
+ * interface, CAP_NET_ADMIN, without which it does not look for neighbours on request; and there, if
+ * a newer daemon can take over, what its ports take: they are opened again if that one dies with
+ * them.
  *
  * Ownership: plain data. Threads: the main one, which becomes the control thread; every thread that
  * is made after the first step drops the rest itself. Trust: none is given to the program later: no

@@ -43,7 +43,8 @@ engines: [{{name: alpha, port: p, addresses: [10.8.0.1/24]}}]
 
 def configure(folder, port, extra=""):
     path = folder.path / "saddled.yaml"
-    path.write_text(CONFIG.format(socket=folder.socket, port=port, extra=extra))
+    path.write_text(CONFIG.format(socket=folder.socket, port=port,
+                                  extra=extra.replace("FOLDER", str(folder.socket.parent))))
     path.chmod(0o644)
     return path
 
@@ -121,6 +122,14 @@ def test_root_for_a_user():
         expect_equal(groups, set(map(str, os.getgrouplist(USER, user.pw_gid))), "groups")
 
 
+def test_upgradable():
+    """Ports that were handed over may have to be opened again."""
+    extra = "upgrade: {socket: FOLDER/upgrade.sock}"
+    for port, control in ((NULL, 0), (TAP, NET_ADMIN), (PACKET, NET_ADMIN | NET_RAW),
+                          (XDP, NET_ADMIN | NET_RAW | BPF)):
+        check(port, control, extra=extra)
+
+
 def test_ambient():
     """Who may not set his bounding set keeps it; it gives nothing without execve."""
     def start(folder):
@@ -174,5 +183,5 @@ def test_users():
 for line in ("link add pa type veth peer name pb", "link set pa up", "link set pb up",
              "address add 10.8.0.1/24 dev pa"):
     expect_equal(harness.run(["ip", *line.split()])[0], 0, f"ip {line}")
-harness.main([test_root, test_root_for_a_user, test_ambient, test_missing, test_locked_memory,
-              test_users])
+harness.main([test_root, test_root_for_a_user, test_upgradable, test_ambient, test_missing,
+              test_locked_memory, test_users])

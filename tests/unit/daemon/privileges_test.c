@@ -55,6 +55,9 @@ START_TEST(test_plan)
     } cases[] = {
         {WIRES, 0, 0, 0},
         {XDP, BIT(CAP_NET_RAW) | BIT(CAP_NET_ADMIN) | BIT(CAP_BPF), BIT(CAP_NET_ADMIN), 4u << 20},
+        {XDP "upgrade: {socket: /run/u}", BIT(CAP_NET_RAW) | BIT(CAP_NET_ADMIN) | BIT(CAP_BPF),
+         BIT(CAP_NET_RAW) | BIT(CAP_NET_ADMIN) | BIT(CAP_BPF), 4u << 20},
+        {WIRES "upgrade: {socket: /run/u}", 0, 0, 0},
         {DEVICE("net_tap0,iface=t"), BIT(CAP_NET_ADMIN), 0, 0},
         {DEVICE("net_memif0"), 0, 0, 0},
         {DEVICE("net_af_packet0,iface=e"), BIT(CAP_NET_RAW) | BIT(CAP_NET_ADMIN), 0, 0},
