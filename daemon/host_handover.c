@@ -335,14 +335,8 @@ static void forget(void *context, uint32_t set)
     each_group(handover, set, trim_threads);
     server_forget(handover->server, engines, members(handover, set, engines));
     for (uint32_t i = 0; i < config_of(handover)->engines.count; i++) {
-        struct host_engine *engine = &host->running.engines[i];
-
-        if (!is_member(handover, set, i))
-            continue;
-        if (engine->resolver)
-            server_unwatch(handover->server, kernel_resolver_fd(engine->resolver));
-        host->gone[i] = *engine;
-        memset(engine, 0, sizeof(*engine));
+        if (is_member(handover, set, i) && host->running.engines[i].engine)
+            host_forget_engine(host, i);
     }
     ports_forget(host->ports, ports_of(handover, set));
     list_again(handover);

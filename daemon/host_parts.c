@@ -342,6 +342,19 @@ void host_end_engine(const struct host *host, struct host_engine *engine)
     memset(engine, 0, sizeof(*engine));
 }
 
+void host_forget_engine(struct host *host, uint32_t index)
+{
+    struct host_engine *engine = &host->running.engines[index];
+
+    if (engine->resolver)
+        server_unwatch(host->server, kernel_resolver_fd(engine->resolver));
+    kernel_resolver_destroy(engine->resolver);
+    engine->resolver = NULL;
+    engine_fini(engine->engine);
+    host->gone[index] = *engine;
+    memset(engine, 0, sizeof(*engine));
+}
+
 /* ---- Groups ---- */
 
 /* What the operator asked for and does not have is worth a warning. */

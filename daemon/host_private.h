@@ -62,6 +62,9 @@ int host_make_engine(const struct host *host, struct host_layout *layout, uint32
                      const struct reason *reason);
 /* The engine is in no group, or was never made. */
 void host_end_engine(const struct host *host, struct host_engine *engine);
+/* The engine at `index` of what runs is another daemon's by now, and in no group here: gives up its
+ * descriptors, and lets it lie. */
+void host_forget_engine(struct host *host, uint32_t index);
 /* Makes the group at `index`, without engines: 0, or a negative errno with one line in `reason`.
  * One that may run anywhere is kept to the nodes of its engines' ports. */
 int host_make_group(const struct host *host, struct host_layout *layout, uint32_t index,
