@@ -21,7 +21,7 @@
 #define GRACE_NS     (100 * NSEC_PER_MSEC)
 /* Datagrams that are passed over: those of the largest parcel, and a few. */
 #define SKIPPED_MAX (PARCEL_FDS_MAX / PARCEL_FDS_EACH + 16u)
-/* A process closes its sockets before it is dead, but not long before. */
+/* For one that is silent: it may be dying, and have its sockets still. */
 #define DYING_NS NSEC_PER_SEC
 
 uint64_t handover_deadline(enum handover_step step)
@@ -352,6 +352,13 @@ void handover_bury(struct handover *handover)
     handover->dead = true;
 }
 
+/* How long a process that may not be killed is waited for. One whose socket is closed ends, and
+ * what its ports have in the kernel is taken apart before it is dead, which takes seconds. */
+static uint64_t dying(const struct handover *handover)
+{
+    return handover->error == -EPIPE ? handover_limit(HANDOVER_END) : DYING_NS;
+}
+
 int handover_last_words(struct handover *handover, enum handover_word word, struct parcel *parcel)
 {
     int found = look(handover, word, parcel);
@@ -362,7 +369,7 @@ int handover_last_words(struct handover *handover, enum handover_word word, stru
     if (handover->may_kill)
         handover_bury(handover);
     else
-        handover->dead = handover_died(handover->link, DYING_NS);
+        handover->dead = handover_died(handover->link, dying(handover));
     return found == -ENOENT ? look(handover, word, parcel) : found;
 }
 
