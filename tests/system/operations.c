@@ -579,14 +579,14 @@ static uint32_t go_round(void)
 
 int main(int argc, char **argv)
 {
-    if (argc != 6)
-        die("usage: operations ALPHA BETA HOST_ALPHA HOST_BETA ROUNDS");
+    if (argc != 6 && argc != 8)
+        die("usage: operations ALPHA BETA HOST_ALPHA HOST_BETA ROUNDS [ENGINE ENGINE]");
     uint32_t rounds = (uint32_t)strtoul(argv[5], NULL, 10);
 
     host_of_left = argv[3];
     host_of_right = argv[4];
-    attach(&left, argv[1], "alpha");
-    attach(&right, argv[2], "beta");
+    attach(&left, argv[1], argc == 8 ? argv[6] : "alpha");
+    attach(&right, argv[2], argc == 8 ? argv[7] : "beta");
     join(host_of_right);
     expose(&left);
     expose(&right);
