@@ -17,9 +17,12 @@
 #define COUNT_DEFAULT       10u
 #define COUNT_MAX           100000u
 #define CONNECTIONS_DEFAULT 100u
-#define CONNECTIONS_MAX     5000u /* an engine has room for 61440, see upgrade_bed.c */
-#define NUMBER_BASE         10
-#define EXIT_USAGE          2
+#define CONNECTIONS_MAX     10000u
+/* More of them are idle: those that have a turn take streams beyond their first, of which an engine
+ * has far fewer than connections; and each has one from one hand-over to the next. */
+#define BUSY_MAX    100u
+#define NUMBER_BASE 10
+#define EXIT_USAGE  2
 /* Progress of the applications is looked at so often: short beside a hand-over. */
 #define LOOK_NS 2000000u
 
@@ -51,6 +54,17 @@ static uint64_t read_count(_Atomic uint64_t *counter)
 
 /* ---- Applications ---- */
 
+static uint32_t busy_of(const struct options *options)
+{
+    return options->connections < BUSY_MAX ? options->connections : BUSY_MAX;
+}
+
+/* What cannot be divided is the first one's. */
+static uint32_t share_of(uint32_t all, uint32_t load)
+{
+    return (all + UPGRADE_LOADS - 1 - load) / UPGRADE_LOADS;
+}
+
 static int begin_loads(struct run *run)
 {
     int rc = 0;
@@ -61,8 +75,8 @@ static int begin_loads(struct run *run)
             return -ENOMEM;
         }
         load->number = i;
-        /* What cannot be divided is the first one's. */
-        load->connections = (run->options->connections + UPGRADE_LOADS - 1 - i) / UPGRADE_LOADS;
+        load->connections = share_of(run->options->connections, i);
+        load->busy = share_of(busy_of(run->options), i);
         for (uint32_t host = 0; host < BED_HOSTS; host++) {
             load->sockets[host] = bed_socket(&run->bed, host);
             load->hosts[host] = bed_hosts[host];
@@ -96,12 +110,12 @@ static int begin_prober(struct run *run)
     return rc;
 }
 
-/* Waits until each connection has had a turn since. */
+/* Waits until each busy connection has had a turn since. */
 static int let_work(struct run *run)
 {
     for (uint32_t i = 0; i < UPGRADE_LOADS; i++) {
         struct upgrade_load *load = run->loads[i];
-        uint64_t wanted = read_count(&load->turns) + load->connections;
+        uint64_t wanted = read_count(&load->turns) + load->busy;
         while (read_count(&load->turns) < wanted) {
             int rc = actor_await_output(&run->actors[i], LOOK_NS);
             if (rc == 0) {
@@ -221,6 +235,7 @@ static int open_run(struct run *run)
     const struct bed_settings settings = {.saddled = options->saddled,
                                           .control = options->control,
                                           .saddlectl = options->saddlectl,
+                                          .busy = busy_of(options),
                                           .connections = options->connections,
                                           .local = options->local};
     struct upgrade_outcome *outcome = &run->outcome;
@@ -336,7 +351,8 @@ static void usage(FILE *out)
         "\n"
         "  --count N         hand-overs, to the left and the right daemon in turn, 1 to 100000 "
         "(10)\n"
-        "  --connections N   all kept busy in turn, 1 to 5000 (100)\n"
+        "  --connections N   1 to 10000, of which the first 100 are kept busy in turn and the\n"
+        "                    others are idle (100)\n"
         "  --saddled PATH    the daemon (" SADDLED_PROGRAM ")\n"
         "  --heir PATH       another build, which takes over from the first, and the first from "
         "it\n"

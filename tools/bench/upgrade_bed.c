@@ -29,9 +29,11 @@
 #define MTU "3490"
 /* Two loads and the prober have a session at each host. */
 #define SESSIONS 4u
-/* For connections: each has four streams, and an engine has room for a quarter as many streams
- * beyond the first of each as for connections. */
-#define ROOM_TIMES 12u
+/* For connections: a busy one has four streams, and an engine has room for a quarter as many
+ * streams beyond the first of each as for connections. An idle one has its first alone; but of an
+ * engine's room the half is set aside for its sessions in equal parts, of which one is nobody's. */
+#define ROOM_BUSY  12u
+#define ROOM_IDLE  2u
 #define ROOM_SPARE 64u
 
 const char *const bed_hosts[BED_HOSTS] = {"left", "right"};
@@ -159,7 +161,9 @@ static void path_of(const struct bed *bed, uint32_t daemon, const char *suffix, 
 static void write_engines(const struct bed *bed, uint32_t daemon, FILE *file)
 {
     const char *own = bed_hosts[daemon], *other = bed_hosts[1 - daemon];
-    uint32_t room = ROOM_TIMES * (bed->settings.connections + ROOM_SPARE);
+    const struct bed_settings *settings = &bed->settings;
+    uint32_t room = ROOM_BUSY * (settings->busy + ROOM_SPARE) +
+                    ROOM_IDLE * (settings->connections - settings->busy);
     if (bed->settings.local)
         fprintf(file, local_text, SESSIONS, room, SESSIONS, room);
     else

@@ -31,7 +31,8 @@ struct bed_settings {
     const char *saddled;   /* that begins */
     const char *control;   /* saddle-control */
     const char *saddlectl; /* which asks for what is measured */
-    uint32_t connections;  /* that there has to be room for at each host */
+    /* That there has to be room for at each host, and those of them that are busy. */
+    uint32_t connections, busy;
     bool local;
 };
 

@@ -18,14 +18,16 @@
 #define NSEC        1000000000ull
 #define PATIENCE_MS 30000 /* nothing takes that long, and nothing that is replaced */
 #define PATIENCE_NS (PATIENCE_MS * 1000000ull)
-#define START_NS    (120 * NSEC) /* thousands of connections, on a busy machine */
-#define FINISH_NS   (2 * PATIENCE_NS)
+#define START_NS    (120 * NSEC)                 /* thousands of connections, on a busy machine */
+#define FINISH_NS   (START_NS + 2 * PATIENCE_NS) /* and as many closed, one after the other */
 #define NAME_BYTES  32u
 
 /* What only the process itself has. */
 struct worker {
     struct upgrade_load *load;
     struct mix mix;
+    struct mix_lane *idle;
+    uint32_t idle_count;
     uint32_t caller; /* the end that connects */
 };
 
@@ -183,6 +185,8 @@ static int prepare(struct worker *worker)
     rc = await_done(worker, called, rc, "listen", &event);
     for (uint32_t i = 0; i < worker->mix.lane_count && !rc; i++)
         rc = join(worker, service, &worker->mix.lanes[i]);
+    for (uint32_t i = 0; i < worker->idle_count && !rc; i++)
+        rc = join(worker, service, &worker->idle[i]);
     return rc;
 }
 
@@ -242,6 +246,47 @@ static void go_on(struct worker *worker)
 
 /* ---- After ---- */
 
+/* A message over an idle connection, to this end from the other one. */
+static int greet(struct worker *worker, const struct mix_lane *lane, uint32_t end, uint64_t number)
+{
+    struct mix_end *ends = worker->mix.ends;
+    uint32_t other = 1 - end;
+    struct saddle_completion event;
+    uint64_t heard = 0;
+    int rc = saddle_send(ends[other].channel, lane->handles[other], &number, sizeof(number), NULL);
+    if (!rc)
+        rc = saddle_flush(ends[other].channel);
+    if (rc) {
+        fail(worker, "a message over an idle connection", rc, other);
+        return rc;
+    }
+    rc = await(worker, end, SADDLE_MESSAGE, "a message over an idle connection", &event);
+    if (rc)
+        return rc;
+    if (event.len == sizeof(heard))
+        memcpy(&heard, event.data, sizeof(heard));
+    if (event.handle != lane->handles[end] || heard != number) {
+        told_fault(worker, "idle connection %llu: another one's message, or a wrong one",
+                   (unsigned long long)number);
+        return -EBADMSG;
+    }
+    saddle_release(ends[end].channel, &event);
+    told_message(worker);
+    return await(worker, other, SADDLE_DONE, "a message over an idle connection", &event);
+}
+
+/* They are as they were. */
+static int greet_all(struct worker *worker)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < worker->idle_count && !rc; i++) {
+        rc = greet(worker, &worker->idle[i], worker->caller, i + 1);
+        if (!rc)
+            rc = greet(worker, &worker->idle[i], 1 - worker->caller, i + 1);
+    }
+    return rc;
+}
+
 static int leave(struct worker *worker, struct mix_lane *lane)
 {
     uint32_t caller = worker->caller, called = 1 - caller;
@@ -258,9 +303,11 @@ static int leave(struct worker *worker, struct mix_lane *lane)
 
 static void finish(struct worker *worker)
 {
-    int rc = worker->mix.broken ? -EPIPE : 0;
+    int rc = worker->mix.broken ? -EPIPE : greet_all(worker);
     for (uint32_t i = 0; i < worker->mix.lane_count && !rc; i++)
         rc = leave(worker, &worker->mix.lanes[i]);
+    for (uint32_t i = 0; i < worker->idle_count && !rc; i++)
+        rc = leave(worker, &worker->idle[i]);
     mix_end_all(&worker->mix);
     worker->load->faults = worker->mix.faults;
     for (uint32_t end = 0; end < MIX_ENDS; end++)
@@ -276,8 +323,10 @@ static void be_applications(void *arg, int word_fd)
         _exit(EXIT_FAILURE);
     worker->load = load;
     worker->caller = load->number % MIX_ENDS;
-    worker->mix = (struct mix){
-        .lanes = lanes, .lane_count = load->connections, .ops = &ops, .context = worker};
+    worker->mix =
+        (struct mix){.lanes = lanes, .lane_count = load->busy, .ops = &ops, .context = worker};
+    worker->idle = lanes + load->busy;
+    worker->idle_count = load->connections - load->busy;
     if (prepare(worker) || write(word_fd, "", 1) != 1)
         _exit(EXIT_FAILURE);
     go_on(worker);

@@ -2,7 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 /*
  * A process that is two applications, one at each end, which have a mixture of messages and
- * operations under way all along (upgrade_mix.h), on many connections in turn.
+ * operations under way all along (upgrade_mix.h), on many connections in turn. More connections
+ * than that may be there: nothing is sent over them but a message each way in the end, which says
+ * that they are still what they were.
  *
  * Ownership: the memory is shared with the process, by mmap before it is started, and stays.
  * Threads: one here, one there; what both touch meanwhile is atomic, the rest is read when the
@@ -23,6 +25,7 @@
 struct upgrade_load {
     /* What is asked. Texts are the parent's. */
     uint32_t number, connections;
+    uint32_t busy; /* of these, which have turns; the others are idle until the end */
     const char *sockets[MIX_ENDS]; /* of the daemons, left and right; they may be one */
     const char *hosts[MIX_ENDS];
     atomic_bool ending; /* no more turns */
