@@ -16,6 +16,7 @@
 #define LOOKS     200u    /* of */
 #define LOOK_NS   1000000 /* each: together far above any period of a budget */
 #define NICE_BEST -20
+#define NICE_OWN  100 /* none that there is: this process's own */
 #define COMM_MAX  17u /* a thread's name, the end of the line, and of the text */
 #define PATH_MAX_ 64u
 
@@ -31,7 +32,7 @@ struct class
 };
 
 static const struct class classes[] = {
-    {"ordinary", SCHED_OTHER, 0},
+    {"ordinary", SCHED_OTHER, NICE_OWN},
     {"nice", SCHED_OTHER, NICE_BEST},
     {"fifo", SCHED_FIFO, 0},
     {"deadline", SCHED_DEADLINE, 0},
@@ -53,9 +54,11 @@ static const char *policy_name(int policy)
     }
 }
 
+/* What is ordinary is as whoever started it is, who may be nice himself. */
 static bool is_in(const struct class *class, int policy, int nice)
 {
-    return policy == class->policy && (policy != SCHED_OTHER || nice == class->nice);
+    int wanted = class->nice == NICE_OWN ? getpriority(PRIO_PROCESS, 0) : class->nice;
+    return policy == class->policy && (policy != SCHED_OTHER || nice == wanted);
 }
 
 int class_check(pid_t tid, const char *name, char *reason, size_t reason_bytes)

@@ -26,6 +26,9 @@
 #define LOOKS       30u       /* for what the log says of a refusal, */
 #define LOOK_NS     100000000 /* each: it comes with the daemon's next look at its threads */
 #define READY_FD    3
+/* What an engine has room for, unless somebody asks for more: as in saddled.conf(5). */
+#define SESSIONS_DEFAULT    64u
+#define CONNECTIONS_DEFAULT 1024u
 
 static const char config_text[] =
     "socket: {path: %s, mode: \"0600\"}\n"
@@ -35,10 +38,13 @@ static const char config_text[] =
     "ports:\n"
     "  - {name: wire0, driver: net_ring, peer: wire1, mac: 02:00:00:00:00:01, mtu: 5000}\n"
     "  - {name: wire1, driver: net_ring, peer: wire0, mac: 02:00:00:00:00:02, mtu: 5000}\n"
+    "limits: {sessions_per_uid: 1024}\n" /* the engines' own room counts */
     "engines:\n"
     "  - {name: " FLEET_LEFT ", port: wire0, addresses: [10.0.0.1],\n"
+    "     sessions: %u, connections: %u,\n"
     "     peers: [{name: " FLEET_RIGHT ", address: 10.0.0.2, mac: 02:00:00:00:00:02}]}\n"
     "  - {name: " FLEET_RIGHT ", port: wire1, addresses: [10.0.0.2],\n"
+    "     sessions: %u, connections: %u,\n"
     "     peers: [{name: " FLEET_LEFT ", address: 10.0.0.1, mac: 02:00:00:00:00:01}]}\n"
     "groups:\n"
     "  - {name: " FLEET_GROUP ", mode: %s, class: %s, engines: [" FLEET_LEFT ", " FLEET_RIGHT
@@ -52,7 +58,9 @@ static void path_of(const struct fleet *fleet, const char *name, char path[PATH_
 int fleet_init(struct fleet *fleet, const char *program)
 {
     const char *where = getenv("TMPDIR");
-    *fleet = (struct fleet){.program = program};
+    *fleet = (struct fleet){.program = program,
+                            .sessions = SESSIONS_DEFAULT,
+                            .connections = CONNECTIONS_DEFAULT};
     int len = snprintf(fleet->folder, sizeof(fleet->folder), "%s/saddle-bench.XXXXXX",
                        where && *where ? where : "/tmp");
     if (len < 0 || (size_t)len >= sizeof(fleet->folder))
@@ -86,7 +94,8 @@ static int write_config(const struct fleet *fleet, const struct plan_variant *va
     FILE *file = fopen(path, "we");
     if (!file)
         return -errno;
-    fprintf(file, config_text, fleet->socket, variant->mode, variant->class, core);
+    fprintf(file, config_text, fleet->socket, fleet->sessions, fleet->connections, fleet->sessions,
+            fleet->connections, variant->mode, variant->class, core);
     return fclose(file) ? -errno : 0;
 }
 

@@ -14,6 +14,8 @@
 #include "tools/bench/actor.h"
 #include "tools/bench/plan.h"
 
+#include <stdint.h>
+
 #define FLEET_PATH_BYTES 108u /* a socket's, at most */
 /* Its engines, and how each calls the other. A thread is named after its group or its engine. */
 #define FLEET_GROUP "bench"
@@ -22,6 +24,8 @@
 
 struct fleet {
     const char *program; /* saddled */
+    /* What there is room for at each engine; may be changed before a daemon is provided. */
+    uint32_t sessions, connections;
     struct actor daemon;
     const char *mode;  /* of what runs, if `daemon` does */
     const char *class; /* likewise */
