@@ -1,13 +1,15 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
 /*
- * saddle-bench: what a message costs, in two ways, and what becomes of it when daemons change.
+ * saddle-bench: what a message costs, in three ways, and what becomes of it when daemons change.
  *
  * `micro`: what each step on the way of a message costs. A case does one thing `iterations` times
  * and returns how long that took; the driver repeats it, interleaved with the others, and prints
  * medians with their spread. Cases of one thread are also meant to be counted in instructions: run
  * a case with N and with 2 N iterations under a counting tool and divide the difference
  * (tools/bench-instructions does).
+ *
+ * `ring`: the main figures, through a daemon, beside the kernel's TCP and UCX (ring_plan.h).
  *
  * `sched`: how long engines and applications that sleep take to answer while the machine is busy,
  * by the mode and the scheduling class of a group (plan.h, probe.h).
@@ -42,6 +44,7 @@ extern const uint32_t bench_message_case_count;
 /* The subcommands: their arguments without the word itself but for argv[0]. They return the
  * program's exit status. */
 int micro_main(int argc, char **argv);
+int ring_main(int argc, char **argv);
 int sched_main(int argc, char **argv);
 int upgrade_main(int argc, char **argv);
 

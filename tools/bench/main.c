@@ -8,7 +8,8 @@
 static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
-} commands[] = {{"micro", micro_main}, {"sched", sched_main}, {"upgrade", upgrade_main}};
+} commands[] = {
+    {"micro", micro_main}, {"ring", ring_main}, {"sched", sched_main}, {"upgrade", upgrade_main}};
 
 int main(int argc, char **argv)
 {
@@ -21,6 +22,6 @@ int main(int argc, char **argv)
             return commands[i].run(argc - 1, argv + 1);
         }
     }
-    fprintf(stderr, "saddle-bench: '%s' is no command: micro, sched, upgrade\n", argv[1]);
+    fprintf(stderr, "saddle-bench: '%s' is no command: micro, ring, sched, upgrade\n", argv[1]);
     return 2;
 }

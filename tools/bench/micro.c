@@ -75,7 +75,7 @@ static void usage(FILE *out)
 {
     fputs("usage: saddle-bench [micro] [--case NAME] [--iterations N] [--runs N] [--json]\n"
           "       saddle-bench [micro] --list\n"
-          "       saddle-bench sched --help\n"
+          "       saddle-bench ring|sched|upgrade --help\n"
           "\n"
           "Measures the steps on the way of a message: nanoseconds per iteration, as\n"
           "median, minimum and maximum of several interleaved runs.\n"

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "tools/bench/report.h"
 
+#include "tools/bench/json_text.h"
 #include "tools/bench/svg.h"
 
 #include <errno.h>
@@ -84,26 +85,11 @@ int report_table(FILE *out, const struct plan_settings *settings,
 
 /* ---- The document ---- */
 
-static void put_string(FILE *out, const char *text)
-{
-    fputc('"', out);
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\')
-            fprintf(out, "\\%c", c);
-        else if (c < ' ')
-            fprintf(out, "\\u%04x", c);
-        else
-            fputc(c, out);
-    }
-    fputc('"', out);
-}
-
 static void put_word(FILE *out, const char *key, const char *word)
 {
     fprintf(out, ",\"%s\":", key);
     if (word)
-        put_string(out, word);
+        json_put_string(out, word);
     else
         fputs("null", out);
 }
@@ -155,7 +141,7 @@ static void put_outcome(FILE *out, const struct plan_outcome *outcome)
 {
     const struct plan_variant *variant = outcome->variant;
     fputs("{\"name\":", out);
-    put_string(out, variant->name);
+    json_put_string(out, variant->name);
     put_word(out, "kind", plan_kind_name(variant->kind));
     put_word(out, "mode", variant->mode);
     put_word(out, "class", variant->class);
@@ -178,7 +164,7 @@ int report_json(FILE *out, const struct plan_settings *settings,
     double ratio;
     uname(&system);
     fprintf(out, "{\"sched\":%d,\"machine\":{\"cores\":%d,\"kernel\":", REPORT_VERSION, cores());
-    put_string(out, system.release);
+    json_put_string(out, system.release);
     put_word(out, "build", system.version);
     fprintf(out,
             "},\"settings\":{\"seconds\":%g,\"runs\":%u,\"rate\":%u,\"stream_bytes\":%u,"

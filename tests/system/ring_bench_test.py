@@ -1,0 +1,255 @@
+#!/usr/bin/env python3
+# SPDX-FileCopyrightText: 2026 The Saddle authors
+# SPDX-License-Identifier: Apache-2.0
+"""saddle-bench ring, in short runs: every figure is there, every message arrived and was compared,
+what cannot be had is named, and however it ends nothing is left. How long anything took is not
+looked at.
+
+    two applications in one thread ---- saddle-bench ---- its saddled
+
+usage: ring_bench_test.py SADDLED SADDLE_BENCH
+"""
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+import harness
+from harness import expect, expect_equal
+
+SADDLED, BENCH = (pathlib.Path(word).resolve() for word in sys.argv[1:3])
+SADDLE = ["rtt_us", "rtt_p99_us", "rtt_waiting_us", "rtt_waiting_p99_us", "messages_per_s",
+          "reads_per_s", "messages_per_s_100_sessions", "messages_per_s_10k_connections",
+          "retained_100_sessions", "retained_10k_connections", "gbps", "gbps_per_core",
+          "gbps_per_core_dedicated", "gbps_per_core_compacting"]
+TCP = ["tcp_rtt_us", "tcp_rtt_p99_us", "tcp_rtt_waiting_us", "tcp_rtt_waiting_p99_us", "tcp_gbps",
+       "tcp_gbps_per_core", "rtt_vs_tcp", "rtt_vs_tcp_blocking", "rtt_waiting_vs_tcp",
+       "gbps_per_core_vs_tcp"]
+# By the kernel's clock, which moves every 10 ms: one may be 0, or unknown, in a short run.
+MACHINE = ["gbps_per_core_machine", "tcp_gbps_per_core_machine"]
+UCX = ["ucx_rtt_us", "rtt_vs_ucx_posix"]
+AROUND = ["ring", "machine", "settings", "sweep", "checked", "not_measured"]
+CASES = ["rtt", "messages", "reads", "messages/100-sessions", "messages/10k-connections",
+         "bulk/dedicated", "rtt/waiting", "bulk/spreading", "bulk/compacting", "tcp/rtt",
+         "tcp/rtt/waiting", "tcp/bulk"]
+# What takes the place of UCX's program here. Its server ends when it is told to.
+PERFTEST = """\
+#!/bin/sh
+[ "$UCX_TLS" = posix ] || exit 1
+case "$1" in -h) exit 1;; -p) exec sleep 1000;; esac
+echo iterations,50.0_percentile_lat,avg_lat
+echo 1000,{latency},2.0
+"""
+PATIENCE_S = 10 * harness.PATIENCE_S  # for ten thousand connections, on a machine with more to do
+
+
+class Place:
+    """Where one run keeps its files, and by which its processes are told."""
+
+    def __init__(self):
+        self.path = pathlib.Path(tempfile.mkdtemp(prefix="saddle-system-"))
+        self.path.chmod(0o711)
+        self.own = self.path / "own"
+        self.own.mkdir()
+        # All the programs there are: UCX's is there if a test puts it there.
+        self.programs = self.path / "programs"
+        self.programs.mkdir()
+        for name in ("env", "sh", "sleep"):
+            (self.programs / name).symlink_to(shutil.which(name))
+        self.process = None
+
+    def offer_perftest(self, latency):
+        program = self.programs / "ucx_perftest"
+        program.write_text(PERFTEST.format(latency=latency), encoding="utf-8")
+        program.chmod(0o755)
+
+    def start(self, *arguments, saddled=SADDLED):
+        command = [BENCH, "ring", "--saddled", saddled, *arguments]
+        self.process = subprocess.Popen(
+            [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, start_new_session=True,
+            env={**os.environ, "TMPDIR": str(self.own), "PATH": str(self.programs)})
+        return self.process
+
+    def run(self, *arguments, **options):
+        out, errors = self.start(*arguments, **options).communicate(timeout=PATIENCE_S)
+        self.check_clean()
+        return self.process.returncode, out, errors
+
+    def processes(self):
+        """Those of its session that live."""
+        found = set()
+        for entry in pathlib.Path("/proc").iterdir():
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError, ProcessLookupError):
+                if not entry.name.isdigit():
+                    continue
+                words = (entry / "stat").read_text().rpartition(") ")[2].split()
+                if int(words[3]) == self.process.pid and words[0] != "Z":
+                    found.add(int(entry.name))
+        return found
+
+    def check_clean(self):
+        harness.await_true(lambda: not self.processes(), "all processes gone")
+        expect_equal(os.listdir(self.own), [], "files left")
+
+    def remove(self):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
+        for number in self.processes() if self.process else ():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
+        shutil.rmtree(self.path)
+
+
+@contextlib.contextmanager
+def place():
+    made = Place()
+    try:
+        yield made
+    finally:
+        made.remove()
+
+
+def check_spread(figure, what, runs=1):
+    expect_equal(sorted(figure), ["max", "median", "min", "runs"], what)
+    expect(0 < figure["min"] <= figure["median"] <= figure["max"], f"{what}: {figure}")
+    expect_equal(figure["runs"], runs, f"runs of {what}")
+
+
+def check_document(made):
+    """All of it was measured, and each message was right."""
+    expect_equal(sorted(made), sorted([*SADDLE, *TCP, *MACHINE, *UCX, *AROUND]), "keys")
+    expect_equal(made["ring"], 1, "the form's version")
+    for name in SADDLE + TCP:
+        expect(made[name] is not None, f"{name} is null")
+        check_spread(made[name], name)
+    expect_equal(sorted(made["checked"]), sorted(CASES), "cases")
+    for name in CASES:
+        expect(made["checked"][name] > 0, f"nothing was compared in {name}")
+    # Every one of them has had a message at least, or they are not what was measured.
+    expect(made["checked"]["messages/100-sessions"] >= 100, "idle sessions")
+
+
+def test_all_of_it():
+    with place() as at:
+        document = at.path / "ring.json"
+        status, out, errors = at.run("--quick", "--json", document)
+        expect_equal((status, errors), (0, ""), "a quick run")
+        made = json.loads(document.read_text(encoding="utf-8"))
+    check_document(made)
+    for name in UCX:
+        expect_equal(made[name], None, name)
+    expect("not installed" in made["not_measured"]["ucx/rtt"], f"{made['not_measured']}")
+    for name in SADDLE + TCP + UCX:
+        expect(f"\n{name} " in out, f"{name} is not in the table:\n{out}")
+    expect("ucx_perftest is not installed" in out, f"no word of UCX:\n{out}")
+
+
+def test_ucx():
+    """What its program says is of one way."""
+    with place() as at:
+        at.offer_perftest("0.75")
+        status, out, errors = at.run("--quick", "--json", "-", "--case", "rtt", "--case", "ucx/rtt")
+    expect_equal((status, errors), (0, ""), "with UCX")
+    made = json.loads(out)
+    expect_equal(made["ucx_rtt_us"], {"median": 1.5, "min": 1.5, "max": 1.5, "runs": 1}, "UCX")
+    check_spread(made["rtt_vs_ucx_posix"], "beside UCX")
+    expect_equal((made["rtt_vs_tcp"], made["not_measured"]), (None, {}), "the rest")
+
+
+def test_ucx_says_something_else():
+    with place() as at:
+        at.offer_perftest("fast")
+        status, out, errors = at.run("--quick", "--json", "-", "--case", "rtt", "--case", "ucx/rtt")
+    expect_equal((status, errors), (0, ""), "with another UCX")
+    made = json.loads(out)
+    expect_equal((made["ucx_rtt_us"], made["rtt_vs_ucx_posix"]), (None, None), "UCX")
+    expect("something else" in made["not_measured"]["ucx/rtt"], f"{made['not_measured']}")
+    check_spread(made["rtt_us"], "round trips")
+
+
+def trips(one):
+    """Whether it is round trips that this one of a sweep is of."""
+    return "rtt_us" in one
+
+
+def test_sweep():
+    """Messages inside an entry, beside it, of several packets, and those that need a buffer."""
+    sizes = [8, 65, 16384, 16385, 1048576]
+    with place() as at:
+        status, out, errors = at.run(
+            "--quick", "--runs", "2", "--json", "-", "--windows", "1,512", "--case", "size/*",
+            "--sizes", ",".join(str(size) for size in sizes))
+    expect_equal((status, errors), (0, ""), "a sweep")
+    made = json.loads(out)
+    narrow = {1048576: 64}
+    expect_equal([(one["bytes"], one["window"], trips(one)) for one in made["sweep"]],
+                 [(size, window, there_and_back) for size in sizes for window, there_and_back
+                  in ((1, True), (1, False), (narrow.get(size, 512), False))], "the sweep")
+    for one in made["sweep"]:
+        names = ["rtt_us", "rtt_p99_us"] if trips(one) else ["messages_per_s", "gbps"]
+        expect_equal(sorted(one), sorted(["bytes", "window", *names]), f"{one}")
+        check_spread(one[names[0]], f"{one}", 2)
+        case = f"size/{one['bytes']}/" + ("rtt" if trips(one) else f"window/{one['window']}")
+        expect(made["checked"][case] > 0, f"nothing was compared: {one}")
+
+
+def test_interrupted():
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with place() as at:
+            at.start("--seconds", "600", "--case", "messages")
+            # Itself, the daemon, and the applications.
+            harness.await_true(lambda: len(at.processes()) >= 3 or at.process.poll() is not None,
+                               "a case under way")
+            at.process.send_signal(number)
+            _, errors = at.process.communicate(timeout=harness.PATIENCE_S)
+            expect_equal((at.process.returncode, errors), (1, "saddle-bench: interrupted\n"),
+                         "after an interrupt")
+            at.check_clean()
+
+
+def test_daemon_does_not_start():
+    with place() as at:
+        status, out, errors = at.run("--quick", "--json", at.path / "ring.json",
+                                     saddled=at.path / "nothing")
+        expect_equal((status, out), (1, ""), "without a daemon")
+        expect(errors.startswith("saddle-bench: rtt: saddled did not start: "), f"errors: {errors}")
+        expect_equal(len(errors.splitlines()), 1, "lines")
+        expect(not (at.path / "ring.json").exists(), "a document without figures")
+
+
+def test_list():
+    status, out, errors = harness.run([BENCH, "ring", "--list"])
+    expect_equal((status, errors), (0, ""), "the list")
+    expect_equal(sorted(out.split()), sorted([*CASES, "ucx/rtt"]), "cases")
+    _, out, _ = harness.run([BENCH, "ring", "--list", "--windows", "7", "--case", "size/*"])
+    expect_equal(out.split(), ["size/64/rtt", "size/64/window/7"], "cases of a sweep")
+
+
+def test_usage():
+    for arguments, word in ((["--sedonds", "1"], "sedonds"), (["more"], "'more'"),
+                            (["--seconds", "0"], "'0'"), (["--seconds", "nan"], "'nan'"),
+                            (["--runs", "0"], "'0'"), (["--runs", "1,2"], "'1,2'"),
+                            (["--runs", "100"], "'100'"), (["--sizes", "7"], "'7'"),
+                            (["--sizes", "64,16777217"], "'16777217'"), (["--sizes", ""], "''"),
+                            (["--windows", "1,x"], "'x'"), (["--windows", "513"], "'513'"),
+                            (["--case", "no/such"], "'no/such'"), (["--json"], "json")):
+        status, out, errors = harness.run([BENCH, "ring", *arguments])
+        expect_equal((status, out), (2, ""), f"status for {arguments}")
+        expect_equal(len(errors.splitlines()), 1, f"lines for {arguments}: {errors}")
+        expect(word in errors, f"{arguments}: {errors}")
+    status, out, errors = harness.run([BENCH, "ring", "--json", "/nowhere/at/all"])
+    expect_equal((status, out), (1, ""), "a wrong path")
+    expect("/nowhere/at/all: No such file or directory" in errors, errors)
+
+
+if len(os.sched_getaffinity(0)) < 2:
+    sys.exit(harness.LEFT_OUT)
+harness.main([test_all_of_it, test_ucx, test_ucx_says_something_else, test_sweep, test_interrupted,
+              test_daemon_does_not_start, test_list, test_usage])

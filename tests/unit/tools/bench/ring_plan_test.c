@@ -1,0 +1,224 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "tools/bench/ring_plan.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct ring_outcome outcomes[RING_CASES_MAX];
+
+static const struct ring_field *field_of(const char *name)
+{
+    for (uint32_t i = 0; i < ring_field_count; i++)
+        if (strcmp(ring_fields[i].name, name) == 0)
+            return &ring_fields[i];
+    ck_abort_msg("no field %s", name);
+    return NULL;
+}
+
+static const struct ring_case *case_of(uint32_t count, const char *name)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (strcmp(outcomes[i].what.name, name) == 0)
+            return &outcomes[i].what;
+    return NULL;
+}
+
+START_TEST(a_list_is_read)
+{
+    uint32_t numbers[RING_LIST_MAX];
+    char wrong[100];
+    ck_assert_uint_eq(ring_parse_list("8", 8, 100, numbers, wrong, sizeof(wrong)), 1);
+    ck_assert_uint_eq(numbers[0], 8);
+    ck_assert_uint_eq(ring_parse_list("64,8,100", 8, 100, numbers, wrong, sizeof(wrong)), 3);
+    ck_assert_uint_eq(numbers[0], 64);
+    ck_assert_uint_eq(numbers[1], 8);
+    ck_assert_uint_eq(numbers[2], 100);
+}
+END_TEST
+
+/* The one that is wrong is named. */
+START_TEST(a_wrong_list_is_refused)
+{
+    static const char *const lists[][2] = {{"", "''"},
+                                           {",8", "''"},
+                                           {"8,", "''"},
+                                           {"8,x", "'x'"},
+                                           {"8,7", "'7'"},
+                                           {"101", "'101'"},
+                                           {"-8", "'-8'"},
+                                           {"+8", "'+8'"},
+                                           {"8 9", "'8 9'"},
+                                           {"8,,9", "''"},
+                                           {"8.5,9", "'8.5'"},
+                                           {" 8", "' 8'"},
+                                           {"99999999999999999999", "'99999999999999999999'"}};
+    uint32_t numbers[RING_LIST_MAX];
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        char wrong[100] = "", wanted[100];
+        snprintf(wanted, sizeof(wanted), "%s is not a whole number from 8 to 100", lists[i][1]);
+        ck_assert_uint_eq(ring_parse_list(lists[i][0], 8, 100, numbers, wrong, sizeof(wrong)), 0);
+        ck_assert_str_eq(wrong, wanted);
+    }
+}
+END_TEST
+
+START_TEST(a_list_has_an_end)
+{
+    uint32_t numbers[RING_LIST_MAX];
+    char text[4 * RING_LIST_MAX] = "8", wrong[100] = "";
+    for (uint32_t i = 1; i < RING_LIST_MAX; i++)
+        strcat(text, ",8");
+    ck_assert_uint_eq(ring_parse_list(text, 1, 9, numbers, wrong, sizeof(wrong)), RING_LIST_MAX);
+    strcat(text, ",8");
+    ck_assert_uint_eq(ring_parse_list(text, 1, 9, numbers, wrong, sizeof(wrong)), 0);
+    ck_assert_str_eq(wrong, "more than 24 numbers");
+}
+END_TEST
+
+START_TEST(the_cases_that_are_always_there)
+{
+    const struct ring_settings settings = {.runs = 1};
+    uint32_t count = ring_plan(&settings, outcomes);
+    ck_assert_uint_eq(count, RING_CASES_FIXED);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct ring_case *what = &outcomes[i].what;
+        ck_assert(what->name[0]);
+        ck_assert_ptr_eq(case_of(count, what->name), what);
+        ck_assert_uint_ge(what->slots, what->window);
+        ck_assert_uint_ge(what->sessions, 1);
+        ck_assert_uint_ge(what->connections, 1);
+        ck_assert_uint_le(what->window, RING_WINDOW_MAX);
+    }
+    ck_assert_uint_eq(outcomes[RING_CASE_SESSIONS].what.sessions, 100);
+    ck_assert_uint_eq(outcomes[RING_CASE_CONNECTIONS].what.connections, 10000);
+    ck_assert_uint_eq(outcomes[RING_CASE_BULK].what.slots * outcomes[RING_CASE_BULK].what.bytes,
+                      8u << 20);
+    ck_assert_uint_eq(outcomes[RING_CASE_TCP_BULK].what.slots, outcomes[RING_CASE_BULK].what.slots);
+}
+END_TEST
+
+/* Each size has a round trip and each window; a window that memory has no room for is narrowed. */
+START_TEST(a_sweep)
+{
+    const struct ring_settings settings = {
+        .sizes = {64, 16u << 20}, .size_count = 2, .windows = {1, 4, 512}, .window_count = 3};
+    uint32_t count = ring_plan(&settings, outcomes);
+    ck_assert_uint_eq(count, RING_CASES_FIXED + 4 + 3);
+    ck_assert_uint_eq(case_of(count, "size/64/rtt")->work, RING_TRIPS);
+    ck_assert_uint_eq(case_of(count, "size/64/window/512")->window, 512);
+    ck_assert_uint_eq(case_of(count, "size/16777216/window/4")->slots, 4);
+    ck_assert_ptr_null(case_of(count, "size/16777216/window/512"));
+}
+END_TEST
+
+START_TEST(sizes_or_windows_alone)
+{
+    const struct ring_settings sizes = {.sizes = {8}, .size_count = 1};
+    uint32_t count = ring_plan(&sizes, outcomes);
+    ck_assert_uint_eq(count, RING_CASES_FIXED + 2);
+    ck_assert_ptr_nonnull(case_of(count, "size/8/window/256"));
+    const struct ring_settings windows = {.windows = {2, 3}, .window_count = 2};
+    count = ring_plan(&windows, outcomes);
+    ck_assert_uint_eq(count, RING_CASES_FIXED + 3);
+    ck_assert_ptr_nonnull(case_of(count, "size/64/window/3"));
+}
+END_TEST
+
+/* All that can be asked for has room. */
+START_TEST(the_largest_sweep)
+{
+    struct ring_settings settings = {.size_count = RING_LIST_MAX, .window_count = RING_LIST_MAX};
+    for (uint32_t i = 0; i < RING_LIST_MAX; i++) {
+        settings.sizes[i] = 8 + i;
+        settings.windows[i] = 1 + i;
+    }
+    ck_assert_uint_eq(ring_plan(&settings, outcomes), RING_CASES_MAX);
+}
+END_TEST
+
+static void give(enum ring_fixed which, uint32_t value, const double *values, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        outcomes[which].runs[i].values[value] = values[i];
+    outcomes[which].run_count = count;
+}
+
+START_TEST(a_figure)
+{
+    const struct ring_settings settings = {.runs = 3};
+    const double values[] = {3, 1, 2};
+    struct spread spread;
+    uint32_t runs;
+    ring_plan(&settings, outcomes);
+    ck_assert(!ring_reckon(field_of("rtt_p99_us"), outcomes, &spread, &runs));
+    give(RING_CASE_TRIP, RING_P99, values, 3);
+    ck_assert(ring_reckon(field_of("rtt_p99_us"), outcomes, &spread, &runs));
+    ck_assert_uint_eq(runs, 3);
+    ck_assert_double_eq(spread.median, 2);
+    ck_assert_double_eq(spread.min, 1);
+    ck_assert_double_eq(spread.max, 3);
+    ck_assert_double_eq(outcomes[RING_CASE_TRIP].runs[0].values[RING_P99], 3);
+}
+END_TEST
+
+/* Within each round: a machine that becomes slower changes nothing. */
+START_TEST(a_quotient)
+{
+    const struct ring_settings settings = {.runs = 3};
+    const double ours[] = {1, 10, 100}, theirs[] = {2, 20, 200}, none[] = {2, 0, 200};
+    struct spread spread;
+    uint32_t runs;
+    ring_plan(&settings, outcomes);
+    give(RING_CASE_TRIP, RING_P50, ours, 3);
+    ck_assert(!ring_reckon(field_of("rtt_vs_tcp"), outcomes, &spread, &runs));
+    give(RING_CASE_TCP_TRIP, RING_P50, theirs, 3);
+    ck_assert(ring_reckon(field_of("rtt_vs_tcp"), outcomes, &spread, &runs));
+    ck_assert_double_eq(spread.min, 0.5);
+    ck_assert_double_eq(spread.max, 0.5);
+    give(RING_CASE_TCP_TRIP, RING_P50, none, 3);
+    ck_assert(ring_reckon(field_of("rtt_vs_tcp"), outcomes, &spread, &runs));
+    ck_assert_uint_eq(runs, 2);
+    outcomes[RING_CASE_TCP_TRIP].missing = true;
+    ck_assert(!ring_reckon(field_of("rtt_vs_tcp"), outcomes, &spread, &runs));
+}
+END_TEST
+
+START_TEST(what_ucx_says)
+{
+    double us = 0;
+    ck_assert(ring_read_ucx("iterations,50.0_percentile_lat,avg_lat,overall_lat,avg_bw\n"
+                            "20000,0.606,14.156,14.156,4.31\n",
+                            &us));
+    ck_assert_double_eq_tol(us, 1.212, 1e-9);
+    ck_assert(!ring_read_ucx("", &us));
+    ck_assert(!ring_read_ucx("iterations,50.0_percentile_lat,avg_lat", &us));
+    ck_assert(!ring_read_ucx("iterations,50.0_percentile_lat,avg_lat\n", &us));
+    ck_assert(!ring_read_ucx("iterations,50.0_percentile_lat,avg_lat\n20000,x,1\n", &us));
+    ck_assert(!ring_read_ucx("iterations,50.0_percentile_lat,avg_lat\n20000,0,1\n", &us));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("tools/bench/ring_plan");
+    TCase *tests = tcase_create("ring_plan");
+    tcase_add_test(tests, a_list_is_read);
+    tcase_add_test(tests, a_wrong_list_is_refused);
+    tcase_add_test(tests, a_list_has_an_end);
+    tcase_add_test(tests, the_cases_that_are_always_there);
+    tcase_add_test(tests, a_sweep);
+    tcase_add_test(tests, sizes_or_windows_alone);
+    tcase_add_test(tests, the_largest_sweep);
+    tcase_add_test(tests, a_figure);
+    tcase_add_test(tests, a_quotient);
+    tcase_add_test(tests, what_ucx_says);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,256 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "tools/bench/ring_plan.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(array)    (sizeof(array) / sizeof((array)[0]))
+#define NUMBER_BASE     10
+#define WINDOW_MESSAGES 256u /* what one receiver's slots hold for one connection, at the least */
+#define WINDOW_SESSION  16u  /* of each of a hundred sessions */
+#define WINDOW_BULK     32u  /* 2 MiB: a quarter of the working set */
+#define UCX_WAYS        2.0  /* its latency is of one way */
+
+static const struct ring_case fixed[RING_CASES_FIXED] = {
+    [RING_CASE_TRIP] = {.name = "rtt", .bytes = RING_SMALL_BYTES, .window = 1},
+    [RING_CASE_MESSAGES] = {.name = "messages",
+                            .work = RING_MESSAGES,
+                            .bytes = RING_SMALL_BYTES,
+                            .window = WINDOW_MESSAGES},
+    [RING_CASE_READS] = {.name = "reads",
+                         .work = RING_READS,
+                         .bytes = RING_SMALL_BYTES,
+                         .window = WINDOW_MESSAGES},
+    [RING_CASE_SESSIONS] = {.name = "messages/100-sessions",
+                            .work = RING_MESSAGES,
+                            .bytes = RING_SMALL_BYTES,
+                            .window = WINDOW_SESSION,
+                            .sessions = RING_SESSIONS},
+    [RING_CASE_CONNECTIONS] = {.name = "messages/10k-connections",
+                               .work = RING_MESSAGES,
+                               .bytes = RING_SMALL_BYTES,
+                               .window = WINDOW_MESSAGES,
+                               .connections = RING_CONNECTIONS},
+    [RING_CASE_BULK_DEDICATED] = {.name = "bulk/dedicated",
+                                  .work = RING_MESSAGES,
+                                  .waits = true,
+                                  .bytes = RING_BULK_BYTES,
+                                  .window = WINDOW_BULK,
+                                  .slots = RING_WORKING_SET / RING_BULK_BYTES},
+    [RING_CASE_TRIP_WAITING] = {.name = "rtt/waiting",
+                                .place = RING_SPREADING,
+                                .waits = true,
+                                .bytes = RING_SMALL_BYTES,
+                                .window = 1},
+    [RING_CASE_BULK] = {.name = "bulk/spreading",
+                        .place = RING_SPREADING,
+                        .work = RING_MESSAGES,
+                        .waits = true,
+                        .bytes = RING_BULK_BYTES,
+                        .window = WINDOW_BULK,
+                        .slots = RING_WORKING_SET / RING_BULK_BYTES},
+    [RING_CASE_BULK_COMPACTING] = {.name = "bulk/compacting",
+                                   .place = RING_COMPACTING,
+                                   .work = RING_MESSAGES,
+                                   .waits = true,
+                                   .bytes = RING_BULK_BYTES,
+                                   .window = WINDOW_BULK,
+                                   .slots = RING_WORKING_SET / RING_BULK_BYTES},
+    [RING_CASE_TCP_TRIP] = {.name = "tcp/rtt", .place = RING_TCP, .bytes = RING_SMALL_BYTES},
+    [RING_CASE_TCP_TRIP_WAITING] = {.name = "tcp/rtt/waiting",
+                                    .place = RING_TCP,
+                                    .waits = true,
+                                    .bytes = RING_SMALL_BYTES},
+    [RING_CASE_TCP_BULK] = {.name = "tcp/bulk",
+                            .place = RING_TCP,
+                            .work = RING_MESSAGES,
+                            .waits = true,
+                            .bytes = RING_BULK_BYTES,
+                            .slots = RING_WORKING_SET / RING_BULK_BYTES},
+    [RING_CASE_UCX_TRIP] = {.name = "ucx/rtt", .place = RING_UCX, .bytes = RING_SMALL_BYTES},
+};
+
+#define VALUE(field, text, case, index)                                                            \
+    {                                                                                              \
+        field, text, case, index, false, 0                                                         \
+    }
+#define QUOTIENT(field, text, case, other, index)                                                  \
+    {                                                                                              \
+        field, text, case, index, true, other                                                      \
+    }
+
+const struct ring_field ring_fields[] = {
+    VALUE("rtt_us", "64 B there and back, polling, us, p50", RING_CASE_TRIP, RING_P50),
+    VALUE("rtt_p99_us", "the same, p99", RING_CASE_TRIP, RING_P99),
+    VALUE("rtt_waiting_us", "64 B there and back, spreading, waiting, us, p50",
+          RING_CASE_TRIP_WAITING, RING_P50),
+    VALUE("rtt_waiting_p99_us", "the same, p99", RING_CASE_TRIP_WAITING, RING_P99),
+    VALUE("messages_per_s", "64 B messages a second, one session", RING_CASE_MESSAGES, RING_PER_S),
+    VALUE("reads_per_s", "64 B one-sided reads a second", RING_CASE_READS, RING_PER_S),
+    VALUE("messages_per_s_100_sessions", "messages a second, 100 sessions at each engine",
+          RING_CASE_SESSIONS, RING_PER_S),
+    VALUE("messages_per_s_10k_connections", "messages a second, over 10,000 connections",
+          RING_CASE_CONNECTIONS, RING_PER_S),
+    QUOTIENT("retained_100_sessions", "of the rate of one session", RING_CASE_SESSIONS,
+             RING_CASE_MESSAGES, RING_PER_S),
+    QUOTIENT("retained_10k_connections", "of the rate of one connection", RING_CASE_CONNECTIONS,
+             RING_CASE_MESSAGES, RING_PER_S),
+    VALUE("gbps", "64 KiB messages, spreading, waiting, Gbit/s", RING_CASE_BULK, RING_GBPS),
+    VALUE("gbps_per_core", "the same for each core's time used", RING_CASE_BULK, RING_PER_CORE),
+    VALUE("gbps_per_core_machine", "likewise, by the whole machine's time", RING_CASE_BULK,
+          RING_PER_CORE_MACHINE),
+    VALUE("gbps_per_core_dedicated", "for each core's time, dedicated", RING_CASE_BULK_DEDICATED,
+          RING_PER_CORE),
+    VALUE("gbps_per_core_compacting", "for each core's time, compacting", RING_CASE_BULK_COMPACTING,
+          RING_PER_CORE),
+    VALUE("tcp_rtt_us", "TCP: 64 B there and back, polling, us, p50", RING_CASE_TCP_TRIP, RING_P50),
+    VALUE("tcp_rtt_p99_us", "the same, p99", RING_CASE_TCP_TRIP, RING_P99),
+    VALUE("tcp_rtt_waiting_us", "TCP: 64 B there and back, blocking, us, p50",
+          RING_CASE_TCP_TRIP_WAITING, RING_P50),
+    VALUE("tcp_rtt_waiting_p99_us", "the same, p99", RING_CASE_TCP_TRIP_WAITING, RING_P99),
+    VALUE("tcp_gbps", "TCP: 64 KiB pieces, blocking, Gbit/s", RING_CASE_TCP_BULK, RING_GBPS),
+    VALUE("tcp_gbps_per_core", "the same for each core's time used", RING_CASE_TCP_BULK,
+          RING_PER_CORE),
+    VALUE("tcp_gbps_per_core_machine", "likewise, by the whole machine's time", RING_CASE_TCP_BULK,
+          RING_PER_CORE_MACHINE),
+    VALUE("ucx_rtt_us", "UCX, posix: 64 B there and back, polling, us, p50", RING_CASE_UCX_TRIP,
+          RING_P50),
+    QUOTIENT("rtt_vs_tcp", "rtt_us to tcp_rtt_us", RING_CASE_TRIP, RING_CASE_TCP_TRIP, RING_P50),
+    QUOTIENT("rtt_vs_tcp_blocking", "rtt_us to tcp_rtt_waiting_us", RING_CASE_TRIP,
+             RING_CASE_TCP_TRIP_WAITING, RING_P50),
+    QUOTIENT("rtt_waiting_vs_tcp", "rtt_waiting_us to tcp_rtt_waiting_us", RING_CASE_TRIP_WAITING,
+             RING_CASE_TCP_TRIP_WAITING, RING_P50),
+    QUOTIENT("gbps_per_core_vs_tcp", "gbps_per_core to tcp_gbps_per_core", RING_CASE_BULK,
+             RING_CASE_TCP_BULK, RING_PER_CORE),
+    QUOTIENT("rtt_vs_ucx_posix", "rtt_us to ucx_rtt_us", RING_CASE_TRIP, RING_CASE_UCX_TRIP,
+             RING_P50),
+};
+const uint32_t ring_field_count = COUNT(ring_fields);
+
+uint32_t ring_parse_list(const char *text, uint32_t min, uint32_t max,
+                         uint32_t numbers[RING_LIST_MAX], char *wrong, size_t wrong_bytes)
+{
+    uint32_t count = 0;
+    for (;;) {
+        char *end;
+        int len = (int)strcspn(text, ",");
+        errno = 0;
+        unsigned long long number = strtoull(text, &end, NUMBER_BASE);
+        if (errno || end != text + len || text[0] < '0' || text[0] > '9' || number < min ||
+            number > max) {
+            snprintf(wrong, wrong_bytes, "'%.*s' is not a whole number from %u to %u", len, text,
+                     min, max);
+            return 0;
+        }
+        if (count == RING_LIST_MAX) {
+            snprintf(wrong, wrong_bytes, "more than %u numbers", RING_LIST_MAX);
+            return 0;
+        }
+        numbers[count++] = (uint32_t)number;
+        if (!*end)
+            return count;
+        text = end + 1;
+    }
+}
+
+/* A window of large messages is as wide as memory allows, and one at least. */
+static uint32_t narrow(uint32_t window, uint32_t bytes)
+{
+    uint32_t most = RING_FLIGHT_BYTES / bytes;
+    return window <= most ? window : most ? most : 1;
+}
+
+/* Adds a case, unless one of that name is there: two windows may have been narrowed to one. */
+static void add(struct ring_outcome *outcomes, uint32_t *count, const struct ring_case *what)
+{
+    for (uint32_t i = 0; i < *count; i++)
+        if (strcmp(outcomes[i].what.name, what->name) == 0)
+            return;
+    struct ring_outcome *outcome = &outcomes[(*count)++];
+    *outcome = (struct ring_outcome){.what = *what};
+    if (outcome->what.sessions == 0)
+        outcome->what.sessions = 1;
+    if (outcome->what.connections == 0)
+        outcome->what.connections = 1;
+    if (outcome->what.slots == 0)
+        outcome->what.slots = outcome->what.window ? outcome->what.window : 1;
+}
+
+static void add_size(struct ring_outcome *outcomes, uint32_t *count, uint32_t bytes,
+                     const uint32_t *windows, uint32_t window_count)
+{
+    struct ring_case trip = {.work = RING_TRIPS, .bytes = bytes, .window = 1};
+    snprintf(trip.name, sizeof(trip.name), "size/%u/rtt", bytes);
+    add(outcomes, count, &trip);
+    for (uint32_t i = 0; i < window_count; i++) {
+        struct ring_case flow = {.work = RING_MESSAGES,
+                                 .bytes = bytes,
+                                 .window = narrow(windows[i], bytes)};
+        snprintf(flow.name, sizeof(flow.name), "size/%u/window/%u", bytes, flow.window);
+        add(outcomes, count, &flow);
+    }
+}
+
+uint32_t ring_plan(const struct ring_settings *settings, struct ring_outcome *outcomes)
+{
+    static const uint32_t one_window[] = {WINDOW_MESSAGES}, one_size[] = {RING_SMALL_BYTES};
+    bool sized = settings->size_count > 0, windowed = settings->window_count > 0;
+    const uint32_t *sizes = sized ? settings->sizes : one_size;
+    const uint32_t *windows = windowed ? settings->windows : one_window;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < RING_CASES_FIXED; i++)
+        add(outcomes, &count, &fixed[i]);
+    for (uint32_t i = 0; (sized || windowed) && i < (sized ? settings->size_count : 1); i++)
+        add_size(outcomes, &count, sizes[i], windows, windowed ? settings->window_count : 1);
+    return count;
+}
+
+bool ring_matches(const struct ring_case *what, const char *pattern)
+{
+    return fnmatch(pattern, what->name, 0) == 0;
+}
+
+struct spread ring_spread(const struct ring_outcome *outcome, uint32_t value)
+{
+    double values[RING_RUNS_MAX];
+    for (uint32_t i = 0; i < outcome->run_count; i++)
+        values[i] = outcome->runs[i].values[value];
+    return spread_of(values, outcome->run_count);
+}
+
+bool ring_reckon(const struct ring_field *field, const struct ring_outcome *outcomes,
+                 struct spread *spread, uint32_t *runs)
+{
+    const struct ring_outcome *of = &outcomes[field->of], *by = &outcomes[field->by];
+    double values[RING_RUNS_MAX];
+    *runs = 0;
+    if (of->missing || (field->is_quotient && by->missing))
+        return false;
+    for (uint32_t i = 0; i < of->run_count; i++) {
+        double value = of->runs[i].values[field->value];
+        double other = 1;
+        if (field->is_quotient)
+            other = i < by->run_count ? by->runs[i].values[field->value] : 0;
+        if (other > 0)
+            values[(*runs)++] = value / other;
+    }
+    *spread = spread_of(values, *runs);
+    return *runs > 0;
+}
+
+bool ring_read_ucx(const char *text, double *round_trip_us)
+{
+    const char *line = strstr(text, "percentile_lat");
+    char *end;
+    line = line ? strchr(line, '\n') : NULL;
+    const char *value = line ? strchr(line, ',') : NULL;
+    if (!value)
+        return false;
+    double one_way = strtod(value + 1, &end);
+    *round_trip_us = UCX_WAYS * one_way;
+    return end != value + 1 && *end == ',' && one_way > 0;
+}

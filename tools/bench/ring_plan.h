@@ -1,0 +1,141 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What `saddle-bench ring` measures, and what it makes of it.
+ *
+ * A case is one kind of work at one place: round trips, messages or reads, over Saddle in a group
+ * of one mode, over the kernel's TCP, or over UCX. A round measures each case once; figures are
+ * spreads over rounds. A figure that compares two cases is a quotient taken within each round, so
+ * that a change in the machine's speed meets both.
+ *
+ * Ownership: the caller's structs. Threads: any; nothing is kept.
+ */
+#ifndef BENCH_RING_PLAN_H
+#define BENCH_RING_PLAN_H
+
+#include "tools/bench/stats.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define RING_RUNS_MAX     99u
+#define RING_SECONDS_MIN  0.01
+#define RING_SECONDS_MAX  600.0
+#define RING_LIST_MAX     24u /* sizes, or windows */
+#define RING_BYTES_MIN    8u
+#define RING_BYTES_MAX    (16u << 20)
+#define RING_WINDOW_MAX   512u        /* messages: half of a queue's entries */
+#define RING_FLIGHT_BYTES (64u << 20) /* on their way at a time, at most, but for one message */
+#define RING_SMALL_BYTES  64u
+#define RING_BULK_BYTES   65536u
+#define RING_WORKING_SET  (8u << 20) /* of either application, for bulk */
+#define RING_SESSIONS     100u
+#define RING_CONNECTIONS  10000u
+#define RING_NAME_BYTES   40u
+#define RING_REASON_BYTES 480u
+#define RING_VALUES       4u
+
+enum ring_place {
+    RING_DEDICATED,
+    RING_SPREADING,
+    RING_COMPACTING,
+    RING_TCP,
+    RING_UCX,
+    RING_PLACES
+};
+
+enum ring_work {
+    RING_TRIPS,    /* there and back, one at a time */
+    RING_MESSAGES, /* one way, a window of them */
+    RING_READS,    /* one-sided, a window of them */
+};
+
+struct ring_case {
+    char name[RING_NAME_BYTES];
+    enum ring_place place;
+    enum ring_work work;
+    bool waits; /* applications sleep when there is nothing to do; else they poll */
+    uint32_t bytes;
+    uint32_t window;      /* on their way at a time, of each session */
+    uint32_t slots;       /* buffers, which are used in turn; 0: as many as the window */
+    uint32_t sessions;    /* at each engine */
+    uint32_t connections; /* of each session */
+};
+
+/* The cases that are always there, by their place in the list. Those of a sweep come after. */
+enum ring_fixed {
+    RING_CASE_TRIP,
+    RING_CASE_MESSAGES,
+    RING_CASE_READS,
+    RING_CASE_SESSIONS,
+    RING_CASE_CONNECTIONS,
+    RING_CASE_BULK_DEDICATED,
+    RING_CASE_TRIP_WAITING,
+    RING_CASE_BULK,
+    RING_CASE_BULK_COMPACTING,
+    RING_CASE_TCP_TRIP,
+    RING_CASE_TCP_TRIP_WAITING,
+    RING_CASE_TCP_BULK,
+    RING_CASE_UCX_TRIP,
+    RING_CASES_FIXED,
+};
+
+#define RING_CASES_MAX (RING_CASES_FIXED + RING_LIST_MAX * (RING_LIST_MAX + 1))
+
+struct ring_settings {
+    double seconds; /* of one case in one round */
+    uint32_t runs;
+    uint32_t sizes[RING_LIST_MAX], size_count;
+    uint32_t windows[RING_LIST_MAX], window_count;
+};
+
+/* What one case gave in one round. Of RING_TRIPS: microseconds, p50 and p99. Of the others: how
+ * many a second, Gbit/s, and Gbit/s for each core's time that was used: by the two processes, and
+ * by the whole machine. */
+enum ring_value { RING_P50, RING_P99 };
+enum ring_rate { RING_PER_S, RING_GBPS, RING_PER_CORE, RING_PER_CORE_MACHINE };
+
+struct ring_result {
+    double values[RING_VALUES];
+    uint64_t checked; /* messages or reads whose every byte was compared */
+};
+
+struct ring_outcome {
+    struct ring_case what;
+    struct ring_result runs[RING_RUNS_MAX];
+    uint32_t run_count;
+    bool left_out; /* it was not asked for */
+    bool missing;  /* it could not be had, and `reason` says why */
+    char reason[RING_REASON_BYTES];
+};
+
+/* A figure of the document: a value of a case, or the quotient of two. */
+struct ring_field {
+    const char *name, *what;
+    enum ring_fixed of;
+    uint32_t value;
+    bool is_quotient; /* by the same value of case `by` */
+    enum ring_fixed by;
+};
+
+extern const struct ring_field ring_fields[];
+extern const uint32_t ring_field_count;
+
+/* Numbers from `min` to `max`, with commas between: how many, or 0 with the first wrong one, or
+ * what is wrong with all of them, in `wrong`. */
+uint32_t ring_parse_list(const char *text, uint32_t min, uint32_t max,
+                         uint32_t numbers[RING_LIST_MAX], char *wrong, size_t wrong_bytes);
+/* Fills in the cases that the settings ask for; how many. */
+uint32_t ring_plan(const struct ring_settings *settings, struct ring_outcome *outcomes);
+/* The name may have a shell's wildcards. */
+bool ring_matches(const struct ring_case *what, const char *pattern);
+/* Of one value over all runs. */
+struct spread ring_spread(const struct ring_outcome *outcome, uint32_t value);
+/* False: what it is of was not measured. */
+bool ring_reckon(const struct ring_field *field, const struct ring_outcome *outcomes,
+                 struct spread *spread, uint32_t *runs);
+/* The round trip, us, that ucx_perftest's CSV tells; false: it is none. */
+bool ring_read_ucx(const char *text, double *round_trip_us);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the processes of `saddle-bench ring` do, and the memory they share with the one that starts
+ * them.
+ *
+ * The work of a case is done by one process, which over Saddle is both applications in one thread,
+ * and over TCP has a thread for each. A message is a ramp (ramp.h): the receiver knows which comes
+ * next and compares every byte of it.
+ *
+ * Ownership: the memory is shared by mmap before a process is started, and stays. Threads: one
+ * process at a time writes it; it leaves one line in `reason` if it fails.
+ */
+#ifndef BENCH_RING_WORK_H
+#define BENCH_RING_WORK_H
+
+#include "tools/bench/ring_plan.h"
+
+#include <sys/types.h>
+
+#define RING_PATIENCE_MS 60000u /* nothing for so long means that something is broken */
+#define RING_SAMPLES     4000000u
+/* A case goes on beyond its time until so many are done: a short run on a busy machine, whose
+ * daemon did not get a processor meanwhile, says something too. */
+#define RING_LEAST 3u
+
+struct ring_shared {
+    struct ring_case what;
+    double seconds;
+    const char *socket;    /* of the daemon */
+    pid_t daemon;          /* 0: none */
+    uint32_t cpu, far_cpu; /* the applications', and the engines' or the other thread's */
+    uint64_t *samples_ns;  /* RING_SAMPLES of them */
+    /* The outcome. */
+    struct ring_result result;
+    char reason[RING_REASON_BYTES];
+};
+
+/* Bodies of actors (actor.h): `arg` is the shared memory. */
+void ring_work_saddle(void *arg, int word_fd);
+void ring_work_tcp(void *arg, int word_fd);
+/* In the process that may start actors. 0; -ENOENT if UCX cannot be had here, and the reason why;
+ * -EINTR. */
+int ring_ucx_trips(struct ring_shared *shared);
+
+/* ---- Over Saddle. Each answers 0, or a negative errno with a line in `reason`. ---- */
+
+int ring_trips(struct ring_shared *shared);
+int ring_messages(struct ring_shared *shared);
+int ring_reads(struct ring_shared *shared);
+
+/* ---- For all of them ---- */
+
+/* Leaves a line, and returns `rc`. */
+int __attribute__((format(printf, 3, 4)))
+ring_error(struct ring_shared *shared, int rc, const char *format, ...);
+uint64_t ring_length_ns(const struct ring_shared *shared);
+/* How long a case is done before it counts. */
+uint64_t ring_warm_up_ns(const struct ring_shared *shared);
+void ring_note_trips(struct ring_shared *shared, uint32_t samples, uint64_t checked);
+
+#endif
