@@ -332,16 +332,6 @@ int saddle_flush(struct saddle_channel *channel)
     return 0;
 }
 
-/* Notices that the daemon hung up: 0, or the session's error. */
-static int channel_look(struct saddle_channel *channel)
-{
-    struct pollfd sign = {.fd = channel->session->socket, .events = POLLRDHUP};
-
-    if (sign.fd >= 0 && poll(&sign, 1, 0) > 0)
-        return session_break(channel->session, &session_fault_gone);
-    return 0;
-}
-
 int saddle_poll(struct saddle_channel *channel, struct saddle_completion *events, int max)
 {
     int over = saddle_flush(channel);
@@ -366,7 +356,7 @@ int saddle_poll(struct saddle_channel *channel, struct saddle_completion *events
     if (++channel->idle < CHANNEL_IDLE_POLLS)
         return 0;
     channel->idle = 0;
-    return channel_look(channel);
+    return session_look(channel->session);
 }
 
 /* ---- Sleeping ---- */
@@ -418,7 +408,7 @@ void saddle_disarm(struct saddle_channel *channel)
     doorbell_disarm(&channel->completions.queue.header->armed);
     if (channel->bell_application >= 0)
         doorbell_drain(channel->bell_application);
-    channel_look(channel);
+    session_look(channel->session);
 }
 
 static int64_t channel_now_ns(void)

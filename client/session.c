@@ -6,6 +6,7 @@
 #include "client/error.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -57,6 +58,15 @@ int session_error(const struct saddle_session *session)
         return client_errorf(error, "the daemon closed the session: %s", reason);
     }
     return fault ? client_error(fault->error, fault->line) : 0;
+}
+
+int session_look(struct saddle_session *session)
+{
+    struct pollfd sign = {.fd = session->socket, .events = POLLRDHUP};
+
+    if (sign.fd >= 0 && poll(&sign, 1, 0) > 0)
+        return session_break(session, &session_fault_gone);
+    return 0;
 }
 
 static bool session_layout_ok(const struct saddle_attach_reply *reply)
@@ -157,7 +167,9 @@ void saddle_detach(struct saddle_session *session)
 
 int saddle_status(const struct saddle_session *session)
 {
-    return session_check(session);
+    int error = session_check(session);
+
+    return error ? error : session_look((struct saddle_session *)(uintptr_t)session);
 }
 
 const char *saddle_strerror(const struct saddle_session *session)

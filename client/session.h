@@ -57,6 +57,10 @@ int session_break(struct saddle_session *session, const struct session_fault *fa
 /* Why the session is over, as a negative errno with the thread's error line set; 0 if it is not. */
 int session_error(const struct saddle_session *session);
 
+/* Whether the daemon has hung up, which is a system call: 0, or the session's error, which it is
+ * from then on. */
+int session_look(struct saddle_session *session);
+
 /* -ECHILD with the thread's error line set. */
 int session_inherited(void);
 

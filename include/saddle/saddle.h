@@ -74,7 +74,8 @@ struct saddle_attach_options {
     uint64_t heap_bytes;     /* memory for saddle_alloc; 0: 16 MiB */
 };
 
-/* Attaches to the daemon. `options` may be NULL. On success *session is to be given to
+/* Attaches to the daemon. Where a service manager keeps the socket for a daemon that is started
+ * again, it waits for that one. `options` may be NULL. On success *session is to be given to
  * saddle_detach. On failure *session is NULL and `reason` (if not NULL, `reason_bytes` long) gets
  * one line that names the cause.
  * Errors: -ENOENT no socket, -ECONNREFUSED no daemon behind it, -EACCES policy, -EPROTO no common
@@ -88,7 +89,11 @@ SADDLE_API int saddle_attach(struct saddle_session **session,
  * fine. Events and buffers of the session are gone. */
 SADDLE_API void saddle_detach(struct saddle_session *session);
 
-/* 0 while the daemon serves the session, else the negative errno it was closed with. */
+/* 0 while the daemon serves the session, else the negative errno it was closed with: -ECONNRESET if
+ * the daemon died, and could not say anything. Whoever sleeps (saddle_wait, the calls that end in
+ * _wait, saddle_fd) is woken by that; who only polls is told within 65536 polls in a row that find
+ * nothing; this call looks at once. A session does not come back: after saddle_detach
+ * saddle_attach makes another one, with memory, connections and regions of its own. */
 SADDLE_API int saddle_status(const struct saddle_session *session);
 
 /* One line about the calling thread's last failed call, or about why the daemon closed the session

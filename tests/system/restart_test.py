@@ -10,7 +10,8 @@
     +--------------------+     +--------------------+
 
 The caller keeps its session: its connection ends with ECONNRESET as soon as the new daemon has said
-that it knows nothing of it, and its next call works.
+that it knows nothing of it, and its next call works. And a caller whose own daemon is killed: it is
+told, attaches again, and the other host's connection has ended by then.
 
 usage: restart_test.py SADDLED SURVIVOR KIND
 """
@@ -38,8 +39,11 @@ class Survivor:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.expect("ready")
 
-    def expect(self, line):
+    def expect(self, line, perhaps=None):
+        """The next line, or the one after that if something else comes that may."""
         got = self.process.stdout.readline().strip()
+        if got == perhaps:
+            got = self.process.stdout.readline().strip()
         expect_equal(got, line, "what the application says")
 
     def check_alive(self):
@@ -78,6 +82,44 @@ def test_the_other_host_restarts():
         left.daemon.check_alive()
 
 
+def check_nothing_left(host):
+    """Nothing of a daemon that was killed holds the interface, and nothing its UDP port."""
+    def link():
+        return host.space.run("ip", "-details", "link", "show", "eth0")
+
+    harness.await_true(lambda: "xdp" not in link(), "no XDP program is left")
+    listening = host.space.run("ss", "-Hlun")
+    harness.expect(f":{hosts.UDP_PORT}" not in listening, f"a socket is left: {listening}")
+
+
+def test_the_own_daemon_restarts():
+    with netns.network(KIND.network) as network, \
+            hosts.running(SADDLED, KIND, network, engine=PATIENT) as (left, right), \
+            contextlib.ExitStack() as applications:
+        server = Survivor(right)
+        applications.callback(server.kill)
+        caller = Survivor(left, "--host", right.address, "--again")
+        applications.callback(caller.kill)
+        caller.expect("connected")
+        quiet = left.daemon.quiet_descriptors
+        for _ in range(RESTARTS):
+            left.daemon.kill()
+            caller.expect("over ECONNRESET")
+            # While it dies there is still somebody who listens, and does not answer.
+            caller.expect("refused ECONNREFUSED", perhaps="refused ECONNRESET")
+            check_nothing_left(left)
+            left.start()
+            caller.expect("ready")
+            # It may have attached before they could be counted.
+            left.daemon.quiet_descriptors = quiet
+            server.expect("lost ECONNRESET")
+            caller.expect("connected")
+        server.check_alive()
+        caller.end(0)
+        server.end(0)
+        right.daemon.check_alive()
+
+
 if __name__ == "__main__":
     netns.require()
-    harness.main([test_the_other_host_restarts])
+    harness.main([test_the_other_host_restarts, test_the_own_daemon_restarts])

@@ -8,8 +8,10 @@
  * calls again when the connection ends
  *
  * Prints "ready" once attached; the caller also "connected" for each connection, and "ended ERROR"
- * when it has ended. Ends at the end of input, and with a line on standard error when its session
- * does.
+ * when it has ended; the other one "lost ERROR" for each connection that did not end in order. Ends
+ * at the end of input, and with a line on standard error when its session does. With --again the
+ * caller attaches again then: it prints "over ERROR", "refused ERROR" while there is nobody
+ * to attach to, once for each other ERROR, and "ready".
  */
 #include <errno.h>
 #include <getopt.h>
@@ -29,6 +31,7 @@
 
 static struct saddle_session *session;
 static struct saddle_channel *channel;
+static bool again;
 
 static void __attribute__((noreturn)) die(const char *what, int error)
 {
@@ -44,12 +47,31 @@ static bool input_ended(int wait_ms)
 }
 
 /* Failures of a call are the peer's, as long as the session lives. */
-static void check_session(void)
+static bool session_lives(void)
 {
     int error = saddle_status(session);
 
-    if (error)
+    if (error && !again)
         die("the session", error);
+    return !error;
+}
+
+static void attach_again(const struct saddle_attach_options *options)
+{
+    int error = 0, last = 0;
+
+    printf("over %s\n", strerrorname_np(-saddle_status(session)));
+    saddle_detach(session);
+    do {
+        error = saddle_attach(&session, options, NULL, 0);
+        if (error && error != last)
+            printf("refused %s\n", strerrorname_np(-error));
+        last = error;
+    } while (error && !input_ended(NAP_MS));
+    if (error)
+        die("attach", error);
+    channel = saddle_channel(session, 0);
+    printf("ready\n");
 }
 
 static void call_once(const char *host, const char *service)
@@ -58,13 +80,13 @@ static void call_once(const char *host, const char *service)
     saddle_handle connection;
     int error = saddle_connect_wait(channel, host, service, TRY_MS, &connection);
 
-    check_session();
-    if (error)
+    if (!session_lives() || error)
         return;
     printf("connected\n");
     while (!error && !input_ended(0))
         error = saddle_send_wait(channel, connection, bytes, sizeof(bytes), MESSAGE_MS);
-    check_session();
+    if (!session_lives())
+        return;
     printf("ended %s\n", strerrorname_np(-error));
     saddle_close_wait(channel, connection, TRY_MS);
 }
@@ -74,17 +96,21 @@ static void serve(const char *service)
     static uint8_t bytes[BYTES];
     saddle_handle listener, connection;
     int error = saddle_listen_wait(channel, service, -1, &listener);
+    int64_t got;
 
     if (error)
         die("listen", error);
     while (!input_ended(0)) {
         if (saddle_accept_wait(channel, listener, TRY_MS, &connection) != 0) {
-            check_session();
+            session_lives();
             continue;
         }
-        while (saddle_recv_wait(channel, connection, bytes, sizeof(bytes), MESSAGE_MS) > 0)
-            ;
-        check_session();
+        do {
+            got = saddle_recv_wait(channel, connection, bytes, sizeof(bytes), MESSAGE_MS);
+        } while (got > 0);
+        session_lives();
+        if (got < 0)
+            printf("lost %s\n", strerrorname_np((int)-got));
         saddle_close_wait(channel, connection, TRY_MS);
     }
 }
@@ -94,6 +120,7 @@ int main(int argc, char **argv)
     static const struct option table[] = {{"socket", required_argument, NULL, 's'},
                                           {"service", required_argument, NULL, 'n'},
                                           {"host", required_argument, NULL, 'h'},
+                                          {"again", no_argument, NULL, 'a'},
                                           {NULL, 0, NULL, 0}};
     struct saddle_attach_options options = {.size = sizeof(options)};
     const char *host = NULL, *service = NULL;
@@ -106,6 +133,8 @@ int main(int argc, char **argv)
             service = optarg;
         else if (option == 'h')
             host = optarg;
+        else if (option == 'a')
+            again = true;
     }
     if (!options.socket || !service)
         die("socket and service", -EINVAL);
@@ -117,8 +146,11 @@ int main(int argc, char **argv)
     printf("ready\n");
     if (!host)
         serve(service);
-    while (host && !input_ended(NAP_MS))
+    while (host && !input_ended(NAP_MS)) {
         call_once(host, service);
+        if (!session_lives())
+            attach_again(&options);
+    }
     saddle_detach(session);
     return EXIT_SUCCESS;
 }

@@ -243,6 +243,26 @@ START_TEST(options_reach_the_daemon)
 }
 END_TEST
 
+/* Who neither sleeps nor polls is told as well, and what had arrived is still there. */
+START_TEST(the_status_looks_for_the_daemon)
+{
+    struct saddle_completion event;
+    struct saddle_session *session;
+
+    ck_assert_int_eq(attach(&session, NULL, 0), 0);
+    ck_assert_int_eq(saddle_status(session), 0);
+    fake_message(&engine, 0, 1, 1, 10);
+    close(accepted);
+    accepted = -1;
+    ck_assert_int_eq(saddle_status(session), -ECONNRESET);
+    ck_assert_ptr_nonnull(strstr(saddle_strerror(session), "the daemon is gone"));
+    ck_assert_int_eq(saddle_poll(saddle_channel(session, 0), &event, 1), 1);
+    ck_assert_uint_eq(event.kind, SADDLE_MESSAGE);
+    ck_assert_int_eq(saddle_poll(saddle_channel(session, 0), &event, 1), -ECONNRESET);
+    saddle_detach(session);
+}
+END_TEST
+
 START_TEST(a_child_has_no_arena)
 {
     struct saddle_session *session;
@@ -452,6 +472,7 @@ static void add_tests(TCase *tcase)
                         SADDLE_ABI_VERSION + 1);
     tcase_add_test(tcase, detaching_tells_the_daemon);
     tcase_add_loop_test(tcase, options_reach_the_daemon, 0, 2);
+    tcase_add_test(tcase, the_status_looks_for_the_daemon);
     tcase_add_test(tcase, a_child_has_no_arena);
     tcase_add_test(tcase, all_pages_are_there_from_the_start);
     tcase_add_loop_test(tcase, a_refusal_carries_its_reason, 0, 2);
