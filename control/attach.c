@@ -97,6 +97,62 @@ static int listen_at(struct attach_socket *attach, int type, mode_t mode)
     return error;
 }
 
+static bool has_value(int fd, int option, int wanted)
+{
+    int value;
+    socklen_t bytes = sizeof(value);
+
+    return !getsockopt(fd, SOL_SOCKET, option, &value, &bytes) && value == wanted;
+}
+
+/* Why it is no socket that listens at that path; NULL: it is. */
+static const char *deaf(int fd, int type, const char *path)
+{
+    struct sockaddr_un address = {0};
+    socklen_t bytes = sizeof(address);
+
+    if (getsockname(fd, (struct sockaddr *)&address, &bytes) || address.sun_family != AF_UNIX ||
+        !has_value(fd, SO_TYPE, type))
+        return "it is no Unix socket of the right type";
+    if (strncmp(address.sun_path, path, sizeof(address.sun_path)))
+        return "it is not bound to that path";
+    return has_value(fd, SO_ACCEPTCONN, 1) ? NULL : "it does not listen";
+}
+
+/* The same of one that nobody has looked after for a while. */
+static const char *misfit(int fd, int type, const char *path)
+{
+    const char *why = deaf(fd, type, path);
+    socklen_t bytes = sizeof(struct ucred);
+    struct ucred owner;
+    struct stat named;
+
+    if (why)
+        return why;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &owner, &bytes) || owner.uid != geteuid())
+        return "it is another user's";
+    if (lstat(path, &named) || !S_ISSOCK(named.st_mode) || named.st_uid != geteuid())
+        return "it is not at its path any more";
+    return NULL;
+}
+
+/* The lock of that path, and locked by nobody else? */
+static bool locks(int fd, const char *path)
+{
+    char name[LOCK_BYTES];
+    struct stat opened, named;
+
+    lock_path(path, name);
+    return !fstat(fd, &opened) && !stat(name, &named) && opened.st_ino == named.st_ino &&
+           opened.st_dev == named.st_dev && !flock(fd, LOCK_EX | LOCK_NB);
+}
+
+/* Whoever connects from now on is told who listens. 0, or -1 with errno. */
+static int listen_again(int fd, const char *path, mode_t mode)
+{
+    return chmod(path, mode) || fcntl(fd, F_SETFL, O_NONBLOCK) || listen(fd, BACKLOG) ? -1 : 0;
+}
+
 static const char *explain(int error)
 {
     if (error == -EADDRINUSE)
@@ -106,23 +162,71 @@ static const char *explain(int error)
     return strerror(-error);
 }
 
-int attach_open(struct attach_socket *attach, int type, const char *path, mode_t mode, char *reason,
-                size_t reason_bytes)
+/* The kept socket or lock, in *fd, is no good. */
+static void refuse_kept(struct attach_kept *kept, int *fd, const char *path, const char *why)
 {
-    int error = 0;
+    log_line(LOG_WARNING, "socket %s: what was kept as \"%s\" is refused: %s", path, kept->name,
+             why);
+    close(*fd);
+    *fd = -1;
+    kept->refused = true;
+}
 
+static int take(int *fd)
+{
+    int taken = *fd;
+
+    *fd = -1;
+    return taken;
+}
+
+/* Without the lock somebody else may have had the path meanwhile. */
+static void open_kept(struct attach_socket *attach, int type, mode_t mode, struct attach_kept *kept)
+{
+    const char *why = NULL;
+
+    if (kept->lock_fd >= 0 && !locks(kept->lock_fd, attach->path))
+        refuse_kept(kept, &kept->lock_fd, attach->path, "it is not the lock of that path");
+    attach->lock_fd = take(&kept->lock_fd);
+    if (kept->fd < 0)
+        return;
+    why = attach->lock_fd < 0 ? "its lock is not there" : misfit(kept->fd, type, attach->path);
+    if (!why && listen_again(kept->fd, attach->path, mode))
+        why = strerror(errno);
+    if (why)
+        refuse_kept(kept, &kept->fd, attach->path, why);
+    attach->fd = take(&kept->fd);
+    /* Should this daemon not come so far as to serve, it is there for the next one. */
+    attach->stays = attach->fd >= 0;
+}
+
+/* What was not kept. */
+static int open_rest(struct attach_socket *attach, int type, mode_t mode)
+{
+    int error;
+
+    if (attach->fd >= 0)
+        return 0;
+    if (attach->lock_fd < 0)
+        attach->lock_fd = lock_take(attach->path);
+    error = attach->lock_fd < 0 ? attach->lock_fd : remove_stale(attach->path);
+    return error ? error : listen_at(attach, type, mode);
+}
+
+int attach_reopen(struct attach_socket *attach, int type, const char *path, mode_t mode,
+                  struct attach_kept *kept, char *reason, size_t reason_bytes)
+{
+    int error = strlen(path) < sizeof(attach->path) ? 0 : -ENAMETOOLONG;
+
+    memset(attach, 0, sizeof(*attach));
     attach->fd = -1;
     attach->lock_fd = -1;
-    if (strlen(path) >= sizeof(attach->path))
-        error = -ENAMETOOLONG;
     if (!error) {
-        memset(attach->path, 0, sizeof(attach->path));
         memcpy(attach->path, path, strlen(path));
-        attach->lock_fd = lock_take(path);
-        error = attach->lock_fd < 0 ? attach->lock_fd : remove_stale(path);
+        if (kept)
+            open_kept(attach, type, mode, kept);
+        error = open_rest(attach, type, mode);
     }
-    if (!error)
-        error = listen_at(attach, type, mode);
     if (error) {
         snprintf(reason, reason_bytes, "socket %s: %s", path, explain(error));
         if (attach->lock_fd >= 0)
@@ -132,10 +236,20 @@ int attach_open(struct attach_socket *attach, int type, const char *path, mode_t
     return error;
 }
 
+int attach_open(struct attach_socket *attach, int type, const char *path, mode_t mode, char *reason,
+                size_t reason_bytes)
+{
+    return attach_reopen(attach, type, path, mode, NULL, reason, reason_bytes);
+}
+
 void attach_close(struct attach_socket *attach)
 {
     if (attach->fd < 0)
         return;
+    if (attach->stays) {
+        attach_forget(attach);
+        return;
+    }
     /* A socket that stays is no harm: the next daemon replaces it. */
     if (unlink(attach->path))
         log_line(LOG_WARNING, "socket %s: not removed: %s", attach->path, strerror(errno));
@@ -152,47 +266,17 @@ void attach_offer(const struct attach_socket *attach, struct parcel_draft *draft
     parcel_put_fd(draft, attach->lock_fd);
 }
 
-static bool has_value(int fd, int option, int wanted)
-{
-    int value;
-    socklen_t bytes = sizeof(value);
-
-    return !getsockopt(fd, SOL_SOCKET, option, &value, &bytes) && value == wanted;
-}
-
-/* A socket that listens where it says? */
-static bool listens_at(int fd, int type, const char *path)
-{
-    struct sockaddr_un address = {0};
-    socklen_t bytes = sizeof(address);
-
-    return !getsockname(fd, (struct sockaddr *)&address, &bytes) && address.sun_family == AF_UNIX &&
-           !strncmp(address.sun_path, path, sizeof(address.sun_path)) &&
-           has_value(fd, SO_TYPE, type) && has_value(fd, SO_ACCEPTCONN, 1);
-}
-
-/* The lock of that path, and locked by nobody else? */
-static bool locks(int fd, const char *path)
-{
-    char name[LOCK_BYTES];
-    struct stat opened, named;
-
-    lock_path(path, name);
-    return !fstat(fd, &opened) && !stat(name, &named) && opened.st_ino == named.st_ino &&
-           opened.st_dev == named.st_dev && !flock(fd, LOCK_EX | LOCK_NB);
-}
-
 int attach_adopt(struct attach_socket *attach, int type, const char *path, struct parcel *parcel,
                  char *reason, size_t reason_bytes)
 {
     uint32_t length;
     const char *named = state_get_bytes(&parcel->state, sizeof(attach->path) - 1, &length);
 
-    memset(attach->path, 0, sizeof(attach->path));
+    memset(attach, 0, sizeof(*attach));
     attach->fd = parcel_get_fd(parcel);
     attach->lock_fd = parcel_get_fd(parcel);
     if (!parcel->state.error && length == strlen(path) && !memcmp(named, path, length) &&
-        listens_at(attach->fd, type, path) && locks(attach->lock_fd, path)) {
+        !deaf(attach->fd, type, path) && locks(attach->lock_fd, path)) {
         memcpy(attach->path, path, length);
         return 0;
     }

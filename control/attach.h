@@ -4,7 +4,8 @@
  * Attaching: the Unix socket that applications knock on, and the two datagrams of the handshake.
  *
  * Ownership: an open attach_socket owns its path; a lock file beside it (PATH.lock) says that it is
- * served, so that the socket of a dead daemon is replaced and that of a live one is not.
+ * served, so that the socket of a dead daemon is replaced and that of a live one is not. A service
+ * manager may keep both open for a daemon to come: then nobody else can take the path meanwhile.
  * Threads: control's. Nothing here blocks.
  * Trust: applications are hostile. A request is taken only in its exact size and without
  * descriptors; the kernel drops those that come (no room is given for them), so none is ever open
@@ -27,7 +28,15 @@
 struct attach_socket {
     int fd; /* listening, non-blocking; -1: none */
     int lock_fd;
+    bool stays; /* attach_close leaves it at its path, as somebody else keeps it open */
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+};
+
+/* What was kept of one while no daemon ran. */
+struct attach_kept {
+    const char *name; /* what it was kept as */
+    int fd, lock_fd;  /* -1: none */
+    bool refused;     /* a part of it was no good */
 };
 
 /* Listens at `path`, for sockets of that type (SOCK_SEQPACKET for applications), with permission
@@ -35,7 +44,13 @@ struct attach_socket {
  * -EEXIST something there is no socket. */
 int attach_open(struct attach_socket *socket, int type, const char *path, mode_t mode, char *reason,
                 size_t reason_bytes);
-/* Removes the socket and its lock. */
+/* The same, with what was kept where it is that socket: whoever connected meanwhile is served. It
+ * has to be of that type, bound to that path, listening, this user's and still there, and kept with
+ * its lock. What is no good is closed, with a line in the log that names it, and replaced. What
+ * was kept stays. `kept` (NULL: nothing) has no descriptors any more. */
+int attach_reopen(struct attach_socket *socket, int type, const char *path, mode_t mode,
+                  struct attach_kept *kept, char *reason, size_t reason_bytes);
+/* Removes the socket and its lock, unless it stays. */
 void attach_close(struct attach_socket *socket);
 
 /* Writes an open one into the open record, for another daemon; the descriptors are lent. */

@@ -291,10 +291,15 @@ static int open_descriptors(struct server *server)
 int server_open_socket(struct server *server, char *reason, size_t reason_bytes)
 {
     const struct server_config *config = &server->config;
-    int error = attach_open(&server->socket, SOCK_SEQPACKET, config->path, config->mode, reason,
-                            reason_bytes);
+    int error = attach_reopen(&server->socket, SOCK_SEQPACKET, config->path, config->mode,
+                              config->kept, reason, reason_bytes);
 
     return error ? error : server_poll_add(server->clients_fd, server->socket.fd, SOURCE_LISTEN, 0);
+}
+
+struct attach_socket *server_socket(struct server *server)
+{
+    return &server->socket;
 }
 
 int server_create(struct server **server, const struct server_config *config, char *reason,

@@ -12,6 +12,7 @@
 #ifndef CONTROL_SERVER_H
 #define CONTROL_SERVER_H
 
+#include "control/attach.h"
 #include "control/events.h"
 #include "control/policy.h"
 #include "control/session.h"
@@ -42,6 +43,7 @@ struct server_config {
     uint32_t cpu_per_uid;     /* likewise, of all sessions of a user on all engines */
     uint64_t handshake_timeout_ns;
     bool takes_over; /* another daemon has the socket, and hands it over (server_handover.h) */
+    struct attach_kept *kept; /* what was kept of it, to be taken; NULL: nothing */
 };
 
 struct server;
@@ -93,6 +95,9 @@ void server_thaw(struct server *server);
 /* Takes the attach socket after all, for a server that was made with `takes_over`, from a daemon
  * that died before it handed it over. As server_create. */
 int server_open_socket(struct server *server, char *reason, size_t reason_bytes);
+
+/* The attach socket, borrowed, for somebody to keep. */
+struct attach_socket *server_socket(struct server *server);
 
 /* Calls `visit` with every session and the process that attached, until it answers false. */
 void server_sessions(const struct server *server,

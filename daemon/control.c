@@ -5,6 +5,7 @@
 #include "control/module.h"
 #include "control/roster.h"
 #include "daemon/gateway.h"
+#include "daemon/store.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -105,6 +106,7 @@ int control_create(struct control **control, const struct config *config, bool t
         .socket = given->path.text,
         .mode = (mode_t)given->mode,
         .takes_over = takes_over,
+        .kept = takes_over ? NULL : store_kept(STORE_CONTROL),
     };
     struct control *made;
     uint32_t count = 0;
@@ -149,6 +151,11 @@ int control_adopt(struct control *control, struct parcel *parcel, const struct r
 int control_open(struct control *control, const struct reason *reason)
 {
     return control ? gateway_open(control->gateway, reason) : 0;
+}
+
+struct attach_socket *control_socket(struct control *control)
+{
+    return control ? gateway_socket(control->gateway) : NULL;
 }
 
 void control_forget(struct control *control)

@@ -37,6 +37,8 @@ int control_adopt(struct control *control, struct parcel *parcel, const struct r
 /* Takes them after all, from a daemon that died before it handed them over. NULL is fine. 0, or a
  * negative errno with one line in `reason`. */
 int control_open(struct control *control, const struct reason *reason);
+/* The control socket, borrowed, for somebody to keep. NULL if there is none. NULL is fine. */
+struct attach_socket *control_socket(struct control *control);
 /* Gives up this daemon's part of the sockets: control_destroy leaves them, and tells nobody that
  * sessions end. NULL is fine. */
 void control_forget(struct control *control);

@@ -323,9 +323,14 @@ int gateway_open(struct gateway *gateway, const struct reason *reason)
     if (!error)
         error = listen_at(config->tls, "control: tls", &gateway->tls_fd, reason);
     if (!error)
-        error = attach_open(&gateway->socket, SOCK_STREAM, config->socket, config->mode,
-                            reason->text, reason->bytes);
+        error = attach_reopen(&gateway->socket, SOCK_STREAM, config->socket, config->mode,
+                              config->kept, reason->text, reason->bytes);
     return error;
+}
+
+struct attach_socket *gateway_socket(struct gateway *gateway)
+{
+    return &gateway->socket;
 }
 
 int gateway_create(struct gateway **gateway, const struct gateway_config *config,

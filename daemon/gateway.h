@@ -11,6 +11,7 @@
 #ifndef DAEMON_GATEWAY_H
 #define DAEMON_GATEWAY_H
 
+#include "control/attach.h"
 #include "control/module.h"
 #include "control/parcel.h"
 #include "control/server.h"
@@ -28,7 +29,8 @@ struct gateway_config {
     mode_t mode;            /* its permission bits */
     const char *http, *tls; /* addresses to listen at as well (endpoint.h), or NULL */
     const char *arguments[GATEWAY_ARGUMENTS_MAX + 1]; /* of the program; ends with NULL */
-    bool takes_over; /* another daemon has the sockets, and hands them over */
+    bool takes_over;          /* another daemon has the sockets, and hands them over */
+    struct attach_kept *kept; /* what was kept of the control socket, to be taken; NULL: nothing */
 };
 
 struct gateway;
@@ -44,6 +46,8 @@ void gateway_offer(const struct gateway *gateway, struct parcel_draft *draft);
 int gateway_adopt(struct gateway *gateway, struct parcel *parcel, const struct reason *reason);
 /* Takes them after all, from a daemon that died before it handed them over; as gateway_create. */
 int gateway_open(struct gateway *gateway, const struct reason *reason);
+/* The control socket, borrowed, for somebody to keep. */
+struct attach_socket *gateway_socket(struct gateway *gateway);
 /* Gives up this daemon's part of them: gateway_destroy leaves them where they are. */
 void gateway_forget(struct gateway *gateway);
 /* Has the program look at its arguments, and at the files they name, and end: 0, or -EINVAL with

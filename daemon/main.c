@@ -17,6 +17,7 @@
 #include "daemon/privileges.h"
 #include "daemon/rules.h"
 #include "daemon/steward.h"
+#include "daemon/store.h"
 #include "daemon/takeover.h"
 #include "daemon/upgrade.h"
 #include "daemon/watchdog.h"
@@ -254,6 +255,8 @@ static int run(const struct options *options, struct sockets *sockets,
     if (error)
         log_line(LOG_WARNING, "upgrade: %s", strerror(-error));
     log_line(LOG_INFO, "ready: %u engines", engine_count);
+    store_keep(STORE_ATTACH, server_socket(server));
+    store_keep(STORE_CONTROL, control_socket(control));
     notify_ready("ready: %u engines", engine_count);
     tell_ready(options->ready_fd);
     error = server_run(server, engines, engine_count);
@@ -394,6 +397,7 @@ static int take_socket(struct server **server, const struct config *config,
 
     if (error)
         return reason_set(reason, error, "out of memory");
+    server_config.kept = store_kept(STORE_ATTACH);
     error = server_create(server, &server_config, reason->text, reason->bytes);
     if (error == -EACCES)
         return reason_set(reason, error,
@@ -409,6 +413,7 @@ static int begin(const struct options *options, const struct config *config,
 {
     int error = notify_begin();
 
+    store_begin();
     signal(SIGPIPE, SIG_IGN);
     log_set_verbose(options->verbose);
     (void)clock_calibrate(); /* without: accounting reads the time itself */
@@ -443,6 +448,7 @@ static int serve(const struct options *options, const struct config *config)
     control_destroy(sockets.control);
     upgrade_destroy(sockets.upgrade);
     server_destroy(sockets.server);
+    store_end();
     notify_end();
     free(rules);
     return error;
@@ -479,6 +485,7 @@ static int take_over(const struct options *options, const struct config *config)
     else if (!options->check)
         error = serve_taken(options, &privileges, &takeover, &reason);
     takeover_destroy(&takeover);
+    store_end();
     notify_end();
     return error;
 }

@@ -45,7 +45,7 @@ void notify_end(void)
 }
 
 /* The library knows the address from the environment alone. */
-static void tell(const char *state)
+static void tell_with(const char *state, const int *fds, uint32_t count)
 {
     int error;
 
@@ -53,9 +53,14 @@ static void tell(const char *state)
         return;
     if (setenv(ADDRESS, address, 1))
         return;
-    error = sd_notify(1, state);
+    error = sd_pid_notify_with_fds(0, 1, state, fds, count);
     if (error < 0)
         log_limited(LOG_WARNING, "service manager: %s", strerror(-error));
+}
+
+static void tell(const char *state)
+{
+    tell_with(state, NULL, 0);
 }
 
 /* Lines end a field: a status has none. */
@@ -96,6 +101,28 @@ void notify_main_pid(pid_t pid)
 
     snprintf(state, sizeof(state), "MAINPID=%d\nWATCHDOG=1\nSTATUS=handed over to process %d",
              (int)pid, (int)pid);
+    tell(state);
+}
+
+bool notify_managed(void)
+{
+    return address != NULL;
+}
+
+/* It polls what it keeps, unless told not to, and drops what looks as if nobody were there. */
+void notify_keep(const char *name, const int *fds, uint32_t count)
+{
+    char state[STATE_BYTES];
+
+    snprintf(state, sizeof(state), "FDSTORE=1\nFDNAME=%s\nFDPOLL=0", name);
+    tell_with(state, fds, count);
+}
+
+void notify_drop(const char *name)
+{
+    char state[STATE_BYTES];
+
+    snprintf(state, sizeof(state), "FDSTOREREMOVE=1\nFDNAME=%s", name);
     tell(state);
 }
 

@@ -31,6 +31,14 @@ void notify_stopping(void);
  * has to be heard. */
 void notify_main_pid(pid_t pid);
 
+/* Whether there is a service manager. */
+bool notify_managed(void);
+/* It keeps copies of these, and passes them to the process that it starts next, by that name; those
+ * that it has already it does not keep twice. One that is not told to keep any does not say so. */
+void notify_keep(const char *name, const int *fds, uint32_t count);
+/* It does not keep what has that name any more. */
+void notify_drop(const char *name);
+
 /* ns within which the service manager wants to hear that all is well; 0: it does not ask. */
 uint64_t notify_watchdog_interval(void);
 /* Says so if `well`; else says nothing, and the service manager does as its unit tells it. It also

@@ -7,7 +7,7 @@ applications use it. In a stand-in for a machine (machine.py); needs root.
        the unit saddled                                 a transient unit, in another network
     operations --- alpha --- [eth0] ====== veth ====== [eth0] --- beta --- operations
 
-usage: systemd_test.py BUILD OPERATIONS
+usage: systemd_test.py BUILD OPERATIONS SURVIVOR upgrades|ends|crashes
 """
 import contextlib
 import json
@@ -20,7 +20,7 @@ import harness
 import machine
 from harness import await_true, expect, expect_equal
 
-BUILD, OPERATIONS = (pathlib.Path(word).resolve() for word in sys.argv[1:3])
+BUILD, OPERATIONS, SURVIVOR = (pathlib.Path(word).resolve() for word in sys.argv[1:4])
 ATTACH = "/run/saddle/attach.sock"
 WISH = "/run/saddle/upgrade"
 PEER = "/run/peer"
@@ -28,11 +28,14 @@ ADDRESSES = ("10.77.0.1", "10.77.0.2")
 NAMES = ("alpha", "beta")
 UDP_PORT = 50707
 TIMES = 3  # that the daemon is replaced
-# A watchdog that a busy machine does not trip, and that can be waited for; and how the daemon
-# ended, which the service manager forgets when it starts it again, is written to the journal.
+KEPT = "4"  # descriptors that systemd keeps: two sockets, each with its lock
+# A watchdog that a busy machine does not trip, and that can be waited for; time to look while no
+# daemon runs, and less than applications wait; and how the daemon ended, which the service manager
+# forgets when it starts it again, is written to the journal.
 DROP_IN = """\
 [Service]
 WatchdogSec=5s
+RestartSec=3s
 ExecStopPost=/bin/sh -c 'echo "ended: ${SERVICE_RESULT} ${EXIT_CODE} ${EXIT_STATUS}"'
 """
 CONFIG = """\
@@ -87,6 +90,42 @@ def loaded(host):
         load.kill()
 
 
+class Survivor:
+    """An application that attaches again when its daemon has gone, or one that takes its calls."""
+
+    def __init__(self, host, *arguments):
+        self.process = subprocess.Popen(
+            host.inside(SURVIVOR, "--service", "stay", *arguments),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.expect("ready")
+
+    def expect(self, *lines):
+        for line in lines:
+            got = self.process.stdout.readline().strip()
+            expect_equal(got, line, "what the application says")
+
+    def end(self):
+        _, errors = self.process.communicate(timeout=harness.PATIENCE_S)
+        expect_equal((self.process.returncode, errors), (0, ""), "the application's end")
+
+
+@contextlib.contextmanager
+def calling(host):
+    """One that calls, and one that is called; they end in order."""
+    programs = []
+    try:
+        programs.append(Survivor(host, "--socket", f"{PEER}/attach.sock"))
+        programs.append(Survivor(host, "--socket", ATTACH, "--host", ADDRESSES[1], "--again"))
+        programs[1].expect("connected")
+        yield programs
+        for program_ in reversed(programs):
+            program_.end()
+    finally:
+        for program_ in programs:
+            program_.process.kill()
+            program_.process.communicate()
+
+
 @contextlib.contextmanager
 def connected():
     """Both daemons, ready."""
@@ -127,6 +166,7 @@ class Service:
         expect_equal(self.since(), self.began, "times of its changes, and restarts")
         expect_equal(self.main(), pid, "the main process")
         expect_equal(self.host.show("StatusText"), "ready: 1 engines", "its status")
+        expect_equal(self.host.show("NFileDescriptorStore"), KEPT, "descriptors that are kept")
         await_true(lambda: len(self.host.processes()) <= 2, "the other daemon has gone")
         children = self.host.must(f"cat /proc/{pid}/task/{pid}/children").split()
         expect_equal(sorted(self.host.processes()), sorted([pid, *children]), "processes")
@@ -243,7 +283,8 @@ def test_refused():
 def check_nothing_left(host):
     """Of a daemon that has ended, in whatever way."""
     expect_equal(host.processes(), [], "processes")
-    expect("xdp" not in host.must("ip -details link show dev eth0"), "an XDP program is left")
+    await_true(lambda: "xdp" not in host.must("ip -details link show dev eth0"),
+               "no XDP program is left")
     expect(f":{UDP_PORT}" not in host.must("ss -Hlun"), "the UDP port is still taken")
 
 
@@ -283,9 +324,92 @@ def test_stopped():
             expect(service.said("^ended: success exited 0$"), "it did not end in order")
             load.end()
             check_nothing_left(host)
+            expect_equal(host.show("NFileDescriptorStore"), "0", "descriptors that are kept")
             expect(host.run("test -e /run/saddle")[0] != 0, "its folder is left")
             host.must("systemctl start saddled")
 
 
+def kill(service):
+    service.host.must("systemctl kill --kill-whom=main --signal=KILL saddled")
+
+
+def test_crashed():
+    """Applications are told at once, wait for the next daemon without being refused, and go on with
+    it; so does one that was started to replace another one. The other host's ends see an error."""
+    with connected() as host, calling(host) as (server, caller):
+        service = Service(host)
+        for number in (1, 2):
+            kill(service)
+            caller.expect("over ECONNRESET", "ready", "connected")
+            server.expect("lost ECONNRESET")
+            check_restarted(service, number)
+            expect(service.said("^ended: signal killed KILL$"), "it was not killed")
+            service.check_watchdog()
+        host.must("saddlectl upgrade")
+        await_true(lambda: service.main() != service.pid, "another main process")
+        service.pid = service.main()
+        service.check(service.pid)
+        kill(service)
+        caller.expect("over ECONNRESET", "ready", "connected")
+        check_restarted(service, 3)
+
+
+def test_killed_for_good():
+    """Nothing holds the interface, and a start finds all as it was."""
+    with connected() as host, calling(host) as (server, _):
+        host.drop_in("once", "[Service]\nRestart=no\n")
+        service = Service(host)
+        kill(service)
+        await_true(lambda: host.show("ActiveState") == "failed", "it has failed")
+        check_nothing_left(host)
+        host.must("systemctl start saddled")
+        server.expect("lost ECONNRESET")
+        service = Service(host)
+        service.check(service.pid)
+
+
+def test_nobody_there():
+    """What is asked while no daemon runs is answered by the next one."""
+    with connected() as host:
+        service = Service(host)
+        kill(service)
+        await_true(lambda: service.main() == "0", "the daemon has gone")
+        host.must("saddle-ping --count 1 " + ADDRESSES[1])
+        check_restarted(service, 1)
+        kill(service)
+        await_true(lambda: service.main() == "0" and not host.processes(), "all of it has gone")
+        host.must("saddlectl status")
+        check_restarted(service, 2)
+
+
+def test_restarted():
+    """By the operator: applications are told that the daemon stops, and find the next one."""
+    with connected() as host, calling(host) as (_, caller):
+        host.must("systemctl restart saddled")
+        caller.expect("over ESHUTDOWN", "ready", "connected")
+        service = Service(host)
+        service.check(service.pid)
+        expect(not service.said("is refused"), "something that was kept was refused")
+
+
+def test_what_is_kept_is_no_good():
+    """A socket that lies at its path no longer is replaced, and what is kept is right after it."""
+    with connected() as host, calling(host) as (_, caller):
+        service = Service(host)
+        host.must(f"rm {ATTACH}")
+        kill(service)
+        caller.expect("over ECONNRESET", "refused ENOENT", "ready", "connected")
+        check_restarted(service, 1)
+        expect(service.said(f'^socket {ATTACH}: what was kept as "saddle-attach" is refused: '
+                            "it is not at its path any more$"), "nothing says what is wrong")
+        kill(service)
+        caller.expect("over ECONNRESET", "ready", "connected")
+        check_restarted(service, 2)
+
+
 machine.require()
-harness.main([test_replaced, test_refused, test_hung, test_stopped])
+harness.main({
+    "upgrades": [test_replaced, test_refused],
+    "ends": [test_hung, test_stopped, test_restarted, test_killed_for_good],
+    "crashes": [test_crashed, test_nobody_there, test_what_is_kept_is_no_good],
+}[sys.argv[4]])

@@ -200,6 +200,210 @@ START_TEST(test_what_is_not_that_is_refused)
 }
 END_TEST
 
+/* What a service manager has of one whose daemon died, and passes on. */
+static struct attach_kept keep(struct attach_socket *attach)
+{
+    struct attach_kept kept = {.name = "kept",
+                               .fd = dup(attach->fd),
+                               .lock_fd = dup(attach->lock_fd)};
+    attach_forget(attach);
+    return kept;
+}
+
+static struct attach_socket must_reopen(struct attach_kept *kept, bool refused)
+{
+    struct attach_socket attach;
+    char reason[REASON_BYTES] = "";
+    int error = attach_reopen(&attach, SOCK_SEQPACKET, path, 0600, kept, reason, sizeof(reason));
+    ck_assert_msg(error == 0, "%s", reason);
+    ck_assert_int_eq(kept->fd, -1);
+    ck_assert_int_eq(kept->lock_fd, -1);
+    ck_assert_int_eq(kept->refused, refused);
+    return attach;
+}
+
+static int connect_there(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+static void end_kept(struct attach_socket *attach)
+{
+    attach->stays = false;
+    attach_close(attach);
+}
+
+/* Whoever connects is heard. */
+static void expect_served(const struct attach_socket *attach, int fd)
+{
+    int accepted = accept4(attach->fd, NULL, NULL, SOCK_CLOEXEC);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_ge(accepted, 0);
+    close(accepted);
+    close(fd);
+}
+
+START_TEST(test_kept_is_taken)
+{
+    uint32_t before = open_descriptors();
+    struct attach_socket attach = must_open(0640), second;
+    struct attach_kept kept = keep(&attach);
+    char reason[REASON_BYTES] = "";
+    struct stat status;
+    int waiting = connect_there();
+    /* Nobody else takes the path meanwhile. */
+    ck_assert_int_eq(attach_open(&second, SOCK_SEQPACKET, path, 0600, reason, sizeof(reason)),
+                     -EADDRINUSE);
+    attach = must_reopen(&kept, false);
+    expect_served(&attach, waiting);
+    ck_assert_int_eq(stat(path, &status), 0);
+    ck_assert_uint_eq(status.st_mode & 0777, 0600);
+    ck_assert_int_eq(fcntl(attach.fd, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
+    end_kept(&attach);
+    ck_assert_uint_eq(open_descriptors(), before);
+}
+END_TEST
+
+START_TEST(test_kept_nothing)
+{
+    uint32_t before = open_descriptors();
+    struct attach_kept kept = {.name = "kept", .fd = -1, .lock_fd = -1};
+    struct attach_socket attach = must_reopen(&kept, false);
+    expect_served(&attach, connect_there());
+    end_kept(&attach);
+    ck_assert_uint_eq(open_descriptors(), before);
+}
+END_TEST
+
+enum wrong {
+    NOT_BOUND,
+    OTHER_TYPE,
+    BOUND_ELSEWHERE,
+    LISTENS_ELSEWHERE,
+    GONE,
+    OTHER_LOCK,
+    NO_LOCK,
+    WRONGS,
+};
+
+static int make_other(enum wrong what)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, what == OTHER_TYPE ? SOCK_STREAM : SOCK_SEQPACKET, 0);
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s.x", path);
+    if (what == BOUND_ELSEWHERE || what == LISTENS_ELSEWHERE) {
+        ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+        ck_assert_int_eq(unlink(address.sun_path), 0);
+    }
+    if (what == LISTENS_ELSEWHERE)
+        ck_assert_int_eq(listen(fd, 1), 0);
+    return fd;
+}
+
+/* Makes one part of what was kept another thing than it should be. */
+static void spoil(struct attach_kept *kept, enum wrong what)
+{
+    if (what == GONE) {
+        ck_assert_int_eq(unlink(path), 0);
+    } else if (what < GONE) {
+        close(kept->fd);
+        kept->fd = make_other(what);
+    } else {
+        close(kept->lock_fd);
+        kept->lock_fd = what == OTHER_LOCK ? open("/dev/null", O_RDWR | O_CLOEXEC) : -1;
+    }
+}
+
+/* It is replaced, and whoever connects is served. */
+START_TEST(test_kept_is_refused)
+{
+    uint32_t before = open_descriptors();
+    struct attach_socket attach = must_open(0600);
+    struct attach_kept kept = keep(&attach);
+    spoil(&kept, (enum wrong)_i);
+    attach = must_reopen(&kept, true);
+    expect_served(&attach, connect_there());
+    end_kept(&attach);
+    ck_assert_uint_eq(open_descriptors(), before);
+}
+END_TEST
+
+/* Only root can give a socket away. */
+START_TEST(test_kept_of_another)
+{
+    struct attach_socket attach = must_open(0600);
+    struct attach_kept kept = keep(&attach);
+    bool given = chown(path, 65534, 65534) == 0;
+    attach = must_reopen(&kept, given);
+    expect_served(&attach, connect_there());
+    end_kept(&attach);
+}
+END_TEST
+
+/* Who made it counts, whatever stands at its path. */
+START_TEST(test_kept_that_another_made)
+{
+    struct attach_socket attach = must_open(0600);
+    struct attach_kept kept = keep(&attach);
+    struct stat status;
+    if (geteuid() != 0) {
+        attach = must_reopen(&kept, false);
+    } else {
+        /* Who listens last has made it. */
+        ck_assert_int_eq(seteuid(65534), 0);
+        ck_assert_int_eq(listen(kept.fd, 1), 0);
+        ck_assert_int_eq(seteuid(0), 0);
+        attach = must_reopen(&kept, true);
+    }
+    ck_assert_int_eq(stat(path, &status), 0);
+    expect_served(&attach, connect_there());
+    end_kept(&attach);
+}
+END_TEST
+
+/* There is none, and nothing is left of what was kept. */
+START_TEST(test_kept_with_the_path_taken)
+{
+    uint32_t before = open_descriptors();
+    struct attach_socket attach = must_open(0600);
+    struct attach_kept kept = keep(&attach);
+    char reason[REASON_BYTES] = "";
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(mkdir(path, 0700), 0);
+    ck_assert_int_eq(
+        attach_reopen(&attach, SOCK_SEQPACKET, path, 0600, &kept, reason, sizeof(reason)), -EEXIST);
+    ck_assert_ptr_nonnull(strstr(reason, path));
+    ck_assert(kept.refused);
+    ck_assert_int_eq(rmdir(path), 0);
+    ck_assert_uint_eq(open_descriptors(), before);
+}
+END_TEST
+
+/* It is closed, and whoever keeps it still has it. */
+START_TEST(test_stays)
+{
+    struct attach_socket attach = must_open(0600);
+    struct attach_kept kept = {.name = "kept",
+                               .fd = dup(attach.fd),
+                               .lock_fd = dup(attach.lock_fd)};
+    int waiting;
+    attach.stays = true;
+    attach_close(&attach);
+    attach_close(&attach);
+    waiting = connect_there();
+    attach = must_reopen(&kept, false);
+    ck_assert(attach.stays);
+    expect_served(&attach, waiting);
+    end_kept(&attach);
+}
+END_TEST
+
 START_TEST(test_request_size)
 {
     uint8_t bytes[sizeof(struct saddle_attach_request) + 8] = {0};
@@ -310,6 +514,13 @@ int main(void)
     tcase_add_test(tcase, test_bad_paths);
     tcase_add_test(tcase, test_goes_over);
     tcase_add_test(tcase, test_what_is_not_that_is_refused);
+    tcase_add_test(tcase, test_kept_is_taken);
+    tcase_add_test(tcase, test_kept_nothing);
+    tcase_add_loop_test(tcase, test_kept_is_refused, 0, WRONGS);
+    tcase_add_test(tcase, test_kept_of_another);
+    tcase_add_test(tcase, test_kept_that_another_made);
+    tcase_add_test(tcase, test_kept_with_the_path_taken);
+    tcase_add_test(tcase, test_stays);
     tcase_add_test(tcase, test_request_size);
     tcase_add_test(tcase, test_request_with_descriptors);
     tcase_add_test(tcase, test_reply_carries_descriptors);
