@@ -123,7 +123,8 @@ class Machine:
     def processes(self):
         """All of the unit's, by their numbers there."""
         group = self.show("ControlGroup")
-        return self.must(f"cat {GROUPS}{group}/cgroup.procs").split() if group else []
+        # Without processes there is no group, or not for long.
+        return self.run(f"cat {GROUPS}{group}/cgroup.procs")[1].split() if group else []
 
     def journal(self):
         self.must("journalctl --sync")

@@ -26,6 +26,7 @@
 
 #define TRY_MS     1000 /* one call */
 #define MESSAGE_MS 30000
+#define ATTACH_MS  60000 /* however long the next daemon takes to start */
 #define NAP_MS     10    /* between two calls */
 #define BYTES      3000u /* of a message: more than one packet of the default size */
 
@@ -122,7 +123,7 @@ int main(int argc, char **argv)
                                           {"host", required_argument, NULL, 'h'},
                                           {"again", no_argument, NULL, 'a'},
                                           {NULL, 0, NULL, 0}};
-    struct saddle_attach_options options = {.size = sizeof(options)};
+    struct saddle_attach_options options = {.size = sizeof(options), .timeout_ms = ATTACH_MS};
     const char *host = NULL, *service = NULL;
     int option, error;
 

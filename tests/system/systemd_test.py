@@ -30,8 +30,8 @@ UDP_PORT = 50707
 TIMES = 3  # that the daemon is replaced
 KEPT = "4"  # descriptors that systemd keeps: two sockets, each with its lock
 # A watchdog that a busy machine does not trip, and that can be waited for; time to look while no
-# daemon runs, and less than applications wait; and how the daemon ended, which the service manager
-# forgets when it starts it again, is written to the journal.
+# daemon runs; and how the daemon ended, which the service manager forgets when it starts it again,
+# is written to the journal.
 DROP_IN = """\
 [Service]
 WatchdogSec=5s
@@ -374,11 +374,11 @@ def test_nobody_there():
         service = Service(host)
         kill(service)
         await_true(lambda: service.main() == "0", "the daemon has gone")
-        host.must("saddle-ping --count 1 " + ADDRESSES[1])
+        Survivor(host, "--socket", ATTACH).end()
         check_restarted(service, 1)
         kill(service)
         await_true(lambda: service.main() == "0" and not host.processes(), "all of it has gone")
-        host.must("saddlectl status")
+        host.must(f"saddlectl --timeout {harness.PATIENCE_S} status")
         check_restarted(service, 2)
 
 
