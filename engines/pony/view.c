@@ -134,8 +134,7 @@ void view_connections(const struct upper *upper, struct view_scan *scan,
         end = scan->position < end ? scan->position + 1 : end;
     }
     while (view_goes_on(scan, &looked, end)) {
-        if (scan->position >= pool_end(&upper->connection_pool) &&
-            scan->position < HANDLE_LISTENERS) {
+        if (scan->position >= upper->connections_max && scan->position < HANDLE_LISTENERS) {
             scan->position = HANDLE_LISTENERS;
             continue;
         }
@@ -170,7 +169,7 @@ static bool region_wanted(const struct region *region, const struct view_scan *s
 void view_regions(const struct upper *upper, struct view_scan *scan,
                   struct view_region regions[VIEW_ENTRIES])
 {
-    uint32_t end = pool_end(&upper->region_pool), looked = 0;
+    uint32_t end = upper->regions_max, looked = 0;
 
     scan->count = 0;
     if (scan->by_id) {

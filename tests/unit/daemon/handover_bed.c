@@ -475,12 +475,21 @@ static pid_t begin(enum bed_side side, const char *path, const int ends[2])
 struct watched {
     pid_t pid[BED_SIDES];
     bool dead[BED_SIDES], stopped[BED_SIDES];
+    bool hit[BED_SIDES]; /* was stopped, or is dead */
     int status[BED_SIDES];
     uint64_t deadline;
 };
 
+/* A signal that was sent has its effect when the kernel comes to it. */
+static bool awaits_strike(const struct watched *watched, int side)
+{
+    return atomic_load(&shared->struck) && plan->strike.victims & 1u << side && !watched->hit[side];
+}
+
 static bool settled(const struct watched *watched, int side)
 {
+    if (awaits_strike(watched, side))
+        return false;
     return watched->dead[side] || watched->stopped[side] || atomic_load(&shared->reported[side]);
 }
 
@@ -494,6 +503,7 @@ static void look(struct watched *watched)
             continue;
         watched->status[side] = status;
         watched->dead[side] = WIFEXITED(status) || WIFSIGNALED(status);
+        watched->hit[side] |= watched->dead[side] || WIFSTOPPED(status);
         if (WIFSTOPPED(status) && plan->blink)
             kill(watched->pid[side], SIGCONT);
         else if (WIFSTOPPED(status) || WIFCONTINUED(status))
