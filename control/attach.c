@@ -114,7 +114,7 @@ static const char *deaf(int fd, int type, const char *path)
     if (getsockname(fd, (struct sockaddr *)&address, &bytes) || address.sun_family != AF_UNIX ||
         !has_value(fd, SO_TYPE, type))
         return "it is no Unix socket of the right type";
-    if (strncmp(address.sun_path, path, sizeof(address.sun_path)))
+    if (strncmp(address.sun_path, path, sizeof(address.sun_path)) != 0)
         return "it is not bound to that path";
     return has_value(fd, SO_ACCEPTCONN, 1) ? NULL : "it does not listen";
 }

@@ -24,7 +24,7 @@ static int *find(const char *name, int fd, struct attach_kept **kept)
     struct stat status;
 
     for (uint32_t i = 0; i < STORE_PLACES; i++) {
-        if (strcmp(places[i].name, name) || fstat(fd, &status))
+        if (strcmp(places[i].name, name) != 0 || fstat(fd, &status))
             continue;
         *kept = &places[i];
         if (S_ISSOCK(status.st_mode))
