@@ -5,26 +5,36 @@
 #include "tools/bench/bench.h"
 #include "tools/bench/probe.h"
 
-#include <inttypes.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define NSEC          1000000000ull
 #define BITS_PER_BYTE 8.0
+#define TITLE         "cpu "
+#define LINE_BYTES    512u /* ten numbers of 20 digits at most */
+#define NUMBER_BASE   10
 
 /* user, nice, system, idle, iowait, irq, softirq. Time that was stolen is another machine's. */
 enum { COLUMN_IDLE = 3, COLUMN_IOWAIT = 4, COLUMNS = 7 };
 
+/* Of the first line, which is the sum of all processors. */
 static uint64_t machine_ns(void)
 {
     FILE *file = fopen("/proc/stat", "re");
-    uint64_t ticks = 0, value;
+    char line[LINE_BYTES], *at = line + sizeof(TITLE) - 1;
+    uint64_t ticks = 0;
     if (!file)
         return 0;
-    if (fscanf(file, "cpu") == 0)
-        for (int i = 0; i < COLUMNS && fscanf(file, "%" SCNu64, &value) == 1; i++)
-            ticks += i == COLUMN_IDLE || i == COLUMN_IOWAIT ? 0 : value;
+    if (!fgets(line, sizeof(line), file) || strncmp(line, TITLE, sizeof(TITLE) - 1) != 0)
+        *at = '\0';
     fclose(file);
+    for (int i = 0; i < COLUMNS && *at; i++) {
+        uint64_t value = strtoull(at, &at, NUMBER_BASE);
+        ticks += i == COLUMN_IDLE || i == COLUMN_IOWAIT ? 0 : value;
+    }
     return ticks * (NSEC / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
