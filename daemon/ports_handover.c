@@ -103,7 +103,9 @@ void ports_leave(const struct ports *ports, uint64_t which, struct parcel_draft 
     }
 }
 
-void ports_resume(struct ports *ports, uint64_t which)
+/* What goes over of these: devices whose driver can, and their TAPs. */
+static void each(struct ports *ports, uint64_t which,
+                 void (*visit)(const struct port_handover_ops *ops, struct port *port))
 {
     for (uint32_t i = 0; i < ports->config->ports.count; i++) {
         const struct port_handover_ops *ops;
@@ -112,10 +114,20 @@ void ports_resume(struct ports *ports, uint64_t which)
             continue;
         ops = port_handover_of(ports->device[i]);
         if (ops)
-            ops->resume(ports->device[i]);
+            visit(ops, ports->device[i]);
         if (ports->tap[i])
-            port_tap_handover.resume(ports->tap[i]);
+            visit(&port_tap_handover, ports->tap[i]);
     }
+}
+
+static void resume_one(const struct port_handover_ops *ops, struct port *port)
+{
+    ops->resume(port);
+}
+
+void ports_resume(struct ports *ports, uint64_t which)
+{
+    each(ports, which, resume_one);
 }
 
 /* Closes what only this daemon has of it. Elements above a port that went over would destroy it as
@@ -218,17 +230,12 @@ int ports_begin(struct ports *ports, uint64_t which)
     return error;
 }
 
+static void settle_one(const struct port_handover_ops *ops, struct port *port)
+{
+    ops->settle(port);
+}
+
 void ports_settle(struct ports *ports, uint64_t which)
 {
-    for (uint32_t i = 0; i < ports->config->ports.count; i++) {
-        const struct port_handover_ops *ops;
-
-        if (!ports_has(which, i))
-            continue;
-        ops = port_handover_of(ports->device[i]);
-        if (ops)
-            ops->settle(ports->device[i]);
-        if (ports->tap[i])
-            port_tap_handover.settle(ports->tap[i]);
-    }
+    each(ports, which, settle_one);
 }

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/notify.h"
 #include "daemon/upgrader.h"
+#include "tests/unit/folder.h"
 
 #include <check.h>
 #include <errno.h>
@@ -13,15 +14,14 @@
 
 #define PATH_BYTES 128
 
-static char folder[] = "/tmp/saddle-upgrader-XXXXXX";
+static char folder[TEST_FOLDER_BYTES];
 static char path[PATH_BYTES];
 static struct daemon_upgrader *upgrader;
 static struct upgrader_answer answer;
 
 static void setup(void)
 {
-    memcpy(folder + sizeof(folder) - 1 - strlen("XXXXXX"), "XXXXXX", strlen("XXXXXX"));
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_ptr_nonnull(test_folder_make(folder, "saddle-upgrader"));
     snprintf(path, sizeof(path), "%s/" UPGRADER_FILE, folder);
     answer = (struct upgrader_answer){0};
 }
