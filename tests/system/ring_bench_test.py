@@ -17,8 +17,8 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 
+import benches
 import harness
 from harness import expect, expect_equal
 
@@ -48,12 +48,11 @@ echo 1000,{latency},2.0
 PATIENCE_S = 10 * harness.PATIENCE_S  # for ten thousand connections, on a machine with more to do
 
 
-class Place:
+class Place(benches.Place):
     """Where one run keeps its files, and by which its processes are told."""
 
     def __init__(self):
-        self.path = pathlib.Path(tempfile.mkdtemp(prefix="saddle-system-"))
-        self.path.chmod(0o711)
+        super().__init__(0o711)
         self.own = self.path / "own"
         self.own.mkdir()
         # All the programs there are: UCX's is there if a test puts it there.
@@ -61,7 +60,6 @@ class Place:
         self.programs.mkdir()
         for name in ("env", "sh", "sleep"):
             (self.programs / name).symlink_to(shutil.which(name))
-        self.process = None
 
     def offer_perftest(self, latency):
         program = self.programs / "ucx_perftest"
@@ -80,31 +78,6 @@ class Place:
         out, errors = self.start(*arguments, **options).communicate(timeout=PATIENCE_S)
         self.check_clean()
         return self.process.returncode, out, errors
-
-    def processes(self):
-        """Those of its session that live."""
-        found = set()
-        for entry in pathlib.Path("/proc").iterdir():
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError, ProcessLookupError):
-                if not entry.name.isdigit():
-                    continue
-                words = (entry / "stat").read_text().rpartition(") ")[2].split()
-                if int(words[3]) == self.process.pid and words[0] != "Z":
-                    found.add(int(entry.name))
-        return found
-
-    def check_clean(self):
-        harness.await_true(lambda: not self.processes(), "all processes gone")
-        expect_equal(os.listdir(self.own), [], "files left")
-
-    def remove(self):
-        if self.process and self.process.poll() is None:
-            self.process.kill()
-            self.process.communicate()
-        for number in self.processes() if self.process else ():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(number, signal.SIGKILL)
-        shutil.rmtree(self.path)
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 
+import benches
 import harness
 import netns
 from harness import expect, expect_equal
@@ -40,13 +41,11 @@ TABLE = ["hand-overs", "blackout, ms", "brownout, ms", "prober, us", "state, byt
 PATIENCE_S = (10 + COUNT // 10) * harness.PATIENCE_S
 
 
-class Place:
+class Place(benches.Place):
     """Where one run keeps its files, and by which its processes are told."""
 
     def __init__(self):
-        self.path = pathlib.Path(tempfile.mkdtemp(prefix="saddle-system-"))
-        self.path.chmod(0o777)
-        self.process = None
+        super().__init__(0o777)
 
     def start(self, *arguments, saddled=SADDLED, user=None):
         command = [BENCH, "upgrade", "--saddled", saddled, "--control", CONTROL,
@@ -62,31 +61,6 @@ class Place:
         out, errors = self.start(*arguments, **options).communicate(timeout=PATIENCE_S)
         self.check_clean()
         return self.process.returncode, out, errors
-
-    def processes(self):
-        """Those of its session that live."""
-        found = set()
-        for entry in pathlib.Path("/proc").iterdir():
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError, ProcessLookupError):
-                if not entry.name.isdigit():
-                    continue
-                words = (entry / "stat").read_text().rpartition(") ")[2].split()
-                if int(words[3]) == self.process.pid and words[0] != "Z":
-                    found.add(int(entry.name))
-        return found
-
-    def check_clean(self):
-        harness.await_true(lambda: not self.processes(), "all processes gone")
-        expect_equal(os.listdir(self.path), [], "files left")
-
-    def remove(self):
-        if self.process and self.process.poll() is None:
-            self.process.kill()
-            self.process.communicate()
-        for number in self.processes() if self.process else ():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(number, signal.SIGKILL)
-        shutil.rmtree(self.path)
 
 
 @contextlib.contextmanager

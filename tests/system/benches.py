@@ -1,0 +1,47 @@
+# SPDX-FileCopyrightText: 2026 The Saddle authors
+# SPDX-License-Identifier: Apache-2.0
+"""What tests of saddle-bench share: a run's folder, and its processes, by their session."""
+import contextlib
+import os
+import pathlib
+import shutil
+import signal
+import tempfile
+
+import harness
+
+
+class Place:
+    """Where one run keeps its files, and by which its processes are told. Who starts it puts it
+    into `process`, as the first of a session."""
+
+    def __init__(self, mode):
+        self.path = pathlib.Path(tempfile.mkdtemp(prefix="saddle-system-"))
+        self.path.chmod(mode)
+        self.own = self.path  # what the program may leave nothing in
+        self.process = None
+
+    def processes(self):
+        """Those of its session that live."""
+        found = set()
+        for entry in pathlib.Path("/proc").iterdir():
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError, ProcessLookupError):
+                if not entry.name.isdigit():
+                    continue
+                words = (entry / "stat").read_text().rpartition(") ")[2].split()
+                if int(words[3]) == self.process.pid and words[0] != "Z":
+                    found.add(int(entry.name))
+        return found
+
+    def check_clean(self):
+        harness.await_true(lambda: not self.processes(), "all processes gone")
+        harness.expect_equal(os.listdir(self.own), [], "files left")
+
+    def remove(self):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
+        for number in self.processes() if self.process else ():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
+        shutil.rmtree(self.path)
