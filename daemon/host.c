@@ -140,7 +140,7 @@ int host_start(struct host *host, const struct reason *reason)
     if (!error)
         error = host_make_groups(host, reason);
     for (uint32_t i = 0; i < config->engines.count && !error; i++)
-        error = host_join_group(layout, i, reason);
+        error = host_join_group(layout, &i, 1, reason);
     return error ? error : host_settle(host, reason);
 }
 

@@ -332,7 +332,7 @@ static int join(struct apply *apply, bool followers)
 
         if (from == NOWHERE ? follows(apply, i) != followers : followers || !leaves(apply, from))
             continue;
-        error = host_join_group(&apply->next, i, apply->reason);
+        error = host_join_group(&apply->next, &i, 1, apply->reason);
         apply->in[i] = !error;
     }
     return error ? refusal(error) : 0;

@@ -238,24 +238,46 @@ static int offer(void *context, uint32_t set, struct parcel_draft *draft, const 
     return server_offer(handover->server, engines, count, draft, why->text, why->bytes);
 }
 
+/* Takes engines off their threads that are all in this group. */
+static int stop_group(const struct host_handover *handover, uint32_t set, struct group *group,
+                      const struct reason *why)
+{
+    struct host_layout *running = &handover->host->running;
+    struct host_engine *made[CONFIG_ENGINES_MAX];
+    struct engine *engines[CONFIG_ENGINES_MAX];
+    int errors[CONFIG_ENGINES_MAX];
+    uint32_t count = 0;
+    int error;
+
+    for (uint32_t i = 0; i < running->config->engines.count; i++) {
+        if (is_member(handover, set, i) && running->engines[i].group == group) {
+            made[count] = &running->engines[i];
+            engines[count++] = running->engines[i].engine;
+        }
+    }
+    error = group_remove_all(group, engines, count, errors);
+    for (uint32_t i = count; i-- > 0;) {
+        if (!errors[i])
+            made[i]->group = NULL;
+        else
+            host_fail(why, errors[i], "engine %s cannot be taken off its thread", engines[i]->name);
+    }
+    return error;
+}
+
 /* Takes the set's engines off their threads. */
 static int stop(const struct host_handover *handover, uint32_t set, const struct reason *why)
 {
-    struct host_layout *running = &handover->host->running;
+    const struct host_layout *running = &handover->host->running;
+    int error = 0;
 
-    for (uint32_t i = 0; i < running->config->engines.count; i++) {
-        struct host_engine *engine = &running->engines[i];
-        int error;
+    for (uint32_t i = 0; i < running->config->engines.count && !error; i++) {
+        struct group *group = running->engines[i].group;
 
-        if (!is_member(handover, set, i) || !engine->group)
-            continue;
-        error = group_remove(engine->group, engine->engine);
-        if (error)
-            return host_fail(why, error, "engine %s cannot be taken off its thread",
-                             engine->engine->name);
-        engine->group = NULL;
+        if (is_member(handover, set, i) && group)
+            error = stop_group(handover, set, group, why);
     }
-    return 0;
+    return error;
 }
 
 static int put_engine(const struct engine *engine, struct state_writer *state,
@@ -300,15 +322,23 @@ static int leave(void *context, uint32_t set, struct parcel_draft *draft, const 
     return error;
 }
 
-/* Puts the set's engines on threads of their groups. */
+/* Puts the set's engines on threads of their groups, those that are on none. */
 static int join(const struct host_handover *handover, uint32_t set, const struct reason *why)
 {
+    const struct config *config = config_of(handover);
     struct host_layout *running = &handover->host->running;
     int error = 0;
 
-    for (uint32_t i = 0; i < running->config->engines.count && !error; i++) {
-        if (is_member(handover, set, i) && !running->engines[i].group)
-            error = host_join_group(running, i, why);
+    for (uint32_t group = 0; group < config->groups.count && !error; group++) {
+        uint32_t which[CONFIG_ENGINES_MAX], count = 0;
+
+        for (uint32_t i = 0; i < config->engines.count; i++) {
+            if (is_member(handover, set, i) && !running->engines[i].group &&
+                host_group_index(config, i) == group)
+                which[count++] = i;
+        }
+        if (count > 0)
+            error = host_join_group(running, which, count, why);
     }
     return error;
 }

@@ -484,16 +484,24 @@ uint32_t host_group_index(const struct config *config, uint32_t index)
     return config->groups.count; /* a checked configuration has none that is nowhere */
 }
 
-int host_join_group(struct host_layout *layout, uint32_t index, const struct reason *reason)
+int host_join_group(struct host_layout *layout, const uint32_t *indices, uint32_t count,
+                    const struct reason *reason)
 {
-    const struct config *config = layout->config;
-    struct host_engine *made = &layout->engines[index];
-    uint32_t group = host_group_index(config, index);
-    int error = group_add(layout->groups[group], made->engine);
+    const uint32_t at = host_group_index(layout->config, indices[0]);
+    struct group *group = layout->groups[at];
+    struct engine *engines[CONFIG_ENGINES_MAX];
+    int errors[CONFIG_ENGINES_MAX];
+    int error;
 
-    if (error)
-        return host_fail(reason, error, "group %s: engine %s",
-                         config_group(config, group)->name.text, made->engine->name);
-    made->group = layout->groups[group];
-    return 0;
+    for (uint32_t i = 0; i < count; i++)
+        engines[i] = layout->engines[indices[i]].engine;
+    error = group_add_all(group, engines, count, errors);
+    for (uint32_t i = count; i-- > 0;) {
+        if (!errors[i])
+            layout->engines[indices[i]].group = group;
+        else
+            host_fail(reason, errors[i], "group %s: engine %s",
+                      config_group(layout->config, at)->name.text, engines[i]->name);
+    }
+    return error;
 }

@@ -76,8 +76,10 @@ int host_describe_group(const struct host *host, struct host_layout *layout, uin
 /* Says in the log if the kernel refuses a group's threads their class. Once the group has its
  * engines: it may not have its threads before. */
 void host_tell_class(const struct group *group);
-/* Adds the engine at `index` to its group of the layout. */
-int host_join_group(struct host_layout *layout, uint32_t index, const struct reason *reason);
+/* Adds the engines at these positions, at least one, to their group of the layout, which is the
+ * same for all. 0, or the first error with one line in `reason`; those that could be added are. */
+int host_join_group(struct host_layout *layout, const uint32_t *indices, uint32_t count,
+                    const struct reason *reason);
 /* Lists the engines of a layout that are here, and tells the server which of them are one host. */
 void host_list(struct host *host, const struct host_layout *layout);
 /* The position of the group that has the engine at `index`. */

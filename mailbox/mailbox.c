@@ -11,10 +11,12 @@
 #include <unistd.h>
 
 #define NS_PER_S 1000000000ull
-/* How long a caller sleeps between two looks: first about as long as a piece of work takes, then
- * doubling, to where a look costs nothing worth counting. */
+/* How long a caller sleeps between two looks: first about as long as a piece of work takes, then an
+ * eighth of what it has waited, so that it waits that much too long at most, up to where a look
+ * costs nothing worth counting. */
 #define CALL_SLEEP_NS_MIN 5000ull
 #define CALL_SLEEP_NS_MAX 1000000ull
+#define CALL_SLEEP_PART   8u
 
 int mailbox_init(struct mailbox *mailbox)
 {
@@ -70,38 +72,30 @@ static uint64_t machine_now(void)
 
 /* A caller's patience. */
 struct patience {
+    uint64_t since;
     uint64_t deadline;
-    uint64_t sleep_ns;
 };
 
 static void patience_start(struct patience *patience, uint64_t timeout_ns)
 {
     uint64_t now = machine_now();
 
+    patience->since = now;
     patience->deadline = timeout_ns > UINT64_MAX - now ? UINT64_MAX : now + timeout_ns;
-    patience->sleep_ns = CALL_SLEEP_NS_MIN;
 }
 
-static void patience_sleep(struct patience *patience, uint64_t limit_ns)
+/* Sleeps a little; not beyond the deadline, while that is still to come. */
+static void patience_sleep(const struct patience *patience, uint64_t now)
 {
-    uint64_t sleep_ns = patience->sleep_ns < limit_ns ? patience->sleep_ns : limit_ns;
-    struct timespec time = {.tv_nsec = (long)sleep_ns};
+    uint64_t sleep_ns = (now - patience->since) / CALL_SLEEP_PART;
 
-    nanosleep(&time, NULL);
-    patience->sleep_ns *= 2;
-    if (patience->sleep_ns > CALL_SLEEP_NS_MAX)
-        patience->sleep_ns = CALL_SLEEP_NS_MAX;
-}
-
-/* Sleeps a little; false, without sleeping, once the deadline has passed. */
-static bool patience_left(struct patience *patience)
-{
-    uint64_t now = machine_now();
-
-    if (now >= patience->deadline)
-        return false;
-    patience_sleep(patience, patience->deadline - now);
-    return true;
+    if (sleep_ns < CALL_SLEEP_NS_MIN)
+        sleep_ns = CALL_SLEEP_NS_MIN;
+    if (sleep_ns > CALL_SLEEP_NS_MAX)
+        sleep_ns = CALL_SLEEP_NS_MAX;
+    if (now < patience->deadline && sleep_ns > patience->deadline - now)
+        sleep_ns = patience->deadline - now;
+    nanosleep(&(struct timespec){.tv_nsec = (long)sleep_ns}, NULL);
 }
 
 static bool withdraw(struct mailbox *mailbox)
@@ -117,27 +111,70 @@ static bool done(struct mailbox *mailbox)
     return atomic_load_explicit(&mailbox->state, memory_order_acquire) == MAILBOX_DONE;
 }
 
-int mailbox_call(struct mailbox *mailbox, mailbox_fn *fn, void *argument, uint64_t timeout_ns,
-                 int *result)
+/* Takes a request as far as it goes now; true once it has come to its end. */
+static bool advance(struct mailbox_request *request)
+{
+    struct mailbox *mailbox = request->mailbox;
+
+    if (request->ended)
+        return true;
+    if (!request->posted)
+        request->posted = post(mailbox, request->fn, request->argument, true) == 0;
+    request->ended = request->posted && done(mailbox);
+    if (request->ended) {
+        request->result = mailbox->result;
+        atomic_store_explicit(&mailbox->state, MAILBOX_EMPTY, memory_order_release);
+    }
+    return request->ended;
+}
+
+/* Its time is over; true once it has come to its end. Work that has started goes on to its own. */
+static bool give_up(struct mailbox_request *request)
+{
+    if (!request->ended && (!request->posted || withdraw(request->mailbox))) {
+        request->ended = true;
+        request->error = -ETIMEDOUT;
+    }
+    return request->ended;
+}
+
+static bool each(struct mailbox_request *requests, uint32_t count,
+                 bool (*visit)(struct mailbox_request *request))
+{
+    bool ended = true;
+
+    for (uint32_t i = 0; i < count; i++)
+        ended &= visit(&requests[i]);
+    return ended;
+}
+
+void mailbox_call_all(struct mailbox_request *requests, uint32_t count, uint64_t timeout_ns)
 {
     struct patience patience;
 
     patience_start(&patience, timeout_ns);
-    while (post(mailbox, fn, argument, true) == -EBUSY) {
-        if (!patience_left(&patience))
-            return -ETIMEDOUT;
+    for (uint32_t i = 0; i < count; i++) {
+        requests[i].error = 0;
+        requests[i].posted = requests[i].ended = false;
     }
-    patience.sleep_ns = CALL_SLEEP_NS_MIN;
-    while (!done(mailbox)) {
-        if (patience_left(&patience))
-            continue;
-        if (withdraw(mailbox))
-            return -ETIMEDOUT;
-        patience_sleep(&patience, CALL_SLEEP_NS_MAX);
+    while (!each(requests, count, advance)) {
+        uint64_t now = machine_now();
+
+        if (now >= patience.deadline && each(requests, count, give_up))
+            return;
+        patience_sleep(&patience, now);
     }
-    *result = mailbox->result;
-    atomic_store_explicit(&mailbox->state, MAILBOX_EMPTY, memory_order_release);
-    return 0;
+}
+
+int mailbox_call(struct mailbox *mailbox, mailbox_fn *fn, void *argument, uint64_t timeout_ns,
+                 int *result)
+{
+    struct mailbox_request request = {.mailbox = mailbox, .fn = fn, .argument = argument};
+
+    mailbox_call_all(&request, 1, timeout_ns);
+    if (!request.error)
+        *result = request.result;
+    return request.error;
 }
 
 static int do_nothing(void *context, void *argument)

@@ -64,6 +64,19 @@ int mailbox_post(struct mailbox *mailbox, mailbox_fn *fn, void *argument);
 int mailbox_call(struct mailbox *mailbox, mailbox_fn *fn, void *argument, uint64_t timeout_ns,
                  int *result);
 
+/* One of several calls. */
+struct mailbox_request {
+    struct mailbox *mailbox; /* others may be for the same one: they wait for each other */
+    mailbox_fn *fn;
+    void *argument;
+    int error;          /* afterwards: 0 or -ETIMEDOUT, as of mailbox_call */
+    int result;         /* afterwards, if `error` is 0 */
+    bool posted, ended; /* its own */
+};
+
+/* As mailbox_call, for several at once: waits as long as for the slowest of them. */
+void mailbox_call_all(struct mailbox_request *requests, uint32_t count, uint64_t timeout_ns);
+
 /* Whether whoever empties it comes round in that time: 0, or -ETIMEDOUT. For control threads only.
  */
 int mailbox_ask(struct mailbox *mailbox, uint64_t timeout_ns);

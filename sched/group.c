@@ -265,27 +265,107 @@ static uint32_t place(const struct group_mode *mode, const struct crew *crew,
     return mode->place(loads, crew->count);
 }
 
-static int add(struct group *group, struct engine *engine)
+static bool is_needed(const struct group *group, const struct worker *worker)
+{
+    for (uint32_t i = 0; i < group->member_count; i++)
+        if (group->members[i].worker == worker)
+            return true;
+    return false;
+}
+
+/* Where each engine has its thread, ends the threads that have none. */
+static void dismiss_idle(struct group *group)
+{
+    struct crew *crew = &group->crew;
+
+    if (!group->config.mode->thread_per_engine)
+        return;
+    for (uint32_t i = crew->count; i-- > 0;)
+        if (!is_needed(group, crew->workers[i]))
+            dismiss(crew, i);
+}
+
+/* Has the threads that so many more engines need. */
+static int hire_for(struct group *group, struct engine *const *engines, uint32_t count)
 {
     struct crew *crew = &group->crew;
     const struct group_mode *mode = group->config.mode;
-    uint32_t before = crew->count;
-    uint32_t index;
     int error = 0;
 
-    while (crew->count < mode->threads(&group->config, group->member_count + 1) && !error)
-        error = hire(crew, &group->config, engine);
-    if (!error) {
-        index = place(mode, crew, group->members, group->member_count);
-        error = worker_add(crew->workers[index], engine);
+    for (uint32_t i = 0; i < count && !error; i++)
+        while (crew->count < mode->threads(&group->config, group->member_count + i + 1) && !error)
+            error = hire(crew, &group->config, engines[i]);
+    return error;
+}
+
+/* Nothing becomes of any of them. */
+static int refuse(int error, int *errors, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        errors[i] = error;
+    return error;
+}
+
+static int check_new(struct group *group, struct engine *const *engines, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (find_member(group, engines[i]))
+            return -EEXIST;
+    return count > GROUP_ENGINES_MAX - group->member_count ? -ENOSPC : 0;
+}
+
+static int check_members(struct group *group, struct engine *const *engines, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (!find_member(group, engines[i]))
+            return -ENOENT;
+    return 0;
+}
+
+/* There are threads for them. */
+static int add(struct group *group, struct engine *const *engines, uint32_t count, int *errors)
+{
+    const struct crew *crew = &group->crew;
+    struct worker_seat seats[GROUP_ENGINES_MAX];
+    struct member members[GROUP_ENGINES_MAX];
+    uint32_t before = group->member_count;
+    int error;
+
+    memcpy(members, group->members, before * sizeof(members[0]));
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t index = place(group->config.mode, crew, members, before + i);
+
+        seats[i] = (struct worker_seat){.worker = crew->workers[index], .engine = engines[i]};
+        members[before + i] = (struct member){engines[i], crew->workers[index]};
     }
-    if (!error) {
-        group->members[group->member_count++] = (struct member){engine, crew->workers[index]};
+    error = worker_add(seats, count);
+    for (uint32_t i = 0; i < count; i++) {
+        errors[i] = seats[i].error;
+        if (errors[i])
+            continue;
+        group->members[group->member_count++] = members[before + i];
         if (crew->leader)
-            leader_add(crew->leader, engine, index);
-    } else if (mode->thread_per_engine && crew->count > before) {
-        dismiss(crew, crew->count - 1);
+            leader_add(crew->leader, engines[i], index_of(crew, seats[i].worker));
     }
+    return error;
+}
+
+int group_add_all(struct group *group, struct engine *const *engines, uint32_t count, int *errors)
+{
+    int error = check_new(group, engines, count);
+
+    if (!error)
+        error = hold(&group->crew);
+    if (error)
+        return refuse(error, errors, count);
+    error = hire_for(group, engines, count);
+    if (error)
+        refuse(error, errors, count);
+    else
+        error = add(group, engines, count, errors);
+    if (error && !group->keeps)
+        dismiss_idle(group);
+    release(&group->crew);
     return error;
 }
 
@@ -293,40 +373,52 @@ int group_add(struct group *group, struct engine *engine)
 {
     int error;
 
-    if (find_member(group, engine))
-        return -EEXIST;
-    if (group->member_count == GROUP_ENGINES_MAX)
-        return -ENOSPC;
-    error = hold(&group->crew);
+    return group_add_all(group, &engine, 1, &error);
+}
+
+static int drop(struct group *group, struct engine *const *engines, uint32_t count, int *errors)
+{
+    struct worker_seat seats[GROUP_ENGINES_MAX];
+    int error;
+
+    for (uint32_t i = 0; i < count; i++)
+        seats[i] = (struct worker_seat){.worker = worker_of(group, find_member(group, engines[i])),
+                                        .engine = engines[i]};
+    error = worker_remove(seats, count);
+    for (uint32_t i = 0; i < count; i++) {
+        struct member *member = find_member(group, engines[i]);
+
+        errors[i] = seats[i].error;
+        if (errors[i])
+            continue;
+        *member = group->members[--group->member_count];
+        if (group->crew.leader)
+            leader_remove(group->crew.leader, engines[i]);
+    }
+    return error;
+}
+
+int group_remove_all(struct group *group, struct engine *const *engines, uint32_t count,
+                     int *errors)
+{
+    int error = check_members(group, engines, count);
+
+    if (!error)
+        error = hold(&group->crew);
     if (error)
-        return error;
-    error = add(group, engine);
+        return refuse(error, errors, count);
+    error = drop(group, engines, count, errors);
+    if (!group->keeps)
+        dismiss_idle(group);
     release(&group->crew);
     return error;
 }
 
 int group_remove(struct group *group, struct engine *engine)
 {
-    struct member *member = find_member(group, engine);
-    struct worker *worker;
     int error;
 
-    if (!member)
-        return -ENOENT;
-    error = hold(&group->crew);
-    if (error)
-        return error;
-    worker = worker_of(group, member);
-    error = worker_remove(worker, engine);
-    if (!error) {
-        *member = group->members[--group->member_count];
-        if (group->crew.leader)
-            leader_remove(group->crew.leader, engine);
-        if (group->config.mode->thread_per_engine && !group->keeps)
-            dismiss(&group->crew, index_of(&group->crew, worker));
-    }
-    release(&group->crew);
-    return error;
+    return group_remove_all(group, &engine, 1, &error);
 }
 
 /* ---- Threads ahead ---- */
@@ -339,41 +431,23 @@ void group_keep_threads(struct group *group)
 int group_prepare(struct group *group, struct engine *const *engines, uint32_t count)
 {
     struct crew *crew = &group->crew;
-    const struct group_mode *mode = group->config.mode;
     uint32_t before = crew->count;
-    int error = group->member_count + count > GROUP_ENGINES_MAX ? -ENOSPC : hold(crew);
+    int error = count > GROUP_ENGINES_MAX - group->member_count ? -ENOSPC : hold(crew);
 
     if (error)
         return error;
     group->keeps = true;
-    for (uint32_t i = 0; i < count && !error; i++) {
-        if (crew->count < mode->threads(&group->config, group->member_count + i + 1))
-            error = hire(crew, &group->config, engines[i]);
-    }
-    while (error && mode->thread_per_engine && crew->count > before)
+    error = hire_for(group, engines, count);
+    while (error && group->config.mode->thread_per_engine && crew->count > before)
         dismiss(crew, crew->count - 1);
     release(crew);
     return error;
 }
 
-static bool is_needed(const struct group *group, const struct worker *worker)
-{
-    for (uint32_t i = 0; i < group->member_count; i++)
-        if (group->members[i].worker == worker)
-            return true;
-    return false;
-}
-
 void group_trim(struct group *group)
 {
-    struct crew *crew = &group->crew;
-
     group->keeps = false;
-    if (!group->config.mode->thread_per_engine)
-        return;
-    for (uint32_t i = crew->count; i-- > 0;)
-        if (!is_needed(group, crew->workers[i]))
-            dismiss(crew, i);
+    dismiss_idle(group);
 }
 
 /* ---- Changes ---- */

@@ -101,6 +101,12 @@ int group_add(struct group *group, struct engine *engine);
 /* Takes an engine off its thread: when this returns 0 it does not run any more. -ENOENT, or
  * -ETIMEDOUT if a thread does not come round. */
 int group_remove(struct group *group, struct engine *engine);
+/* The same for several, in the time that the slowest takes. The first error, and in `errors` what
+ * became of each: those with 0 are on a thread now, or off it, whatever became of the others. At
+ * most GROUP_ENGINES_MAX. */
+int group_add_all(struct group *group, struct engine *const *engines, uint32_t count, int *errors);
+int group_remove_all(struct group *group, struct engine *const *engines, uint32_t count,
+                     int *errors);
 
 /* For engines that are to miss no more than a message between threads when they come or go: threads
  * that group_remove would end stay, without an engine, and so do those made ahead, until

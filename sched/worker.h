@@ -73,6 +73,13 @@ struct worker {
     } stats;
 };
 
+/* An engine, the thread that has it or is to have it, and how that went. */
+struct worker_seat {
+    struct worker *worker;
+    struct engine *engine;
+    int error;
+};
+
 /* ---- Control ---- */
 
 /* Starts a thread with name, cpus and leader as *worker has them. 0, or a negative errno: also what
@@ -91,10 +98,11 @@ int worker_configure(struct worker *worker, const struct group_config *config);
 /* Has it ask again for a reservation that others had taken: 0; -EBUSY if the kernel does not grant
  * it yet, or -EDQUOT if that is all for this process; or -ETIMEDOUT. */
 int worker_ask_again(struct worker *worker);
-/* Hands an engine to the thread: 0, -ENOSPC, what epoll_ctl said, or -ETIMEDOUT. */
-int worker_add(struct worker *worker, struct engine *engine);
-/* Takes it away: 0, -ENOENT or -ETIMEDOUT. */
-int worker_remove(struct worker *worker, struct engine *engine);
+/* Hands engines to threads, to all of them at once. 0, or the first error of a seat: -ENOSPC, what
+ * epoll_ctl said, or -ETIMEDOUT. */
+int worker_add(struct worker_seat *seats, uint32_t count);
+/* Takes them away: 0, or the first error of a seat, -ENOENT or -ETIMEDOUT. */
+int worker_remove(struct worker_seat *seats, uint32_t count);
 /* Has it handed over from one thread to another: 0, -ENOENT (the first has it not), what epoll_ctl
  * said, or -ETIMEDOUT if the first does not come round. */
 int worker_move(struct worker *from, struct engine *engine, struct worker *to);

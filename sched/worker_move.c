@@ -163,14 +163,32 @@ uint32_t worker_read_inbox(struct worker *worker)
 
 /* ---- Control ---- */
 
-int worker_add(struct worker *worker, struct engine *engine)
+/* Has the threads do that with their engines, none of them later than without the others. */
+static int call_all(struct worker_seat *seats, uint32_t count, mailbox_fn *fn)
 {
-    return worker_call(worker, work_add, engine);
+    struct mailbox_request requests[GROUP_ENGINES_MAX];
+    int error = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        requests[i] = (struct mailbox_request){.mailbox = &seats[i].worker->mailbox,
+                                               .fn = fn,
+                                               .argument = seats[i].engine};
+    mailbox_call_all(requests, count, WORKER_PATIENCE_NS);
+    for (uint32_t i = 0; i < count; i++) {
+        seats[i].error = requests[i].error ? requests[i].error : requests[i].result;
+        error = error ? error : seats[i].error;
+    }
+    return error;
 }
 
-int worker_remove(struct worker *worker, struct engine *engine)
+int worker_add(struct worker_seat *seats, uint32_t count)
 {
-    return worker_call(worker, work_remove, engine);
+    return call_all(seats, count, work_add);
+}
+
+int worker_remove(struct worker_seat *seats, uint32_t count)
+{
+    return call_all(seats, count, work_remove);
 }
 
 static int work_hand_over(void *context, void *argument)

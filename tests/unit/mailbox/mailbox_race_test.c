@@ -123,6 +123,30 @@ START_TEST(work_started_as_the_caller_gives_up_is_waited_for)
 }
 END_TEST
 
+/* Of two engines one comes round in time, and the other never: its work is taken back. */
+START_TEST(calls_at_once_end_each_as_its_own)
+{
+    struct mailbox silent;
+    int numbers[] = {7, 8};
+
+    ck_assert_int_eq(mailbox_init(&silent), 0);
+    struct mailbox_request requests[] = {
+        {.mailbox = &silent, .fn = work, .argument = &numbers[0], .result = 77},
+        {.mailbox = &mailbox, .fn = work, .argument = &numbers[1], .result = 77},
+    };
+    act_after(2, engine_runs);
+    mailbox_call_all(requests, 2, 0);
+    ck_assert_int_eq(requests[0].error, -ETIMEDOUT);
+    ck_assert_int_eq(requests[0].result, 77);
+    ck_assert_int_eq(requests[1].error, 0);
+    ck_assert_int_eq(requests[1].result, 8);
+    ck_assert_uint_eq(runs, 1);
+    ck_assert_uint_eq(silent.state, MAILBOX_EMPTY);
+    ck_assert_uint_eq(mailbox.state, MAILBOX_EMPTY);
+    mailbox_fini(&silent);
+}
+END_TEST
+
 static void engine_looks(void)
 {
     mailbox_run(&mailbox, NULL);
@@ -170,6 +194,7 @@ int main(void)
     tcase_add_test(moments, work_withdrawn_as_the_engine_finds_it_does_not_run);
     tcase_add_test(moments, work_replaced_as_the_engine_finds_it_runs_as_what_it_is);
     tcase_add_test(moments, work_started_as_the_caller_gives_up_is_waited_for);
+    tcase_add_test(moments, calls_at_once_end_each_as_its_own);
     tcase_add_loop_test(moments, call_says_truly_whether_work_ran, 0, 4);
     tcase_add_test(moments, work_is_seen_or_rings);
     suite_add_tcase(suite, moments);

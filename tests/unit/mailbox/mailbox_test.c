@@ -277,6 +277,31 @@ START_TEST(many_posters_one_engine)
 }
 END_TEST
 
+/* Those for the same mailbox wait for each other, and each has its own result. */
+START_TEST(calls_at_once_all_end)
+{
+    struct engine engine = {0};
+    int numbers[] = {1, 10, 100};
+    struct mailbox_request requests[3];
+    int result;
+    pthread_t thread;
+
+    for (uint32_t i = 0; i < 3; i++)
+        requests[i] = (struct mailbox_request){.mailbox = &mailbox,
+                                               .fn = add_to_engine,
+                                               .argument = &numbers[i]};
+    ck_assert_int_eq(pthread_create(&thread, NULL, run_engine, &engine), 0);
+    mailbox_call_all(requests, 3, LONG_NS);
+    ck_assert_int_eq(mailbox_call(&mailbox, stop_engine, NULL, LONG_NS, &result), 0);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    for (uint32_t i = 0; i < 3; i++) {
+        ck_assert_int_eq(requests[i].error, 0);
+        ck_assert_int_eq(requests[i].result, numbers[i] * 2);
+    }
+    ck_assert_int_eq(engine.sum, 111);
+}
+END_TEST
+
 /* Each post meets an engine that sleeps, or is just about to. */
 START_TEST(sleeping_engine_is_always_woken)
 {
@@ -337,6 +362,7 @@ int main(void)
 #endif
     tcase_add_checked_fixture(threads, open_mailbox, close_mailbox);
     tcase_add_test(threads, many_posters_one_engine);
+    tcase_add_test(threads, calls_at_once_all_end);
     tcase_add_test(threads, sleeping_engine_is_always_woken);
     tcase_set_timeout(threads, 55);
     suite_add_tcase(suite, alone);

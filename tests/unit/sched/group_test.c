@@ -442,6 +442,69 @@ START_TEST(spreading_threads_come_and_go)
 }
 END_TEST
 
+/* Several at once. */
+START_TEST(engines_come_and_go_together)
+{
+    struct group_config config = {.name = "all", .mode = modes[_i]};
+    struct engine *engines[TOYS];
+    struct toy *toys[TOYS];
+    int errors[TOYS];
+    struct group *group = NULL;
+    ck_assert_int_eq(group_create(&group, &config), 0);
+    for (uint32_t i = 0; i < TOYS; i++) {
+        toys[i] = toy_create("toy");
+        engines[i] = &toys[i]->engine;
+    }
+    ck_assert_int_eq(group_remove_all(group, engines, TOYS, errors), -ENOENT);
+    for (uint32_t round = 0; round < 2; round++) {
+        ck_assert_int_eq(group_add_all(group, engines, TOYS, errors), 0);
+        for (uint32_t i = 0; i < TOYS; i++) {
+            ck_assert_int_eq(errors[i], 0);
+            ck_assert_int_ne(atomic_load(&engines[i]->tid), 0);
+            toy_post(toys[i]);
+            toy_await_handled(toys[i], round + 1);
+        }
+        ck_assert_int_eq(group_add_all(group, engines + 1, 1, errors), -EEXIST);
+        ck_assert_int_eq(errors[0], -EEXIST);
+        ck_assert_int_eq(group_remove_all(group, engines, TOYS, errors), 0);
+        for (uint32_t i = 0; i < TOYS; i++) {
+            ck_assert_int_eq(errors[i], 0);
+            ck_assert_int_eq(atomic_load(&engines[i]->tid), 0);
+        }
+    }
+    for (uint32_t i = 0; i < TOYS; i++)
+        engines[i]->ops->destroy(engines[i]);
+    group_destroy(group);
+}
+END_TEST
+
+/* One of the threads that they would need cannot be had. */
+START_TEST(engines_without_a_thread_are_all_refused)
+{
+    struct hooks hooks = {.refuse_at = TOYS - 1};
+    struct group_config config = {.name = "few",
+                                  .mode = &group_mode_spreading,
+                                  .thread_start = hook_start,
+                                  .thread_stop = hook_stop,
+                                  .arg = &hooks};
+    struct group_thread_stats threads[TOYS];
+    struct engine *engines[TOYS];
+    int errors[TOYS];
+    struct group *group = NULL;
+    ck_assert_int_eq(group_create(&group, &config), 0);
+    for (uint32_t i = 0; i < TOYS; i++)
+        engines[i] = &toy_create("toy")->engine;
+    ck_assert_int_eq(group_add_all(group, engines, TOYS, errors), -EUSERS);
+    ck_assert_uint_eq(group_threads(group, threads, TOYS), 0);
+    for (uint32_t i = 0; i < TOYS; i++) {
+        ck_assert_int_eq(errors[i], -EUSERS);
+        ck_assert_int_eq(group_remove(group, engines[i]), -ENOENT);
+        engines[i]->ops->destroy(engines[i]);
+    }
+    group_destroy(group);
+}
+END_TEST
+
 /* Engines that come and go while threads are kept find the same ones again. */
 START_TEST(kept_threads_wait_for_engines)
 {
@@ -638,6 +701,8 @@ int main(void)
     tcase_add_test(tests, threads_follow_the_cpus_given);
     tcase_add_test(tests, dedicated_threads_are_pinned_one_by_one);
     tcase_add_test(tests, spreading_threads_come_and_go);
+    tcase_add_loop_test(tests, engines_come_and_go_together, 0, MODES);
+    tcase_add_test(tests, engines_without_a_thread_are_all_refused);
     tcase_add_test(tests, kept_threads_wait_for_engines);
     tcase_add_loop_test(tests, kept_threads_serve_in_every_mode, 0, MODES);
     tcase_add_loop_test(tests, changes_lose_nothing, 0, MODES);

@@ -54,8 +54,9 @@ static void open_bench(struct bench *bench, const struct balance_config *balance
     }
     for (uint32_t i = 0; i < TOYS; i++) {
         bench->toys[i] = toy_create("toy");
-        ck_assert_int_eq(worker_add(bench->workers[0], &bench->toys[i]->engine), 0);
-        leader_add(bench->leader, &bench->toys[i]->engine, 0);
+        struct worker_seat seat = {.worker = bench->workers[0], .engine = &bench->toys[i]->engine};
+        ck_assert_int_eq(worker_add(&seat, 1), 0);
+        leader_add(bench->leader, seat.engine, 0);
     }
 }
 
@@ -63,7 +64,8 @@ static void close_bench(struct bench *bench)
 {
     for (uint32_t i = 0; i < TOYS; i++) {
         struct engine *engine = &bench->toys[i]->engine;
-        ck_assert_int_eq(worker_remove(leader_find(bench->leader, engine), engine), 0);
+        struct worker_seat seat = {.worker = leader_find(bench->leader, engine), .engine = engine};
+        ck_assert_int_eq(worker_remove(&seat, 1), 0);
         leader_remove(bench->leader, engine);
         ck_assert_ptr_null(leader_find(bench->leader, engine));
         ck_assert_uint_eq(atomic_load(&bench->toys[i]->overlaps), 0);
