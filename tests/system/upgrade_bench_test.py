@@ -33,8 +33,8 @@ BUSY_MAX = 100  # of the connections
 FEW = 5  # of each, where they are not what is looked at
 MANY = 1000  # connections
 KEYS = ["upgrades", "lost", "duplicated", "reordered", "application_errors", "blackout_ms",
-        "brownout_ms", "state_bytes", "prober_us", "packets_missed", "retransmissions", "messages",
-        "operations", "connections", "port"]
+        "blackouts_ms", "brownout_ms", "state_bytes", "prober_us", "packets_missed",
+        "retransmissions", "messages", "operations", "connections", "port"]
 TABLE = ["hand-overs", "blackout, ms", "brownout, ms", "prober, us", "state, bytes",
          "lost 0, duplicated 0", "packets missed"]
 # For many hand-overs, on a machine with much else to do.
@@ -82,6 +82,9 @@ def check_document(made, count, connections):
     expect_equal(list(made), KEYS, "keys")
     expect_equal([made[key] for key in KEYS[:5]], [count, 0, 0, 0, 0], "what was harmed")
     check_times(made["blackout_ms"], ["p50", "p99", "max"])
+    every = made["blackouts_ms"]
+    expect_equal((len(every), every), (count, sorted(every)), "blackouts")
+    expect_equal(every[-1], made["blackout_ms"]["max"], "the longest blackout")
     check_times(made["brownout_ms"], ["p50", "max"])
     expect(made["state_bytes"] > 0, "no state went over")
     expect_equal(list(made["prober_us"]), ["normal", "brownout"], "the prober's phases")
@@ -101,6 +104,7 @@ def test_nothing_is_harmed():
         status, out, errors = at.run(*LOCAL, "--json", "--count", COUNT)
     expect_equal((status, errors), (0, ""), out)
     check_document(json.loads(out), COUNT, CONNECTIONS)
+    print(out)  # what `tools/bench-report write-upgrades` takes
 
 
 def test_two_builds():

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#define NS_PER_MS    1e6
 #define US_PER_MS    1000.0
 #define COUNT_DIGITS 24u
 
@@ -76,6 +77,15 @@ static void write_prober_table(FILE *out, const struct upgrade_outcome *outcome,
     }
 }
 
+/* After they were put in order for the quantiles. */
+static void write_blackouts_json(FILE *out, const struct upgrade_outcome *outcome)
+{
+    fputs("  \"blackouts_ms\": [", out);
+    for (uint32_t i = 0; i < outcome->upgrades; i++)
+        fprintf(out, "%s%.3f", i ? ", " : "", (double)outcome->blackout_ns[i] / NS_PER_MS);
+    fputs("],\n", out);
+}
+
 int upgrade_write_json(FILE *out, struct upgrade_outcome *outcome)
 {
     const struct figures figures = reckon(outcome, "null");
@@ -90,13 +100,15 @@ int upgrade_write_json(FILE *out, struct upgrade_outcome *outcome)
             outcome->upgrades, (unsigned long long)faults->lost,
             (unsigned long long)faults->duplicated, (unsigned long long)faults->reordered,
             (unsigned long long)outcome->errors);
+    fprintf(out, "  \"blackout_ms\": {\"p50\": %.3f, \"p99\": %.3f, \"max\": %.3f},\n",
+            figures.blackout.p50 / US_PER_MS, figures.blackout.p99 / US_PER_MS,
+            figures.blackout.max / US_PER_MS);
+    write_blackouts_json(out, outcome);
     fprintf(out,
-            "  \"blackout_ms\": {\"p50\": %.3f, \"p99\": %.3f, \"max\": %.3f},\n"
             "  \"brownout_ms\": {\"p50\": %.3f, \"max\": %.3f},\n"
             "  \"state_bytes\": %.0f,\n",
-            figures.blackout.p50 / US_PER_MS, figures.blackout.p99 / US_PER_MS,
-            figures.blackout.max / US_PER_MS, figures.brownout.p50 / US_PER_MS,
-            figures.brownout.max / US_PER_MS, figures.state_bytes);
+            figures.brownout.p50 / US_PER_MS, figures.brownout.max / US_PER_MS,
+            figures.state_bytes);
     write_prober_json(out, outcome, &figures);
     fprintf(out,
             "  \"packets_missed\": %s,\n"

@@ -64,6 +64,7 @@ START_TEST(the_document)
                            "  \"reordered\": 3,\n"
                            "  \"application_errors\": 4,\n"
                            "  \"blackout_ms\": {\"p50\": 2.500, \"p99\": 3.000, \"max\": 3.000},\n"
+                           "  \"blackouts_ms\": [1.000, 2.500, 3.000],\n"
                            "  \"brownout_ms\": {\"p50\": 70.000, \"max\": 80.000},\n"
                            "  \"state_bytes\": 2000,\n"
                            "  \"prober_us\": {\"normal\": {\"p50\": 70.5, \"p99\": 90.0}, "
@@ -104,6 +105,9 @@ START_TEST(nothing_to_reckon_from)
     char *text = written(upgrade_write_table, &outcome);
     ck_assert_ptr_nonnull(strstr(text, "0 of 3 hand-overs, port xdp, 9 connections"));
     ck_assert_ptr_nonnull(strstr(text, "blackout, ms        0.000      0.000      0.000\n"));
+    free(text);
+    text = written(upgrade_write_json, &outcome);
+    ck_assert_ptr_nonnull(strstr(text, "  \"blackouts_ms\": [],\n"));
     free(text);
 }
 END_TEST
