@@ -104,7 +104,6 @@ def test_nothing_is_harmed():
         status, out, errors = at.run(*LOCAL, "--json", "--count", COUNT)
     expect_equal((status, errors), (0, ""), out)
     check_document(json.loads(out), COUNT, CONNECTIONS)
-    print(out)  # what `tools/bench-report write-upgrades` takes
 
 
 def test_two_builds():
