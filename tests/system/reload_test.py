@@ -27,10 +27,15 @@ exit {status}
 """
 
 
+def hear_hangups():
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 class Unit:
     def __init__(self, folder):
         self.folder, self.wish = folder, folder / "upgrade"
-        self.main = subprocess.Popen(["sleep", "1000"])
+        # Whoever runs the tests may ignore what this one is to end by (nohup).
+        self.main = subprocess.Popen(["sleep", "1000"], preexec_fn=hear_hangups)
         self.stand_in(0)
 
     def stand_in(self, status):
