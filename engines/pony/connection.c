@@ -13,6 +13,9 @@
 
 #include <string.h>
 
+/* Small fragments that a connection writes at a time, bytes: less than those of large messages
+ * have, which fill a packet. */
+#define BURST_BYTES      1024u
 #define CONNECT_TEXT_MAX (2 * SADDLE_NAME_BYTES) /* host and service, each with its NUL */
 
 void connection_init(struct connection *connection, struct upper *upper, uint16_t generation)
@@ -456,7 +459,7 @@ static bool fill_sending(struct connection *connection, struct packet *packet)
 }
 
 /* One fragment, from the sources in turn. */
-static void fill_data(struct connection *connection, struct packet *packet, bool *full)
+static void fill_fragment(struct connection *connection, struct packet *packet, bool *full)
 {
     enum { MESSAGES, SENDING, SERVING, SOURCES };
 
@@ -478,6 +481,18 @@ static void fill_data(struct connection *connection, struct packet *packet, bool
             return;
         }
     }
+}
+
+/* One fragment, or several small ones. */
+static void fill_data(struct connection *connection, struct packet *packet, bool *full)
+{
+    const uint32_t begin = packet->used;
+    uint32_t before;
+
+    do {
+        before = packet->used;
+        fill_fragment(connection, packet, full);
+    } while (!*full && packet->used > before && packet->used - begin < BURST_BYTES);
 }
 
 bool connection_fill(struct connection *connection, struct packet *packet, bool *full)
