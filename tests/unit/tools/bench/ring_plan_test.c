@@ -173,16 +173,16 @@ START_TEST(a_quotient)
     uint32_t runs;
     ring_plan(&settings, outcomes);
     give(RING_CASE_TRIP, RING_P50, ours, 3);
-    ck_assert(!ring_reckon(field_of("rtt_vs_tcp"), outcomes, &spread, &runs));
+    ck_assert(!ring_reckon(field_of("rtt_vs_tcp_polling"), outcomes, &spread, &runs));
     give(RING_CASE_TCP_TRIP, RING_P50, theirs, 3);
-    ck_assert(ring_reckon(field_of("rtt_vs_tcp"), outcomes, &spread, &runs));
+    ck_assert(ring_reckon(field_of("rtt_vs_tcp_polling"), outcomes, &spread, &runs));
     ck_assert_double_eq(spread.min, 0.5);
     ck_assert_double_eq(spread.max, 0.5);
     give(RING_CASE_TCP_TRIP, RING_P50, none, 3);
-    ck_assert(ring_reckon(field_of("rtt_vs_tcp"), outcomes, &spread, &runs));
+    ck_assert(ring_reckon(field_of("rtt_vs_tcp_polling"), outcomes, &spread, &runs));
     ck_assert_uint_eq(runs, 2);
     outcomes[RING_CASE_TCP_TRIP].missing = true;
-    ck_assert(!ring_reckon(field_of("rtt_vs_tcp"), outcomes, &spread, &runs));
+    ck_assert(!ring_reckon(field_of("rtt_vs_tcp_polling"), outcomes, &spread, &runs));
 }
 END_TEST
 

@@ -51,7 +51,7 @@ START_TEST(the_document)
     expect(text, "\"rtt_p99_us\":{\"median\":2,");
     expect(text, "\"gbps_per_core\":{\"median\":3,");
     expect(text, "\"gbps_per_core_machine\":{\"median\":4,");
-    expect(text, "\"rtt_vs_tcp\":{\"median\":1,\"min\":1,\"max\":1,\"runs\":1},\n");
+    expect(text, "\"rtt_vs_tcp_polling\":{\"median\":1,\"min\":1,\"max\":1,\"runs\":1},\n");
     expect(text, "\"ucx_rtt_us\":null,\n");
     expect(text, "\"rtt_vs_ucx_posix\":null,\n");
     expect(text, "\"sweep\":[\n{\"bytes\":8,\"window\":1,\"rtt_us\":{\"median\":1,");
