@@ -348,8 +348,9 @@ static int resume(void *context, uint32_t set, const struct reason *why)
     struct host_handover *handover = context;
     int error;
 
-    ports_resume(handover->host->ports, ports_of(handover, set));
-    error = join(handover, set, why);
+    error = ports_resume(handover->host->ports, ports_of(handover, set), why);
+    if (!error)
+        error = join(handover, set, why);
     haste_end(&handover->haste, &quanta_system);
     each_group(handover, set, trim_threads);
     return error;

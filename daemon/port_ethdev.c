@@ -11,6 +11,7 @@
 #include "daemon/port_ethdev.h"
 
 #include "daemon/ethdev.h"
+#include "daemon/port_ethdev_private.h"
 
 #include <errno.h>
 #include <rte_dev.h>
@@ -22,7 +23,6 @@
 #include <string.h>
 
 #define QUEUE               0u
-#define STASH_PACKETS       64u
 #define MTU_DEFAULT         1500u
 #define DESCRIPTORS_DEFAULT 512u
 #define POOL_DEFAULT        4096u
@@ -30,17 +30,6 @@
 #define SLEEP_MIN_NS        50000ull   /* about what a wake-up costs anyway */
 #define SLEEP_MAX_NS        4000000ull /* 250 looks a second: well below 1 % of a processor */
 #define SLEEP_SHARE         4u         /* sleeps for a quarter of the silence so far */
-
-struct port_ethdev {
-    struct port port; /* first: what users hold */
-    uint16_t ethdev;
-    bool probed;     /* the device was created here */
-    bool one_piece;  /* the driver takes no packet of several segments */
-    uint64_t polled; /* when the driver was last asked for packets, ns */
-    uint64_t heard;  /* when packets last came or went, ns */
-    uint16_t stashed;
-    struct rte_mbuf *stash[STASH_PACKETS]; /* promised to be sent */
-};
 
 static struct port_ethdev *from_port(struct port *port)
 {
@@ -77,7 +66,7 @@ static uint16_t port_ethdev_tx_room(struct port *port)
     struct port_ethdev *self = from_port(port);
 
     flush(self);
-    return (uint16_t)(STASH_PACKETS - self->stashed);
+    return (uint16_t)(PORT_ETHDEV_STASH - self->stashed);
 }
 
 /* Puts each packet into one piece; frees those whose first segment cannot hold it. Returns how many
@@ -136,44 +125,49 @@ static void port_ethdev_disarm(struct port *port)
     (void)port;
 }
 
-static void remove_device(struct port_ethdev *self)
+void port_ethdev_close(struct port_ethdev *self)
 {
     struct rte_eth_dev_info info;
 
-    if (self->probed && !rte_eth_dev_info_get(self->ethdev, &info))
-        rte_dev_remove(info.device);
+    if (!self->open)
+        return;
+    self->open = false;
+    rte_pktmbuf_free_bulk(self->stash, self->stashed);
+    self->stashed = 0;
+    rte_eth_dev_stop(self->ethdev);
+    if (rte_eth_dev_info_get(self->ethdev, &info) || rte_dev_remove(info.device))
+        rte_eth_dev_close(self->ethdev);
+}
+
+void port_ethdev_free(struct port_ethdev *self)
+{
+    port_ethdev_close(self);
+    ethdev_pool_destroy(self->port.pool);
+    free(self->device);
+    free(self);
 }
 
 static void port_ethdev_destroy(struct port *port)
 {
-    struct port_ethdev *self = from_port(port);
-
-    rte_pktmbuf_free_bulk(self->stash, self->stashed);
-    rte_eth_dev_stop(self->ethdev);
-    if (self->probed)
-        remove_device(self);
-    else
-        rte_eth_dev_close(self->ethdev);
-    ethdev_pool_destroy(port->pool);
-    free(self);
+    port_ethdev_free(from_port(port));
 }
 
-static const struct port_ops port_ethdev_ops = {
-    .driver = "ethdev",
-    .rx_burst = port_ethdev_rx_burst,
-    .tx_burst = port_ethdev_tx_burst,
-    .tx_room = port_ethdev_tx_room,
-    .deadline = port_ethdev_deadline,
-    .arm = port_ethdev_arm,
-    .disarm = port_ethdev_disarm,
-    .destroy = port_ethdev_destroy,
-};
+#define PORT_ETHDEV_OPS(name)                                                                      \
+    {                                                                                              \
+        .driver = (name), .rx_burst = port_ethdev_rx_burst, .tx_burst = port_ethdev_tx_burst,      \
+        .tx_room = port_ethdev_tx_room, .deadline = port_ethdev_deadline, .arm = port_ethdev_arm,  \
+        .disarm = port_ethdev_disarm, .destroy = port_ethdev_destroy,                              \
+    }
+
+static const struct port_ops common_ops = PORT_ETHDEV_OPS("ethdev");
+static const struct port_ops alone_ops = PORT_ETHDEV_OPS(PORT_ETHDEV_ALONE);
 
 bool port_ethdev_link(const struct port *port)
 {
+    const struct port_ethdev *self = (const struct port_ethdev *)port;
     struct rte_eth_link link;
 
-    return !rte_eth_link_get_nowait(((const struct port_ethdev *)port)->ethdev, &link) &&
+    return self->open && !rte_eth_link_get_nowait(self->ethdev, &link) &&
            link.link_status == RTE_ETH_LINK_UP;
 }
 
@@ -210,19 +204,28 @@ bool port_ethdev_pci_address(const char *device, char *address, size_t bytes)
     return true;
 }
 
+bool port_ethdev_is_alone(const char *device)
+{
+    static const char *const common[] = {"net_af_packet", "net_null"};
+
+    for (size_t i = 0; i < sizeof(common) / sizeof(common[0]); i++)
+        if (!strncmp(device, common[i], strlen(common[i])))
+            return false;
+    return true;
+}
+
 /* Finds the device, or creates a virtual one. */
-static int find_device(struct port_ethdev *self, const char *device)
+static int find_device(struct port_ethdev *self)
 {
     char name[RTE_ETH_NAME_MAX_LEN];
-    int error = device_name(device, name);
+    int error = device_name(self->device, name);
 
     if (error)
         return error;
     if (!rte_eth_dev_get_port_by_name(name, &self->ethdev))
         return 0;
-    if (rte_dev_probe(device) || rte_eth_dev_get_port_by_name(name, &self->ethdev))
+    if (rte_dev_probe(self->device) || rte_eth_dev_get_port_by_name(name, &self->ethdev))
         return -ENODEV;
-    self->probed = true;
     return 0;
 }
 
@@ -235,71 +238,97 @@ static bool is_tap(uint16_t ethdev)
     return rte_eth_dev_info_get(ethdev, &info) == 0 && strcmp(info.driver_name, TAP_DRIVER) == 0;
 }
 
-static void choose_mac(struct port_ethdev *self, const struct port_ethdev_config *config)
+/* One that is known, given or from before, stays; a driver without a filter needs not be told. */
+static void settle_mac(struct port_ethdev *self)
 {
-    bool given = !config->shared && !rte_is_zero_ether_addr(&config->mac);
+    bool known = !rte_is_zero_ether_addr(&self->port.mac);
     bool tap = is_tap(self->ethdev);
 
-    if (given)
-        self->port.mac = config->mac;
-    else
+    if (!known)
         rte_eth_macaddr_get(self->ethdev, &self->port.mac);
-    if (tap && !given)
-        self->port.mac.addr_bytes[RTE_ETHER_ADDR_LEN - 1] ^= 1;
-    /* A driver without a filter needs not be told. */
-    if (given && !tap)
+    else if (!tap && !self->queue.shared)
         rte_eth_dev_default_mac_addr_set(self->ethdev, &self->port.mac);
+    if (tap && !known)
+        self->port.mac.addr_bytes[RTE_ETHER_ADDR_LEN - 1] ^= 1;
 }
 
-static int start(struct port_ethdev *self, const struct port_ethdev_config *config)
+int port_ethdev_open(struct port_ethdev *self)
 {
-    uint32_t packets = config->pool_packets ? config->pool_packets : POOL_DEFAULT;
-    struct ethdev_queue_config queue = {
+    int result = find_device(self);
+
+    if (result)
+        return result;
+    self->open = true;
+    result = ethdev_start(self->ethdev, &self->queue);
+    if (result) {
+        port_ethdev_close(self);
+        return result;
+    }
+    self->one_piece = !ethdev_takes_segments(self->ethdev);
+    /* Neighbours ask for addresses, and more is said, by groups; not every driver filters. */
+    if (!self->queue.shared)
+        rte_eth_allmulticast_enable(self->ethdev);
+    settle_mac(self);
+    return 0;
+}
+
+static void describe(struct port_ethdev *self, const struct port_ethdev_config *config)
+{
+    self->queue = (struct ethdev_queue_config){
         .mtu = config->mtu ? config->mtu : MTU_DEFAULT,
         .descriptors = config->descriptors ? config->descriptors : DESCRIPTORS_DEFAULT,
         .shared = config->shared,
         .node = config->node,
     };
-    int result;
-
-    queue.pool = ethdev_pool_create(config->name, packets, queue.mtu, config->node);
-    if (!queue.pool)
-        return -rte_errno;
-    self->port.pool = queue.pool;
-    self->port.mtu = queue.mtu;
-    result = ethdev_start(self->ethdev, &queue);
-    if (result)
-        return result;
-    self->one_piece = !ethdev_takes_segments(self->ethdev);
-    /* Neighbours ask for addresses, and more is said, by groups; not every driver filters. */
+    self->port.ops = port_ethdev_is_alone(config->device) ? &alone_ops : &common_ops;
+    self->port.wake_fd = -1;
+    self->port.mtu = self->queue.mtu;
     if (!config->shared)
-        rte_eth_allmulticast_enable(self->ethdev);
-    choose_mac(self, config);
+        self->port.mac = config->mac;
+    snprintf(self->port.name, sizeof(self->port.name), "%s", config->name);
+}
+
+static int make_pool(struct port_ethdev *self, const struct port_ethdev_config *config)
+{
+    uint32_t packets = config->pool_packets ? config->pool_packets : POOL_DEFAULT;
+
+    self->port.pool = ethdev_pool_create(config->name, packets, self->queue.mtu, config->node);
+    self->queue.pool = self->port.pool;
+    return self->port.pool ? 0 : -rte_errno;
+}
+
+int port_ethdev_make(struct port_ethdev **made, const struct port_ethdev_config *config)
+{
+    struct port_ethdev *self;
+    int error;
+
+    if (ethdev_name_check(config->name) || !config->device)
+        return -EINVAL;
+    self = calloc(1, sizeof(*self));
+    if (!self)
+        return -ENOMEM;
+    describe(self, config);
+    self->device = strdup(config->device);
+    error = self->device ? make_pool(self, config) : -ENOMEM;
+    if (error) {
+        port_ethdev_free(self);
+        return error;
+    }
+    *made = self;
     return 0;
 }
 
 int port_ethdev_create(struct port **port, const struct port_ethdev_config *config)
 {
     struct port_ethdev *self;
-    int result = ethdev_name_check(config->name);
+    int result = port_ethdev_make(&self, config);
 
-    if (result || !config->device)
-        return -EINVAL;
-    self = calloc(1, sizeof(*self));
-    if (!self)
-        return -ENOMEM;
-    result = find_device(self, config->device);
-    if (!result)
-        result = start(self, config);
-    if (result) {
-        remove_device(self);
-        ethdev_pool_destroy(self->port.pool);
-        free(self);
+    if (result)
         return result;
-    }
-    self->port.ops = &port_ethdev_ops;
-    self->port.wake_fd = -1;
-    snprintf(self->port.name, sizeof(self->port.name), "%s", config->name);
-    *port = &self->port;
-    return 0;
+    result = port_ethdev_open(self);
+    if (result)
+        port_ethdev_free(self);
+    else
+        *port = &self->port;
+    return result;
 }

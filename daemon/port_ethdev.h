@@ -38,6 +38,8 @@ int port_ethdev_create(struct port **port, const struct port_ethdev_config *conf
 /* Whether the device's link is up; `port` is one of these. Control, at any time. */
 bool port_ethdev_link(const struct port *port);
 
+/* Whether one process at a time can have the device: not those of which each opens its own. */
+bool port_ethdev_is_alone(const char *device);
 /* Whether EAL has to look for the device among those of the PCI bus. */
 bool port_ethdev_is_pci(const char *device);
 /* The address of such a device in full, as the kernel writes it, in `bytes` at `address`; returns

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/port_handover.h"
 
+#include "daemon/port_ethdev_handover.h"
 #include "daemon/port_tap.h"
 #include "daemon/port_xdp.h"
 
@@ -9,7 +10,8 @@
 
 const struct port_handover_ops *port_handover_of(const struct port *port)
 {
-    static const struct port_handover_ops *const all[] = {&port_xdp_handover, &port_tap_handover};
+    static const struct port_handover_ops *const all[] = {&port_xdp_handover, &port_tap_handover,
+                                                          &port_ethdev_handover};
 
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         if (!strcmp(port->ops->driver, all[i]->driver))

@@ -15,17 +15,18 @@
  *     port was not taken over             up, and what is shared with the kernel is as it was
  *
  * `leave` changes nothing, and until `begin` the other daemon changes nothing that this one could
- * notice; so the port can be given back at any point before. Between `leave` and `resume` or
- * `begin` nobody uses it: what arrives waits in the kernel.
+ * notice; so the port can be given back at any point before. (Devices that one process at a time
+ * can have are closed by `leave`, opened by `enter`, and opened again by `resume`.) Between `leave`
+ * and `resume` or `begin` nobody uses it: what arrives waits in the kernel.
  *
  * What is written is a record (sched/state.h) that the caller has opened and will close; what is
  * read, one that the caller has entered. Later versions append fields, and so may read what earlier
  * ones wrote.
  *
  * A driver's `adopt` is its own, since it takes what its `create` takes: port_xdp_adopt,
- * port_tap_adopt. Drivers without these functions make the port anew: those of rings have it in
- * the memory of the process alone; of the ethdevs, net_af_packet may be opened a second time in
- * the brownout, and the others leave a gap. Elements such as port_link are not ports of a driver:
+ * port_tap_adopt, port_ethdev_adopt. Drivers without these functions make the port anew: those of
+ * rings have it in the memory of the process alone, and net_af_packet may be opened a second time
+ * in the brownout. Elements such as port_link are not ports of a driver:
  * what is handed over is the port that they wrap, and what they hold back is lost as on a wire.
  *
  * Ownership: after `forget` the port is no more, nor are its packets: who still has some must not
@@ -46,8 +47,9 @@ struct port_handover_ops {
     /* Describes the port and puts its descriptors, which stay its own. Errors stick to the draft.
      */
     void (*offer)(const struct port *port, struct parcel_draft *draft);
-    /* Writes down what only the port knows. */
-    void (*leave)(const struct port *port, struct state_writer *state);
+    /* Writes down what only the port knows, and closes what the other daemon could not open else.
+     */
+    void (*leave)(struct port *port, struct state_writer *state);
     /* Of one that is adopted: 0, or a negative errno with the reason; then it is to be destroyed.
      * Bursts are not allowed yet. */
     int (*enter)(struct port *port, struct state_reader *state, const struct reason *reason);
@@ -56,8 +58,9 @@ struct port_handover_ops {
     int (*begin)(struct port *port);
     /* What takes longer than the others may wait for. */
     void (*settle)(struct port *port);
-    /* After `offer` or `leave`: the port stays here, whatever the other daemon has done. */
-    void (*resume)(struct port *port);
+    /* After `offer` or `leave`: the port stays here, whatever the other daemon has done. 0, or a
+     * negative errno with the reason: it cannot be had again. */
+    int (*resume)(struct port *port, const struct reason *reason);
     /* In place of `destroy`. */
     void (*forget)(struct port *port);
 };

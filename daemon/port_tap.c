@@ -378,7 +378,7 @@ int port_tap_adopt(struct port **port, const struct port_tap_config *config, str
 }
 
 /* The kernel has all packets. */
-static void tap_leave(const struct port *port, struct state_writer *state)
+static void tap_leave(struct port *port, struct state_writer *state)
 {
     const struct counts *counts = &((const struct port_tap *)port)->counts;
     const uint64_t all[] = {counts->oversized, counts->no_memory, counts->down, counts->scattered,
@@ -409,9 +409,16 @@ static int tap_begin(struct port *port)
     return 0;
 }
 
-static void tap_nothing(struct port *port)
+static void tap_settle(struct port *port)
 {
     (void)port;
+}
+
+static int tap_resume(struct port *port, const struct reason *reason)
+{
+    (void)port;
+    (void)reason;
+    return 0;
 }
 
 const struct port_handover_ops port_tap_handover = {
@@ -421,7 +428,7 @@ const struct port_handover_ops port_tap_handover = {
     .leave = tap_leave,
     .enter = tap_enter,
     .begin = tap_begin,
-    .settle = tap_nothing,
-    .resume = tap_nothing,
+    .settle = tap_settle,
+    .resume = tap_resume,
     .forget = tap_destroy,
 };

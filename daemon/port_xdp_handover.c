@@ -415,7 +415,7 @@ static void put_counters(struct state_writer *state, const struct port_xdp *self
     state_put_counters(state, claims, CLAIM_COUNTERS);
 }
 
-static void xdp_leave(const struct port *port, struct state_writer *state)
+static void xdp_leave(struct port *port, struct state_writer *state)
 {
     const struct port_xdp *self = from_port(port);
 
@@ -615,7 +615,7 @@ static void xdp_settle(struct port *port)
 
 /* ---- The end, or not ---- */
 
-static void xdp_resume(struct port *port)
+static int xdp_resume(struct port *port, const struct reason *reason)
 {
     int error = xdp_program_return(&from_port(port)->program);
 
@@ -624,6 +624,8 @@ static void xdp_resume(struct port *port)
                  "port %s: the XDP program of the daemon that did not take over stays, "
                  "and what it counts is not shown: %s",
                  port->name, strerror(-error));
+    (void)reason;
+    return 0;
 }
 
 static void xdp_forget(struct port *port)

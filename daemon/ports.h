@@ -53,7 +53,10 @@ int ports_enter(struct ports *ports, uint64_t which, struct parcel *parcel,
 /* 0 or -ENOMEM: they are lost. */
 int ports_begin(struct ports *ports, uint64_t which);
 void ports_settle(struct ports *ports, uint64_t which);
-void ports_resume(struct ports *ports, uint64_t which);
+/* All that can go on do. 0, or the first error, and one line in `reason`: a port cannot be had
+ * again.
+ */
+int ports_resume(struct ports *ports, uint64_t which, const struct reason *reason);
 /* They are another daemon's: nothing that is shared is touched. What engines that never run again
  * may still point to is left behind until the process ends. */
 void ports_forget(struct ports *ports, uint64_t which);

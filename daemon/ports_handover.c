@@ -103,31 +103,29 @@ void ports_leave(const struct ports *ports, uint64_t which, struct parcel_draft 
     }
 }
 
-/* What goes over of these: devices whose driver can, and their TAPs. */
-static void each(struct ports *ports, uint64_t which,
-                 void (*visit)(const struct port_handover_ops *ops, struct port *port))
+static int resume_one(const struct ports *ports, struct port *port, uint32_t index,
+                      const struct reason *reason)
 {
-    for (uint32_t i = 0; i < ports->config->ports.count; i++) {
-        const struct port_handover_ops *ops;
+    const struct port_handover_ops *ops = port ? port_handover_of(port) : NULL;
+    char line[PORTS_LINE_BYTES];
+    int error = ops ? ops->resume(port, &(struct reason){line, sizeof(line)}) : 0;
 
+    return error ? reason_set(reason, error, "port %s: %s", name_of(ports, index), line) : 0;
+}
+
+int ports_resume(struct ports *ports, uint64_t which, const struct reason *reason)
+{
+    int error = 0;
+
+    for (uint32_t i = 0; i < ports->config->ports.count; i++) {
         if (!ports_has(which, i))
             continue;
-        ops = port_handover_of(ports->device[i]);
-        if (ops)
-            visit(ops, ports->device[i]);
-        if (ports->tap[i])
-            visit(&port_tap_handover, ports->tap[i]);
+        int one = resume_one(ports, ports->device[i], i, reason);
+        if (!one)
+            one = resume_one(ports, ports->tap[i], i, reason);
+        error = error ? error : one;
     }
-}
-
-static void resume_one(const struct port_handover_ops *ops, struct port *port)
-{
-    ops->resume(port);
-}
-
-void ports_resume(struct ports *ports, uint64_t which)
-{
-    each(ports, which, resume_one);
+    return error;
 }
 
 /* Closes what only this daemon has of it. Elements above a port that went over would destroy it as
@@ -230,12 +228,20 @@ int ports_begin(struct ports *ports, uint64_t which)
     return error;
 }
 
-static void settle_one(const struct port_handover_ops *ops, struct port *port)
+static void settle_one(struct port *port)
 {
-    ops->settle(port);
+    const struct port_handover_ops *ops = port ? port_handover_of(port) : NULL;
+
+    if (ops)
+        ops->settle(port);
 }
 
 void ports_settle(struct ports *ports, uint64_t which)
 {
-    each(ports, which, settle_one);
+    for (uint32_t i = 0; i < ports->config->ports.count; i++) {
+        if (!ports_has(which, i))
+            continue;
+        settle_one(ports->device[i]);
+        settle_one(ports->tap[i]);
+    }
 }

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/carrier.h"
 #include "daemon/port_ethdev.h"
+#include "daemon/port_ethdev_handover.h"
 #include "daemon/port_ring.h"
 #include "daemon/port_tap.h"
 #include "daemon/port_xdp.h"
@@ -116,6 +117,16 @@ static int find_mtu(struct ports *ports, const struct config_port *port, uint16_
     return 0;
 }
 
+static int adopt_ethdev(struct ports *ports, uint32_t index,
+                        const struct port_ethdev_config *config)
+{
+    char line[PORTS_LINE_BYTES];
+    int error = port_ethdev_adopt(&ports->port[index], config, ports->parcel,
+                                  &(struct reason){line, sizeof(line)});
+
+    return error ? reason_set(ports->reason, error, "port %s: %s", config->name, line) : 0;
+}
+
 static int make_ethdev(struct ports *ports, uint32_t index)
 {
     const struct config_port *port = config_port(ports->config, index);
@@ -132,6 +143,8 @@ static int make_ethdev(struct ports *ports, uint32_t index)
         return error;
     if (port->mac.text[0])
         config_mac(port->mac.text, &config.mac);
+    if (ports->parcel && port_ethdev_is_alone(config.device))
+        return adopt_ethdev(ports, index, &config);
     error = port_ethdev_create(&ports->port[index], &config);
     if (error == -ERANGE)
         return reason_set(ports->reason, error,

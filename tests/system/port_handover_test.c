@@ -143,7 +143,9 @@ static void give(struct stream *stream, int wire)
         ops->forget(bed_ports[LEFT]);
         bed_ports[LEFT] = NULL;
     } else {
-        ops->resume(bed_ports[LEFT]);
+        char line[BED_REASON_BYTES];
+
+        ck_assert_int_eq(ops->resume(bed_ports[LEFT], &(struct reason){line, sizeof(line)}), 0);
     }
 }
 
@@ -671,7 +673,8 @@ START_TEST(believes_no_offer)
     close(ends[0]);
     ck_assert_int_eq(waitpid(child, NULL, 0), child);
     bed_exchange(RIGHT, BED_SHOTS);
-    ops->resume(bed_ports[LEFT]);
+    char line[BED_REASON_BYTES];
+    ck_assert_int_eq(ops->resume(bed_ports[LEFT], &(struct reason){line, sizeof(line)}), 0);
     bed_exchange(RIGHT, BED_SHOTS);
     ck_assert_uint_ge(bed_stat(bed_ports[LEFT], "claimed"), BED_SHOTS);
     bed_close_both();

@@ -32,6 +32,7 @@ SADDLED, OPERATIONS, VICTIM, CONTROL, SADDLECTL = (
 KIND = hosts.KINDS[sys.argv[6]]
 OTHER = pathlib.Path(sys.argv[7]).resolve() if len(sys.argv) > 7 else None
 TIMES = 3  # that each daemon is replaced
+NS_PER_MS = 1e6
 ASKED = "asks for everything"
 
 
@@ -67,12 +68,13 @@ class Operations:
             self.process.communicate()
 
 
-def newcomer(folder, config, space, name, *arguments):
-    """One that is not waited for."""
+def newcomer(folder, config, space, name, *arguments, before=()):
+    """One that is not waited for; `before` is what runs it."""
     with open(folder.path / name, "wb") as log:
         return subprocess.Popen([str(word) for word in (
-            SADDLED, "--config", config, "--takeover", *arguments)], stdin=subprocess.DEVNULL,
-            stdout=log, stderr=log, preexec_fn=space.enter if space else None)
+            *before, SADDLED, "--config", config, "--takeover", *arguments)],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            preexec_fn=space.enter if space else None)
 
 
 def replace(old, folder, config, number, space=None, program=SADDLED):
@@ -139,6 +141,8 @@ def test_both_sides_are_replaced():
                 expect_equal((status, errors), (0, ""), "session list")
                 expect(hosts.ENGINES[host.index] in output, output)
                 expect_equal(sets(history(host)[-1], "missed"), [0], "packets missed")
+            blackouts = [sets(upgrade, "blackout_ns")[0] / NS_PER_MS for upgrade in history(host)]
+            print("blackouts, ms:", *(f"{blackout:.2f}" for blackout in blackouts))
 
 
 def test_what_is_sent_again_is_counted():
@@ -185,6 +189,37 @@ def test_a_newcomer_that_is_killed():
         left.daemon.check_alive()
         replace_host(left, 1)
         expect(load.rounds() > rounds, "the applications go on")
+
+
+def refused(host, reason, *arguments, **options):
+    """A newcomer that gives up, while the old one goes on."""
+    process = newcomer(host.folder, host.config(**host.options), host.space, "refused.log",
+                       *arguments, **options)
+    status = process.wait(harness.PATIENCE_S)
+    text = (host.folder.path / "refused.log").read_text()
+    expect(status > 0, f"it took over:\n{text}")
+    expect(reason in text, f"the reason:\n{text}")
+    host.daemon.check_alive()
+
+
+def test_a_device_that_cannot_be_opened():
+    """By the newcomer, when the old one has closed it already: that opens it again."""
+    with upgradable() as ((left, _), load):
+        before = load.rounds()
+        refused(left, "nothing moved", before=[
+            "unshare", "--mount", "sh", "-c",
+            'mount --bind /dev/null /dev/net/tun && exec "$0" "$@"'])
+        expect(load.rounds() > before, "the applications go on")
+        replace_host(left, 1)
+        expect(load.rounds() > before, "the applications go on")
+
+
+def test_a_device_that_cannot_go_over():
+    with upgradable() as ((left, _), load):
+        before = load.rounds()
+        for arguments in (["--check"], []):
+            refused(left, "its driver cannot hand over the connection", *arguments)
+        expect(load.rounds() > before, "the applications go on")
 
 
 def test_an_old_one_that_is_killed():
@@ -252,7 +287,10 @@ def test_nobody_to_take_from():
 
 if __name__ == "__main__":
     netns.require()
+    every = [test_both_sides_are_replaced, test_what_is_sent_again_is_counted,
+             test_nothing_changes_by_a_check, test_a_newcomer_that_is_killed,
+             test_an_old_one_that_is_killed]
+    of_kind = {"tap": [*every, test_a_device_that_cannot_be_opened],
+               "memif": [test_a_device_that_cannot_go_over]}
     harness.main([test_two_builds] if OTHER else [
-        test_both_sides_are_replaced, test_what_is_sent_again_is_counted,
-        test_nothing_changes_by_a_check, test_a_newcomer_that_is_killed,
-        test_an_old_one_that_is_killed, test_both_ends_of_a_ring, test_nobody_to_take_from])
+        *of_kind.get(sys.argv[6], every), test_both_ends_of_a_ring, test_nobody_to_take_from])
