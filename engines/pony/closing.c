@@ -371,6 +371,10 @@ void connection_lost(struct connection *connection, int error)
 {
     struct operation *opening = connection->opening;
 
+    /* The flow was the peer's no more, as of one that was started anew or had given it up: nobody
+     * has heard the call. */
+    if (opening && error == -ECONNRESET && connection_call_again(connection))
+        return;
     list_remove(&connection->ring);
     list_remove(&connection->path_node);
     served_leave(connection);

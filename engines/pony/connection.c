@@ -171,6 +171,21 @@ void connection_connect(struct pony_session *session, uint32_t channel,
     connection_schedule(connection);
 }
 
+bool connection_call_again(struct connection *connection)
+{
+    struct path *path = connection->again ? NULL : path_beyond(connection->upper, connection->path);
+
+    if (!path)
+        return false;
+    connection->again = true;
+    list_remove(&connection->ring);
+    list_remove(&connection->path_node);
+    join(connection, path);
+    connection->say = CONNECTION_SAY_OPEN;
+    connection_schedule(connection);
+    return true;
+}
+
 /* The caller that a command names: announced on any channel of this session. */
 static int caller_of_handle(struct pony_session *session, uint32_t handle,
                             struct connection **result)

@@ -100,6 +100,7 @@ struct connection {
     bool close_wanted : 1; /* while DEAD: the peer's CLOSED is awaited */
     bool receives : 1;     /* one of its session's receivers */
     bool parched : 1;      /* the peer wants credits, and holds as much as one may */
+    bool again : 1;        /* it was called once more, after a reset */
     uint8_t data_turn : 2; /* messages, operations' bytes and served bytes take turns */
 };
 
@@ -150,6 +151,8 @@ void connection_disown(struct connection *connection);
 bool connection_disowned(const struct connection *connection, struct connection *left);
 /* The flow is gone. */
 void connection_lost(struct connection *connection, int error);
+/* While OPENING: calls on another flow, once; false if it cannot. */
+bool connection_call_again(struct connection *connection);
 /* Deadlines and cancelling. */
 void connection_open_give_up(struct operation *operation, int status);
 void connection_close_give_up(struct operation *operation, int status);

@@ -72,6 +72,7 @@ struct operation {
     bool skip;     /* a SEND that was given up: the peer has to be told */
     bool answered; /* a SEND, of which the peer has said what became of it: only SKIP is due */
     bool called;   /* a PING that had to open its flow */
+    bool again;    /* a PING that was asked once more, after a reset */
     bool spare;    /* its channel's, of no table */
     bool result; /* RESULT has arrived: `value`, `awaited` and, as its items, `payload` are known */
     uint8_t payload[SADDLE_INLINE_BYTES];

@@ -52,6 +52,19 @@ int path_to(struct upper *upper, const char *host, struct address *address, stru
     return -ENOMEM;
 }
 
+struct path *path_beyond(struct upper *upper, const struct path *path)
+{
+    struct flow *flow;
+    struct path *beyond;
+
+    if (transport_flow(upper->transport, flow_peer(path->flow), upper->now, &flow))
+        return NULL;
+    beyond = path_of(upper, flow);
+    if (!beyond)
+        flow_release(flow);
+    return beyond != path ? beyond : NULL;
+}
+
 bool path_has(const struct path *path, uint32_t feature)
 {
     struct flow_report report;

@@ -63,6 +63,9 @@ struct path *path_of(struct upper *upper, struct flow *flow);
 /* The path to a host, by configured name or numeric address: its flow is found or opened. 0, or why
  * there is none; *address is set once the host was resolved. */
 int path_to(struct upper *upper, const char *host, struct address *address, struct path **path);
+/* For what has had no answer on a flow that the peer did not know: another path to the same host,
+ * its flow found or opened; NULL if there is none. */
+struct path *path_beyond(struct upper *upper, const struct path *path);
 /* Its flow is over: ends its pings, and its connections piece by piece. */
 void path_end(struct upper *upper, struct path *path, int error);
 /* Goes on with some of those that have not ended yet. */

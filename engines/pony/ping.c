@@ -238,18 +238,37 @@ bool ping_fill(struct path *path, struct packet *packet)
     return true;
 }
 
-static void end_all(struct list *operations, int error)
+/* As connection_call_again. */
+static bool ask_again(struct operation *operation)
+{
+    struct path *path = operation->again ? NULL : path_beyond(operation->upper, operation->path);
+
+    if (!path)
+        return false;
+    operation->again = true;
+    operation->called = !flow_is_open(path->flow);
+    operation->state = OPERATION_ASKING;
+    operation->path = path;
+    list_move(&path->asking, &operation->node);
+    flow_kick(path->flow);
+    return true;
+}
+
+static void lose_all(struct list *operations, int error)
 {
     struct list *node;
 
-    while ((node = list_first(operations)))
-        end(LIST_OF(node, struct operation, node), error);
+    while ((node = list_first(operations))) {
+        struct operation *operation = LIST_OF(node, struct operation, node);
+        if (error != -ECONNRESET || !ask_again(operation))
+            end(operation, error);
+    }
 }
 
 void ping_lost(struct path *path, int error)
 {
-    end_all(&path->asking, error);
-    end_all(&path->asked, error);
+    lose_all(&path->asking, error);
+    lose_all(&path->asked, error);
     path->echoes = 0;
 }
 

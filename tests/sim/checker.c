@@ -136,22 +136,6 @@ static bool met_a_restart(const struct checker *checker, const struct operation 
            (status == -ECONNRESET || status == -ETIMEDOUT);
 }
 
-/* A caller goes to another engine of that address first, and one of the two may have given the
- * other up before: it takes their flow as open still, which is reset. */
-static bool met_a_stale_flow(const struct checker *checker, const struct operation *operation,
-                             int status)
-{
-    const struct sim *sim = checker->sim;
-
-    if (status != -ECONNRESET || operation->op != SADDLE_CMD_CONNECT)
-        return false;
-    uint32_t first = sim_address(sim, called_host(operation)) * sim->siblings;
-    for (uint32_t i = 0; i < sim->siblings; i++)
-        if (sim->apart[operation->app->host][first + i])
-            return true;
-    return false;
-}
-
 /* The entries of a table may have pointed to a region that is being withdrawn, or to none. */
 static bool led_astray(const struct operation *operation, int status)
 {
@@ -177,7 +161,7 @@ static bool error_is_right(const struct checker *checker, const struct operation
     if (operation->op == SADDLE_CMD_PING &&
         checker->sim->apart[operation->app->host][operation->pinged])
         return true;
-    if (met_a_restart(checker, operation, status) || met_a_stale_flow(checker, operation, status))
+    if (met_a_restart(checker, operation, status))
         return true;
     if (status == -ECANCELED)
         return operation->cancelled || lost_its_buffer(operation);

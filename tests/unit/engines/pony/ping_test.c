@@ -259,6 +259,27 @@ START_TEST(the_flow_ends)
 }
 END_TEST
 
+/* Asked already or not, it is asked once more. */
+START_TEST(a_question_survives_one_reset)
+{
+    struct saddle_ping_answer answer;
+
+    for (uint64_t tag = 1; tag <= 2; tag++) {
+        rig->decline_per_million = 1000000;
+        ping(client, 8, 0, tag);
+        for (uint32_t i = 0; i < (uint32_t)_i; i++)
+            rig_step(rig);
+        upper_commands(&rig->hosts[1].upper, rig->now);
+        for (uint64_t resets = 0; resets < tag; resets++)
+            rig_reset(rig);
+        rig->decline_per_million = 0;
+        rig_settle(rig);
+        ck_assert_int_eq(outcome(client, tag, &answer), tag == 1 ? 0 : -ECONNRESET);
+    }
+    check_released();
+}
+END_TEST
+
 START_TEST(the_session_is_gone)
 {
     ask_and_give_up(1, 1);
@@ -530,6 +551,7 @@ int main(void)
     tcase_add_test(tests, more_than_a_session_may_have);
     tcase_add_test(tests, a_late_answer_is_counted);
     tcase_add_test(tests, the_flow_ends);
+    tcase_add_loop_test(tests, a_question_survives_one_reset, 0, 4);
     tcase_add_test(tests, the_session_is_gone);
     tcase_add_test(tests, answers_that_lie);
     tcase_add_test(tests, questions_without_the_feature_or_too_large);

@@ -144,7 +144,9 @@ int transport_flow(struct transport *transport, const struct address *peer, uint
 {
     (void)peer;
     (void)now;
-    *flow = &host_of(transport)->flow;
+    struct rig_host *host = host_of(transport);
+
+    *flow = host->resets ? &host->next : &host->flow;
     (*flow)->references++;
     return 0;
 }
@@ -374,6 +376,26 @@ void rig_break(struct rig *rig, int error)
         upper_flow_ops.ended(&host->upper, &host->flow, error, rig->now);
         ck_assert_uint_eq(host->flow.references, 0);
         ck_assert_ptr_null(host->flow.context);
+    }
+}
+
+void rig_reset(struct rig *rig)
+{
+    rig->packet_count = 0;
+    for (uint32_t i = 0; i < RIG_HOSTS; i++) {
+        struct rig_host *host = &rig->hosts[i];
+        host->next = host->flow;
+        host->next.references = 0;
+        host->next.context = NULL;
+        host->resets = true;
+        upper_flow_ops.ended(&host->upper, &host->flow, -ECONNRESET, rig->now);
+        host->resets = false;
+        ck_assert_uint_eq(host->flow.references, 0);
+        ck_assert_ptr_null(host->flow.context);
+        /* From now on it is the flow that there is. */
+        host->flow = host->next;
+        if (host->flow.context)
+            ((struct path *)host->flow.context)->flow = &host->flow;
     }
 }
 

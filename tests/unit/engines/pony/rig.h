@@ -52,6 +52,8 @@ struct rig_host {
     struct wheel wheel;
     struct rng rng;
     struct flow flow;
+    struct flow next; /* what a call gets while `flow` is reset */
+    bool resets;
 };
 
 struct rig {
@@ -88,6 +90,8 @@ void rig_settle(struct rig *rig);
 void rig_advance(struct rig *rig, uint64_t ns);
 /* The flow ends for both. */
 void rig_break(struct rig *rig, int error);
+/* Ends the flow at both ends, as reset by a peer that did not know it; who calls has another. */
+void rig_reset(struct rig *rig);
 /* Makes a host anew, with its sessions adopted but nothing loaded. */
 void rig_blank(struct rig *rig, uint32_t host);
 /* Saves a host and loads it into a fresh one, its sessions into fresh ones. */

@@ -479,6 +479,43 @@ START_TEST(flow_ends)
 }
 END_TEST
 
+/* Connections that there were are over; one that was being called is called again, once. */
+START_TEST(a_call_survives_one_reset)
+{
+    uint32_t at = 0;
+
+    app_send(client, outgoing, 0, 0, 2000000, 100);
+    app_connect(client, "echo", 101);
+    for (uint32_t i = 0; i < (uint32_t)_i * 2; i++)
+        rig_step(rig);
+    upper_commands(&rig->hosts[1].upper, rig->now);
+    rig_reset(rig);
+    rig_settle(rig);
+    ck_assert_int_eq(app_done(client, 100)->status, -ECONNRESET);
+    ck_assert_int_eq(app_event(client, &at, SADDLE_EVT_CLOSED, 2)->status, -ECONNRESET);
+    at = 0;
+    ck_assert_ptr_null(app_event(client, &at, SADDLE_EVT_DONE, 101));
+    const struct saddle_event *event;
+    const struct saddle_event *last = NULL;
+    for (at = 0; (event = app_event(server, &at, SADDLE_EVT_INCOMING, 1));)
+        last = event;
+    ck_assert_ptr_nonnull(last);
+    const struct saddle_command accept = {.op = SADDLE_CMD_ACCEPT,
+                                          .handle = last->handle,
+                                          .tag = 102};
+    ck_assert(app_submit(server, &accept));
+    rig_settle(rig);
+    ck_assert_int_eq(app_done(server, 102)->status, 0);
+    ck_assert_int_eq(app_done(client, 101)->status, 0);
+    app_connect(client, "echo", 103);
+    upper_commands(&rig->hosts[1].upper, rig->now);
+    rig_reset(rig);
+    rig_reset(rig);
+    rig_settle(rig);
+    ck_assert_int_eq(app_done(client, 103)->status, -ECONNRESET);
+}
+END_TEST
+
 START_TEST(lazy_application_stalls_only_itself)
 {
     struct app *other = rig_attach(rig, 1, APP_SLOTS);
@@ -647,6 +684,7 @@ int main(void)
     tcase_add_test(tcase, application_goes_away);
     tcase_add_test(tcase, receiver_goes_away);
     tcase_add_test(tcase, flow_ends);
+    tcase_add_loop_test(tcase, a_call_survives_one_reset, 0, 3);
     tcase_add_test(tcase, lazy_application_stalls_only_itself);
     tcase_add_test(tcase, more_connections_than_slots);
     tcase_add_test(tcase, damage_fails_operations_and_nothing_else);
