@@ -105,9 +105,9 @@ static int look_at(void *context, const struct handover_greeting *theirs, uint32
                    const struct reason *why)
 {
     (void)context;
-    if (version != 3 || strcmp(theirs->release, self == BED_OLD ? "new one" : "old one"))
+    if (version != 3 || strcmp(theirs->release, self == BED_OLD ? "new one" : "old one") != 0)
         broken("a greeting is not what was sent", version);
-    if (strcmp(theirs->configuration, self == BED_OLD ? "" : "engines: some\n"))
+    if (strcmp(theirs->configuration, self == BED_OLD ? "" : "engines: some\n") != 0)
         broken("the configuration is not what was sent", 0);
     return fails(BED_CHECK, HANDOVER_NO_SET, why);
 }
@@ -440,8 +440,14 @@ static void be_new(const char *path, int heard)
 
     for (uint32_t set = 0; set < BED_SETS; set++)
         here[set].fd = -1;
-    if (read(heard, &byte, 1) != 1 || handover_connect(path, &link, &why))
+    if (read(heard, &byte, 1) != 1)
         abort();
+    if (handover_connect(path, &link, &why)) {
+        /* Whom it met may be dead before it has looked at him: there is nothing to take then. */
+        if (atomic_load(&shared->struck))
+            _exit(0);
+        abort();
+    }
     handover_take(&link, &settings, &ops, NULL, &shared->report[self]);
     handover_hang_up(&link);
     atomic_store(&shared->held[self], open_descriptors() - before);
