@@ -371,8 +371,8 @@ void connection_lost(struct connection *connection, int error)
 {
     struct operation *opening = connection->opening;
 
-    /* The flow was the peer's no more, as of one that was started anew or had given it up: nobody
-     * has heard the call. */
+    /* The peer did not know the flow: it was started anew, or had given it up. Who calls has no
+     * answer yet, and can ask for one on another. */
     if (opening && error == -ECONNRESET && connection_call_again(connection))
         return;
     list_remove(&connection->ring);

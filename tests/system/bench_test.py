@@ -9,14 +9,12 @@ however it ends nothing is left. How long anything took is not looked at.
 import contextlib
 import json
 import os
-import pathlib
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import xml.etree.ElementTree
 
+import benches
 import harness
 
 SADDLED, BENCH = sys.argv[1:3]
@@ -33,17 +31,15 @@ MEASURED = ["saddle/dedicated/ordinary/idle/nice0/idle",
 QUANTILES = ["p50", "p99", "p99.9", "max"]
 
 
-class Place:
+class Place(benches.Place):
     """Where one run keeps its files; has to be empty of the program's own at the end."""
 
     def __init__(self):
-        self.path = pathlib.Path(tempfile.mkdtemp(prefix="saddle-system-"))
-        self.path.chmod(0o711)
+        super().__init__(0o711)
         self.own = self.path / "own"
         self.own.mkdir()
         self.own.chmod(0o777)
         self.memory = set(os.listdir("/dev/shm"))
-        self.process = None
 
     def start(self, arguments, user=None):
         """In a session of its own, by which its processes are told."""
@@ -60,32 +56,11 @@ class Place:
         self.check_clean()
         return self.process.returncode, out, errors
 
-    def processes(self):
-        """Those of its session that live, by number: a name each."""
-        found = {}
-        for entry in pathlib.Path("/proc").iterdir():
-            if not entry.name.isdigit():
-                continue
-            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                name, _, rest = (entry / "stat").read_text().partition(" (")[2].rpartition(") ")
-                state, _, _, session = rest.split()[:4]
-                if int(session) == self.process.pid and state != "Z":
-                    found[int(entry.name)] = name
-        return found
-
     def check_clean(self):
-        harness.expect_equal(self.processes(), {}, "processes left")
-        harness.expect_equal(os.listdir(self.own), [], "files left")
+        """At once: it has waited for them itself."""
+        harness.expect_equal(self.processes(), set(), "processes left")
+        super().check_clean()
         harness.expect_equal(sorted(set(os.listdir("/dev/shm")) - self.memory), [], "memory left")
-
-    def remove(self):
-        if self.process and self.process.poll() is None:
-            self.process.kill()
-            self.process.communicate()
-        for number in self.processes() if self.process else ():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(number, signal.SIGKILL)
-        shutil.rmtree(self.path)
 
 
 @contextlib.contextmanager
@@ -246,7 +221,7 @@ def test_killed():
         begin(at)
         at.process.kill()
         at.process.communicate()
-        harness.await_true(lambda: at.processes() == {}, "all processes gone")
+        harness.await_true(lambda: not at.processes(), "all processes gone")
 
 
 def test_daemon_does_not_start():
