@@ -10,6 +10,9 @@
  * exchanged. He answers with a letter: `go`, `hurry`, `kill`, `stop`. Without one there nothing is
  * told.
  *
+ * With SADDLE_SERVES_TO a newcomer says that it serves no application whose version of the
+ * shared-memory ABI is above that.
+ *
  * Threads: control's. Trust: the test's own.
  */
 #include "daemon/handover.h"
@@ -114,8 +117,12 @@ void __wrap_handover_take(struct handover_link *link, const struct handover_sett
                           struct handover_report *report)
 {
     const struct handover_ops copy = watched("taker", ops);
+    const char *served = getenv("SADDLE_SERVES_TO");
+    struct handover_settings said = *settings;
 
-    __real_handover_take(link, settings, &copy, context, report);
+    if (served)
+        said.greeting.abi.newest = (uint32_t)strtoul(served, NULL, 10);
+    __real_handover_take(link, &said, &copy, context, report);
 }
 
 uint64_t __wrap_handover_limit(enum handover_step step)

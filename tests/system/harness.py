@@ -169,56 +169,73 @@ class Daemon:
             self.process.wait()
 
 
-class Victim:
-    """Two honest applications, exchanging messages all along."""
+def kill(process):
+    """With what it has started, if it is a group of its own: a program that runs another one in
+    somebody's place would leave that behind, and with it the pipes that are read here."""
+    if process.poll() is not None:
+        return
+    if os.getpgid(process.pid) == process.pid:
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+    process.communicate()
 
-    def __init__(self, victim, socket, user=None, arguments=()):
+
+class Application:
+    """A program that works, round and round: says "ready" when it begins, and for each line that it
+    is given how many rounds there were."""
+
+    def __init__(self, command, name="the application", **options):
+        self.name = name
         self.process = subprocess.Popen(
-            [str(word) for word in (victim, "--socket", socket, *arguments)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            user=user, group=user, extra_groups=[] if user is not None else None)
+            [str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, **options)
         self.count = -1
-        self.expect_line("ready")
+        expect_equal(self.line(), "ready", f"what {name} says")
 
     def line(self):
         line = self.process.stdout.readline().strip()
         if not line:
-            raise Failure(f"the victim was harmed: {self.process.stderr.read().strip()}")
+            raise Failure(f"{self.name} was harmed: {self.process.stderr.read().strip()}")
         return line
 
-    def expect_line(self, wanted):
-        expect_equal(self.line(), wanted, "victim")
-
-    def ask(self):
-        try:
+    def give_line(self):
+        with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write("\n")
             self.process.stdin.flush()
-        except BrokenPipeError:
-            pass
+
+    def ask(self):
+        self.give_line()
         return int(self.line())
 
-    def check_progress(self, exchanges=1):
-        """It has exchanged since it was last asked, and goes on."""
+    def check_progress(self, rounds=1):
+        """There were rounds since it was last asked, and it goes on."""
         before = max(self.count, self.ask())
-        await_true(lambda: self.ask() >= before + exchanges, "the victim goes on")
+        await_true(lambda: self.ask() >= before + rounds, f"{self.name} goes on")
         self.count = before + 1
 
     def stop(self):
         _, errors = self.process.communicate(timeout=PATIENCE_S)
-        expect_equal((self.process.returncode, errors), (0, ""), "the victim's end")
+        expect_equal((self.process.returncode, errors), (0, ""), f"the end of {self.name}")
 
     def end(self):
         """What it says when somebody has harmed it, as he has or will: asked to end before, it
         might end in order."""
         self.process.wait(PATIENCE_S)
         _, errors = self.process.communicate(timeout=PATIENCE_S)
-        expect(self.process.returncode != 0, "the victim was not harmed")
+        expect(self.process.returncode != 0, f"{self.name} was not harmed")
         return errors
 
     def kill(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.communicate()
+        kill(self.process)
+
+
+class Victim(Application):
+    """Two honest applications, exchanging messages all along."""
+
+    def __init__(self, victim, socket, user=None, arguments=()):
+        super().__init__([victim, "--socket", socket, *arguments], "the victim", user=user,
+                         group=user, extra_groups=[] if user is not None else None)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ applications use it. In a stand-in for a machine (machine.py); needs root.
        the unit saddled                                 a transient unit, in another network
     operations --- alpha --- [eth0] ====== veth ====== [eth0] --- beta --- operations
 
-usage: systemd_test.py BUILD OPERATIONS SURVIVOR upgrades|ends|crashes
+usage: systemd_test.py BUILD OPERATIONS SURVIVOR SADDLED_DIRECTED upgrades|ends|crashes
 """
 import contextlib
 import json
@@ -20,7 +20,7 @@ import harness
 import machine
 from harness import await_true, expect, expect_equal
 
-BUILD, OPERATIONS, SURVIVOR = (pathlib.Path(word).resolve() for word in sys.argv[1:4])
+BUILD, OPERATIONS, SURVIVOR, DIRECTED = (pathlib.Path(word).resolve() for word in sys.argv[1:5])
 ATTACH = "/run/saddle/attach.sock"
 WISH = "/run/saddle/upgrade"
 PEER = "/run/peer"
@@ -29,9 +29,9 @@ NAMES = ("alpha", "beta")
 UDP_PORT = 50707
 TIMES = 3  # that the daemon is replaced
 KEPT = "4"  # descriptors that systemd keeps: two sockets, each with its lock
-# A watchdog that a busy machine does not trip, and that can be waited for; time to look while no
-# daemon runs; and how the daemon ended, which the service manager forgets when it starts it again,
-# is written to the journal.
+# A watchdog, and a time of silence, that a busy machine does not trip, and that can be waited for;
+# time to look while no daemon runs; and how the daemon ended, which the service manager forgets
+# when it starts it again, is written to the journal.
 DROP_IN = """\
 [Service]
 WatchdogSec=5s
@@ -43,7 +43,7 @@ socket: {{path: {run}/attach.sock, mode: "0666"}}
 memory: 64MiB
 hugepages: off
 ports: [{{name: eth, driver: xdp, interface: eth0}}]
-engines: [{{name: {name}, port: eth, addresses: [{address}]}}]
+engines: [{{name: {name}, port: eth, addresses: [{address}], dead_after: 120s}}]
 groups: [{{name: main, mode: spreading, engines: [{name}]}}]
 policy: [{{any: true, allow: all}}]
 control: {{path: {run}/control.sock, mode: "0666", observe: [{{any: true}}]}}
@@ -69,20 +69,16 @@ def program(host):
     return re.search(r"path=(\S+) ;", host.show("ExecStart"))[1]
 
 
-class Load(harness.Victim):
-    """All kinds of operation between the two daemons, round and round."""
-
-    def __init__(self, host):
-        self.process = subprocess.Popen(
-            host.inside(OPERATIONS, ATTACH, f"{PEER}/attach.sock", *ADDRESSES, "0"),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.count = -1
-        self.expect_line("ready")
+def operations(host):
+    """All kinds of operation between the two daemons."""
+    return harness.Application(
+        host.inside(OPERATIONS, ATTACH, f"{PEER}/attach.sock", *ADDRESSES, "0"), "the load",
+        start_new_session=True)
 
 
 @contextlib.contextmanager
 def loaded(host):
-    load = Load(host)
+    load = operations(host)
     try:
         yield load
         load.stop()
@@ -96,7 +92,8 @@ class Survivor:
     def __init__(self, host, *arguments):
         self.process = subprocess.Popen(
             host.inside(SURVIVOR, "--service", "stay", *arguments),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            start_new_session=True)
         self.expect("ready")
 
     def expect(self, *lines):
@@ -122,8 +119,7 @@ def calling(host):
             program_.end()
     finally:
         for program_ in programs:
-            program_.process.kill()
-            program_.process.communicate()
+            harness.kill(program_.process)
 
 
 @contextlib.contextmanager
@@ -223,10 +219,13 @@ def test_replaced():
 
 
 @contextlib.contextmanager
-def stand_in(host, text):
-    """Another program in the place of saddled, with {} where saddled itself is now."""
+def stand_in(host, text, directed=None):
+    """Another program in the place of saddled, with {} where saddled itself is now; `directed` is
+    put beside it, where the unit sees it."""
     path = program(host)
     host.must(f"mv {path} {path}.real")
+    if directed:
+        host.must(f"cp {directed} $(dirname {path})/directed")
     host.write("#!/bin/sh\n" + text.format(f"{path}.real"), path)
     host.must(f"chmod 755 {path}")
     try:
@@ -257,6 +256,11 @@ REFUSALS = {
     "it knocks elsewhere": (
         lambda host: file_changed(host, "upgrade.sock", "elsewhere.sock"),
         "no hand-over was over", "^socket /run/saddle/elsewhere.sock: .*no daemon waits there"),
+    "it serves no application as new as ours": (
+        lambda host: stand_in(host, 'SADDLE_SERVES_TO=2 exec "$(dirname "$0")/directed" "$@"\n',
+                              DIRECTED),
+        "untouched, at welcome: sessions: ABI versions 3 to 3 are attached, "
+        "and the new daemon serves 2 to 2", "ABI versions 3 to 3 are attached"),
     "it cannot take what is offered": (
         lambda host: stand_in(host, "ulimit -n 24\nexec {} \"$@\"\n"),
         "untouched, at adopt of set alpha", "Too many open files"),
@@ -277,7 +281,8 @@ def test_refused():
             expect(written is None or service.said(written),
                    f"{what}: {[entry['MESSAGE'] for entry in host.journal()][-8:]}")
         host.must("saddlectl upgrade")
-        check_replaced(service, load, 2)
+        # Two of those above came far enough to be remembered.
+        check_replaced(service, load, 3)
 
 
 def check_nothing_left(host):
@@ -302,7 +307,7 @@ def test_hung():
     """Whoever does not say that he is well is killed, and started again; applications are told,
     and attach again."""
     with connected() as host:
-        load = Load(host)
+        load = operations(host)
         service = Service(host)
         host.must("systemctl kill --kill-whom=main --signal=STOP saddled")
         check_restarted(service, 1)
@@ -316,7 +321,7 @@ def test_stopped():
     """In order: applications are told, and nothing stays; a start finds all as it was."""
     with connected() as host:
         for _ in range(2):
-            load = Load(host)
+            load = operations(host)
             service = Service(host)
             host.must("systemctl stop saddled")
             expect_equal(host.show("ActiveState"), "inactive", "the unit")
@@ -412,4 +417,4 @@ harness.main({
     "upgrades": [test_replaced, test_refused],
     "ends": [test_hung, test_stopped, test_restarted, test_killed_for_good],
     "crashes": [test_crashed, test_nobody_there, test_what_is_kept_is_no_good],
-}[sys.argv[4]])
+}[sys.argv[5]])

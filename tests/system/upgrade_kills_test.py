@@ -259,44 +259,17 @@ def signal_if_there(pid, number):
         os.kill(pid, number)
 
 
-class Operations:
-    """Operations of all kinds between a set's engine and the other host's, round and round."""
+def operations(stage, number):
+    """All kinds of operation between a set's engine and the other host's."""
+    return harness.Application(
+        [OPERATIONS, stage.left.socket, stage.right.socket, *ADDRESSES[number], "0",
+         ENGINES[0][number], ENGINES[1][number]], f"{SETS[number]}'s application")
 
-    def __init__(self, stage, number):
-        self.number = number
-        left, right = ADDRESSES[number]
-        self.process = subprocess.Popen(
-            [OPERATIONS, stage.left.socket, stage.right.socket, left, right, "0",
-             ENGINES[0][number], ENGINES[1][number]],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        expect_equal(self.line(), "ready", "what the application says")
 
-    def line(self):
-        line = self.process.stdout.readline().strip()
-        if not line:
-            raise harness.Failure(
-                f"{SETS[self.number]}'s application: {self.process.stderr.read().strip()}")
-        return line
-
-    def ask(self):
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write("\n")
-            self.process.stdin.flush()
-
-    def check_told(self):
-        """Its session has ended, and it was told so."""
-        _, errors = self.process.communicate(timeout=harness.PATIENCE_S)
-        expect_equal(self.process.returncode, 1, "the application's exit status")
-        expect("Connection reset by peer" in errors, f"what the application was told: {errors}")
-
-    def stop(self):
-        _, errors = self.process.communicate(timeout=harness.PATIENCE_S)
-        expect_equal((self.process.returncode, errors), (0, ""), "the applications' end")
-
-    def kill(self):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.communicate()
+def check_told(load):
+    """Its session has ended, and it was told so."""
+    errors = load.end()
+    expect("Connection reset by peer" in errors, f"what {load.name} was told: {errors}")
 
 
 class Host:
@@ -349,7 +322,7 @@ class Stage:
         self.daemon = self.keep(self.left.start())
         self.quiet = self.daemon.quiet_descriptors
         self.sockets = self.sockets_now()
-        self.load = {number: self.keep(Operations(self, number)) for number in ALL}
+        self.load = {number: self.keep(operations(self, number)) for number in ALL}
         self.busy = self.daemon.descriptors()
 
     def cable(self):
@@ -501,7 +474,7 @@ class Stage:
         counts = []
         for _ in range(2):
             for load in self.load.values():
-                load.ask()
+                load.give_line()
             counts.append([int(load.line()) for load in self.load.values()])
         expect(all(map(int.__lt__, *counts)), "the applications do not go on")
 
@@ -509,12 +482,12 @@ class Stage:
         if outcome.words:
             self.check_record(case, outcome, pids)
         for number in ALL - outcome.kept:
-            self.load[number].check_told()
+            check_told(self.load[number])
         self.check_left_behind()
         if not self.daemon:
             self.daemon = self.keep(self.left.start())
         for number in ALL - outcome.kept:
-            self.load[number] = self.keep(Operations(self, number))
+            self.load[number] = self.keep(operations(self, number))
         self.check_progress()
         self.daemon.check_descriptors(self.busy, "the upgrade")
         self.check_left_behind()

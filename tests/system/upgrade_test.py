@@ -36,36 +36,10 @@ NS_PER_MS = 1e6
 ASKED = "asks for everything"
 
 
-class Operations:
-    """All kinds of operation between two hosts, round and round."""
-
-    def __init__(self, left, right):
-        self.process = subprocess.Popen(
-            [OPERATIONS, left.socket, right.socket, left.address, right.address, "0"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        expect_equal(self.line(), "ready", "what the application says")
-
-    def line(self):
-        line = self.process.stdout.readline().strip()
-        if not line:
-            raise harness.Failure(f"harmed: {self.process.stderr.read().strip()}")
-        return line
-
-    def rounds(self):
-        """So far, once the round at hand is through."""
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write("\n")
-            self.process.stdin.flush()
-        return int(self.line())
-
-    def stop(self):
-        _, errors = self.process.communicate(timeout=harness.PATIENCE_S)
-        expect_equal((self.process.returncode, errors), (0, ""), "the applications' end")
-
-    def kill(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.communicate()
+def operations(left, right):
+    """All kinds of operation between two hosts."""
+    return harness.Application([OPERATIONS, left.socket, right.socket, left.address, right.address,
+                                "0"])
 
 
 def newcomer(folder, config, space, name, *arguments, before=()):
@@ -100,7 +74,7 @@ def check(folder, config, space=None):
 def upgradable(**options):
     with netns.network(KIND.network) as network, \
             hosts.running(SADDLED, KIND, network, upgradable=True, **options) as both:
-        load = Operations(*both)
+        load = operations(*both)
         try:
             yield both, load
             load.stop()
@@ -131,10 +105,10 @@ def test_both_sides_are_replaced():
         number = 0
         for host in both:
             for _ in range(TIMES):
-                before = load.rounds()
+                before = load.ask()
                 number += 1
                 replace_host(host, number)
-                expect(load.rounds() > before, "the applications go on")
+                expect(load.ask() > before, "the applications go on")
                 status, output, errors = harness.run(
                     [SADDLECTL, "--socket", host.control, "session", "list"],
                     stdin=subprocess.DEVNULL)
@@ -149,7 +123,7 @@ def test_what_is_sent_again_is_counted():
     """For a while after a hand-over; here, where packets are lost on purpose, there are such. What
     is known of one goes over with the next."""
     with upgradable(program=CONTROL, port="impair: {loss: 5%}") as ((left, _), load):
-        load.rounds()
+        load.ask()
         replace_host(left, 1)
         harness.await_true(lambda: sets(history(left)[-1], "retransmitted")[0] > 0,
                            "packets sent again")
@@ -160,16 +134,16 @@ def test_what_is_sent_again_is_counted():
         expect_equal([upgrade["number"] for upgrade in known], [1, 2, 3], "hand-overs")
         expect(sets(known[0], "retransmitted") >= sets(first, "retransmitted"),
                f"of the first one: {known[0]}, before: {first}")
-        load.rounds()
+        load.ask()
 
 
 def test_nothing_changes_by_a_check():
     with upgradable() as ((left, _), load):
-        before = load.rounds()
+        before = load.ask()
         check(left.folder, left.config(**left.options), left.space)
         left.daemon.check_alive()
         expect("nothing did" in left.daemon.text(), left.daemon.text())
-        expect(load.rounds() > before, "the applications go on")
+        expect(load.ask() > before, "the applications go on")
 
 
 def asked(daemon):
@@ -184,11 +158,11 @@ def test_a_newcomer_that_is_killed():
         harness.await_true(lambda: asked(left.daemon) > before, "the newcomer knocks")
         process.send_signal(signal.SIGKILL)
         process.wait(harness.PATIENCE_S)
-        rounds = load.rounds()
-        expect(load.rounds() > rounds, "the applications go on")
+        rounds = load.ask()
+        expect(load.ask() > rounds, "the applications go on")
         left.daemon.check_alive()
         replace_host(left, 1)
-        expect(load.rounds() > rounds, "the applications go on")
+        expect(load.ask() > rounds, "the applications go on")
 
 
 def refused(host, reason, *arguments, **options):
@@ -205,21 +179,21 @@ def refused(host, reason, *arguments, **options):
 def test_a_device_that_cannot_be_opened():
     """By the newcomer, when the old one has closed it already: that opens it again."""
     with upgradable() as ((left, _), load):
-        before = load.rounds()
+        before = load.ask()
         refused(left, "nothing moved", before=[
             "unshare", "--mount", "sh", "-c",
             'mount --bind /dev/null /dev/net/tun && exec "$0" "$@"'])
-        expect(load.rounds() > before, "the applications go on")
+        expect(load.ask() > before, "the applications go on")
         replace_host(left, 1)
-        expect(load.rounds() > before, "the applications go on")
+        expect(load.ask() > before, "the applications go on")
 
 
 def test_a_device_that_cannot_go_over():
     with upgradable() as ((left, _), load):
-        before = load.rounds()
+        before = load.ask()
         for arguments in (["--check"], []):
             refused(left, "its driver cannot hand over the connection", *arguments)
-        expect(load.rounds() > before, "the applications go on")
+        expect(load.ask() > before, "the applications go on")
 
 
 def test_an_old_one_that_is_killed():
@@ -234,8 +208,8 @@ def test_an_old_one_that_is_killed():
         old.kill()
         left.daemon = heir.result()
         expect("the other daemon is dead" in left.daemon.text(), left.daemon.text())
-        load = Operations(left, right)
-        load.rounds()
+        load = operations(left, right)
+        load.ask()
         load.stop()
 
 
@@ -266,10 +240,10 @@ def test_two_builds():
         number = 0
         for program in (OTHER, SADDLED) * TIMES:
             for host in both:
-                before = load.rounds()
+                before = load.ask()
                 number += 1
                 replace_host(host, number, program)
-                expect(load.rounds() > before, "the applications go on")
+                expect(load.ask() > before, "the applications go on")
 
 
 def test_nobody_to_take_from():
