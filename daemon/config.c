@@ -148,7 +148,8 @@ enum config_owner config_owner(const struct config_port *port)
 {
     if (port->interface.text[0])
         return CONFIG_OWNER_KERNEL;
-    return port->driver == CONFIG_ETHDEV ? CONFIG_OWNER_SADDLE : CONFIG_OWNER_NOBODY;
+    return port->driver == CONFIG_ETHDEV || port->driver == CONFIG_MEMIF ? CONFIG_OWNER_SADDLE
+                                                                         : CONFIG_OWNER_NOBODY;
 }
 
 enum config_owner config_link_owner(const struct config *config, const struct config_port *port)

@@ -31,6 +31,7 @@
 #define CONFIG_MTU_MIN     1280u /* bytes: what IPv6 needs (RFC 8200 section 5) */
 #define CONFIG_MTU_MAX     9000u /* bytes: the usual jumbo frame */
 #define CONFIG_PREFIX_NONE UINT8_MAX
+#define CONFIG_MEMIF_MODE  0600u /* permission bits of a server's socket, by default */
 
 enum config_hugepages {
     CONFIG_HUGEPAGES_AUTO,
@@ -43,6 +44,12 @@ enum config_driver {
     CONFIG_NET_NULL,
     CONFIG_ETHDEV,
     CONFIG_XDP,
+    CONFIG_MEMIF,
+};
+
+enum config_role {
+    CONFIG_CLIENT,
+    CONFIG_SERVER,
 };
 
 enum config_kind {
@@ -116,6 +123,10 @@ struct config_port {
     struct schema_text interface; /* the kernel's interface beneath; xdp: it; may be empty else */
     uint64_t xdp_mode;            /* xdp: enum config_xdp_mode */
     uint64_t zerocopy;            /* xdp: enum config_zerocopy */
+    struct schema_text socket;    /* memif: its path */
+    uint64_t role;                /* memif: enum config_role */
+    uint64_t id;                  /* memif: of the interface */
+    uint64_t mode;                /* memif: of a server's socket */
     struct schema_text
         mac;          /* empty: the device's own, else made up from the position in the list */
     uint64_t mtu;     /* bytes of the IP packet; SCHEMA_UNSET: as the interface has it */

@@ -57,6 +57,7 @@ static int check_port_keys(struct schema_source *source, const struct config_por
 {
     const bool ethdev = port->driver == CONFIG_ETHDEV;
     const bool xdp = port->driver == CONFIG_XDP;
+    const bool memif = port->driver == CONFIG_MEMIF;
     const char *driver = config_driver_name(port->driver);
 
     if (port->driver != CONFIG_NET_RING && port->peer.text[0])
@@ -81,6 +82,17 @@ static int check_port_keys(struct schema_source *source, const struct config_por
         return schema_fail(source, port->place,
                            "port \"%s\" has driver %s, and only xdp has xdp_mode and zerocopy",
                            port->name.text, driver);
+    if (memif && port->socket.text[0] != '/')
+        return schema_fail(source, port->socket.text[0] ? port->socket.place : port->place,
+                           "port \"%s\": the key \"socket\" is missing, or does not begin with a "
+                           "slash",
+                           port->name.text);
+    if (!memif && (port->socket.text[0] || port->role != CONFIG_CLIENT || port->id != 0 ||
+                   port->mode != CONFIG_MEMIF_MODE))
+        return schema_fail(
+            source, port->place,
+            "port \"%s\" has driver %s, and only memif has socket, role, id and mode",
+            port->name.text, driver);
     if (port->xdp_mode == CONFIG_XDP_GENERIC && port->zerocopy == CONFIG_ZEROCOPY_REQUIRED)
         return schema_fail(source, port->place, "port \"%s\": generic XDP has no zerocopy",
                            port->name.text);
@@ -169,6 +181,22 @@ static int check_interface(const struct config *config, struct schema_source *so
     return 0;
 }
 
+/* A memif port listens alone at its socket. */
+static int check_socket(const struct config *config, struct schema_source *source,
+                        const struct config_port *port)
+{
+    if (port->driver != CONFIG_MEMIF || port->role != CONFIG_SERVER)
+        return 0;
+    for (const struct config_port *other = config_port(config, 0); other < port; other++) {
+        if (other->driver == CONFIG_MEMIF && other->role == CONFIG_SERVER &&
+            !strcmp(other->socket.text, port->socket.text))
+            return schema_fail(source, port->socket.place,
+                               "socket: \"%s\" is that of port \"%s\" already", port->socket.text,
+                               other->name.text);
+    }
+    return 0;
+}
+
 static int check_port(const struct config *config, struct schema_source *source,
                       const struct config_port *port)
 {
@@ -178,6 +206,8 @@ static int check_port(const struct config *config, struct schema_source *source,
         error = check_joined(config, source, port);
     if (!error && port->driver == CONFIG_ETHDEV)
         error = check_device(config, source, port);
+    if (!error)
+        error = check_socket(config, source, port);
     return error ? error : check_interface(config, source, port);
 }
 

@@ -40,7 +40,8 @@
 #define PERCENT              10000u /* parts per million */
 
 static const char *const hugepages_choices[] = {"auto", "off", "required", NULL};
-const char *const config_drivers[] = {"net_ring", "net_null", "ethdev", "xdp", NULL};
+const char *const config_drivers[] = {"net_ring", "net_null", "ethdev", "xdp", "memif", NULL};
+static const char *const role_choices[] = {"client", "server", NULL};
 static const char *const xdp_mode_choices[] = {"auto", "native", "generic", NULL};
 static const char *const zerocopy_choices[] = {"auto", "off", "required", NULL};
 static const char *const kind_choices[] = {"pony", "steer", "shaper", "kernel", NULL};
@@ -111,10 +112,11 @@ static const struct schema impair_schema = {impair_fields, sizeof(struct config_
 static const struct schema_field port_fields[] = {
     TEXT(config_port, name, SCHEMA_NAME, ETHDEV_NAME_MAX, NULL,
          "by which engines and other ports speak of it"),
-    CHOICE(config_port, driver, SCHEMA_CHOICE, config_drivers, NULL,
-           "`xdp`: an interface that the kernel keeps, by AF_XDP; `ethdev`: any device that DPDK "
-           "drives; `net_ring`: a wire to another port of this daemon; `net_null`: drops all, "
-           "receives nothing"),
+    CHOICE(
+        config_port, driver, SCHEMA_CHOICE, config_drivers, NULL,
+        "`xdp`: an interface that the kernel keeps, by AF_XDP; `ethdev`: any device that DPDK "
+        "drives; `memif`: a wire of shared memory to another process of this host; `net_ring`: a "
+        "wire to another port of this daemon; `net_null`: drops all, receives nothing"),
     TEXT(config_port, peer, SCHEMA_NAME, ETHDEV_NAME_MAX, "",
          "`net_ring`: the port at the other end, which names this one"),
     TEXT(config_port, device, SCHEMA_TEXT, 0, "",
@@ -130,6 +132,15 @@ static const struct schema_field port_fields[] = {
     CHOICE(config_port, zerocopy, SCHEMA_CHOICE, zerocopy_choices, "auto",
            "`xdp`: whether the driver reads and writes packets in place: `auto`, if it can; `off`; "
            "`required`, else refuse to start"),
+    TEXT(config_port, socket, SCHEMA_TEXT, 0, "",
+         "`memif`: the path of the Unix socket by which the two sides find each other"),
+    CHOICE(
+        config_port, role, SCHEMA_CHOICE, role_choices, "client",
+        "`memif`: `server`, which listens at the socket, or `client`, which provides the memory"),
+    NUMBER(config_port, id, UNITS_COUNT, 0, UINT32_MAX, "0",
+           "`memif`: the number of the interface, the same on both sides"),
+    NUMBER(config_port, mode, UNITS_MODE, 0, 0777, "0600",
+           "`memif`: permission bits of a server's socket; who may write to it may connect"),
     TEXT(config_port, mac, SCHEMA_TEXT, 0, "",
          "a unicast Ethernet address (`02:00:00:00:00:01`); an `interface` has the one that the "
          "kernel gives it",

@@ -13,6 +13,9 @@
 #define CACHE_PACKETS 256u /* of each registered thread */
 #define QUEUE         0u
 #define POOL_SUFFIX   ".pool"
+/* As long as that one. */
+#define POOL_SUFFIX_MORE ".poo%u"
+#define POOLS_MAX        10u
 
 /* DPDK's word for it is the same. NOLINTNEXTLINE(misc-redundant-expression) */
 _Static_assert(TOPOLOGY_ANY == SOCKET_ID_ANY, "any node");
@@ -40,11 +43,22 @@ struct rte_mempool *ethdev_pool_create(const char *port_name, uint32_t packets, 
     }
     /* net_af_packet fills buffers of 2 KiB whatever the MTU. */
     room = RTE_MAX(room, RTE_MBUF_DEFAULT_BUF_SIZE);
-    snprintf(name, sizeof(name), "%s" POOL_SUFFIX, port_name);
-    if (node != SOCKET_ID_ANY)
-        pool = rte_pktmbuf_pool_create(name, packets, cache, 0, (uint16_t)room, node);
-    return pool ? pool
-                : rte_pktmbuf_pool_create(name, packets, cache, 0, (uint16_t)room, SOCKET_ID_ANY);
+    /* One that was handed over leaves its pool behind, and may have to be made again. */
+    for (uint32_t i = 0; i < POOLS_MAX && !pool; i++) {
+        if (i == 0)
+            snprintf(name, sizeof(name), "%s" POOL_SUFFIX, port_name);
+        else
+            snprintf(name, sizeof(name), "%s" POOL_SUFFIX_MORE, port_name, i);
+        if (rte_mempool_lookup(name))
+            continue;
+        if (node != SOCKET_ID_ANY)
+            pool = rte_pktmbuf_pool_create(name, packets, cache, 0, (uint16_t)room, node);
+        return pool ? pool
+                    : rte_pktmbuf_pool_create(name, packets, cache, 0, (uint16_t)room,
+                                              SOCKET_ID_ANY);
+    }
+    rte_errno = EEXIST;
+    return NULL;
 }
 
 void ethdev_pool_destroy(struct rte_mempool *pool)

@@ -4,7 +4,7 @@
 
 #include "control/log.h"
 #include "control/placement.h"
-#include "daemon/carrier.h"
+#include "daemon/chores.h"
 #include "daemon/host_private.h"
 #include "engines/port_link.h"
 
@@ -99,14 +99,12 @@ void host_list(struct host *host, const struct host_layout *layout)
     server_set_hosts(host->server, host->hosts);
 }
 
-static int follow_links(const struct host *host, const struct reason *reason)
+static int begin_chores(const struct host *host, const struct reason *reason)
 {
-    struct carriers *carriers = ports_carriers(host->ports);
-    int error = 0;
+    struct chores *chores = ports_chores(host->ports);
+    int error = server_watch(host->server, chores_fd(chores), chores_work, chores);
 
-    if (carriers)
-        error = server_watch(host->server, carriers_fd(carriers), carriers_work, carriers);
-    return error ? host_fail(reason, error, "links of ports") : 0;
+    return error ? host_fail(reason, error, "chores of ports") : 0;
 }
 
 int host_make_groups(struct host *host, const struct reason *reason)
@@ -126,7 +124,7 @@ int host_settle(struct host *host, const struct reason *reason)
     for (uint32_t i = 0; i < layout->config->groups.count; i++)
         host_tell_class(layout->groups[i]);
     host_list(host, layout);
-    return follow_links(host, reason);
+    return begin_chores(host, reason);
 }
 
 int host_start(struct host *host, const struct reason *reason)
@@ -332,8 +330,8 @@ void host_destroy(struct host *host)
 {
     if (!host)
         return;
-    if (host->ports && ports_carriers(host->ports))
-        server_unwatch(host->server, carriers_fd(ports_carriers(host->ports)));
+    if (host->ports)
+        server_unwatch(host->server, chores_fd(ports_chores(host->ports)));
     for (uint32_t i = 0; i < host->running.config->engines.count; i++)
         host_end_engine(host, &host->running.engines[i]);
     ports_destroy(host->ports);

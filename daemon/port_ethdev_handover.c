@@ -50,7 +50,9 @@ int port_ethdev_adopt(struct port **port, const struct port_ethdev_config *confi
 
     if (!strncmp(config->device, MEMIF, strlen(MEMIF)))
         return reason_set(reason, -EOPNOTSUPP,
-                          "device %s: its driver cannot hand over the connection", config->device);
+                          "device %s: its driver cannot hand over the connection (driver: memif "
+                          "can)",
+                          config->device);
     if (!get_mac(&parcel->state, &mac))
         return reason_set(reason, -EOPNOTSUPP,
                           "device %s: the other daemon is of a version that does not let it go",

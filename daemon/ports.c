@@ -3,12 +3,14 @@
 #include "daemon/ports.h"
 
 #include "daemon/carrier.h"
+#include "daemon/chores.h"
 #include "daemon/port_xdp.h"
 #include "daemon/ports_private.h"
 #include "daemon/reserve.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 static_assert(CONFIG_PORTS_MAX <= 64, "a set of them is a word");
 
@@ -54,6 +56,11 @@ int ports_create_none(struct ports **ports, const struct config *config,
     made->topology = topology;
     for (uint32_t i = 0; i < CONFIG_PORTS_MAX; i++)
         made->node[i] = TOPOLOGY_ANY;
+    int error = chores_create(&made->chores);
+    if (error) {
+        free(made);
+        return reason_set(reason, error, "chores of ports: %s", strerror(-error));
+    }
     *ports = made;
     return 0;
 }
@@ -100,9 +107,9 @@ const struct share *ports_share(const struct ports *ports, uint32_t index)
     return ports->share[index];
 }
 
-struct carriers *ports_carriers(const struct ports *ports)
+struct chores *ports_chores(const struct ports *ports)
 {
-    return ports->carriers;
+    return ports->chores;
 }
 
 struct port *ports_tap(const struct ports *ports, uint32_t index)
@@ -125,6 +132,7 @@ void ports_end(struct ports *ports, uint64_t which)
             carriers_remove(ports->carriers, ports->tap[i]);
             ports->tap[i]->ops->destroy(ports->tap[i]);
         }
+        ports_leave_alone(ports, i);
         if (ports->port[i])
             ports->port[i]->ops->destroy(ports->port[i]);
         reserve_destroy(ports->reserve[i]);
@@ -141,5 +149,6 @@ void ports_destroy(struct ports *ports)
         return;
     ports_end(ports, UINT64_MAX);
     carriers_destroy(ports->carriers);
+    chores_destroy(ports->chores);
     free(ports);
 }

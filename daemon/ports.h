@@ -20,7 +20,7 @@
 #include <rte_ether.h>
 #include <stdint.h>
 
-struct carriers;
+struct chores;
 struct ports;
 
 /* What only a process that has not given up its capabilities can see: whose XDP program is on an
@@ -70,8 +70,8 @@ const struct share *ports_share(const struct ports *ports, uint32_t index);
 /* Where the kernel has its part of a port that is Saddle's, the port that leads there; lives as
  * long. Else NULL. */
 struct port *ports_tap(const struct ports *ports, uint32_t index);
-/* What has those ports follow the state of the link, or NULL: control has to work for it. */
-struct carriers *ports_carriers(const struct ports *ports);
+/* What control has to do for them; lives as long as they. */
+struct chores *ports_chores(const struct ports *ports);
 /* What finds others on the port's link, where Saddle owns it; lives as long as the port. Else NULL.
  */
 struct resolver *ports_resolver(const struct ports *ports, uint32_t index);

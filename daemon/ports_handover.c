@@ -138,6 +138,7 @@ static void forget_one(struct ports *ports, uint32_t index)
         carriers_remove(ports->carriers, ports->tap[index]);
         port_tap_handover.forget(ports->tap[index]);
     }
+    ports_leave_alone(ports, index);
     if (ops)
         ops->forget(ports->device[index]);
     else

@@ -1,8 +1,10 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/carrier.h"
+#include "daemon/chores.h"
 #include "daemon/port_ethdev.h"
 #include "daemon/port_ethdev_handover.h"
+#include "daemon/port_memif.h"
 #include "daemon/port_ring.h"
 #include "daemon/port_tap.h"
 #include "daemon/port_xdp.h"
@@ -235,6 +237,42 @@ static int make_xdp(struct ports *ports, uint32_t index)
     return error ? reason_set(ports->reason, error, "port %s: %s", port->name.text, line) : 0;
 }
 
+static int make_memif(struct ports *ports, uint32_t index)
+{
+    const struct config_port *port = config_port(ports->config, index);
+    struct port_memif_config config = {
+        .name = port->name.text,
+        .socket = port->socket.text,
+        .server = port->role == CONFIG_SERVER,
+        .mode = (mode_t)port->mode,
+        .id = (uint32_t)port->id,
+        .mtu = port->mtu == SCHEMA_UNSET ? 0 : (uint16_t)port->mtu,
+        .pool_packets = (uint32_t)port->packets,
+        .node = ports->node[index],
+    };
+    char line[PORTS_LINE_BYTES];
+    const struct reason reason = {line, sizeof(line)};
+    int error;
+
+    ports_mac(ports->config, index, &config.mac);
+    error = ports->parcel ? port_memif_adopt(&ports->port[index], &config, ports->parcel, &reason)
+                          : port_memif_create(&ports->port[index], &config, &reason);
+    if (error)
+        return reason_set(ports->reason, error, "port %s: %s", port->name.text, line);
+    ports->device[index] = ports->port[index];
+    error = chores_add(ports->chores, port_memif_fd(ports->port[index]), port_memif_work,
+                       ports->port[index]);
+    return error
+               ? reason_set(ports->reason, error, "port %s: %s", port->name.text, strerror(-error))
+               : 0;
+}
+
+void ports_leave_alone(struct ports *ports, uint32_t index)
+{
+    if (ports->device[index] && config_port(ports->config, index)->driver == CONFIG_MEMIF)
+        chores_remove(ports->chores, port_memif_fd(ports->device[index]));
+}
+
 static bool impaired(const struct config_impair *impair)
 {
     return impair->loss || impair->duplicate || impair->reorder || impair->corrupt ||
@@ -317,6 +355,20 @@ static int make_link(struct ports *ports, uint32_t index)
     return 0;
 }
 
+static int make_carriers(struct ports *ports)
+{
+    int error = carriers_create(&ports->carriers);
+
+    if (error)
+        return error;
+    error = chores_add(ports->chores, carriers_fd(ports->carriers), carriers_work, ports->carriers);
+    if (error) {
+        carriers_destroy(ports->carriers);
+        ports->carriers = NULL;
+    }
+    return error;
+}
+
 /* The kernel's own end of a port that is Saddle's, with the port's address. */
 static int make_tap(struct ports *ports, uint32_t index)
 {
@@ -339,12 +391,13 @@ static int make_tap(struct ports *ports, uint32_t index)
     if (error)
         return reason_set(ports->reason, error, "engine %s: %s", kernel->name.text, line);
     if (!ports->carriers)
-        error = carriers_create(&ports->carriers);
+        error = make_carriers(ports);
     if (error)
         return reason_set(ports->reason, error, "engine %s: %s", kernel->name.text,
                           strerror(-error));
     /* What puts itself before the port later has no link of its own. */
-    carriers_add(ports->carriers, wire, ports->tap[index], port_ethdev_link);
+    carriers_add(ports->carriers, wire, ports->tap[index],
+                 port->driver == CONFIG_MEMIF ? port_memif_link : port_ethdev_link);
     return 0;
 }
 
@@ -368,6 +421,8 @@ static int make_port(struct ports *ports, uint32_t index)
         return make_xdp(ports, index);
     case CONFIG_ETHDEV:
         return make_ethdev(ports, index);
+    case CONFIG_MEMIF:
+        return make_memif(ports, index);
     case CONFIG_NET_RING:
         error = make_ring(ports, index);
         break;

@@ -33,6 +33,7 @@ struct ports {
     struct port *tap[CONFIG_PORTS_MAX];          /* to the kernel, where it has its part of it */
     struct ports_left left[CONFIG_PORTS_MAX];
     struct carriers *carriers; /* of `tap`; NULL: there is none */
+    struct chores *chores;     /* of the above, and of ports */
     /* While some are made: where the reason goes, and the other daemon's parcel that they are taken
      * from; NULL: they are made anew. */
     const struct reason *reason;
@@ -47,6 +48,9 @@ static inline bool ports_has(uint64_t which, uint32_t index)
 /* Makes these, anew or from `parcel`. 0, or a negative errno with one line in `reason`; ports_end
  * is due in both cases. */
 int ports_make_some(struct ports *ports, uint64_t which);
+
+/* Control has nothing more to do for the device at `index`, which may be none. */
+void ports_leave_alone(struct ports *ports, uint32_t index);
 
 /* ports_handover.c: enters the parcel's next record, which has to be of this type and for the port
  * at `index`. 0, or -EBADMSG with one line in `reason`. */

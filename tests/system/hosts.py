@@ -7,6 +7,7 @@ What kind of port they have is a parameter of the tests: a Kind says what its co
 import contextlib
 import os
 import pathlib
+import tempfile
 import time
 
 import harness
@@ -131,15 +132,27 @@ class Owned(Kind):
 POLLED_SHARE = 0.05
 WOKEN_SHARE = 0.02
 XDP_MTU = 3490  # a packet is bounded by one frame of 4 KiB
-_MEMIF = f"net_memif0,socket=saddle-test-{os.getpid()}"
+_MEMIF = f"{tempfile.gettempdir()}/saddle-memif-{os.getpid()}"
+_NET_MEMIF = f"net_memif0,socket=saddle-test-{os.getpid()}"
+_NET_MEMIF_AT = f"net_memif0,socket={_MEMIF},socket-abstract=no"
+_ROLES = ("server", "client")
 KINDS = {
     "af-packet": Kind('driver: ethdev, device: "net_af_packet0,iface=eth0"', 1500, True,
                       POLLED_SHARE),
     "xdp": Kind("driver: xdp", XDP_MTU, False, WOKEN_SHARE),
     "tap": Owned(['driver: ethdev, device: "net_tap0,iface=sad0,persist"'] * 2, netns.Bridged,
                  1500),
-    "memif": Owned([f'driver: ethdev, device: "{_MEMIF},role={role}"'
-                    for role in ("server", "client")], netns.Alone, 1500, opens_late=True),
+    "memif": Owned([f"driver: memif, socket: {_MEMIF}, role: {role}" for role in _ROLES],
+                   netns.Alone, 9000, opens_late=True),
+    # DPDK's driver for the same, on the other side of ours, and on both.
+    "memif-to-client": Owned([f"driver: memif, socket: {_MEMIF}, role: server",
+                              f'driver: ethdev, device: "{_NET_MEMIF_AT},role=client"'],
+                             netns.Alone, 1500, opens_late=True),
+    "memif-to-server": Owned([f"driver: memif, socket: {_MEMIF}, role: client",
+                              f'driver: ethdev, device: "{_NET_MEMIF_AT},role=server"'],
+                             netns.Alone, 1500, opens_late=True),
+    "net-memif": Owned([f'driver: ethdev, device: "{_NET_MEMIF},role={role}"' for role in _ROLES],
+                       netns.Alone, 1500, opens_late=True),
     # An interface of the kernel that has no address there: all of it is Saddle's.
     "af-packet-owned": Owned(['driver: ethdev, device: "net_af_packet0,iface=eth0"'] * 2,
                              netns.PairBare, 1500, routed=netns.RoutedBare, macs=False),

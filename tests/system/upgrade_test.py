@@ -119,6 +119,16 @@ def test_both_sides_are_replaced():
             print("blackouts, ms:", *(f"{blackout:.2f}" for blackout in blackouts))
 
 
+def test_one_side_is_replaced():
+    """The other one's is not of ours."""
+    with upgradable(program=CONTROL) as ((left, _), load):
+        for number in range(TIMES):
+            before = load.ask()
+            replace_host(left, number)
+            expect(load.ask() > before, "the applications go on")
+            expect_equal(sets(history(left)[-1], "missed"), [0], "packets missed")
+
+
 def test_what_is_sent_again_is_counted():
     """For a while after a hand-over; here, where packets are lost on purpose, there are such. What
     is known of one goes over with the next."""
@@ -265,6 +275,8 @@ if __name__ == "__main__":
              test_nothing_changes_by_a_check, test_a_newcomer_that_is_killed,
              test_an_old_one_that_is_killed]
     of_kind = {"tap": [*every, test_a_device_that_cannot_be_opened],
-               "memif": [test_a_device_that_cannot_go_over]}
+               "memif-to-client": [test_one_side_is_replaced],
+               "memif-to-server": [test_one_side_is_replaced],
+               "net-memif": [test_a_device_that_cannot_go_over]}
     harness.main([test_two_builds] if OTHER else [
         *of_kind.get(sys.argv[6], every), test_both_ends_of_a_ring, test_nobody_to_take_from])
