@@ -224,7 +224,7 @@ static int open_tcp(struct tcp *tcp, pthread_t *thread)
 static int run(struct tcp *tcp)
 {
     struct ring_shared *shared = tcp->shared;
-    pthread_t thread;
+    pthread_t thread = 0;
     int rc = open_tcp(tcp, &thread);
     if (rc)
         return rc;
