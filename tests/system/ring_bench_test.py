@@ -32,18 +32,39 @@ TCP = ["tcp_rtt_us", "tcp_rtt_p99_us", "tcp_rtt_waiting_us", "tcp_rtt_waiting_p9
        "gbps_per_core_vs_tcp"]
 # By the kernel's clock, which moves every 10 ms: one may be 0, or unknown, in a short run.
 MACHINE = ["gbps_per_core_machine", "tcp_gbps_per_core_machine"]
-UCX = ["ucx_rtt_us", "rtt_vs_ucx_posix"]
+# By programs of others, which are there if a test puts them there.
+PEERS = ["ucx_rtt_us", "ucx_tcp_rtt_us", "libfabric_shm_rtt_us", "libfabric_tcp_rtt_us",
+         "rtt_vs_ucx_posix"]
 AROUND = ["ring", "machine", "settings", "sweep", "checked", "not_measured"]
 CASES = ["rtt", "messages", "reads", "messages/100-sessions", "messages/10k-connections",
          "bulk/dedicated", "rtt/waiting", "bulk/spreading", "bulk/compacting", "tcp/rtt",
          "tcp/rtt/waiting", "tcp/bulk"]
-# What takes the place of UCX's program here. Its server ends when it is told to.
+PEER_CASES = {"ucx/rtt": "ucx_perftest", "ucx/tcp/rtt": "ucx_perftest",
+              "libfabric/shm/rtt": "fi_pingpong", "libfabric/tcp/rtt": "fi_pingpong"}
+# What takes the place of others' programs here. Their servers end when they are told to.
 PERFTEST = """\
 #!/bin/sh
-[ "$UCX_TLS" = posix ] || exit 1
-case "$1" in -h) exit 1;; -p) exec sleep 1000;; esac
+case "$1/$UCX_TLS" in
+-h/*) exit 1;;
+-p/*) exec sleep 1000;;
+*/posix) latency={latency};;
+*/tcp) latency=8.0;;
+*) exit 1;;
+esac
 echo iterations,50.0_percentile_lat,avg_lat
-echo 1000,{latency},2.0
+echo "1000,$latency,2.0"
+"""
+PINGPONG = """\
+#!/bin/sh
+case "$2/$4/$9" in
+*/-B) {server};;
+shm/rdm/-P) latency={latency};;
+tcp/msg/-P) latency=3.5;;
+*) exit 1;;
+esac
+[ "$latency" ] || {{ echo "no such provider"; exit 1; }}
+echo "bytes   #sent   #ack     total       time     MB/sec    usec/xfer   Mxfers/sec"
+echo "64      1k      =1k      125k        0.01s     17.66       $latency       0.28"
 """
 PATIENCE_S = 10 * harness.PATIENCE_S  # for ten thousand connections, on a machine with more to do
 
@@ -55,16 +76,22 @@ class Place(benches.Place):
         super().__init__(0o711)
         self.own = self.path / "own"
         self.own.mkdir()
-        # All the programs there are: UCX's is there if a test puts it there.
+        # All the programs there are: those of others are there if a test puts them there.
         self.programs = self.path / "programs"
         self.programs.mkdir()
         for name in ("env", "sh", "sleep"):
             (self.programs / name).symlink_to(shutil.which(name))
 
-    def offer_perftest(self, latency):
-        program = self.programs / "ucx_perftest"
-        program.write_text(PERFTEST.format(latency=latency), encoding="utf-8")
+    def offer(self, name, text):
+        program = self.programs / name
+        program.write_text(text, encoding="utf-8")
         program.chmod(0o755)
+
+    def offer_perftest(self, latency):
+        self.offer("ucx_perftest", PERFTEST.format(latency=latency))
+
+    def offer_pingpong(self, latency, server="exec sleep 1000"):
+        self.offer("fi_pingpong", PINGPONG.format(latency=latency, server=server))
 
     def start(self, *arguments, saddled=SADDLED):
         command = [BENCH, "ring", "--saddled", saddled, *arguments]
@@ -97,7 +124,7 @@ def check_spread(figure, what, runs=1):
 
 def check_document(made):
     """All of it was measured, and each message was right."""
-    expect_equal(sorted(made), sorted([*SADDLE, *TCP, *MACHINE, *UCX, *AROUND]), "keys")
+    expect_equal(sorted(made), sorted([*SADDLE, *TCP, *MACHINE, *PEERS, *AROUND]), "keys")
     expect_equal(made["ring"], 1, "the form's version")
     for name in SADDLE + TCP:
         expect(made[name] is not None, f"{name} is null")
@@ -116,22 +143,25 @@ def test_all_of_it():
         expect_equal((status, errors), (0, ""), "a quick run")
         made = json.loads(document.read_text(encoding="utf-8"))
     check_document(made)
-    for name in UCX:
+    for name in PEERS:
         expect_equal(made[name], None, name)
-    expect("not installed" in made["not_measured"]["ucx/rtt"], f"{made['not_measured']}")
-    for name in SADDLE + TCP + UCX:
+    for name, program in PEER_CASES.items():
+        expect(made["not_measured"][name].startswith(f"{program} is not installed"),
+               f"{made['not_measured']}")
+        expect(f"\n{name} " in out, f"no word of {name}:\n{out}")
+    for name in SADDLE + TCP + PEERS:
         expect(f"\n{name} " in out, f"{name} is not in the table:\n{out}")
-    expect("ucx_perftest is not installed" in out, f"no word of UCX:\n{out}")
 
 
 def test_ucx():
     """What its program says is of one way."""
     with place() as at:
         at.offer_perftest("0.75")
-        status, out, errors = at.run("--quick", "--json", "-", "--case", "rtt", "--case", "ucx/rtt")
+        status, out, errors = at.run("--quick", "--json", "-", "--case", "rtt", "--case", "ucx/*")
     expect_equal((status, errors), (0, ""), "with UCX")
     made = json.loads(out)
     expect_equal(made["ucx_rtt_us"], {"median": 1.5, "min": 1.5, "max": 1.5, "runs": 1}, "UCX")
+    expect_equal(made["ucx_tcp_rtt_us"], {"median": 16, "min": 16, "max": 16, "runs": 1}, "TCP")
     check_spread(made["rtt_vs_ucx_posix"], "beside UCX")
     expect_equal((made["rtt_vs_tcp_polling"], made["not_measured"]), (None, {}), "the rest")
 
@@ -145,6 +175,30 @@ def test_ucx_says_something_else():
     expect_equal((made["ucx_rtt_us"], made["rtt_vs_ucx_posix"]), (None, None), "UCX")
     expect("something else" in made["not_measured"]["ucx/rtt"], f"{made['not_measured']}")
     check_spread(made["rtt_us"], "round trips")
+
+
+def test_libfabric():
+    """What its program says is of one way."""
+    with place() as at:
+        at.offer_pingpong("0.25")
+        status, out, errors = at.run("--quick", "--json", "-", "--case", "libfabric/*")
+    expect_equal((status, errors), (0, ""), "with libfabric")
+    made = json.loads(out)
+    expect_equal([made[f"libfabric_{way}_rtt_us"]["median"] for way in ("shm", "tcp")], [0.5, 7],
+                 "libfabric")
+    expect_equal(made["not_measured"], {}, "what is missing")
+
+
+def test_libfabric_without_shm():
+    """The reason is what the client says; nobody waits for a server that has ended."""
+    with place() as at:
+        at.offer_pingpong("", server="exit 1")
+        status, out, errors = at.run("--quick", "--json", "-", "--case", "libfabric/shm/rtt")
+    expect_equal((status, errors), (0, ""), "without a provider")
+    made = json.loads(out)
+    expect_equal(made["libfabric_shm_rtt_us"], None, "libfabric")
+    expect("no such provider" in made["not_measured"]["libfabric/shm/rtt"],
+           f"{made['not_measured']}")
 
 
 def trips(one):
@@ -200,7 +254,7 @@ def test_daemon_does_not_start():
 def test_list():
     status, out, errors = harness.run([BENCH, "ring", "--list"])
     expect_equal((status, errors), (0, ""), "the list")
-    expect_equal(sorted(out.split()), sorted([*CASES, "ucx/rtt"]), "cases")
+    expect_equal(sorted(out.split()), sorted([*CASES, *PEER_CASES]), "cases")
     _, out, _ = harness.run([BENCH, "ring", "--list", "--windows", "7", "--case", "size/*"])
     expect_equal(out.split(), ["size/64/rtt", "size/64/window/7"], "cases of a sweep")
 
@@ -224,5 +278,6 @@ def test_usage():
 
 if len(os.sched_getaffinity(0)) < 2:
     sys.exit(harness.LEFT_OUT)
-harness.main([test_all_of_it, test_ucx, test_ucx_says_something_else, test_sweep, test_interrupted,
-              test_daemon_does_not_start, test_list, test_usage])
+harness.main([test_all_of_it, test_ucx, test_ucx_says_something_else, test_libfabric,
+              test_libfabric_without_shm, test_sweep, test_interrupted, test_daemon_does_not_start,
+              test_list, test_usage])

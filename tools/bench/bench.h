@@ -9,7 +9,8 @@
  * a case with N and with 2 N iterations under a counting tool and divide the difference
  * (tools/bench-instructions does).
  *
- * `ring`: the main figures, through a daemon, beside the kernel's TCP and UCX (ring_plan.h).
+ * `ring`: the main figures, through a daemon, beside the kernel's TCP, UCX and libfabric
+ * (ring_plan.h).
  *
  * `sched`: how long engines and applications that sleep take to answer while the machine is busy,
  * by the mode and the scheduling class of a group (plan.h, probe.h).

@@ -104,10 +104,10 @@ static int measure(struct bench *bench, struct ring_outcome *outcome)
     reset(bench, outcome);
     int rc = provide(bench);
     if (!rc)
-        rc = shared->what.place == RING_UCX ? ring_ucx_trips(shared) : perform(bench);
+        rc = shared->what.place == RING_PEER ? ring_peer_trips(shared) : perform(bench);
     if (!rc)
         outcome->runs[outcome->run_count++] = shared->result;
-    if (rc != -ENOENT || shared->what.place != RING_UCX)
+    if (!shared->missing || rc == -EINTR)
         return rc;
     outcome->missing = true;
     outcome->run_count = 0;
@@ -269,7 +269,7 @@ static void usage(FILE *out)
         "its own, and two engines of one daemon on another, joined by a ring in memory: round\n"
         "trips, messages and one-sided reads a second, with many sessions and connections, and\n"
         "what large messages cost; and the same over the kernel's TCP, and round trips over UCX\n"
-        "(ucx_perftest, if it is installed), in the same rounds.\n"
+        "and libfabric (ucx_perftest, fi_pingpong, where they are installed), in the same rounds.\n"
         "\n"
         "  --json FILE      also one JSON document; - is standard output, without the table\n"
         "  --seconds N      of one case in one round, 0.01 to 600 (1)\n"
@@ -282,7 +282,7 @@ static void usage(FILE *out)
         "  --saddled PATH   the daemon to start (" SADDLED_PROGRAM ")\n"
         "  --help           shows this\n"
         "\n"
-        "Exit status: 0 all was measured, but what is not installed, and every message arrived\n"
+        "Exit status: 0 all was measured, but what cannot be had here, and every message arrived\n"
         "once, in order and right; 1 a failure; 2 wrong usage.\n",
         out);
 }

@@ -13,7 +13,9 @@
 #define WINDOW_MESSAGES 256u /* what one receiver's slots hold for one connection, at the least */
 #define WINDOW_SESSION  16u  /* of each of a hundred sessions */
 #define WINDOW_BULK     32u  /* 2 MiB: a quarter of the working set */
-#define UCX_WAYS        2.0  /* its latency is of one way */
+#define WAYS            2.0  /* latencies of other programs are of one way */
+#define PINGPONG_TITLE  "usec/xfer"
+#define BLANKS          " \t"
 
 static const struct ring_case fixed[RING_CASES_FIXED] = {
     [RING_CASE_TRIP] = {.name = "rtt", .bytes = RING_SMALL_BYTES, .window = 1},
@@ -71,7 +73,22 @@ static const struct ring_case fixed[RING_CASES_FIXED] = {
                             .waits = true,
                             .bytes = RING_BULK_BYTES,
                             .slots = RING_WORKING_SET / RING_BULK_BYTES},
-    [RING_CASE_UCX_TRIP] = {.name = "ucx/rtt", .place = RING_UCX, .bytes = RING_SMALL_BYTES},
+    [RING_CASE_UCX_TRIP] = {.name = "ucx/rtt",
+                            .place = RING_PEER,
+                            .peer = RING_UCX_POSIX,
+                            .bytes = RING_SMALL_BYTES},
+    [RING_CASE_UCX_TCP_TRIP] = {.name = "ucx/tcp/rtt",
+                                .place = RING_PEER,
+                                .peer = RING_UCX_TCP,
+                                .bytes = RING_SMALL_BYTES},
+    [RING_CASE_LIBFABRIC_SHM_TRIP] = {.name = "libfabric/shm/rtt",
+                                      .place = RING_PEER,
+                                      .peer = RING_LIBFABRIC_SHM,
+                                      .bytes = RING_SMALL_BYTES},
+    [RING_CASE_LIBFABRIC_TCP_TRIP] = {.name = "libfabric/tcp/rtt",
+                                      .place = RING_PEER,
+                                      .peer = RING_LIBFABRIC_TCP,
+                                      .bytes = RING_SMALL_BYTES},
 };
 
 #define VALUE(field, text, case, index)                                                            \
@@ -119,6 +136,11 @@ const struct ring_field ring_fields[] = {
           RING_PER_CORE_MACHINE),
     VALUE("ucx_rtt_us", "UCX, posix: 64 B there and back, polling, us, p50", RING_CASE_UCX_TRIP,
           RING_P50),
+    VALUE("ucx_tcp_rtt_us", "the same, UCX over tcp", RING_CASE_UCX_TCP_TRIP, RING_P50),
+    VALUE("libfabric_shm_rtt_us", "libfabric, shm: likewise, us, a mean",
+          RING_CASE_LIBFABRIC_SHM_TRIP, RING_MEAN),
+    VALUE("libfabric_tcp_rtt_us", "the same, libfabric over tcp", RING_CASE_LIBFABRIC_TCP_TRIP,
+          RING_MEAN),
     QUOTIENT("rtt_vs_tcp_polling", "rtt_us to tcp_rtt_us", RING_CASE_TRIP, RING_CASE_TCP_TRIP,
              RING_P50),
     QUOTIENT("rtt_vs_tcp", "rtt_us to tcp_rtt_waiting_us", RING_CASE_TRIP,
@@ -252,6 +274,36 @@ bool ring_read_ucx(const char *text, double *round_trip_us)
     if (!value)
         return false;
     double one_way = strtod(value + 1, &end);
-    *round_trip_us = UCX_WAYS * one_way;
+    *round_trip_us = WAYS * one_way;
     return end != value + 1 && *end == ',' && one_way > 0;
+}
+
+/* The word of a line that has so many before it; NULL: it has fewer words. */
+static const char *word_at(const char *line, size_t before)
+{
+    const char *word = line + strspn(line, BLANKS);
+    for (; before > 0 && *word && *word != '\n'; before--) {
+        word += strcspn(word, BLANKS "\n");
+        word += strspn(word, BLANKS);
+    }
+    return *word && *word != '\n' ? word : NULL;
+}
+
+bool ring_read_pingpong(const char *text, double *round_trip_us)
+{
+    const char *title = strstr(text, PINGPONG_TITLE), *head = title, *line, *value = NULL;
+    size_t before = 0;
+    char *end;
+    if (!title || !(line = strchr(title, '\n')))
+        return false;
+    while (head > text && head[-1] != '\n')
+        head--;
+    while (word_at(head, before) && word_at(head, before) < title)
+        before++;
+    value = word_at(line + 1, before);
+    if (!value)
+        return false;
+    double one_way = strtod(value, &end);
+    *round_trip_us = WAYS * one_way;
+    return end != value && strchr(BLANKS "\n", *end) && one_way > 0;
 }

@@ -4,9 +4,9 @@
  * What `saddle-bench ring` measures, and what it makes of it.
  *
  * A case is one kind of work at one place: round trips, messages or reads, over Saddle in a group
- * of one mode, over the kernel's TCP, or over UCX. A round measures each case once; figures are
- * spreads over rounds. A figure that compares two cases is a quotient taken within each round, so
- * that a change in the machine's speed meets both.
+ * of one mode, over the kernel's TCP, or by somebody else's program over what that is made for. A
+ * round measures each case once; figures are spreads over rounds. A figure that compares two cases
+ * is a quotient taken within each round, so that a change in the machine's speed meets both.
  *
  * Ownership: the caller's structs. Threads: any; nothing is kept.
  */
@@ -41,8 +41,17 @@ enum ring_place {
     RING_SPREADING,
     RING_COMPACTING,
     RING_TCP,
-    RING_UCX,
+    RING_PEER, /* see enum ring_peer */
     RING_PLACES
+};
+
+/* Programs of others, and what they are to use. */
+enum ring_peer {
+    RING_UCX_POSIX, /* memory that two processes share */
+    RING_UCX_TCP,
+    RING_LIBFABRIC_SHM,
+    RING_LIBFABRIC_TCP,
+    RING_PEERS
 };
 
 enum ring_work {
@@ -55,7 +64,8 @@ struct ring_case {
     char name[RING_NAME_BYTES];
     enum ring_place place;
     enum ring_work work;
-    bool waits; /* applications sleep when there is nothing to do; else they poll */
+    enum ring_peer peer; /* of RING_PEER */
+    bool waits;          /* applications sleep when there is nothing to do; else they poll */
     uint32_t bytes;
     uint32_t window;      /* on their way at a time, of each session */
     uint32_t slots;       /* buffers, which are used in turn; 0: as many as the window */
@@ -78,6 +88,9 @@ enum ring_fixed {
     RING_CASE_TCP_TRIP_WAITING,
     RING_CASE_TCP_BULK,
     RING_CASE_UCX_TRIP,
+    RING_CASE_UCX_TCP_TRIP,
+    RING_CASE_LIBFABRIC_SHM_TRIP,
+    RING_CASE_LIBFABRIC_TCP_TRIP,
     RING_CASES_FIXED,
 };
 
@@ -90,10 +103,11 @@ struct ring_settings {
     uint32_t windows[RING_LIST_MAX], window_count;
 };
 
-/* What one case gave in one round. Of RING_TRIPS: microseconds, p50 and p99. Of the others: how
- * many a second, Gbit/s, and Gbit/s for each core's time that was used: by the two processes, and
- * by the whole machine. */
+/* What one case gave in one round. Of RING_TRIPS: microseconds, p50 and p99, or the mean, of who
+ * tells no more. Of the others: how many a second, Gbit/s, and Gbit/s for each core's time that
+ * was used: by the two processes, and by the whole machine. */
 enum ring_value { RING_P50, RING_P99 };
+enum ring_mean { RING_MEAN };
 enum ring_rate { RING_PER_S, RING_GBPS, RING_PER_CORE, RING_PER_CORE_MACHINE };
 
 struct ring_result {
@@ -135,7 +149,11 @@ struct spread ring_spread(const struct ring_outcome *outcome, uint32_t value);
 /* False: what it is of was not measured. */
 bool ring_reckon(const struct ring_field *field, const struct ring_outcome *outcomes,
                  struct spread *spread, uint32_t *runs);
-/* The round trip, us, that ucx_perftest's CSV tells; false: it is none. */
+/* The round trip, us, that ucx_perftest's CSV tells: twice the median of one way. False: it tells
+ * none. */
 bool ring_read_ucx(const char *text, double *round_trip_us);
+/* The round trip, us, that fi_pingpong's table tells: twice the mean of one way, which is rounded
+ * to 10 ns there. False: it tells none. */
+bool ring_read_pingpong(const char *text, double *round_trip_us);
 
 #endif

@@ -25,6 +25,16 @@ int ring_error(struct ring_shared *shared, int rc, const char *format, ...)
     return rc;
 }
 
+int ring_missing(struct ring_shared *shared, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(shared->reason, sizeof(shared->reason), format, arguments);
+    va_end(arguments);
+    shared->missing = true;
+    return -ENOENT;
+}
+
 uint64_t ring_length_ns(const struct ring_shared *shared)
 {
     return (uint64_t)(shared->seconds * (double)NSEC);

@@ -33,15 +33,15 @@ struct ring_shared {
     uint64_t *samples_ns;  /* RING_SAMPLES of them */
     /* The outcome. */
     struct ring_result result;
+    bool missing; /* it cannot be had here, and `reason` says why */
     char reason[RING_REASON_BYTES];
 };
 
 /* Bodies of actors (actor.h): `arg` is the shared memory. */
 void ring_work_saddle(void *arg, int word_fd);
 void ring_work_tcp(void *arg, int word_fd);
-/* In the process that may start actors. 0; -ENOENT if UCX cannot be had here, and the reason why;
- * -EINTR. */
-int ring_ucx_trips(struct ring_shared *shared);
+/* In the process that may start actors (ring_peer.c). 0, -EINTR, or what ring_missing returns. */
+int ring_peer_trips(struct ring_shared *shared);
 
 /* ---- Over Saddle. Each answers 0, or a negative errno with a line in `reason`. ---- */
 
@@ -54,6 +54,10 @@ int ring_reads(struct ring_shared *shared);
 /* Leaves a line, and returns `rc`. */
 int __attribute__((format(printf, 3, 4)))
 ring_error(struct ring_shared *shared, int rc, const char *format, ...);
+/* Likewise of a case that this machine does not have what it takes for: it is left out, and no
+ * other. Returns -ENOENT. */
+int __attribute__((format(printf, 2, 3)))
+ring_missing(struct ring_shared *shared, const char *format, ...);
 uint64_t ring_length_ns(const struct ring_shared *shared);
 /* How long a case is done before it counts. */
 uint64_t ring_warm_up_ns(const struct ring_shared *shared);

@@ -100,6 +100,21 @@ START_TEST(the_cases_that_are_always_there)
 }
 END_TEST
 
+/* Each of them is asked for once. */
+START_TEST(programs_of_others)
+{
+    const struct ring_settings settings = {.runs = 1};
+    uint32_t count = ring_plan(&settings, outcomes), times[RING_PEERS] = {0};
+    for (uint32_t i = 0; i < count; i++)
+        if (outcomes[i].what.place == RING_PEER)
+            times[outcomes[i].what.peer]++;
+    for (uint32_t peer = 0; peer < RING_PEERS; peer++)
+        ck_assert_uint_eq(times[peer], 1);
+    ck_assert(case_of(count, "ucx/tcp/rtt")->peer == RING_UCX_TCP);
+    ck_assert(case_of(count, "libfabric/shm/rtt")->peer == RING_LIBFABRIC_SHM);
+}
+END_TEST
+
 /* Each size has a round trip and each window; a window that memory has no room for is narrowed. */
 START_TEST(a_sweep)
 {
@@ -201,6 +216,43 @@ START_TEST(what_ucx_says)
 }
 END_TEST
 
+#define PINGPONG_HEAD                                                                              \
+    "bytes   #sent   #ack     total       time     MB/sec    usec/xfer   Mxfers/sec\n"
+
+START_TEST(what_pingpong_says)
+{
+    static const char *const wrong[] = {
+        "",
+        "usec/xfer",
+        PINGPONG_HEAD,
+        PINGPONG_HEAD "\n",
+        PINGPONG_HEAD "64      1k      =1k      125k        0.01s     17.66\n",
+        PINGPONG_HEAD
+        "64      1k      =1k      125k        0.01s     17.66       fast       0.28\n",
+        PINGPONG_HEAD
+        "64      1k      =1k      125k        0.01s     17.66       3.62x      0.28\n",
+        PINGPONG_HEAD
+        "64      1k      =1k      125k        0.01s     17.66       0.00       0.28\n",
+        PINGPONG_HEAD
+        "64      1k      =1k      125k        0.01s     17.66      -3.62       0.28\n",
+        PINGPONG_HEAD
+        "64      1k      =1k      125k        0.01s     17.66        nan       0.28\n",
+    };
+    double us = 0;
+    ck_assert(ring_read_pingpong(PINGPONG_HEAD "64      1k      =1k      125k        0.01s     "
+                                               "17.66       3.62       0.28\n",
+                                 &us));
+    ck_assert_double_eq_tol(us, 7.24, 1e-9);
+    /* Among other lines; columns are known by their titles, and the last one has an end, too. */
+    ck_assert(ring_read_pingpong("a warning\n bytes usec/xfer\n 64\t0.25\nmore 1 2 3\n", &us));
+    ck_assert_double_eq_tol(us, 0.5, 1e-9);
+    ck_assert(ring_read_pingpong("usec/xfer bytes\n0.5", &us));
+    ck_assert_double_eq_tol(us, 1, 1e-9);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        ck_assert_msg(!ring_read_pingpong(wrong[i], &us), "%s", wrong[i]);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("tools/bench/ring_plan");
@@ -209,12 +261,14 @@ int main(void)
     tcase_add_test(tests, a_wrong_list_is_refused);
     tcase_add_test(tests, a_list_has_an_end);
     tcase_add_test(tests, the_cases_that_are_always_there);
+    tcase_add_test(tests, programs_of_others);
     tcase_add_test(tests, a_sweep);
     tcase_add_test(tests, sizes_or_windows_alone);
     tcase_add_test(tests, the_largest_sweep);
     tcase_add_test(tests, a_figure);
     tcase_add_test(tests, a_quotient);
     tcase_add_test(tests, what_ucx_says);
+    tcase_add_test(tests, what_pingpong_says);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
