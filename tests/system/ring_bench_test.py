@@ -32,6 +32,8 @@ TCP = ["tcp_rtt_us", "tcp_rtt_p99_us", "tcp_rtt_waiting_us", "tcp_rtt_waiting_p9
        "gbps_per_core_vs_tcp"]
 # By the kernel's clock, which moves every 10 ms: one may be 0, or unknown, in a short run.
 MACHINE = ["gbps_per_core_machine", "tcp_gbps_per_core_machine"]
+# By io_uring, which a kernel may refuse, and a build may leave out.
+URING = ["tcp_uring_rtt_us", "tcp_uring_gbps_per_core"]
 # By programs of others, which are there if a test puts them there.
 PEERS = ["ucx_rtt_us", "ucx_tcp_rtt_us", "libfabric_shm_rtt_us", "libfabric_tcp_rtt_us",
          "rtt_vs_ucx_posix"]
@@ -39,6 +41,7 @@ AROUND = ["ring", "machine", "settings", "sweep", "checked", "not_measured"]
 CASES = ["rtt", "messages", "reads", "messages/100-sessions", "messages/10k-connections",
          "bulk/dedicated", "rtt/waiting", "bulk/spreading", "bulk/compacting", "tcp/rtt",
          "tcp/rtt/waiting", "tcp/bulk"]
+URING_CASES = ["tcp/uring/rtt", "tcp/uring/bulk"]
 PEER_CASES = {"ucx/rtt": "ucx_perftest", "ucx/tcp/rtt": "ucx_perftest",
               "libfabric/shm/rtt": "fi_pingpong", "libfabric/tcp/rtt": "fi_pingpong"}
 # What takes the place of others' programs here. Their servers end when they are told to.
@@ -124,13 +127,18 @@ def check_spread(figure, what, runs=1):
 
 def check_document(made):
     """All of it was measured, and each message was right."""
-    expect_equal(sorted(made), sorted([*SADDLE, *TCP, *MACHINE, *PEERS, *AROUND]), "keys")
+    expect_equal(sorted(made), sorted([*SADDLE, *TCP, *MACHINE, *URING, *PEERS, *AROUND]), "keys")
     expect_equal(made["ring"], 1, "the form's version")
-    for name in SADDLE + TCP:
+    refused = [name for name in URING_CASES if name in made["not_measured"]]
+    expect(refused in ([], URING_CASES), f"half of io_uring: {refused}")
+    for name in refused:
+        expect("uring" in made["not_measured"][name], f"{made['not_measured']}")
+    for name in SADDLE + TCP + (URING if not refused else []):
         expect(made[name] is not None, f"{name} is null")
         check_spread(made[name], name)
-    expect_equal(sorted(made["checked"]), sorted(CASES), "cases")
-    for name in CASES:
+    cases = CASES + (URING_CASES if not refused else [])
+    expect_equal(sorted(made["checked"]), sorted(cases), "cases")
+    for name in cases:
         expect(made["checked"][name] > 0, f"nothing was compared in {name}")
     # Every one of them has had a message at least, or they are not what was measured.
     expect(made["checked"]["messages/100-sessions"] >= 100, "idle sessions")
@@ -149,7 +157,7 @@ def test_all_of_it():
         expect(made["not_measured"][name].startswith(f"{program} is not installed"),
                f"{made['not_measured']}")
         expect(f"\n{name} " in out, f"no word of {name}:\n{out}")
-    for name in SADDLE + TCP + PEERS:
+    for name in SADDLE + TCP + URING + PEERS:
         expect(f"\n{name} " in out, f"{name} is not in the table:\n{out}")
 
 
@@ -254,7 +262,7 @@ def test_daemon_does_not_start():
 def test_list():
     status, out, errors = harness.run([BENCH, "ring", "--list"])
     expect_equal((status, errors), (0, ""), "the list")
-    expect_equal(sorted(out.split()), sorted([*CASES, *PEER_CASES]), "cases")
+    expect_equal(sorted(out.split()), sorted([*CASES, *URING_CASES, *PEER_CASES]), "cases")
     _, out, _ = harness.run([BENCH, "ring", "--list", "--windows", "7", "--case", "size/*"])
     expect_equal(out.split(), ["size/64/rtt", "size/64/window/7"], "cases of a sweep")
 

@@ -89,7 +89,7 @@ static int perform(struct bench *bench)
     struct actor actor = {0};
     uint64_t patience = (uint64_t)(LENGTHS * shared->seconds * (double)NSEC) + SPARE_NS;
     int rc = actor_start(&actor, SIGKILL,
-                         shared->what.place == RING_TCP ? ring_work_tcp : ring_work_saddle, shared);
+                         shared->what.place < RING_TCP ? ring_work_saddle : ring_work_tcp, shared);
     if (!rc)
         rc = actor_wait(&actor, patience);
     if (rc && rc != -EINTR && !shared->reason[0])
@@ -268,8 +268,9 @@ static void usage(FILE *out)
         "Measures Saddle's main figures between two applications in one thread, on a processor of\n"
         "its own, and two engines of one daemon on another, joined by a ring in memory: round\n"
         "trips, messages and one-sided reads a second, with many sessions and connections, and\n"
-        "what large messages cost; and the same over the kernel's TCP, and round trips over UCX\n"
-        "and libfabric (ucx_perftest, fi_pingpong, where they are installed), in the same rounds.\n"
+        "what large messages cost; and the same over the kernel's TCP, by io_uring too, and round\n"
+        "trips over UCX and libfabric (ucx_perftest, fi_pingpong, where they are installed), in\n"
+        "the same rounds.\n"
         "\n"
         "  --json FILE      also one JSON document; - is standard output, without the table\n"
         "  --seconds N      of one case in one round, 0.01 to 600 (1)\n"

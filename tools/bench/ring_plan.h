@@ -41,7 +41,8 @@ enum ring_place {
     RING_SPREADING,
     RING_COMPACTING,
     RING_TCP,
-    RING_PEER, /* see enum ring_peer */
+    RING_URING, /* TCP by io_uring */
+    RING_PEER,  /* see enum ring_peer */
     RING_PLACES
 };
 
@@ -87,6 +88,8 @@ enum ring_fixed {
     RING_CASE_TCP_TRIP,
     RING_CASE_TCP_TRIP_WAITING,
     RING_CASE_TCP_BULK,
+    RING_CASE_URING_TRIP,
+    RING_CASE_URING_BULK,
     RING_CASE_UCX_TRIP,
     RING_CASE_UCX_TCP_TRIP,
     RING_CASE_LIBFABRIC_SHM_TRIP,

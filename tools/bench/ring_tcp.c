@@ -3,11 +3,12 @@
 /*
  * The same work over the kernel's TCP, on the loopback device without Nagle's delay: two threads of
  * one process, each on a processor of its own. Who polls asks again and again with a call that does
- * not block; who waits, blocks.
+ * not block; who waits, blocks. Or by io_uring (ring_uring.h).
  */
 #include "tools/bench/bench.h"
 #include "tools/bench/ramp.h"
 #include "tools/bench/ring_meter.h"
+#include "tools/bench/ring_uring.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -26,8 +27,9 @@
 
 struct tcp {
     struct ring_shared *shared;
-    int near, far;     /* the two ends of one connection */
-    uint8_t *out, *in; /* `slots` pieces each */
+    int near, far;                             /* the two ends of one connection, */
+    struct ring_uring *near_uring, *far_uring; /* and what is used instead of calls, or NULL */
+    uint8_t *out, *in;                         /* `slots` pieces each */
     _Atomic uint64_t arrived;
     int far_rc; /* of the far thread, once it has ended */
 };
@@ -68,8 +70,22 @@ static int join(struct tcp *tcp)
     return rc ? ring_error(tcp->shared, rc, "a TCP connection: %s", strerror(-rc)) : 0;
 }
 
-static int send_all(int fd, const uint8_t *bytes, size_t len)
+static struct ring_uring *uring_of(const struct tcp *tcp, int fd)
 {
+    return fd == tcp->near ? tcp->near_uring : tcp->far_uring;
+}
+
+/* In the thread that is to use it. */
+static int open_uring(struct tcp *tcp, int fd, struct ring_uring **uring)
+{
+    return tcp->shared->what.place == RING_URING ? ring_uring_open(uring, tcp->shared, fd) : 0;
+}
+
+static int send_all(const struct tcp *tcp, int fd, const uint8_t *bytes, size_t len)
+{
+    struct ring_uring *uring = uring_of(tcp, fd);
+    if (uring)
+        return uring->send(uring, bytes, len);
     while (len > 0) {
         ssize_t sent = send(fd, bytes, len, MSG_NOSIGNAL);
         if (sent < 0)
@@ -84,7 +100,10 @@ static int send_all(int fd, const uint8_t *bytes, size_t len)
 static int receive_all(const struct tcp *tcp, int fd, uint8_t *bytes, size_t len)
 {
     int flags = tcp->shared->what.waits ? MSG_WAITALL : MSG_DONTWAIT;
+    struct ring_uring *uring = uring_of(tcp, fd);
     size_t got = 0;
+    if (uring)
+        return uring->receive(uring, bytes, len);
     while (got < len) {
         ssize_t more = recv(fd, bytes + got, len - got, flags);
         if (more == 0)
@@ -104,9 +123,11 @@ static void *echo(void *arg)
     struct tcp *tcp = arg;
     uint32_t bytes = tcp->shared->what.bytes;
     bench_pin(tcp->shared->far_cpu);
-    int rc = receive_all(tcp, tcp->far, tcp->in, bytes);
+    int rc = open_uring(tcp, tcp->far, &tcp->far_uring);
+    if (!rc)
+        rc = receive_all(tcp, tcp->far, tcp->in, bytes);
     while (!rc) {
-        rc = send_all(tcp->far, tcp->in, bytes);
+        rc = send_all(tcp, tcp->far, tcp->in, bytes);
         if (!rc)
             rc = receive_all(tcp, tcp->far, tcp->in, bytes);
     }
@@ -120,7 +141,7 @@ static int trip(struct tcp *tcp, uint64_t number)
     uint32_t bytes = tcp->shared->what.bytes;
     uint64_t stamp = ramp_stamp(0, number);
     ramp_fill(tcp->out, bytes, stamp);
-    int rc = send_all(tcp->near, tcp->out, bytes);
+    int rc = send_all(tcp, tcp->near, tcp->out, bytes);
     if (!rc)
         rc = receive_all(tcp, tcp->near, tcp->out, bytes);
     if (rc)
@@ -157,7 +178,7 @@ static void *sink(void *arg)
     struct tcp *tcp = arg;
     const struct ring_case *what = &tcp->shared->what;
     bench_pin(tcp->shared->far_cpu);
-    int rc = 0;
+    int rc = open_uring(tcp, tcp->far, &tcp->far_uring);
     for (uint64_t number = 0; !rc; number++) {
         uint8_t *bytes = tcp->in + number % what->slots * what->bytes;
         rc = receive_all(tcp, tcp->far, bytes, what->bytes);
@@ -186,7 +207,7 @@ static int send_until(struct tcp *tcp, uint64_t *number, uint64_t until_ns)
     for (; !rc && (bench_now() < until_ns || arrived(tcp) < least); (*number)++) {
         uint8_t *bytes = tcp->out + *number % what->slots * what->bytes;
         ramp_fill(bytes, what->bytes, ramp_stamp(0, *number));
-        rc = send_all(tcp->near, bytes, what->bytes);
+        rc = send_all(tcp, tcp->near, bytes, what->bytes);
     }
     return rc ? ring_error(tcp->shared, rc, "sending over TCP: %s", strerror(-rc)) : 0;
 }
@@ -215,6 +236,8 @@ static int open_tcp(struct tcp *tcp, pthread_t *thread)
     if (!tcp->out || !tcp->in)
         return ring_error(tcp->shared, -ENOMEM, "no memory");
     int rc = join(tcp);
+    if (!rc)
+        rc = open_uring(tcp, tcp->near, &tcp->near_uring);
     if (rc)
         return rc;
     rc = pthread_create(thread, NULL, what->work == RING_TRIPS ? echo : sink, tcp);

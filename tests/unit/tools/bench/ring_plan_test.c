@@ -97,6 +97,8 @@ START_TEST(the_cases_that_are_always_there)
     ck_assert_uint_eq(outcomes[RING_CASE_BULK].what.slots * outcomes[RING_CASE_BULK].what.bytes,
                       8u << 20);
     ck_assert_uint_eq(outcomes[RING_CASE_TCP_BULK].what.slots, outcomes[RING_CASE_BULK].what.slots);
+    ck_assert_uint_eq(outcomes[RING_CASE_URING_BULK].what.slots,
+                      outcomes[RING_CASE_BULK].what.slots);
 }
 END_TEST
 
