@@ -26,7 +26,8 @@ SADDLED, BENCH = (pathlib.Path(word).resolve() for word in sys.argv[1:3])
 SADDLE = ["rtt_us", "rtt_p99_us", "rtt_waiting_us", "rtt_waiting_p99_us", "messages_per_s",
           "reads_per_s", "messages_per_s_100_sessions", "messages_per_s_10k_connections",
           "retained_100_sessions", "retained_10k_connections", "gbps", "gbps_per_core",
-          "gbps_per_core_dedicated", "gbps_per_core_compacting"]
+          "gbps_per_core_dedicated", "gbps_per_core_compacting", "idle_core_percent",
+          "idle_core_percent_compacting", "idle_connection_bytes"]
 TCP = ["tcp_rtt_us", "tcp_rtt_p99_us", "tcp_rtt_waiting_us", "tcp_rtt_waiting_p99_us", "tcp_gbps",
        "tcp_gbps_per_core", "rtt_vs_tcp_polling", "rtt_vs_tcp", "rtt_waiting_vs_tcp",
        "gbps_per_core_vs_tcp"]
@@ -39,11 +40,12 @@ PEERS = ["ucx_rtt_us", "ucx_tcp_rtt_us", "libfabric_shm_rtt_us", "libfabric_tcp_
          "rtt_vs_ucx_posix"]
 AROUND = ["ring", "machine", "settings", "sweep", "checked", "not_measured"]
 CASES = ["rtt", "messages", "reads", "messages/100-sessions", "messages/10k-connections",
-         "bulk/dedicated", "rtt/waiting", "bulk/spreading", "bulk/compacting", "tcp/rtt",
-         "tcp/rtt/waiting", "tcp/bulk"]
+         "bulk/dedicated", "rtt/waiting", "bulk/spreading", "idle/spreading", "bulk/compacting",
+         "idle/compacting", "idle/connections", "tcp/rtt", "tcp/rtt/waiting", "tcp/bulk"]
 URING_CASES = ["tcp/uring/rtt", "tcp/uring/bulk"]
 PEER_CASES = {"ucx/rtt": "ucx_perftest", "ucx/tcp/rtt": "ucx_perftest",
               "libfabric/shm/rtt": "fi_pingpong", "libfabric/tcp/rtt": "fi_pingpong"}
+IDLE_CONNECTIONS = 20000
 # What takes the place of others' programs here. Their servers end when they are told to.
 PERFTEST = """\
 #!/bin/sh
@@ -142,6 +144,7 @@ def check_document(made):
         expect(made["checked"][name] > 0, f"nothing was compared in {name}")
     # Every one of them has had a message at least, or they are not what was measured.
     expect(made["checked"]["messages/100-sessions"] >= 100, "idle sessions")
+    expect(made["checked"]["idle/connections"] > IDLE_CONNECTIONS, "connections without a message")
 
 
 def test_all_of_it():

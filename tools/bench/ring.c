@@ -27,7 +27,7 @@
 #define LENGTHS         10.0         /* that a case may take, beyond that */
 /* Room at each engine. One session gets half of the connections, and a part of the other half. */
 #define ROOM_SESSIONS    (RING_SESSIONS + 28u)
-#define ROOM_CONNECTIONS (2u * RING_CONNECTIONS + 4000u)
+#define ROOM_CONNECTIONS (2u * RING_IDLE_CONNECTIONS + 4000u)
 
 #define EXIT_USAGE 2
 
@@ -71,10 +71,11 @@ static int provide(struct bench *bench)
                                         [RING_SPREADING] = "spreading",
                                         [RING_COMPACTING] = "compacting"};
     struct ring_shared *shared = bench->shared;
-    if (shared->what.place >= RING_TCP) {
-        fleet_stop(&bench->fleet); /* it may spin */
+    /* Where none is wanted it may spin. */
+    if (shared->what.place >= RING_TCP || shared->what.anew)
+        fleet_stop(&bench->fleet);
+    if (shared->what.place >= RING_TCP)
         return 0;
-    }
     const struct plan_variant variant = {.kind = PLAN_SADDLE,
                                          .mode = modes[shared->what.place],
                                          .class = "ordinary"};
@@ -267,10 +268,10 @@ static void usage(FILE *out)
         "\n"
         "Measures Saddle's main figures between two applications in one thread, on a processor of\n"
         "its own, and two engines of one daemon on another, joined by a ring in memory: round\n"
-        "trips, messages and one-sided reads a second, with many sessions and connections, and\n"
-        "what large messages cost; and the same over the kernel's TCP, by io_uring too, and round\n"
-        "trips over UCX and libfabric (ucx_perftest, fi_pingpong, where they are installed), in\n"
-        "the same rounds.\n"
+        "trips, messages and one-sided reads a second, with many sessions and connections, what\n"
+        "large messages cost, and what a daemon with nothing to do does; and the same over the\n"
+        "kernel's TCP, by io_uring too, and round trips over UCX and libfabric (ucx_perftest,\n"
+        "fi_pingpong, where they are installed), in the same rounds.\n"
         "\n"
         "  --json FILE      also one JSON document; - is standard output, without the table\n"
         "  --seconds N      of one case in one round, 0.01 to 600 (1)\n"

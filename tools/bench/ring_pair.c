@@ -130,9 +130,23 @@ static int take_events(struct opening *o, uint32_t *count)
     return rc;
 }
 
-static int connect_all(struct pair *pair, struct ring_shared *shared, const char *service)
+/* Who offered its like in the round before may not be gone yet. */
+static void name_service(uint32_t number, char service[NAME_BYTES])
 {
-    struct opening o = {.pair = pair, .shared = shared, .service = service};
+    snprintf(service, NAME_BYTES, "ring-%d-%u", (int)getpid(), number);
+}
+
+/* Those that the pair is to have, beyond the first `there`. */
+static int connect_all(struct pair *pair, struct ring_shared *shared, const char *service,
+                       uint32_t there)
+{
+    struct opening o = {.pair = pair,
+                        .shared = shared,
+                        .service = service,
+                        .begun = there,
+                        .done = there,
+                        .accepted = there,
+                        .called = there};
     uint32_t taken;
     int rc = 0;
     while (!rc && (o.done < pair->connections || o.accepted < pair->connections)) {
@@ -150,8 +164,7 @@ int pair_open(struct pair *pair, struct ring_shared *shared, uint32_t number, ui
     char service[NAME_BYTES];
     saddle_handle listener;
     int rc = 0;
-    /* Who offered its like in the round before may not be gone yet. */
-    snprintf(service, sizeof(service), "ring-%d-%u", (int)getpid(), number);
+    name_service(number, service);
     pair->connections = shared->what.connections;
     for (uint32_t end = 0; end < PAIR_ENDS && !rc; end++) {
         pair->handles[end] = calloc(pair->connections, sizeof(saddle_handle));
@@ -165,7 +178,24 @@ int pair_open(struct pair *pair, struct ring_shared *shared, uint32_t number, ui
                             &listener);
     if (rc)
         return pair_error(pair, PAIR_RIGHT, shared, rc, "listening");
-    return connect_all(pair, shared, service);
+    return connect_all(pair, shared, service, 0);
+}
+
+int pair_extend(struct pair *pair, struct ring_shared *shared, uint32_t number,
+                uint32_t connections)
+{
+    uint32_t there = pair->connections;
+    char service[NAME_BYTES];
+    for (uint32_t end = 0; end < PAIR_ENDS; end++) {
+        saddle_handle *handles =
+            reallocarray(pair->handles[end], there + connections, sizeof(*handles));
+        if (!handles)
+            return ring_error(shared, -ENOMEM, "no memory for %u handles", there + connections);
+        pair->handles[end] = handles;
+    }
+    pair->connections += connections;
+    name_service(number, service);
+    return connect_all(pair, shared, service, there);
 }
 
 void pair_close(struct pair *pair)

@@ -36,6 +36,9 @@ struct pair {
 /* Number `number` of those that this process opens. `heap_bytes` is what is to be allocated at each
  * end. 0 or a negative errno, with a line in `reason`. */
 int pair_open(struct pair *pair, struct ring_shared *shared, uint32_t number, uint64_t heap_bytes);
+/* Opens so many connections beside those that there are, which are quiet. Likewise. */
+int pair_extend(struct pair *pair, struct ring_shared *shared, uint32_t number,
+                uint32_t connections);
 void pair_close(struct pair *pair);
 /* Sleeps until either end has an event. 0, -ETIMEDOUT, or a session's error. */
 int pair_sleep(const struct pair *pair);

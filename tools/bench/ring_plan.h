@@ -3,10 +3,11 @@
 /*
  * What `saddle-bench ring` measures, and what it makes of it.
  *
- * A case is one kind of work at one place: round trips, messages or reads, over Saddle in a group
- * of one mode, over the kernel's TCP, or by somebody else's program over what that is made for. A
- * round measures each case once; figures are spreads over rounds. A figure that compares two cases
- * is a quotient taken within each round, so that a change in the machine's speed meets both.
+ * A case is one kind of work at one place: round trips, messages, reads, or nothing at all, over
+ * Saddle in a group of one mode, over the kernel's TCP, or by somebody else's program over what
+ * that is made for. A round measures each case once; figures are spreads over rounds. A figure that
+ * compares two cases is a quotient taken within each round, so that a change in the machine's speed
+ * meets both.
  *
  * Ownership: the caller's structs. Threads: any; nothing is kept.
  */
@@ -35,6 +36,8 @@
 #define RING_NAME_BYTES   40u
 #define RING_REASON_BYTES 480u
 #define RING_VALUES       4u
+/* Connections that say nothing: as many as one engine is to hold. */
+#define RING_IDLE_CONNECTIONS 20000u
 
 enum ring_place {
     RING_DEDICATED,
@@ -59,6 +62,9 @@ enum ring_work {
     RING_TRIPS,    /* there and back, one at a time */
     RING_MESSAGES, /* one way, a window of them */
     RING_READS,    /* one-sided, a window of them */
+    RING_REST,     /* none: what the daemon takes of a processor */
+    RING_REST_ALL, /* none, on RING_IDLE_CONNECTIONS more: what they take of its memory */
+    RING_WORKS
 };
 
 struct ring_case {
@@ -67,6 +73,7 @@ struct ring_case {
     enum ring_work work;
     enum ring_peer peer; /* of RING_PEER */
     bool waits;          /* applications sleep when there is nothing to do; else they poll */
+    bool anew;           /* in a daemon whose tables nobody has used */
     uint32_t bytes;
     uint32_t window;      /* on their way at a time, of each session */
     uint32_t slots;       /* buffers, which are used in turn; 0: as many as the window */
@@ -84,7 +91,10 @@ enum ring_fixed {
     RING_CASE_BULK_DEDICATED,
     RING_CASE_TRIP_WAITING,
     RING_CASE_BULK,
+    RING_CASE_IDLE,
     RING_CASE_BULK_COMPACTING,
+    RING_CASE_IDLE_COMPACTING,
+    RING_CASE_IDLE_CONNECTIONS,
     RING_CASE_TCP_TRIP,
     RING_CASE_TCP_TRIP_WAITING,
     RING_CASE_TCP_BULK,
@@ -107,10 +117,13 @@ struct ring_settings {
 };
 
 /* What one case gave in one round. Of RING_TRIPS: microseconds, p50 and p99, or the mean, of who
- * tells no more. Of the others: how many a second, Gbit/s, and Gbit/s for each core's time that
+ * tells no more. Of RING_REST: per cent of one core's time. Of RING_REST_ALL: bytes of each
+ * connection's end. Of the others: how many a second, Gbit/s, and Gbit/s for each core's time that
  * was used: by the two processes, and by the whole machine. */
 enum ring_value { RING_P50, RING_P99 };
 enum ring_mean { RING_MEAN };
+enum ring_rest { RING_CORE_PERCENT };
+enum ring_rest_all { RING_END_BYTES };
 enum ring_rate { RING_PER_S, RING_GBPS, RING_PER_CORE, RING_PER_CORE_MACHINE };
 
 struct ring_result {

@@ -152,8 +152,10 @@ int ring_messages(struct ring_shared *shared)
 
 void ring_work_saddle(void *arg, int word_fd)
 {
-    static int (*const works[])(struct ring_shared * shared) = {
-        [RING_TRIPS] = ring_trips, [RING_MESSAGES] = ring_messages, [RING_READS] = ring_reads};
+    static int (*const works[RING_WORKS])(struct ring_shared * shared) = {
+        [RING_TRIPS] = ring_trips, [RING_MESSAGES] = ring_messages, [RING_READS] = ring_reads,
+        [RING_REST] = ring_rest,   [RING_REST_ALL] = ring_rest_all,
+    };
     struct ring_shared *shared = arg;
     bench_pin(shared->cpu);
     if (works[shared->what.work](shared) || write(word_fd, "", 1) != 1)

@@ -99,6 +99,10 @@ START_TEST(the_cases_that_are_always_there)
     ck_assert_uint_eq(outcomes[RING_CASE_TCP_BULK].what.slots, outcomes[RING_CASE_BULK].what.slots);
     ck_assert_uint_eq(outcomes[RING_CASE_URING_BULK].what.slots,
                       outcomes[RING_CASE_BULK].what.slots);
+    /* What is resident once stays so: connections before it would be for nothing. */
+    ck_assert(outcomes[RING_CASE_IDLE_CONNECTIONS].what.anew);
+    ck_assert(outcomes[RING_CASE_IDLE].what.place == RING_SPREADING);
+    ck_assert(outcomes[RING_CASE_IDLE_COMPACTING].what.place == RING_COMPACTING);
 }
 END_TEST
 

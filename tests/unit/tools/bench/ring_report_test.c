@@ -54,6 +54,9 @@ START_TEST(the_document)
     expect(text, "\"rtt_vs_tcp_polling\":{\"median\":1,\"min\":1,\"max\":1,\"runs\":1},\n");
     expect(text, "\"ucx_rtt_us\":null,\n");
     expect(text, "\"ucx_tcp_rtt_us\":{\"median\":1,\"min\":1,\"max\":1,\"runs\":1},\n");
+    expect(text, "\"idle_core_percent\":{\"median\":1,");
+    expect(text, "\"idle_core_percent_compacting\":{\"median\":1,");
+    expect(text, "\"idle_connection_bytes\":{\"median\":1,");
     expect(text, "\"rtt_vs_ucx_posix\":null,\n");
     expect(text, "\"sweep\":[\n{\"bytes\":8,\"window\":1,\"rtt_us\":{\"median\":1,");
     expect(text, ",\n{\"bytes\":8,\"window\":256,\"messages_per_s\":{\"median\":1,");
