@@ -128,8 +128,13 @@ static inline void engine_mark_drained(struct engine *engine, uint64_t now)
     atomic_store_explicit(&engine->drained_ns, now, memory_order_relaxed);
 }
 
-/* A `run`: rounds, until one finds nothing or the budget is used up. What waits then, waits for
- * somebody else than this engine. */
+/* Items of a round that took all there was when it began: nothing that waits is older. Whether there
+ * is more is seen in the next turn, after others on the thread had theirs, who may be waiting for
+ * what this one has just passed on. */
+#define ENGINE_ROUND_LITTLE 8u
+
+/* A `run`: rounds, until one finds little or the budget is used up. What waits then, waits for
+ * somebody else than this engine, or came meanwhile. */
 static inline uint32_t engine_run_rounds(struct engine *engine, uint64_t now, uint64_t budget_ns,
                                          engine_round_fn *round)
 {
@@ -137,12 +142,13 @@ static inline uint32_t engine_run_rounds(struct engine *engine, uint64_t now, ui
     uint32_t total = 0;
 
     for (uint32_t i = 0; i < ENGINE_ROUNDS_MAX; i++) {
+        uint64_t begun = now;
         uint32_t work = round(engine, &now, end);
 
         total += work;
         now = clock_now(engine->clock);
-        if (work == 0) {
-            engine_mark_drained(engine, now);
+        if (work < ENGINE_ROUND_LITTLE) {
+            engine_mark_drained(engine, work == 0 ? now : begun);
             break;
         }
         if (now >= end)

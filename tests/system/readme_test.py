@@ -32,8 +32,9 @@ MACS = ("02:00:00:00:00:61", "02:00:00:00:00:62")
 # As it stands, and what is done in its place.
 ALIKE = {
     "tools/setup": f"test -n \"$({SOURCE}/tools/setup --list)\"",
-    "meson setup build --buildtype=release":
-        f"meson setup scratch {SOURCE} --buildtype=release >log || {{ cat log; false; }}",
+    "meson setup build --buildtype=release -Db_lto=true -Dtests=disabled":
+        f"meson setup scratch {SOURCE} --buildtype=release -Db_lto=true -Dtests=disabled >log "
+        "|| { cat log; false; }",
     "meson compile -C build": f"test -x {BUILD}/daemon/saddled",
     "meson install -C build": f"meson install -C {BUILD} --no-rebuild --quiet",
 }
