@@ -3,29 +3,25 @@
 #include "tools/bench/fleet.h"
 
 #include "tools/bench/class.h"
+#include "tools/bench/folder.h"
+#include "tools/bench/saddled.h"
+#include "tools/bench/space.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <ftw.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#define START_NS    (60 * 1000000000ull) /* far above any start of a daemon */
 #define STOP_NS     (10 * 1000000000ull)
 #define PATH_BYTES  (FLEET_PATH_BYTES + 16u)
-#define FDS_OPEN    16 /* of nftw: the folder is flat */
 #define LINE_BYTES  256u
 #define CONFIG_NAME "saddled.yaml"
+#define LOG_NAME    "saddled.log"
 #define CORE_BYTES  32u
 #define LOOKS       30u       /* for what the log says of a refusal, */
 #define LOOK_NS     100000000 /* each: it comes with the daemon's next look at its threads */
-#define READY_FD    3
 /* What an engine has room for, unless somebody asks for more: as in saddled.conf(5). */
 #define SESSIONS_DEFAULT    64u
 #define CONNECTIONS_DEFAULT 1024u
@@ -57,19 +53,12 @@ static void path_of(const struct fleet *fleet, const char *name, char path[PATH_
 
 int fleet_init(struct fleet *fleet, const char *program)
 {
-    const char *where = getenv("TMPDIR");
     *fleet = (struct fleet){.program = program,
                             .sessions = SESSIONS_DEFAULT,
                             .connections = CONNECTIONS_DEFAULT};
-    int len = snprintf(fleet->folder, sizeof(fleet->folder), "%s/saddle-bench.XXXXXX",
-                       where && *where ? where : "/tmp");
-    if (len < 0 || (size_t)len >= sizeof(fleet->folder))
-        return -ENAMETOOLONG;
-    if (!mkdtemp(fleet->folder)) {
-        int rc = -errno;
-        fleet->folder[0] = '\0';
+    int rc = folder_make(fleet->folder, sizeof(fleet->folder));
+    if (rc)
         return rc;
-    }
     snprintf(fleet->socket, sizeof(fleet->socket), "%s/attach.sock", fleet->folder);
     return 0;
 }
@@ -99,51 +88,15 @@ static int write_config(const struct fleet *fleet, const struct plan_variant *va
     return fclose(file) ? -errno : 0;
 }
 
-/* In the child. */
-static void become_daemon(void *arg, int word_fd)
-{
-    const struct fleet *fleet = arg;
-    char config[PATH_BYTES], log[PATH_BYTES], ready[] = {'0' + READY_FD, '\0'};
-    path_of(fleet, CONFIG_NAME, config);
-    path_of(fleet, "saddled.log", log);
-    int fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    /* DPDK puts its run-time folder here instead of somewhere that outlives the run. */
-    if (fd < 0 || setenv("RUNTIME_DIRECTORY", fleet->folder, 1) || dup2(fd, STDOUT_FILENO) < 0 ||
-        dup2(fd, STDERR_FILENO) < 0)
-        _exit(EXIT_FAILURE);
-    if (word_fd == READY_FD)
-        fcntl(word_fd, F_SETFD, 0);
-    else if (dup2(word_fd, READY_FD) < 0)
-        _exit(EXIT_FAILURE);
-    execlp(fleet->program, fleet->program, "--config", config, "--ready-fd", ready, NULL);
-    dprintf(STDERR_FILENO, "%s: %s\n", fleet->program, strerror(errno));
-    _exit(EXIT_FAILURE);
-}
-
-/* The last line of the daemon's log that has a word in it, from there on; false if none has. */
-static bool read_log(const struct fleet *fleet, const char *word, char last[LINE_BYTES])
-{
-    char path[PATH_BYTES], line[LINE_BYTES];
-    const char *at;
-    last[0] = '\0';
-    path_of(fleet, "saddled.log", path);
-    FILE *file = fopen(path, "re");
-    while (file && fgets(line, sizeof(line), file))
-        if (line[0] != '\n' && (at = strstr(line, word)))
-            snprintf(last, LINE_BYTES, "%.*s", (int)strcspn(at, "\n"), at);
-    if (file)
-        fclose(file);
-    return last[0] != '\0';
-}
-
 /* Adds what the daemon says of it, if it does. */
 static void explain_refusal(const struct fleet *fleet, char *reason, size_t reason_bytes)
 {
     const struct timespec pause = {.tv_nsec = LOOK_NS};
-    char line[LINE_BYTES];
+    char log[PATH_BYTES], line[LINE_BYTES];
     size_t used = strlen(reason);
+    path_of(fleet, LOG_NAME, log);
     for (uint32_t look = 0; look < LOOKS; look++) {
-        if (read_log(fleet, "configured: ", line)) {
+        if (saddled_log_line(log, "configured: ", line, sizeof(line))) {
             snprintf(reason + used, reason_bytes - used, " (%s)", line);
             return;
         }
@@ -151,29 +104,34 @@ static void explain_refusal(const struct fleet *fleet, char *reason, size_t reas
     }
 }
 
-static int start(struct fleet *fleet, const struct plan_variant *variant, char *reason,
-                 size_t reason_bytes)
+static int start_daemon(struct fleet *fleet, const struct plan_variant *variant, char *reason,
+                        size_t reason_bytes)
 {
-    char line[LINE_BYTES];
+    char config[PATH_BYTES], log[PATH_BYTES], line[LINE_BYTES];
+    const struct saddled_start start = {.program = fleet->program,
+                                        .folder = fleet->folder,
+                                        .config = config,
+                                        .log = log,
+                                        .space = SPACE_NONE};
+    path_of(fleet, CONFIG_NAME, config);
+    path_of(fleet, LOG_NAME, log);
     int rc = write_config(fleet, variant);
-    if (!rc)
-        rc = actor_start(&fleet->daemon, SIGTERM, become_daemon, fleet);
     if (rc) {
         snprintf(reason, reason_bytes, "starting saddled: %s", strerror(-rc));
         return rc;
     }
     fleet->mode = variant->mode;
     fleet->class = variant->class;
-    rc = actor_wait(&fleet->daemon, START_NS);
+    rc = saddled_start(&start, &fleet->daemon);
     if (!rc || rc == -EINTR)
         return rc;
     /* It may be an older one, which does not know every mode and class. */
-    if (read_log(fleet, CONFIG_NAME ":", line)) {
+    if (saddled_log_line(log, CONFIG_NAME ":", line, sizeof(line))) {
         snprintf(reason, reason_bytes, "its configuration was refused: %s", line);
         return -EPERM;
     }
     snprintf(reason, reason_bytes, "saddled did not start: %s",
-             read_log(fleet, "", line) ? line : "nothing in its log");
+             saddled_log_line(log, "", line, sizeof(line)) ? line : "nothing in its log");
     return rc;
 }
 
@@ -184,7 +142,7 @@ int fleet_provide(struct fleet *fleet, const struct plan_variant *variant, char 
     if (fleet->daemon.pid && fleet->mode == variant->mode && fleet->class == variant->class)
         return 0;
     fleet_stop(fleet);
-    rc = start(fleet, variant, reason, reason_bytes);
+    rc = start_daemon(fleet, variant, reason, reason_bytes);
     if (!rc) {
         rc = class_check_process(fleet->daemon.pid, FLEET_GROUP, variant->class, reason,
                                  reason_bytes);
@@ -201,18 +159,8 @@ void fleet_stop(struct fleet *fleet)
     actor_end(&fleet->daemon, SIGTERM, STOP_NS);
 }
 
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *at)
-{
-    (void)status;
-    (void)kind;
-    (void)at;
-    remove(path);
-    return 0;
-}
-
 void fleet_fini(struct fleet *fleet)
 {
     fleet_stop(fleet);
-    if (fleet->folder[0])
-        nftw(fleet->folder, remove_one, FDS_OPEN, FTW_DEPTH | FTW_PHYS);
+    folder_remove(fleet->folder);
 }

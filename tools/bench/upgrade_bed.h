@@ -6,8 +6,8 @@
  *
  *     left0 -- left (shaper) -- [eth0] ==== veth ==== [eth0] -- right (shaper) -- right0
  *
- * Namespaces have no names: they are gone with the processes in them, whatever ends those. The
- * folder with sockets and logs is removed.
+ * Namespaces (space.h) are gone with the processes in them, whatever ends those. The folder with
+ * sockets and logs is removed.
  *
  * Ownership: the caller's struct, which begins as zeroes; whatever was opened, bed_close is for.
  * Threads: the one that may start actors (actor.h).
@@ -16,13 +16,14 @@
 #define BENCH_UPGRADE_BED_H
 
 #include "tools/bench/actor.h"
+#include "tools/bench/space.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
-#define BED_HOSTS        2u
+#define BED_HOSTS        SPACES
 #define BED_FOLDER_BYTES 72u
 #define BED_PATH_BYTES   104u /* of what is in the folder: a socket's has at most 107 characters */
 #define BED_REASON       512u
@@ -38,7 +39,6 @@ struct bed_settings {
 
 struct bed_daemon {
     struct actor actor;
-    int space; /* the network namespace, a descriptor; -1: this one */
     const char *name;
     char attach[BED_PATH_BYTES], control[BED_PATH_BYTES];
 };
@@ -46,6 +46,7 @@ struct bed_daemon {
 struct bed {
     struct bed_settings settings;
     char folder[BED_FOLDER_BYTES];
+    int spaces[BED_HOSTS]; /* network namespaces, if not local */
     struct bed_daemon daemons[BED_HOSTS];
     uint32_t count; /* of daemons: one if local */
     bool opened;    /* there are namespaces to be closed */
