@@ -1,11 +1,13 @@
 # SPDX-FileCopyrightText: 2026 The Saddle authors
 # SPDX-License-Identifier: Apache-2.0
-"""What tests of saddle-bench share: a run's folder, and its processes, by their session."""
+"""What tests of saddle-bench share: a run's folder, its processes, by their session, and the form
+of a figure."""
 import contextlib
 import os
 import pathlib
 import shutil
 import signal
+import subprocess
 import tempfile
 
 import harness
@@ -20,6 +22,14 @@ class Place:
         self.path.chmod(mode)
         self.own = self.path  # what the program may leave nothing in
         self.process = None
+
+    def launch(self, command, **environment):
+        """Starts a program, which keeps its temporary files where it may leave none."""
+        self.process = subprocess.Popen(
+            [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, start_new_session=True,
+            env={**os.environ, "TMPDIR": str(self.own), **environment})
+        return self.process
 
     def processes(self):
         """Those of its session that live."""
@@ -45,3 +55,10 @@ class Place:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(number, signal.SIGKILL)
         shutil.rmtree(self.path)
+
+
+def check_spread(figure, what, runs=1):
+    """A figure, as `ring` and `wire` write them: positive, and of so many rounds."""
+    harness.expect_equal(sorted(figure), ["max", "median", "min", "runs"], what)
+    harness.expect(0 < figure["min"] <= figure["median"] <= figure["max"], f"{what}: {figure}")
+    harness.expect_equal(figure["runs"], runs, f"runs of {what}")

@@ -15,11 +15,11 @@ import os
 import pathlib
 import shutil
 import signal
-import subprocess
 import sys
 
 import benches
 import harness
+from benches import check_spread
 from harness import expect, expect_equal
 
 SADDLED, BENCH = (pathlib.Path(word).resolve() for word in sys.argv[1:3])
@@ -99,12 +99,8 @@ class Place(benches.Place):
         self.offer("fi_pingpong", PINGPONG.format(latency=latency, server=server))
 
     def start(self, *arguments, saddled=SADDLED):
-        command = [BENCH, "ring", "--saddled", saddled, *arguments]
-        self.process = subprocess.Popen(
-            [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, start_new_session=True,
-            env={**os.environ, "TMPDIR": str(self.own), "PATH": str(self.programs)})
-        return self.process
+        return self.launch([BENCH, "ring", "--saddled", saddled, *arguments],
+                           PATH=str(self.programs))
 
     def run(self, *arguments, **options):
         out, errors = self.start(*arguments, **options).communicate(timeout=PATIENCE_S)
@@ -119,12 +115,6 @@ def place():
         yield made
     finally:
         made.remove()
-
-
-def check_spread(figure, what, runs=1):
-    expect_equal(sorted(figure), ["max", "median", "min", "runs"], what)
-    expect(0 < figure["min"] <= figure["median"] <= figure["max"], f"{what}: {figure}")
-    expect_equal(figure["runs"], runs, f"runs of {what}")
 
 
 def check_document(made):

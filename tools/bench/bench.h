@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
 /*
- * saddle-bench: what a message costs, in three ways, and what becomes of it when daemons change.
+ * saddle-bench: what a message costs, in four ways, and what becomes of it when daemons change.
  *
  * `micro`: what each step on the way of a message costs. A case does one thing `iterations` times
  * and returns how long that took; the driver repeats it, interleaved with the others, and prints
@@ -17,6 +17,8 @@
  *
  * `upgrade`: how long engines stand still while daemons are replaced, and that nothing is harmed
  * (upgrade_bed.h, upgrade_load.h).
+ *
+ * `wire`: the main figures between two daemons, over wires of several kinds (wire_plan.h).
  *
  * Threads: a case may start one more, on the second CPU, and joins it before it returns.
  */
@@ -48,6 +50,7 @@ int micro_main(int argc, char **argv);
 int ring_main(int argc, char **argv);
 int sched_main(int argc, char **argv);
 int upgrade_main(int argc, char **argv);
+int wire_main(int argc, char **argv);
 
 uint64_t bench_now(void);
 /* With virtual time engines see a clock that moves by the same step each time they look, so that

@@ -9,7 +9,9 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"micro", micro_main}, {"ring", ring_main}, {"sched", sched_main}, {"upgrade", upgrade_main}};
+    {"micro", micro_main},     {"ring", ring_main}, {"sched", sched_main},
+    {"upgrade", upgrade_main}, {"wire", wire_main},
+};
 
 int main(int argc, char **argv)
 {
@@ -22,6 +24,7 @@ int main(int argc, char **argv)
             return commands[i].run(argc - 1, argv + 1);
         }
     }
-    fprintf(stderr, "saddle-bench: '%s' is no command: micro, ring, sched, upgrade\n", argv[1]);
+    fprintf(stderr, "saddle-bench: '%s' is no command: micro, ring, sched, upgrade, wire\n",
+            argv[1]);
     return 2;
 }

@@ -1,10 +1,13 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
-/* saddle-bench ring: its command line, and the order in which cases are measured. */
+/* saddle-bench ring: its command line, and the order in which cases are measured; both are those of
+ * `wire` too. */
+#include "tools/bench/ring.h"
+
 #include "tools/bench/bench.h"
 #include "tools/bench/fleet.h"
 #include "tools/bench/ring_report.h"
-#include "tools/bench/ring_work.h"
+#include "tools/bench/space.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -41,13 +44,28 @@ struct options {
 };
 
 struct bench {
+    const struct ring_command *command;
     const struct options *options;
-    struct fleet fleet;
     struct ring_shared *shared;
     struct ring_outcome *outcomes;
     uint32_t count;
     uint32_t cpu, far_cpu;
 };
+
+static struct fleet fleet; /* of `ring`: one daemon, whose engines are both hosts */
+
+static int open_fleet(const char *saddled)
+{
+    int rc = fleet_init(&fleet, saddled);
+    fleet.sessions = ROOM_SESSIONS;
+    fleet.connections = ROOM_CONNECTIONS;
+    return rc;
+}
+
+static void close_fleet(void)
+{
+    fleet_fini(&fleet);
+}
 
 /* ---- One case in one round ---- */
 
@@ -58,29 +76,31 @@ static void reset(struct bench *bench, const struct ring_outcome *outcome)
     uint64_t *samples = shared->samples_ns;
     *shared = (struct ring_shared){.what = outcome->what,
                                    .seconds = bench->options->settings.seconds,
-                                   .socket = bench->fleet.socket,
                                    .cpu = bench->cpu,
                                    .far_cpu = bench->far_cpu,
                                    .samples_ns = samples};
+    for (uint32_t i = 0; i < RING_HOSTS; i++)
+        shared->hosts[i] = (struct ring_host){.space = SPACE_NONE, .address = "127.0.0.1"};
 }
 
 /* A daemon with a group of the case's mode, or none. */
-static int provide(struct bench *bench)
+static int provide(struct ring_shared *shared)
 {
     static const char *const modes[] = {[RING_DEDICATED] = "dedicated",
                                         [RING_SPREADING] = "spreading",
                                         [RING_COMPACTING] = "compacting"};
-    struct ring_shared *shared = bench->shared;
     /* Where none is wanted it may spin. */
     if (shared->what.place >= RING_TCP || shared->what.anew)
-        fleet_stop(&bench->fleet);
+        fleet_stop(&fleet);
     if (shared->what.place >= RING_TCP)
         return 0;
     const struct plan_variant variant = {.kind = PLAN_SADDLE,
                                          .mode = modes[shared->what.place],
                                          .class = "ordinary"};
-    int rc = fleet_provide(&bench->fleet, &variant, shared->reason, sizeof(shared->reason));
-    shared->daemon = bench->fleet.daemon.pid;
+    int rc = fleet_provide(&fleet, &variant, shared->reason, sizeof(shared->reason));
+    for (uint32_t i = 0; i < RING_HOSTS; i++)
+        shared->hosts[i].socket = fleet.socket;
+    shared->hosts[RING_LEFT].daemon = fleet.daemon.pid;
     return rc;
 }
 
@@ -103,7 +123,7 @@ static int measure(struct bench *bench, struct ring_outcome *outcome)
 {
     struct ring_shared *shared = bench->shared;
     reset(bench, outcome);
-    int rc = provide(bench);
+    int rc = bench->command->provide(shared);
     if (!rc)
         rc = shared->what.place == RING_PEER ? ring_peer_trips(shared) : perform(bench);
     if (!rc)
@@ -125,12 +145,13 @@ static void show_progress(const struct bench *bench, uint32_t run, const char *n
 }
 
 /* Those of one place, one after the other: a daemon is started once for all of them. */
-static int measure_place(struct bench *bench, enum ring_place place, uint32_t run)
+static int measure_place(struct bench *bench, uint32_t wire, enum ring_place place, uint32_t run)
 {
     int rc = 0;
     for (uint32_t i = 0; i < bench->count && !rc; i++) {
         struct ring_outcome *outcome = &bench->outcomes[i];
-        if (outcome->what.place != place || outcome->left_out || outcome->missing)
+        if (outcome->what.wire != wire || outcome->what.place != place || outcome->left_out ||
+            outcome->missing)
             continue;
         show_progress(bench, run, outcome->what.name);
         rc = measure(bench, outcome);
@@ -143,13 +164,21 @@ static int measure_place(struct bench *bench, enum ring_place place, uint32_t ru
     return rc;
 }
 
+static int measure_round(struct bench *bench, uint32_t run)
+{
+    int rc = 0;
+    for (uint32_t wire = 0; wire < bench->command->wires && !rc; wire++)
+        for (unsigned place = 0; place < RING_PLACES && !rc; place++)
+            rc = measure_place(bench, wire, (enum ring_place)place, run);
+    return rc;
+}
+
 static int measure_all(struct bench *bench)
 {
     int rc = 0;
     /* Interleaved, so that a change in the machine's speed meets every case alike. */
     for (uint32_t run = 0; run < bench->options->settings.runs && !rc; run++)
-        for (unsigned place = 0; place < RING_PLACES && !rc; place++)
-            rc = measure_place(bench, (enum ring_place)place, run);
+        rc = measure_round(bench, run);
     if (rc == -EINTR)
         fputs("saddle-bench: interrupted\n", stderr);
     return rc;
@@ -187,18 +216,15 @@ static int open_bench(struct bench *bench)
     if (!bench->shared->samples_ns)
         return -ENOMEM;
     int rc = actors_init();
-    if (!rc)
-        rc = fleet_init(&bench->fleet, bench->options->saddled);
-    bench->fleet.sessions = ROOM_SESSIONS;
-    bench->fleet.connections = ROOM_CONNECTIONS;
-    return rc;
+    return rc ? rc : bench->command->open(bench->options->saddled);
 }
 
 static int prepare(struct bench *bench)
 {
     int rc = choose_cpus(bench);
     if (rc == -ENODEV) {
-        fputs("saddle-bench: ring takes two processors, and this process may use one\n", stderr);
+        fprintf(stderr, "saddle-bench: %s takes two processors, and this process may use one\n",
+                bench->command->form->name);
         return rc;
     }
     if (!rc)
@@ -213,11 +239,12 @@ static int prepare(struct bench *bench)
 static int write_all(const struct bench *bench, FILE *json)
 {
     const struct ring_settings *settings = &bench->options->settings;
+    const struct ring_form *form = bench->command->form;
     int rc = 0;
     if (json != stdout)
-        rc = ring_write_table(stdout, settings, bench->outcomes, bench->count);
+        rc = ring_write_table(stdout, form, settings, bench->outcomes, bench->count);
     if (json && !rc)
-        rc = ring_write_json(json, settings, bench->outcomes, bench->count);
+        rc = ring_write_json(json, form, settings, bench->outcomes, bench->count);
     if (fflush(stdout) && !rc)
         rc = -errno;
     if (rc)
@@ -253,7 +280,7 @@ static int run(struct bench *bench)
     int rc = prepare(bench);
     if (!rc)
         rc = measure_all(bench);
-    fleet_fini(&bench->fleet);
+    bench->command->close();
     if (!rc)
         rc = write_all(bench, json);
     return close_json(json, path, rc) ? EXIT_FAILURE : EXIT_SUCCESS;
@@ -333,9 +360,14 @@ static bool add_pattern(struct options *options, const char *pattern)
     return false;
 }
 
-static bool take_option(struct options *options, int option)
+static bool take_option(const struct ring_command *command, struct options *options, int option)
 {
     struct ring_settings *s = &options->settings;
+    if ((option == 'b' || option == 'w') && !command->form->has_sweep) {
+        fprintf(stderr, "saddle-bench: %s has no --%s\n", command->form->name,
+                option == 'b' ? "sizes" : "windows");
+        return false;
+    }
     switch (option) {
     case 'j':
         options->json = optarg;
@@ -367,7 +399,8 @@ static bool take_option(struct options *options, int option)
 }
 
 /* Leaves out the cases that are not meant; false if a name means none. */
-static bool choose(const struct options *options, struct ring_outcome *outcomes, uint32_t count)
+static bool choose(const struct ring_command *command, const struct options *options,
+                   struct ring_outcome *outcomes, uint32_t count)
 {
     bool used[PATTERNS_MAX] = {false};
     for (uint32_t i = 0; i < count && options->pattern_count > 0; i++) {
@@ -381,23 +414,26 @@ static bool choose(const struct options *options, struct ring_outcome *outcomes,
     for (uint32_t p = 0; p < options->pattern_count; p++) {
         if (used[p])
             continue;
-        fprintf(stderr, "saddle-bench: no case '%s' (see ring --list)\n", options->patterns[p]);
+        fprintf(stderr, "saddle-bench: no case '%s' (see %s --list)\n", options->patterns[p],
+                command->form->name);
         return false;
     }
     return true;
 }
 
-static int start(const struct options *options)
+static int start(const struct ring_command *command, const struct options *options)
 {
-    struct bench bench = {.options = options};
+    struct bench bench = {.command = command, .options = options};
     int status = EXIT_SUCCESS;
     bench.outcomes = calloc(RING_CASES_MAX, sizeof(*bench.outcomes));
     if (!bench.outcomes) {
         fputs("saddle-bench: no memory\n", stderr);
         return EXIT_FAILURE;
     }
-    bench.count = ring_plan(&options->settings, bench.outcomes);
-    if (!choose(options, bench.outcomes, bench.count))
+    bench.count = command->plan(&options->settings, bench.outcomes);
+    if (!choose(command, options, bench.outcomes, bench.count))
+        status = EXIT_USAGE;
+    else if (!options->list && command->permits && !command->permits(bench.outcomes, bench.count))
         status = EXIT_USAGE;
     else if (!options->list)
         status = run(&bench);
@@ -408,7 +444,7 @@ static int start(const struct options *options)
     return status;
 }
 
-int ring_main(int argc, char **argv)
+int ring_run(const struct ring_command *command, int argc, char **argv)
 {
     static const struct option longs[] = {
         {"json", required_argument, 0, 'j'},
@@ -428,15 +464,27 @@ int ring_main(int argc, char **argv)
     int option;
     while ((option = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
         if (option == 'h') {
-            usage(stdout);
+            command->usage(stdout);
             return EXIT_SUCCESS;
         }
-        if (!take_option(&options, option))
+        if (!take_option(command, &options, option))
             return EXIT_USAGE;
     }
     if (optind < argc) {
         fprintf(stderr, "saddle-bench: '%s' is not an option\n", argv[optind]);
         return EXIT_USAGE;
     }
-    return start(&options);
+    return start(command, &options);
+}
+
+int ring_main(int argc, char **argv)
+{
+    static const struct ring_command command = {.form = &ring_form,
+                                                .wires = 1,
+                                                .usage = usage,
+                                                .plan = ring_plan,
+                                                .open = open_fleet,
+                                                .provide = provide,
+                                                .close = close_fleet};
+    return ring_run(&command, argc, argv);
 }

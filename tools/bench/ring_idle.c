@@ -204,7 +204,7 @@ static int measure_memory(struct idle *idle)
 /* With a session at each engine and a connection between them, which answers before and after. */
 static int run(struct ring_shared *shared, int (*measure)(struct idle *idle), uint32_t connections)
 {
-    struct idle idle = {.shared = shared, .daemon = shared->daemon};
+    struct idle idle = {.shared = shared, .daemon = shared->hosts[RING_LEFT].daemon};
     idle.asked = calloc(connections, sizeof(*idle.asked));
     idle.answered = calloc(connections, sizeof(*idle.answered));
     int rc = -ENOMEM;

@@ -40,7 +40,11 @@ static uint64_t machine_ns(void)
 
 static uint64_t processes_ns(const struct ring_shared *shared)
 {
-    return probe_cpu_ns(0) + (shared->daemon ? probe_cpu_ns(shared->daemon) : 0);
+    uint64_t used = probe_cpu_ns(0);
+    for (uint32_t i = 0; i < RING_HOSTS; i++)
+        if (shared->hosts[i].daemon)
+            used += probe_cpu_ns(shared->hosts[i].daemon);
+    return used;
 }
 
 void meter_start(struct ring_meter *meter, const struct ring_shared *shared, uint64_t number)

@@ -2,9 +2,10 @@
  * SPDX-License-Identifier: Apache-2.0 */
 /*
  * How much of what was done between two moments, and with how much processor time: that of the
- * calling process and of the daemon, in user and kernel mode (what the kernel does for them in
+ * calling process and of the daemons, in user and kernel mode (what the kernel does for them in
  * their system calls, network stack included, is their time); and that of the whole machine, which
- * is all of /proc/stat but idle and iowait.
+ * is all of /proc/stat but idle and iowait: so it has what the kernel does for them in between, of
+ * which the packets of a wire between namespaces are a part.
  *
  * Ownership: the caller's struct. Threads: one.
  */

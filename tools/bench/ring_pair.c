@@ -36,7 +36,7 @@ static int attach(struct pair *pair, uint32_t end, struct ring_shared *shared, u
     bool many = shared->what.sessions > SESSIONS_FEW;
     const struct saddle_attach_options options = {
         .size = sizeof(options),
-        .socket = shared->socket,
+        .socket = shared->hosts[end].socket,
         .engine = engines[end],
         .application = "saddle-bench",
         .queue_entries = QUEUE_ENTRIES,

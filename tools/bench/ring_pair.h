@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two applications in one thread, one at each engine, and the connections between them, all of
- * which the left one opened.
+ * Two applications in one thread, one at each host's engine, and the connections between them, all
+ * of which the left one opened.
  *
  * Ownership: the caller's struct, which begins as zeroes; whatever became of pair_open, pair_close
  * is for it. Threads: one, which has both ends.
@@ -14,9 +14,9 @@
 
 #include <saddle/saddle.h>
 
-#define PAIR_LEFT         0u
-#define PAIR_RIGHT        1u
-#define PAIR_ENDS         2u
+#define PAIR_LEFT         RING_LEFT
+#define PAIR_RIGHT        RING_RIGHT
+#define PAIR_ENDS         RING_HOSTS
 #define PAIR_EAGER_BYTES  16384u /* a longer message needs a posted buffer: saddle.h */
 #define PAIR_INLINE_BYTES 64u    /* up to so many may lie anywhere */
 

@@ -8,25 +8,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT(array)    (sizeof(array) / sizeof((array)[0]))
-#define NUMBER_BASE     10
-#define WINDOW_MESSAGES 256u /* what one receiver's slots hold for one connection, at the least */
-#define WINDOW_SESSION  16u  /* of each of a hundred sessions */
-#define WINDOW_BULK     32u  /* 2 MiB: a quarter of the working set */
-#define WAYS            2.0  /* latencies of other programs are of one way */
-#define PINGPONG_TITLE  "usec/xfer"
-#define BLANKS          " \t"
+#define COUNT(array)   (sizeof(array) / sizeof((array)[0]))
+#define NUMBER_BASE    10
+#define WINDOW_SESSION 16u /* of each of a hundred sessions */
+#define WAYS           2.0 /* latencies of other programs are of one way */
+#define PINGPONG_TITLE "usec/xfer"
+#define BLANKS         " \t"
 
 static const struct ring_case fixed[RING_CASES_FIXED] = {
     [RING_CASE_TRIP] = {.name = "rtt", .bytes = RING_SMALL_BYTES, .window = 1},
     [RING_CASE_MESSAGES] = {.name = "messages",
                             .work = RING_MESSAGES,
                             .bytes = RING_SMALL_BYTES,
-                            .window = WINDOW_MESSAGES},
+                            .window = RING_WINDOW_SMALL},
     [RING_CASE_READS] = {.name = "reads",
                          .work = RING_READS,
                          .bytes = RING_SMALL_BYTES,
-                         .window = WINDOW_MESSAGES},
+                         .window = RING_WINDOW_SMALL},
     [RING_CASE_SESSIONS] = {.name = "messages/100-sessions",
                             .work = RING_MESSAGES,
                             .bytes = RING_SMALL_BYTES,
@@ -35,13 +33,13 @@ static const struct ring_case fixed[RING_CASES_FIXED] = {
     [RING_CASE_CONNECTIONS] = {.name = "messages/10k-connections",
                                .work = RING_MESSAGES,
                                .bytes = RING_SMALL_BYTES,
-                               .window = WINDOW_MESSAGES,
+                               .window = RING_WINDOW_SMALL,
                                .connections = RING_CONNECTIONS},
     [RING_CASE_BULK_DEDICATED] = {.name = "bulk/dedicated",
                                   .work = RING_MESSAGES,
                                   .waits = true,
                                   .bytes = RING_BULK_BYTES,
-                                  .window = WINDOW_BULK,
+                                  .window = RING_WINDOW_BULK,
                                   .slots = RING_WORKING_SET / RING_BULK_BYTES},
     [RING_CASE_TRIP_WAITING] = {.name = "rtt/waiting",
                                 .place = RING_SPREADING,
@@ -53,7 +51,7 @@ static const struct ring_case fixed[RING_CASES_FIXED] = {
                         .work = RING_MESSAGES,
                         .waits = true,
                         .bytes = RING_BULK_BYTES,
-                        .window = WINDOW_BULK,
+                        .window = RING_WINDOW_BULK,
                         .slots = RING_WORKING_SET / RING_BULK_BYTES},
     [RING_CASE_IDLE] = {.name = "idle/spreading",
                         .place = RING_SPREADING,
@@ -64,7 +62,7 @@ static const struct ring_case fixed[RING_CASES_FIXED] = {
                                    .work = RING_MESSAGES,
                                    .waits = true,
                                    .bytes = RING_BULK_BYTES,
-                                   .window = WINDOW_BULK,
+                                   .window = RING_WINDOW_BULK,
                                    .slots = RING_WORKING_SET / RING_BULK_BYTES},
     [RING_CASE_IDLE_COMPACTING] = {.name = "idle/compacting",
                                    .place = RING_COMPACTING,
@@ -185,6 +183,11 @@ const struct ring_field ring_fields[] = {
              RING_P50),
 };
 const uint32_t ring_field_count = COUNT(ring_fields);
+const struct ring_form ring_form = {.name = "ring",
+                                    .fields = ring_fields,
+                                    .field_count = COUNT(ring_fields),
+                                    .fixed = RING_CASES_FIXED,
+                                    .has_sweep = true};
 
 uint32_t ring_parse_list(const char *text, uint32_t min, uint32_t max,
                          uint32_t numbers[RING_LIST_MAX], char *wrong, size_t wrong_bytes)
@@ -235,6 +238,15 @@ static void add(struct ring_outcome *outcomes, uint32_t *count, const struct rin
         outcome->what.slots = outcome->what.window ? outcome->what.window : 1;
 }
 
+uint32_t ring_plan_cases(const struct ring_case *cases, uint32_t case_count,
+                         struct ring_outcome *outcomes)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < case_count; i++)
+        add(outcomes, &count, &cases[i]);
+    return count;
+}
+
 static void add_size(struct ring_outcome *outcomes, uint32_t *count, uint32_t bytes,
                      const uint32_t *windows, uint32_t window_count)
 {
@@ -252,13 +264,11 @@ static void add_size(struct ring_outcome *outcomes, uint32_t *count, uint32_t by
 
 uint32_t ring_plan(const struct ring_settings *settings, struct ring_outcome *outcomes)
 {
-    static const uint32_t one_window[] = {WINDOW_MESSAGES}, one_size[] = {RING_SMALL_BYTES};
+    static const uint32_t one_window[] = {RING_WINDOW_SMALL}, one_size[] = {RING_SMALL_BYTES};
     bool sized = settings->size_count > 0, windowed = settings->window_count > 0;
     const uint32_t *sizes = sized ? settings->sizes : one_size;
     const uint32_t *windows = windowed ? settings->windows : one_window;
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < RING_CASES_FIXED; i++)
-        add(outcomes, &count, &fixed[i]);
+    uint32_t count = ring_plan_cases(fixed, RING_CASES_FIXED, outcomes);
     for (uint32_t i = 0; (sized || windowed) && i < (sized ? settings->size_count : 1); i++)
         add_size(outcomes, &count, sizes[i], windows, windowed ? settings->window_count : 1);
     return count;

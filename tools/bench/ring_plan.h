@@ -1,7 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
 /*
- * What `saddle-bench ring` measures, and what it makes of it.
+ * What `saddle-bench ring` measures, and what it makes of it; and what `wire` (wire_plan.h) has of
+ * that.
  *
  * A case is one kind of work at one place: round trips, messages, reads, or nothing at all, over
  * Saddle in a group of one mode, over the kernel's TCP, or by somebody else's program over what
@@ -33,6 +34,8 @@
 #define RING_WORKING_SET  (8u << 20) /* of either application, for bulk */
 #define RING_SESSIONS     100u
 #define RING_CONNECTIONS  10000u
+#define RING_WINDOW_SMALL 256u /* a receiver's slots hold that for one connection, at least */
+#define RING_WINDOW_BULK  32u  /* 2 MiB: a quarter of the working set */
 #define RING_NAME_BYTES   40u
 #define RING_REASON_BYTES 480u
 #define RING_VALUES       4u
@@ -70,6 +73,7 @@ enum ring_work {
 struct ring_case {
     char name[RING_NAME_BYTES];
     enum ring_place place;
+    uint32_t wire; /* between the hosts; of `ring` there is one */
     enum ring_work work;
     enum ring_peer peer; /* of RING_PEER */
     bool waits;          /* applications sleep when there is nothing to do; else they poll */
@@ -143,19 +147,32 @@ struct ring_outcome {
 /* A figure of the document: a value of a case, or the quotient of two. */
 struct ring_field {
     const char *name, *what;
-    enum ring_fixed of;
+    uint32_t of; /* the case's place in the list */
     uint32_t value;
     bool is_quotient; /* by the same value of case `by` */
-    enum ring_fixed by;
+    uint32_t by;
+};
+
+/* What a subcommand makes of what it has measured. */
+struct ring_form {
+    const char *name; /* the subcommand's */
+    const struct ring_field *fields;
+    uint32_t field_count;
+    uint32_t fixed; /* cases that are always there: others after them are a sweep's */
+    bool has_sweep;
 };
 
 extern const struct ring_field ring_fields[];
 extern const uint32_t ring_field_count;
+extern const struct ring_form ring_form;
 
 /* Numbers from `min` to `max`, with commas between: how many, or 0 with the first wrong one, or
  * what is wrong with all of them, in `wrong`. */
 uint32_t ring_parse_list(const char *text, uint32_t min, uint32_t max,
                          uint32_t numbers[RING_LIST_MAX], char *wrong, size_t wrong_bytes);
+/* Fills in these cases, with what they leave open; how many. */
+uint32_t ring_plan_cases(const struct ring_case *cases, uint32_t case_count,
+                         struct ring_outcome *outcomes);
 /* Fills in the cases that the settings ask for; how many. */
 uint32_t ring_plan(const struct ring_settings *settings, struct ring_outcome *outcomes);
 /* The name may have a shell's wildcards. */

@@ -18,11 +18,6 @@ static int cores(void)
     return sched_getaffinity(0, sizeof(set), &set) ? 0 : CPU_COUNT(&set);
 }
 
-static bool is_sweep(const struct ring_outcome *outcomes, const struct ring_outcome *outcome)
-{
-    return outcome - outcomes >= RING_CASES_FIXED && outcome->run_count > 0;
-}
-
 /* ---- The table ---- */
 
 static void print_number(FILE *out, double number)
@@ -54,13 +49,14 @@ static void print_field(FILE *out, const struct ring_field *field,
     fprintf(out, "  %s\n", field->what);
 }
 
-static void print_sweep(FILE *out, const struct ring_outcome *outcomes, uint32_t count)
+static void print_sweep(FILE *out, const struct ring_form *form,
+                        const struct ring_outcome *outcomes, uint32_t count)
 {
     bool any = false;
-    for (uint32_t i = RING_CASES_FIXED; i < count; i++) {
+    for (uint32_t i = form->fixed; i < count; i++) {
         const struct ring_outcome *outcome = &outcomes[i];
         bool trips = outcome->what.work == RING_TRIPS;
-        if (!is_sweep(outcomes, outcome))
+        if (outcome->run_count == 0)
             continue;
         fprintf(out, "%s%-*s", any ? "" : "\n", FIELD_WIDTH, outcome->what.name);
         any = true;
@@ -94,7 +90,7 @@ static uint64_t checked_in(const struct ring_outcome *outcome)
     return checked;
 }
 
-int ring_write_table(FILE *out, const struct ring_settings *settings,
+int ring_write_table(FILE *out, const struct ring_form *form, const struct ring_settings *settings,
                      const struct ring_outcome *outcomes, uint32_t count)
 {
     uint64_t checked = 0;
@@ -105,9 +101,9 @@ int ring_write_table(FILE *out, const struct ring_settings *settings,
             "%-*s %11s %11s %11s %4s\n",
             settings->runs, settings->seconds, cores(), (unsigned long long)checked, FIELD_WIDTH,
             "figure", "median", "min", "max", "runs");
-    for (uint32_t i = 0; i < ring_field_count; i++)
-        print_field(out, &ring_fields[i], outcomes);
-    print_sweep(out, outcomes, count);
+    for (uint32_t i = 0; i < form->field_count; i++)
+        print_field(out, &form->fields[i], outcomes);
+    print_sweep(out, form, outcomes, count);
     print_missing(out, outcomes, count);
     return ferror(out) ? -EIO : 0;
 }
@@ -128,10 +124,10 @@ static void put_value(FILE *out, const char *key, const struct ring_outcome *out
     put_spread(out, key, &spread, outcome->run_count);
 }
 
-static void put_fields(FILE *out, const struct ring_outcome *outcomes)
+static void put_fields(FILE *out, const struct ring_form *form, const struct ring_outcome *outcomes)
 {
-    for (uint32_t i = 0; i < ring_field_count; i++) {
-        const struct ring_field *field = &ring_fields[i];
+    for (uint32_t i = 0; i < form->field_count; i++) {
+        const struct ring_field *field = &form->fields[i];
         struct spread spread;
         uint32_t runs;
         if (ring_reckon(field, outcomes, &spread, &runs))
@@ -142,14 +138,15 @@ static void put_fields(FILE *out, const struct ring_outcome *outcomes)
     }
 }
 
-static void put_sweep(FILE *out, const struct ring_outcome *outcomes, uint32_t count)
+static void put_sweep(FILE *out, const struct ring_form *form, const struct ring_outcome *outcomes,
+                      uint32_t count)
 {
     const char *between = "";
     fputs("\"sweep\":[", out);
-    for (uint32_t i = RING_CASES_FIXED; i < count; i++) {
+    for (uint32_t i = form->fixed; i < count; i++) {
         const struct ring_outcome *outcome = &outcomes[i];
         const struct ring_case *what = &outcome->what;
-        if (!is_sweep(outcomes, outcome))
+        if (outcome->run_count == 0)
             continue;
         fprintf(out, "%s\n{\"bytes\":%u,\"window\":%u", between, what->bytes, what->window);
         between = ",";
@@ -193,18 +190,19 @@ static void put_missing(FILE *out, const struct ring_outcome *outcomes, uint32_t
     fputs("}}\n", out);
 }
 
-int ring_write_json(FILE *out, const struct ring_settings *settings,
+int ring_write_json(FILE *out, const struct ring_form *form, const struct ring_settings *settings,
                     const struct ring_outcome *outcomes, uint32_t count)
 {
     struct utsname system;
     uname(&system);
-    fprintf(out, "{\"ring\":%d,\"machine\":{\"cores\":%d,\"kernel\":", RING_REPORT_VERSION,
-            cores());
+    fprintf(out, "{\"%s\":%d,\"machine\":{\"cores\":%d,\"kernel\":", form->name,
+            RING_REPORT_VERSION, cores());
     json_put_string(out, system.release);
     fprintf(out, "},\"settings\":{\"seconds\":%g,\"runs\":%u},\n", settings->seconds,
             settings->runs);
-    put_fields(out, outcomes);
-    put_sweep(out, outcomes, count);
+    put_fields(out, form, outcomes);
+    if (form->has_sweep)
+        put_sweep(out, form, outcomes, count);
     put_checked(out, outcomes, count);
     put_missing(out, outcomes, count);
     return ferror(out) ? -EIO : 0;

@@ -1,14 +1,15 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
 /*
- * The same work over the kernel's TCP, on the loopback device without Nagle's delay: two threads of
- * one process, each on a processor of its own. Who polls asks again and again with a call that does
- * not block; who waits, blocks. Or by io_uring (ring_uring.h).
+ * The same work over the kernel's TCP, on the loopback device or between two namespaces, without
+ * Nagle's delay: two threads of one process, each on a processor of its own. Who polls asks again
+ * and again with a call that does not block; who waits, blocks. Or by io_uring (ring_uring.h).
  */
 #include "tools/bench/bench.h"
 #include "tools/bench/ramp.h"
 #include "tools/bench/ring_meter.h"
 #include "tools/bench/ring_uring.h"
+#include "tools/bench/space.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -50,14 +51,26 @@ static int set_up(const struct tcp *tcp, int fd)
     return 0;
 }
 
+/* A host's socket. The thread stays there, which matters to nothing but more sockets. */
+static int open_at(const struct ring_host *host)
+{
+    int rc = space_enter(host->space);
+    if (!rc)
+        return socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    errno = -rc;
+    return -1;
+}
+
 static int join(struct tcp *tcp)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const struct ring_host *hosts = tcp->shared->hosts;
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr.s_addr = inet_addr(hosts[RING_RIGHT].address)};
     socklen_t len = sizeof(address);
-    int rc = 0, listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    tcp->near = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (listener < 0 || tcp->near < 0 || bind(listener, (struct sockaddr *)&address, len) ||
-        listen(listener, 1) || getsockname(listener, (struct sockaddr *)&address, &len) ||
+    int rc = 0, listener = open_at(&hosts[RING_RIGHT]);
+    if (listener < 0 || (tcp->near = open_at(&hosts[RING_LEFT])) < 0 ||
+        bind(listener, (struct sockaddr *)&address, len) || listen(listener, 1) ||
+        getsockname(listener, (struct sockaddr *)&address, &len) ||
         connect(tcp->near, (struct sockaddr *)&address, len) ||
         (tcp->far = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) < 0)
         rc = -errno;
@@ -233,15 +246,19 @@ static int open_tcp(struct tcp *tcp, pthread_t *thread)
     const struct ring_case *what = &tcp->shared->what;
     tcp->out = calloc(what->slots, what->bytes);
     tcp->in = calloc(what->slots, what->bytes);
-    if (!tcp->out || !tcp->in)
-        return ring_error(tcp->shared, -ENOMEM, "no memory");
+    if (!tcp->out || !tcp->in) {
+        ring_error(tcp->shared, -ENOMEM, "no memory");
+        return -ENOMEM;
+    }
     int rc = join(tcp);
     if (!rc)
         rc = open_uring(tcp, tcp->near, &tcp->near_uring);
     if (rc)
         return rc;
     rc = pthread_create(thread, NULL, what->work == RING_TRIPS ? echo : sink, tcp);
-    return rc ? ring_error(tcp->shared, -rc, "starting a thread: %s", strerror(rc)) : 0;
+    if (rc)
+        ring_error(tcp->shared, -rc, "starting a thread: %s", strerror(rc));
+    return -rc;
 }
 
 static int run(struct tcp *tcp)

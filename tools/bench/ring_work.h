@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the processes of `saddle-bench ring` do, and the memory they share with the one that starts
- * them.
+ * What the processes of `saddle-bench ring` and `wire` do, and the memory they share with the one
+ * that starts them.
  *
  * The work of a case is done by one process, which over Saddle is both applications in one thread,
  * and over TCP has a thread for each. A message is a ramp (ramp.h): the receiver knows which comes
@@ -24,11 +24,22 @@
  * daemon did not get a processor meanwhile, says something too. */
 #define RING_LEAST 3u
 
+/* The two hosts of a case, which may be engines of one daemon. */
+#define RING_LEFT  0u
+#define RING_RIGHT 1u
+#define RING_HOSTS 2u
+
+struct ring_host {
+    const char *socket;  /* of its daemon */
+    pid_t daemon;        /* 0: none, or it is the other host's too */
+    int space;           /* the network namespace, a descriptor; SPACE_NONE: this process's */
+    const char *address; /* IPv4, for TCP */
+};
+
 struct ring_shared {
     struct ring_case what;
     double seconds;
-    const char *socket;    /* of the daemon */
-    pid_t daemon;          /* 0: none */
+    struct ring_host hosts[RING_HOSTS];
     uint32_t cpu, far_cpu; /* the applications', and the engines' or the other thread's */
     uint64_t *samples_ns;  /* RING_SAMPLES of them */
     /* The outcome. */

@@ -10,7 +10,8 @@ static struct ring_outcome outcomes[RING_CASES_MAX];
 static const struct ring_settings settings = {
     .seconds = 0.5, .runs = 1, .sizes = {8}, .size_count = 1};
 
-static char *written(int (*write)(FILE *out, const struct ring_settings *settings,
+static char *written(int (*write)(FILE *out, const struct ring_form *form,
+                                  const struct ring_settings *settings,
                                   const struct ring_outcome *outcomes, uint32_t count),
                      uint32_t count)
 {
@@ -19,7 +20,7 @@ static char *written(int (*write)(FILE *out, const struct ring_settings *setting
     FILE *out = open_memstream(&text, &bytes);
 
     ck_assert_ptr_nonnull(out);
-    ck_assert_int_eq(write(out, &settings, outcomes, count), 0);
+    ck_assert_int_eq(write(out, &ring_form, &settings, outcomes, count), 0);
     fclose(out);
     return text;
 }
