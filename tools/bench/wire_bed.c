@@ -15,6 +15,8 @@
 #define LINE_BYTES 256u
 #define NO_CABLE   WIRE_CABLES
 
+#define MEMIF_MTU 5000u /* as of the ring in memory (SOSP'19 section 3.1) */
+
 static const uint32_t cable_mtus[WIRE_CABLES] = {SPACE_MTU_XDP, SPACE_MTU_USUAL};
 static const char *const names[RING_HOSTS] = {"left", "right"};
 static const char *const engines[RING_HOSTS] = {FLEET_LEFT, FLEET_RIGHT};
@@ -40,15 +42,15 @@ static const char af_packet_text[] =
     "     device: \"net_af_packet0,iface=" SPACE_DEVICE "\"}\n";
 /* The link is Saddle's, so that it has the address of its end and the length of the prefix. */
 static const char memif_text[] =
-    "  - {name: wire, driver: ethdev, mac: 02:00:00:00:00:0%u, mtu: %u,\n"
-    "     device: \"net_memif0,socket=%s/memif,socket-abstract=no,role=%s\"}\n";
+    "  - {name: wire, driver: memif, mac: 02:00:00:00:00:0%u, mtu: %u,\n"
+    "     socket: %s/memif, role: %s}\n";
 
 /* ---- Daemons ---- */
 
 static void write_port(const struct wire_bed *bed, enum wire_kind wire, uint32_t host, FILE *file)
 {
     if (wire == WIRE_MEMIF)
-        fprintf(file, memif_text, host + 1, SPACE_MTU_USUAL, bed->folder,
+        fprintf(file, memif_text, host + 1, MEMIF_MTU, bed->folder,
                 host == RING_LEFT ? "server" : "client");
     else
         fputs(wire == WIRE_AF_PACKET ? af_packet_text : xdp_text, file);
@@ -92,7 +94,6 @@ static bool runs(const struct wire_bed *bed)
     return bed->daemons[RING_LEFT].actor.pid && bed->daemons[RING_RIGHT].actor.pid;
 }
 
-/* Both at once: DPDK's memif has crashed who was left. */
 static void stop_daemons(struct wire_bed *bed)
 {
     for (uint32_t i = 0; i < RING_HOSTS; i++)
