@@ -128,10 +128,10 @@ static inline void engine_mark_drained(struct engine *engine, uint64_t now)
     atomic_store_explicit(&engine->drained_ns, now, memory_order_relaxed);
 }
 
-/* Items of a round that took all there was when it began: nothing that waits is older. Whether there
- * is more is seen in the next turn, after others on the thread had theirs, who may be waiting for
- * what this one has just passed on. */
-#define ENGINE_ROUND_LITTLE 8u
+/* Items, a burst: a round of fewer took all there was when it began, and nothing that waits is
+ * older. Whether there is more is seen in the next turn, after others on the thread had theirs, who
+ * may be waiting for what this one has just passed on. */
+#define ENGINE_ROUND_LITTLE 16u
 
 /* A `run`: rounds, until one finds little or the budget is used up. What waits then, waits for
  * somebody else than this engine, or came meanwhile. */
