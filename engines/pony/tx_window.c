@@ -88,6 +88,7 @@ void tx_window_add(struct tx_window *window, struct rte_mbuf *packet, uint64_t n
     slot->packet = packet;
     slot->sends = 0;
     slot->parted = false;
+    slot->alone = false;
     fly(window, slot, now);
 }
 
@@ -96,7 +97,7 @@ static void settle(struct tx_window *window, uint32_t seq, uint64_t now, uint64_
 {
     struct tx_slot *slot = &window->slots[seq % TX_WINDOW];
     bool once = slot->sends == 1;
-    bool late = now - slot->sent_ns >= min_rtt_ns;
+    bool late = slot->alone || now - slot->sent_ns >= min_rtt_ns;
 
     if (slot->state == TX_LOST && once)
         progress->needless++;
@@ -116,8 +117,8 @@ static void settle(struct tx_window *window, uint32_t seq, uint64_t now, uint64_
         progress->newest = slot->order;
         progress->again_ns = !once && late ? slot->sent_ns : 0;
     }
-    /* An answer sooner than any round trip is to an earlier transmission: it says nothing of what
-     * the last one overtook (RFC 8985 section 6.2, step 2). */
+    /* An answer sooner than any round trip is to an earlier transmission, if that was not long ago:
+     * it says nothing of what the last one overtook (RFC 8985 section 6.2, step 2). */
     if (slot->order > window->newest && (once || late))
         window->newest = slot->order;
 }
@@ -219,6 +220,7 @@ void tx_window_resent(struct tx_window *window, uint64_t now)
 
     list_remove(window, &window->lost, slot);
     slot->parted = false;
+    slot->alone = now - slot->sent_ns >= TX_ALONE_NS;
     fly(window, slot, now);
 }
 
@@ -251,7 +253,7 @@ void tx_window_restore(struct tx_window *window, uint32_t seq, struct rte_mbuf *
     struct tx_slot *slot = &window->slots[seq % TX_WINDOW];
 
     slot->packet = packet;
-    slot->parted = false;
+    slot->parted = slot->alone = false;
     fly(window, slot, sent_ns);
 }
 

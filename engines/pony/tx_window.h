@@ -23,6 +23,9 @@
 #include <rte_mbuf.h>
 
 #define TX_WINDOW RING_BITS
+/* From one transmission to the next: the answer to the one before has come by then, or comes never.
+ * Some of the longest time-outs, far above what networks and hosts hold back. */
+#define TX_ALONE_NS 1000000000ull
 
 enum tx_state {
     TX_EMPTY,
@@ -40,6 +43,7 @@ struct tx_slot {
     uint8_t sends;           /* transmissions, saturating */
     bool timed_out;          /* lost by the timer, not by evidence */
     bool parted;             /* the last transmission was in parts */
+    bool alone;              /* no answer to an earlier one can be on its way any more */
 };
 
 struct tx_list {

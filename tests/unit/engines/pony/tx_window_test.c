@@ -140,6 +140,23 @@ START_TEST(a_late_original_condemns_nobody)
 }
 END_TEST
 
+/* The way has become shorter than it ever was, and all that is in flight was sent before: without
+ * its answers being believed the flow would never know. */
+START_TEST(an_answer_that_is_too_soon_for_any_but_the_last)
+{
+    add_many(0, 2, 1000);
+    tx_window_lose_all(&window);
+    tx_window_resent(&window, 1000 + TX_ALONE_NS - 1);
+    tx_window_resent(&window, 1001 + TX_ALONE_NS);
+    tx_window_ack(&window, 1, NULL, 1100 + TX_ALONE_NS, RTT_NS, &progress);
+    ck_assert_uint_eq(progress.again_ns, 0);
+    tx_window_ack(&window, 2, NULL, 1100 + TX_ALONE_NS, RTT_NS, &progress);
+    ck_assert_uint_eq(progress.again_ns, 1001 + TX_ALONE_NS);
+    ck_assert_uint_eq(progress.sample_ns, 0);
+    check_conserved();
+}
+END_TEST
+
 START_TEST(karns_rule_and_needless_suspicion)
 {
     add_many(0, 2, 1000);
@@ -244,6 +261,7 @@ int main(void)
     tcase_add_test(tc, the_window_closes_when_full);
     tcase_add_test(tc, overtaken_by_three_is_lost);
     tcase_add_test(tc, a_late_original_condemns_nobody);
+    tcase_add_test(tc, an_answer_that_is_too_soon_for_any_but_the_last);
     tcase_add_test(tc, karns_rule_and_needless_suspicion);
     tcase_add_loop_test(tc, lies_break_nothing, 0, 4);
     tcase_add_loop_test(tc, the_two_windows_agree, 0, 4);
