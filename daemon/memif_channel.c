@@ -465,7 +465,8 @@ static void dispatch(struct memif_channel *channel, enum source source)
         break;
     case ALARM:
         drain(channel->alarm_fd);
-        if (channel->stage == MEMIF_UP && channel->rings->broken)
+        if (channel->stage == MEMIF_UP &&
+            __atomic_load_n(&channel->rings->broken, __ATOMIC_RELAXED))
             disconnect(channel, "positions in a ring that cannot be");
         break;
     }

@@ -33,6 +33,12 @@ static void count(uint64_t *counter, uint64_t more)
     __atomic_store_n(counter, *counter + more, __ATOMIC_RELAXED);
 }
 
+/* Control sees it. */
+static void give_up(struct memif_rings *rings)
+{
+    __atomic_store_n(&rings->broken, true, __ATOMIC_RELAXED);
+}
+
 static uint32_t slots_of(const struct memif_side *side)
 {
     return side->mask + 1u;
@@ -259,7 +265,7 @@ static uint32_t usable(struct memif_rings *rings, const struct memif_side *side)
 
     if (left <= slots_of(side))
         return left;
-    rings->broken = true;
+    give_up(rings);
     return 0;
 }
 
@@ -427,7 +433,7 @@ static uint32_t put(struct memif_rings *rings, uint32_t left, const struct rte_m
         uint32_t part = RTE_MIN(length - done, room.length);
 
         if (slots < left && (!room.bytes || room.length == 0))
-            rings->broken = true;
+            give_up(rings);
         if (!room.bytes || part == 0)
             return 0;
         copy_part(packet, done, part, room.bytes);
@@ -449,7 +455,7 @@ static void publish(struct memif_rings *rings, struct memif_counts *counts)
         return;
     count(&counts->bells, 1);
     if (ringer_ring(&rings->ringer, rings->tx.bell))
-        rings->broken = true;
+        give_up(rings);
 }
 
 uint16_t memif_rings_send(struct memif_rings *rings, struct rte_mbuf **packets, uint16_t number,
@@ -489,7 +495,7 @@ uint16_t memif_rings_room(struct memif_rings *rings, uint32_t bytes)
         return 0;
     first = room_at(rings, rings->tx.position);
     if (!first.bytes || first.length == 0) {
-        rings->broken = true;
+        give_up(rings);
         return 0;
     }
     left /= (bytes + first.length - 1) / first.length;

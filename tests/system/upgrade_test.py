@@ -214,7 +214,10 @@ def test_an_old_one_that_is_killed():
         old = left.daemon
         heir = threads.submit(harness.Daemon, SADDLED, left.config(**left.options), left.folder,
                               arguments=["--takeover"], space=left.space, log="heir.log")
-        harness.await_true(lambda: asked(old) > 0, "the newcomer knocks")
+        # By then it knows what there is, and has to begin anew with it.
+        log = left.folder.path / "heir.log"
+        harness.await_true(lambda: log.exists() and "EAL:" in log.read_text(),
+                           "the newcomer was told what there is")
         old.kill()
         left.daemon = heir.result()
         expect("the other daemon is dead" in left.daemon.text(), left.daemon.text())

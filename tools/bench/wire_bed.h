@@ -25,7 +25,7 @@
 #include <stdbool.h>
 
 #define WIRE_CABLES       2u
-#define WIRE_FOLDER_BYTES 72u  /* a device's arguments name it, in 127 characters */
+#define WIRE_FOLDER_BYTES 88u
 #define WIRE_PATH_BYTES   104u /* of what is in the folder: a socket's has at most 107 characters */
 
 struct wire_daemon {
