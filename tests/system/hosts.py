@@ -7,7 +7,6 @@ What kind of port they have is a parameter of the tests: a Kind says what its co
 import contextlib
 import os
 import pathlib
-import tempfile
 import time
 
 import harness
@@ -107,7 +106,8 @@ class Owned(Kind):
 
     def port(self, index, network):
         mac = f", mac: '{self.mac(index, network)}'" if self.macs else ""
-        return f"{self.driver[index]}{mac}, mtu: {network.mtu}"
+        driver = self.driver[index].format(folder=getattr(network, "folder", None))
+        return f"{driver}{mac}, mtu: {network.mtu}"
 
     def mac(self, index, network):
         return f"02:00:00:00:00:0{index + 1}" if self.macs else network.spaces[index].mac("eth0")
@@ -132,7 +132,7 @@ class Owned(Kind):
 POLLED_SHARE = 0.05
 WOKEN_SHARE = 0.02
 XDP_MTU = 3490  # a packet is bounded by one frame of 4 KiB
-_MEMIF = f"{tempfile.gettempdir()}/saddle-memif-{os.getpid()}"
+_MEMIF = "{folder}/memif"  # of the network
 _NET_MEMIF = f"net_memif0,socket=saddle-test-{os.getpid()}"
 _NET_MEMIF_AT = f"net_memif0,socket={_MEMIF},socket-abstract=no"
 _ROLES = ("server", "client")

@@ -16,6 +16,7 @@ import random
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 
 import harness
@@ -307,9 +308,12 @@ class Alone:
         self.left = self.right = Space()
         self.spaces = (self.left, self.right)
         self.mtu = mtu
+        self.place = tempfile.TemporaryDirectory(prefix="saddle-alone-")
+        self.folder = self.place.name  # for what joins them, if it has a name
 
     def close(self):
         self.left.close()
+        self.place.cleanup()
 
 
 class Routed:
