@@ -391,14 +391,12 @@ void memif_rings_disarm(struct memif_rings *rings)
 /* The room of a slot: a client's is its buffer, whatever was in it last. */
 static struct piece room_at(const struct memif_rings *rings, uint16_t position)
 {
-    struct piece piece = piece_at(rings, &rings->tx, position);
-
-    if (rings->client)
-        piece = (struct piece){
-            .bytes = own_buffer(rings, TO_SERVER, position & rings->tx.mask),
-            .length = rings->buffer_bytes,
-        };
-    return piece;
+    if (!rings->client)
+        return piece_at(rings, &rings->tx, position);
+    return (struct piece){
+        .bytes = own_buffer(rings, TO_SERVER, position & rings->tx.mask),
+        .length = rings->buffer_bytes,
+    };
 }
 
 /* Says what is in a slot. */

@@ -9,16 +9,15 @@
  * comes home.
  */
 #include "daemon/memif_rings.h"
+#include "tests/unit/eal.h"
 
 #include <fcntl.h>
-#include <rte_eal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define POOL_PACKETS 1023u
-#define WORD_BYTES   24u
 #define LOG2         4u /* slots of a ring */
 #define BUFFER_BYTES 256u
 /* Both rings, and nothing of the buffers. */
@@ -121,22 +120,11 @@ static void do_step(struct memif_rings *rings, const uint8_t *step, struct memif
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-    static char words[][WORD_BYTES] = {
-        "memif_fuzz",     "--no-huge", "--no-shconf", "--no-pci",
-        "--no-telemetry", "-m",        "64",          "--log-level=error",
-    };
-    char *arguments[sizeof(words) / sizeof(words[0]) + 1] = {NULL};
-    int count = (int)(sizeof(words) / sizeof(words[0]));
-
     (void)argc;
     (void)argv;
-    for (int i = 0; i < count; i++)
-        arguments[i] = words[i];
-    if (rte_eal_init(count, arguments) < 0)
-        exit(EXIT_FAILURE);
-    pool = rte_pktmbuf_pool_create("fuzz", POOL_PACKETS, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
-                                   SOCKET_ID_ANY);
-    if (!pool || memif_rings_create(&client, LOG2, BUFFER_BYTES))
+    test_eal_start();
+    pool = test_eal_pool("fuzz", POOL_PACKETS);
+    if (memif_rings_create(&client, LOG2, BUFFER_BYTES))
         exit(EXIT_FAILURE);
     server = server_of(client);
     fresh = (struct fresh){.client = *client, .server = *server};

@@ -6,7 +6,6 @@ however it ends nothing is left. How long anything took is not looked at.
 
     prober and echo, a stream, hogs ---- saddle-bench ---- its saddled
 """
-import contextlib
 import json
 import os
 import signal
@@ -61,15 +60,6 @@ class Place(benches.Place):
         harness.expect_equal(self.processes(), set(), "processes left")
         super().check_clean()
         harness.expect_equal(sorted(set(os.listdir("/dev/shm")) - self.memory), [], "memory left")
-
-
-@contextlib.contextmanager
-def place():
-    made = Place()
-    try:
-        yield made
-    finally:
-        made.remove()
 
 
 def names(patterns):
@@ -146,7 +136,7 @@ def test_all_kinds():
     wanted = names(SOME)
     harness.expect(len(wanted) > 15, f"variants: {wanted}")
     patterns = [word for name in SOME for word in ("--variant", name)]
-    with place() as at:
+    with Place() as at:
         document, figure = at.path / "sched.json", at.path / "sched.svg"
         status, out, errors = at.run(
             [*SHORT, "--rate", "500", "--stream-rate", "200", "--json", document, "--svg", figure,
@@ -169,7 +159,7 @@ def test_all_kinds():
 
 
 def test_small_stream_and_standard_output():
-    with place() as at:
+    with Place() as at:
         status, out, errors = at.run(
             [*SHORT, "--json", "-", "--stream-bytes", "64", "--variant",
              "saddle/spreading/ordinary/loaded/nice0/idle"])
@@ -184,7 +174,7 @@ def test_refused():
     """Who is not root is told what is left out, and gets the rest."""
     if os.getuid() != 0:
         return
-    with place() as at:
+    with Place() as at:
         status, out, errors = at.run(
             [*SHORT, "--variant", "wake/fifo/idle", "--variant", "tcp/idle/*/idle"],
             user=harness.NOBODY)
@@ -206,7 +196,7 @@ def begin(at):
 
 def test_interrupted():
     for number in (signal.SIGINT, signal.SIGTERM):
-        with place() as at:
+        with Place() as at:
             begin(at)
             at.process.send_signal(number)
             _, errors = at.process.communicate(timeout=harness.PATIENCE_S)
@@ -217,7 +207,7 @@ def test_interrupted():
 
 def test_killed():
     """Not even then does one of its processes go on."""
-    with place() as at:
+    with Place() as at:
         begin(at)
         at.process.kill()
         at.process.communicate()
@@ -225,7 +215,7 @@ def test_killed():
 
 
 def test_daemon_does_not_start():
-    with place() as at:
+    with Place() as at:
         name = "saddle/spreading/ordinary/idle/nice0/idle"
         status, out, errors = at.run(["--variant", name, "--saddled", at.path / "nothing",
                                       "--json", at.path / "sched.json"])

@@ -15,7 +15,8 @@ import harness
 
 class Place:
     """Where one run keeps its files, and by which its processes are told. Who starts it puts it
-    into `process`, as the first of a session."""
+    into `process`, as the first of a session. As a context it is removed in the end."""
+    patience_s = harness.PATIENCE_S  # with a run that ends by itself
 
     def __init__(self, mode):
         self.path = pathlib.Path(tempfile.mkdtemp(prefix="saddle-system-"))
@@ -30,6 +31,18 @@ class Place:
             stderr=subprocess.PIPE, text=True, start_new_session=True,
             env={**os.environ, "TMPDIR": str(self.own), **environment})
         return self.process
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.remove()
+
+    def run(self, *arguments, **options):
+        """To its end; its status, and what it wrote. `start` is the test's own."""
+        out, errors = self.start(*arguments, **options).communicate(timeout=self.patience_s)
+        self.check_clean()
+        return self.process.returncode, out, errors
 
     def processes(self):
         """Those of its session that live."""

@@ -9,7 +9,6 @@ looked at.
 
 usage: ring_bench_test.py SADDLED SADDLE_BENCH
 """
-import contextlib
 import json
 import os
 import pathlib
@@ -76,6 +75,7 @@ PATIENCE_S = 10 * harness.PATIENCE_S  # for ten thousand connections, on a machi
 
 class Place(benches.Place):
     """Where one run keeps its files, and by which its processes are told."""
+    patience_s = PATIENCE_S
 
     def __init__(self):
         super().__init__(0o711)
@@ -102,20 +102,6 @@ class Place(benches.Place):
         return self.launch([BENCH, "ring", "--saddled", saddled, *arguments],
                            PATH=str(self.programs))
 
-    def run(self, *arguments, **options):
-        out, errors = self.start(*arguments, **options).communicate(timeout=PATIENCE_S)
-        self.check_clean()
-        return self.process.returncode, out, errors
-
-
-@contextlib.contextmanager
-def place():
-    made = Place()
-    try:
-        yield made
-    finally:
-        made.remove()
-
 
 def check_document(made):
     """All of it was measured, and each message was right."""
@@ -138,7 +124,7 @@ def check_document(made):
 
 
 def test_all_of_it():
-    with place() as at:
+    with Place() as at:
         document = at.path / "ring.json"
         status, out, errors = at.run("--quick", "--json", document)
         expect_equal((status, errors), (0, ""), "a quick run")
@@ -156,7 +142,7 @@ def test_all_of_it():
 
 def test_ucx():
     """What its program says is of one way."""
-    with place() as at:
+    with Place() as at:
         at.offer_perftest("0.75")
         status, out, errors = at.run("--quick", "--json", "-", "--case", "rtt", "--case", "ucx/*")
     expect_equal((status, errors), (0, ""), "with UCX")
@@ -168,7 +154,7 @@ def test_ucx():
 
 
 def test_ucx_says_something_else():
-    with place() as at:
+    with Place() as at:
         at.offer_perftest("fast")
         status, out, errors = at.run("--quick", "--json", "-", "--case", "rtt", "--case", "ucx/rtt")
     expect_equal((status, errors), (0, ""), "with another UCX")
@@ -180,7 +166,7 @@ def test_ucx_says_something_else():
 
 def test_libfabric():
     """What its program says is of one way."""
-    with place() as at:
+    with Place() as at:
         at.offer_pingpong("0.25")
         status, out, errors = at.run("--quick", "--json", "-", "--case", "libfabric/*")
     expect_equal((status, errors), (0, ""), "with libfabric")
@@ -192,7 +178,7 @@ def test_libfabric():
 
 def test_libfabric_without_shm():
     """The reason is what the client says; nobody waits for a server that has ended."""
-    with place() as at:
+    with Place() as at:
         at.offer_pingpong("", server="exit 1")
         status, out, errors = at.run("--quick", "--json", "-", "--case", "libfabric/shm/rtt")
     expect_equal((status, errors), (0, ""), "without a provider")
@@ -210,7 +196,7 @@ def trips(one):
 def test_sweep():
     """Messages inside an entry, beside it, of several packets, and those that need a buffer."""
     sizes = [8, 65, 16384, 16385, 1048576]
-    with place() as at:
+    with Place() as at:
         status, out, errors = at.run(
             "--quick", "--runs", "2", "--json", "-", "--windows", "1,512", "--case", "size/*",
             "--sizes", ",".join(str(size) for size in sizes))
@@ -230,7 +216,7 @@ def test_sweep():
 
 def test_interrupted():
     for number in (signal.SIGINT, signal.SIGTERM):
-        with place() as at:
+        with Place() as at:
             at.start("--seconds", "600", "--case", "messages")
             # Itself, the daemon, and the applications.
             harness.await_true(lambda: len(at.processes()) >= 3 or at.process.poll() is not None,
@@ -243,7 +229,7 @@ def test_interrupted():
 
 
 def test_daemon_does_not_start():
-    with place() as at:
+    with Place() as at:
         status, out, errors = at.run("--quick", "--json", at.path / "ring.json",
                                      saddled=at.path / "nothing")
         expect_equal((status, out), (1, ""), "without a daemon")

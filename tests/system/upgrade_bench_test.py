@@ -10,7 +10,6 @@ anything took is not looked at.
 usage: upgrade_bench_test.py SADDLED SADDLE_BENCH SADDLE_CONTROL SADDLECTL PORT COUNT
 PORT is net_ring, and both hosts in one daemon, or xdp, which takes root.
 """
-import contextlib
 import json
 import os
 import pathlib
@@ -43,6 +42,7 @@ PATIENCE_S = (10 + COUNT // 10) * harness.PATIENCE_S
 
 class Place(benches.Place):
     """Where one run keeps its files, and by which its processes are told."""
+    patience_s = PATIENCE_S
 
     def __init__(self):
         super().__init__(0o777)
@@ -56,20 +56,6 @@ class Place(benches.Place):
             extra_groups=[] if user is not None else None,
             env={**os.environ, "TMPDIR": str(self.path)})
         return self.process
-
-    def run(self, *arguments, **options):
-        out, errors = self.start(*arguments, **options).communicate(timeout=PATIENCE_S)
-        self.check_clean()
-        return self.process.returncode, out, errors
-
-
-@contextlib.contextmanager
-def place():
-    made = Place()
-    try:
-        yield made
-    finally:
-        made.remove()
 
 
 def check_times(times, keys):
@@ -100,7 +86,7 @@ def check_document(made, count, connections):
 
 
 def test_nothing_is_harmed():
-    with place() as at:
+    with Place() as at:
         status, out, errors = at.run(*LOCAL, "--json", "--count", COUNT)
     expect_equal((status, errors), (0, ""), out)
     check_document(json.loads(out), COUNT, CONNECTIONS)
@@ -108,7 +94,7 @@ def test_nothing_is_harmed():
 
 def test_two_builds():
     """Here the other one is a copy; and fewer connections than have a turn at a time."""
-    with place() as at, tempfile.TemporaryDirectory() as folder:
+    with Place() as at, tempfile.TemporaryDirectory() as folder:
         heir = pathlib.Path(folder, "heir")
         shutil.copy(SADDLED, heir)
         status, out, errors = at.run(*LOCAL, "--json", "--count", 2, "--connections", FEW,
@@ -119,14 +105,14 @@ def test_two_builds():
 
 def test_idle_connections():
     """Beside those that are busy: they go over as well, and each carries a message in the end."""
-    with place() as at:
+    with Place() as at:
         status, out, errors = at.run(*LOCAL, "--json", "--count", 2, "--connections", MANY)
     expect_equal((status, errors), (0, ""), out)
     check_document(json.loads(out), 2, MANY)
 
 
 def test_the_table():
-    with place() as at:
+    with Place() as at:
         status, out, errors = at.run(*LOCAL, "--count", 1, "--connections", 1)
     expect_equal((status, errors), (0, ""), out)
     for words in TABLE:
@@ -135,12 +121,12 @@ def test_the_table():
 
 def test_what_fails():
     """It says what, ends with status 1, and leaves nothing."""
-    with place() as at:
+    with Place() as at:
         status, out, errors = at.run(*LOCAL, saddled=at.path / "nothing")
         expect_equal((status, out), (1, ""), "without a daemon")
         expect(f"saddle-bench: {at.path}/nothing" in errors and
                "No such file or directory" in errors, errors)
-    with place() as at:
+    with Place() as at:
         # The first hand-over is to what ends at once: the applications go on with the old one.
         status, out, errors = at.run(*LOCAL, "--json", "--count", FEW, "--connections", FEW,
                                      "--heir", "/bin/true")
@@ -152,7 +138,7 @@ def test_what_fails():
 
 def test_interrupted():
     for number in (signal.SIGINT, signal.SIGTERM):
-        with place() as at:
+        with Place() as at:
             at.start(*LOCAL, "--count", 1000)
             harness.await_true(lambda one=at: len(one.processes()) > 3 or
                                one.process.poll() is not None, "its daemons and applications")
@@ -174,7 +160,7 @@ def test_usage():
     expect_equal((status, errors), (0, ""), "--help")
     expect("--connections N" in out, out)
     if os.getuid() == 0:
-        with place() as at:
+        with Place() as at:
             status, out, errors = at.run(user=harness.NOBODY)
             expect_equal((status, out), (2, ""), "a user's run")
             expect("root" in errors and "--local" in errors, errors)

@@ -9,7 +9,6 @@ and however it ends nothing is left. How long anything took is not looked at.
 usage: wire_bench_test.py SADDLED SADDLE_BENCH WIRES
 WIRES is memif, which anybody may have, or all, which takes root.
 """
-import contextlib
 import json
 import os
 import pathlib
@@ -43,6 +42,7 @@ PATIENCE_S = 5 * harness.PATIENCE_S  # for all of them, on a machine with more t
 
 class Place(benches.Place):
     """Where one run keeps its files, and by which its processes are told."""
+    patience_s = PATIENCE_S
 
     def __init__(self):
         super().__init__(0o711)
@@ -51,20 +51,6 @@ class Place(benches.Place):
 
     def start(self, *arguments, saddled=SADDLED):
         return self.launch([BENCH, "wire", "--saddled", saddled, *arguments])
-
-    def run(self, *arguments, **options):
-        out, errors = self.start(*arguments, **options).communicate(timeout=PATIENCE_S)
-        self.check_clean()
-        return self.process.returncode, out, errors
-
-
-@contextlib.contextmanager
-def place():
-    made = Place()
-    try:
-        yield made
-    finally:
-        made.remove()
 
 
 def check_document(made, runs):
@@ -84,7 +70,7 @@ def check_document(made, runs):
 
 def test_all_of_it():
     """In two rounds: what the first one leaves behind is in nobody's way."""
-    with place() as at:
+    with Place() as at:
         document = at.path / "wire.json"
         status, out, errors = at.run("--quick", "--runs", "2", "--json", document, *CHOICE)
         expect_equal((status, errors), (0, ""), "a quick run")
@@ -96,7 +82,7 @@ def test_all_of_it():
 
 def test_interrupted():
     for number in (signal.SIGINT, signal.SIGTERM):
-        with place() as at:
+        with Place() as at:
             at.start("--seconds", "600", "--case", "xdp/messages" if ALL else "memif/messages")
             # Itself, two daemons, and the applications.
             harness.await_true(lambda one=at: len(one.processes()) >= 4 or
@@ -110,7 +96,7 @@ def test_interrupted():
 
 def test_killed():
     """Its daemons and applications end with it, and namespaces with them. The folder stays."""
-    with place() as at:
+    with Place() as at:
         at.start("--seconds", "600", "--case", "xdp/messages" if ALL else "memif/messages")
         harness.await_true(lambda: len(at.processes()) >= 4 or at.process.poll() is not None,
                            "a case under way")
@@ -120,7 +106,7 @@ def test_killed():
 
 
 def test_daemon_does_not_start():
-    with place() as at:
+    with Place() as at:
         status, out, errors = at.run("--quick", *CHOICE, saddled=at.path / "nothing")
         expect_equal((status, out), (1, ""), "without a daemon")
         first = "xdp/rtt" if ALL else "memif/rtt"

@@ -14,8 +14,7 @@
 #define STOP_NS    (10 * 1000000000ull)
 #define LINE_BYTES 256u
 #define NO_CABLE   WIRE_CABLES
-
-#define MEMIF_MTU 5000u /* as of the ring in memory (SOSP'19 section 3.1) */
+#define MEMIF_MTU  5000u /* as of the ring in memory (SOSP'19 section 3.1) */
 
 static const uint32_t cable_mtus[WIRE_CABLES] = {SPACE_MTU_XDP, SPACE_MTU_USUAL};
 static const char *const names[RING_HOSTS] = {"left", "right"};
