@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/schema.h"
 
+#include "daemon/schema_compare.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -614,7 +616,7 @@ static void print_mapping(const struct schema *schema, const void *from, FILE *s
     for (const struct schema_field *field = schema->fields; field->key; field++) {
         const void *value = (const uint8_t *)from + field->offset;
 
-        if (is_unset(field, value))
+        if (is_unset(field, value) || (field->sparing && schema_is_default(field, value)))
             continue;
         fprintf(stream, "%*s%s:", inline_key ? 0 : indent, "", field->key);
         inline_key = false;

@@ -16,6 +16,7 @@
 
 #include "daemon/units.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -69,6 +70,9 @@ struct schema_field {
     const char *help;  /* what it means, one or two sentences in Markdown */
     const char
         *otherwise; /* what stands for it if it is not given, where `fallback` does not say */
+    /* Printed only if it is not the default: a key of which builds that may still take the text
+     * over do not know. */
+    bool sparing;
 };
 
 struct schema {

@@ -161,8 +161,7 @@ static void add_value(struct line *line, const struct schema_field *field, const
 
 static bool all_defaults(const struct schema *schema, const void *structure);
 
-/* Whether the value is what a file means that does not give the key. */
-static bool is_default(const struct schema_field *field, const void *value)
+bool schema_is_default(const struct schema_field *field, const void *value)
 {
     uint64_t number;
 
@@ -186,7 +185,7 @@ static bool is_default(const struct schema_field *field, const void *value)
 static bool all_defaults(const struct schema *schema, const void *structure)
 {
     for (const struct schema_field *field = schema->fields; field->key; field++) {
-        if (!is_default(field, value_of(structure, field)))
+        if (!schema_is_default(field, value_of(structure, field)))
             return false;
     }
     return true;
@@ -201,7 +200,7 @@ static void add_mapping(struct line *line, const struct schema *schema, const vo
     for (const struct schema_field *field = schema->fields; field->key; field++) {
         const void *value = value_of(structure, field);
 
-        if (is_default(field, value))
+        if (schema_is_default(field, value))
             continue;
         add(line, "%s%s: ", between, field->key);
         add_value(line, field, value);

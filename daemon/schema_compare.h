@@ -28,6 +28,9 @@ struct schema_change {
     struct schema_place place; /* in the second structure's file; line 0: not there */
 };
 
+/* Whether the value is what a file means that does not give the key. */
+bool schema_is_default(const struct schema_field *field, const void *value);
+
 bool schema_equal(const struct schema *schema, const void *a, const void *b);
 
 /* Calls `visit` for each difference, in the order of the schema. */

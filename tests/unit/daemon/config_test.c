@@ -493,6 +493,38 @@ START_TEST(test_print_and_parse)
 }
 END_TEST
 
+/* What builds from before memif do not know is not in the text handed to them, unless it was said.
+ */
+START_TEST(test_print_spares_older_builds)
+{
+    static const char *const young[] = {"role:", "id:", "mode: \"0600\""};
+    char *text = NULL;
+    size_t length;
+    ck_assert_int_eq(parse("ports: [{name: t, driver: net_null}]\n" ON_T "}]"), 0);
+    FILE *stream = open_memstream(&text, &length);
+    config_print(&config, stream);
+    fclose(stream);
+    const char *port = strstr(text, "ports:"), *engines = strstr(text, "engines:");
+    ck_assert(port && engines && port < engines);
+    for (size_t i = 0; i < sizeof(young) / sizeof(young[0]); i++) {
+        const char *found = strstr(port, young[i]);
+        ck_assert_msg(!found || found > engines, "%s in\n%s", young[i], text);
+    }
+    free(text);
+    config_free(&config);
+    ck_assert_msg(
+        parse("ports: [{name: t, driver: memif, socket: /run/m, role: server, id: 7}]\n" ON_T
+              "}]") == 0,
+        "%s", source.error);
+    stream = open_memstream(&text, &length);
+    config_print(&config, stream);
+    fclose(stream);
+    ck_assert_ptr_nonnull(strstr(text, "role: server"));
+    ck_assert_ptr_nonnull(strstr(text, "id: 7"));
+    free(text);
+}
+END_TEST
+
 /* A word grants what it says; one stands for all of them. */
 START_TEST(test_rights)
 {
@@ -675,6 +707,7 @@ int main(void)
     tcase_add_test(tcase, test_values);
     tcase_add_test(tcase, test_wrong);
     tcase_add_test(tcase, test_print_and_parse);
+    tcase_add_test(tcase, test_print_spares_older_builds);
     tcase_add_test(tcase, test_rights);
     tcase_add_test(tcase, test_described);
     tcase_add_test(tcase, test_cpus);
