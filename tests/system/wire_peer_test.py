@@ -386,10 +386,15 @@ def replayed_calls_harm_no_flow():
     with bed() as made:
         peer, connection = made.use(0), made.connected("replay")
         cookie = next(hello.cookie for hello in peer.hellos if hello.kind == wire.COOKIE)
-        welcome = peer.hellos[-1]
+
+        def welcomes():
+            return [hello for hello in peer.hellos if hello.kind == wire.WELCOME]
+
+        # A call that was repeated on the way here may have a late answer that asks for a cookie.
+        first, count = welcomes()[-1], len(welcomes())
         peer.call(cookie)
-        peer.until(lambda: peer.hellos[-1] is not welcome, "an answer")
-        harness.expect_equal(peer.hellos[-1], welcome, "the same WELCOME again")
+        peer.until(lambda: len(welcomes()) > count, "an answer")
+        harness.expect_equal(welcomes()[-1], first, "the same WELCOME again")
         # Another nonce has a cookie of its own to get first.
         other = peer.nonce ^ 1
 
