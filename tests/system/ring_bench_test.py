@@ -25,11 +25,13 @@ SADDLED, BENCH = (pathlib.Path(word).resolve() for word in sys.argv[1:3])
 SADDLE = ["rtt_us", "rtt_p99_us", "rtt_waiting_us", "rtt_waiting_p99_us", "messages_per_s",
           "reads_per_s", "messages_per_s_100_sessions", "messages_per_s_10k_connections",
           "retained_100_sessions", "retained_10k_connections", "gbps", "gbps_per_core",
-          "gbps_per_core_dedicated", "gbps_per_core_compacting", "idle_core_percent",
-          "idle_core_percent_compacting", "idle_connection_bytes"]
+          "gbps_spreading", "gbps_per_core_spreading", "gbps_compacting",
+          "gbps_per_core_compacting", "idle_core_percent", "idle_core_percent_compacting",
+          "idle_connection_bytes"]
 TCP = ["tcp_rtt_us", "tcp_rtt_p99_us", "tcp_rtt_waiting_us", "tcp_rtt_waiting_p99_us", "tcp_gbps",
        "tcp_gbps_per_core", "rtt_vs_tcp_polling", "rtt_vs_tcp", "rtt_waiting_vs_tcp",
-       "gbps_per_core_vs_tcp"]
+       "gbps_per_core_vs_tcp", "gbps_per_core_spreading_vs_tcp",
+       "gbps_per_core_compacting_vs_tcp"]
 # By the kernel's clock, which moves every 10 ms: one may be 0, or unknown, in a short run.
 MACHINE = ["gbps_per_core_machine", "tcp_gbps_per_core_machine"]
 # By io_uring, which a kernel may refuse, and a build may leave out.

@@ -8,7 +8,7 @@
 #include <sched.h>
 #include <sys/utsname.h>
 
-#define FIELD_WIDTH 30
+#define FIELD_WIDTH 32
 #define SMALL       1000.0 /* below it, digits after the point are worth something */
 
 /* How many cores the measurement could use. */

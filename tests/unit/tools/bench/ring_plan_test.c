@@ -78,6 +78,15 @@ START_TEST(a_list_has_an_end)
 }
 END_TEST
 
+/* All of one working set, with applications that sleep. */
+static void check_bulk(enum ring_fixed which, enum ring_place place)
+{
+    const struct ring_case *what = &outcomes[which].what;
+    ck_assert_uint_eq(what->place, place);
+    ck_assert_uint_eq(what->slots * what->bytes, 8u << 20);
+    ck_assert(what->waits);
+}
+
 START_TEST(the_cases_that_are_always_there)
 {
     const struct ring_settings settings = {.runs = 1};
@@ -94,11 +103,11 @@ START_TEST(the_cases_that_are_always_there)
     }
     ck_assert_uint_eq(outcomes[RING_CASE_SESSIONS].what.sessions, 100);
     ck_assert_uint_eq(outcomes[RING_CASE_CONNECTIONS].what.connections, 10000);
-    ck_assert_uint_eq(outcomes[RING_CASE_BULK].what.slots * outcomes[RING_CASE_BULK].what.bytes,
-                      8u << 20);
-    ck_assert_uint_eq(outcomes[RING_CASE_TCP_BULK].what.slots, outcomes[RING_CASE_BULK].what.slots);
-    ck_assert_uint_eq(outcomes[RING_CASE_URING_BULK].what.slots,
-                      outcomes[RING_CASE_BULK].what.slots);
+    check_bulk(RING_CASE_BULK_DEDICATED, RING_DEDICATED);
+    check_bulk(RING_CASE_BULK_SPREADING, RING_SPREADING);
+    check_bulk(RING_CASE_BULK_COMPACTING, RING_COMPACTING);
+    check_bulk(RING_CASE_TCP_BULK, RING_TCP);
+    check_bulk(RING_CASE_URING_BULK, RING_URING);
     /* What is resident once stays so: connections before it would be for nothing. */
     ck_assert(outcomes[RING_CASE_IDLE_CONNECTIONS].what.anew);
     ck_assert(outcomes[RING_CASE_IDLE].what.place == RING_SPREADING);
@@ -207,6 +216,29 @@ START_TEST(a_quotient)
 }
 END_TEST
 
+/* The main one is of engines that have one core to themselves. */
+START_TEST(the_cost_of_bytes_in_each_mode)
+{
+    static const struct {
+        const char *name;
+        enum ring_fixed of;
+    } figures[] = {{"gbps_per_core", RING_CASE_BULK_DEDICATED},
+                   {"gbps_per_core_vs_tcp", RING_CASE_BULK_DEDICATED},
+                   {"gbps_per_core_spreading", RING_CASE_BULK_SPREADING},
+                   {"gbps_per_core_spreading_vs_tcp", RING_CASE_BULK_SPREADING},
+                   {"gbps_per_core_compacting", RING_CASE_BULK_COMPACTING},
+                   {"gbps_per_core_compacting_vs_tcp", RING_CASE_BULK_COMPACTING}};
+    for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
+        const struct ring_field *field = field_of(figures[i].name);
+        ck_assert_uint_eq(field->of, figures[i].of);
+        ck_assert_uint_eq(field->value, RING_PER_CORE);
+        if (field->is_quotient)
+            ck_assert_uint_eq(field->by, RING_CASE_TCP_BULK);
+        ck_assert_int_eq(field->is_quotient, strstr(field->name, "_vs_tcp") != NULL);
+    }
+}
+END_TEST
+
 START_TEST(what_ucx_says)
 {
     double us = 0;
@@ -273,6 +305,7 @@ int main(void)
     tcase_add_test(tests, the_largest_sweep);
     tcase_add_test(tests, a_figure);
     tcase_add_test(tests, a_quotient);
+    tcase_add_test(tests, the_cost_of_bytes_in_each_mode);
     tcase_add_test(tests, what_ucx_says);
     tcase_add_test(tests, what_pingpong_says);
     suite_add_tcase(suite, tests);
