@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 /* saddle-bench wire: the cases of `ring`, between two daemons. */
 #include "tools/bench/bench.h"
-#include "tools/bench/ring.h"
+#include "tools/bench/ring_command.h"
 #include "tools/bench/wire_bed.h"
 
 #include <unistd.h>

@@ -7,8 +7,8 @@
  *
  * Ownership: whatever the functions make, they keep. Threads: the process's first (actor.h).
  */
-#ifndef BENCH_RING_H
-#define BENCH_RING_H
+#ifndef BENCH_RING_COMMAND_H
+#define BENCH_RING_COMMAND_H
 
 #include "tools/bench/ring_work.h"
 
