@@ -23,7 +23,12 @@ from harness import expect, expect_equal
 
 SADDLED, BENCH = (pathlib.Path(word).resolve() for word in sys.argv[1:3])
 SADDLE = ["rtt_us", "rtt_p99_us", "rtt_waiting_us", "rtt_waiting_p99_us", "messages_per_s",
-          "reads_per_s", "messages_per_s_100_sessions", "messages_per_s_10k_connections",
+          "reads_per_s", "indirect_reads_per_s", "batch_reads_per_s", "scan_reads_per_s",
+          "writes_per_s", "compare_swaps_per_s", "fetch_adds_per_s", "messages_per_s_16_streams",
+          "retained_16_streams", "connections_per_s", "open_us", "open_p99_us", "close_us",
+          "close_p99_us", "gbps_1_mib", "gbps_per_core_1_mib", "gbps_16_mib",
+          "gbps_per_core_16_mib", "reads_gbps", "reads_gbps_per_core", "writes_gbps",
+          "writes_gbps_per_core", "messages_per_s_100_sessions", "messages_per_s_10k_connections",
           "retained_100_sessions", "retained_10k_connections", "gbps", "gbps_per_core",
           "gbps_spreading", "gbps_per_core_spreading", "gbps_compacting",
           "gbps_per_core_compacting", "idle_core_percent", "idle_core_percent_compacting",
@@ -40,9 +45,12 @@ URING = ["tcp_uring_rtt_us", "tcp_uring_gbps_per_core"]
 PEERS = ["ucx_rtt_us", "ucx_tcp_rtt_us", "libfabric_shm_rtt_us", "libfabric_tcp_rtt_us",
          "rtt_vs_ucx_posix"]
 AROUND = ["ring", "machine", "settings", "sweep", "checked", "not_measured"]
-CASES = ["rtt", "messages", "reads", "messages/100-sessions", "messages/10k-connections",
-         "bulk/dedicated", "rtt/waiting", "bulk/spreading", "idle/spreading", "bulk/compacting",
-         "idle/compacting", "idle/connections", "tcp/rtt", "tcp/rtt/waiting", "tcp/bulk"]
+CASES = ["rtt", "messages", "reads", "reads/indirect", "reads/batch", "reads/scan", "writes",
+         "swaps", "adds", "messages/16-streams", "connections", "connections/one", "bulk/1MiB",
+         "bulk/16MiB", "bulk/reads", "bulk/writes", "messages/100-sessions",
+         "messages/10k-connections", "bulk/dedicated", "rtt/waiting", "bulk/spreading",
+         "idle/spreading", "bulk/compacting", "idle/compacting", "idle/connections", "tcp/rtt",
+         "tcp/rtt/waiting", "tcp/bulk"]
 URING_CASES = ["tcp/uring/rtt", "tcp/uring/bulk"]
 PEER_CASES = {"ucx/rtt": "ucx_perftest", "ucx/tcp/rtt": "ucx_perftest",
               "libfabric/shm/rtt": "fi_pingpong", "libfabric/tcp/rtt": "fi_pingpong"}

@@ -9,6 +9,11 @@
 
 #define EVENTS 32
 
+static uint32_t lanes_of(const struct ring_case *what)
+{
+    return what->connections * what->streams;
+}
+
 static bool is_posted(const struct flow *flow)
 {
     return flow->shared->what.bytes > PAIR_EAGER_BYTES;
@@ -29,7 +34,7 @@ static int prepare(struct flow *flow)
 {
     const struct ring_case *what = &flow->shared->what;
     size_t bytes = (size_t)what->slots * what->bytes;
-    flow->lanes = calloc(what->connections, sizeof(*flow->lanes));
+    flow->lanes = calloc(lanes_of(what), sizeof(*flow->lanes));
     flow->free_slots = calloc(what->slots, sizeof(*flow->free_slots));
     if (what->bytes > PAIR_INLINE_BYTES)
         flow->out = saddle_alloc(flow->pair.ends[PAIR_LEFT].session, bytes);
@@ -64,17 +69,20 @@ static int send_one(struct flow *flow)
     uint8_t small[PAIR_INLINE_BYTES];
     uint32_t slot = flow->free_slots[flow->first_free];
     uint8_t *bytes = flow->out ? flow->out + (size_t)slot * what->bytes : small;
-    const struct saddle_op op = {.size = sizeof(op), .tag = slot};
+    const struct saddle_op op = {.size = sizeof(op),
+                                 .tag = slot,
+                                 .stream = (uint16_t)(flow->next_lane % what->streams)};
     ramp_fill(bytes, what->bytes, ramp_stamp(flow->next_lane, lane->sent));
     int rc = saddle_send(flow->pair.ends[PAIR_LEFT].channel,
-                         flow->pair.handles[PAIR_LEFT][flow->next_lane], bytes, what->bytes, &op);
+                         flow->pair.handles[PAIR_LEFT][flow->next_lane / what->streams], bytes,
+                         what->bytes, &op);
     if (rc == -EAGAIN)
         return rc;
     if (rc)
         return pair_error(&flow->pair, PAIR_LEFT, flow->shared, rc, "sending");
     flow->first_free = (flow->first_free + 1) % what->slots;
     flow->free_count--;
-    flow->next_lane = (flow->next_lane + 1) % what->connections;
+    flow->next_lane = (flow->next_lane + 1) % lanes_of(what);
     lane->sent++;
     flow->sent++;
     return 0;
@@ -88,17 +96,18 @@ int flow_send(struct flow *flow)
     return rc == -EAGAIN ? 0 : rc;
 }
 
-/* Whether these are the bytes of the message that comes next on its connection. */
+/* Whether these are the bytes of the message that comes next on its stream. */
 static int check(struct flow *flow, const struct saddle_completion *event, const void *data)
 {
     const struct ring_case *what = &flow->shared->what;
     uint64_t stamp = event->len == what->bytes ? ramp_read(data) : UINT64_MAX;
     uint32_t number = ramp_sequence(stamp);
-    struct flow_lane *lane = number < what->connections ? &flow->lanes[number] : NULL;
+    struct flow_lane *lane = number < lanes_of(what) ? &flow->lanes[number] : NULL;
     if (lane && lane->to == 0)
         lane->to = event->handle;
-    if (!lane || lane->to != event->handle || lane->received == lane->sent ||
-        stamp != ramp_stamp(number, lane->received) || !ramp_check(data, what->bytes, stamp))
+    if (!lane || lane->to != event->handle || event->stream != number % what->streams ||
+        lane->received == lane->sent || stamp != ramp_stamp(number, lane->received) ||
+        !ramp_check(data, what->bytes, stamp))
         return ring_error(
             flow->shared, -EBADMSG,
             "message %llu of those that arrived has wrong bytes, or came twice or out "

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 /*
  * Messages from the left end of a pair to its right end, a window of them on their way at a time,
- * over all of its connections in turn. Each arrives once, in its order, on the connection it was
- * sent on, and every byte of it is compared.
+ * over all of its connections, and all streams of each, in turn. Each arrives once, in its order,
+ * on the connection and stream it was sent on, and every byte of it is compared.
  *
  * Ownership: the caller's struct, which begins as zeroes; whatever became of flow_open, flow_close
  * is for it. Threads: one, which is both applications.
@@ -13,7 +13,7 @@
 
 #include "tools/bench/ring_pair.h"
 
-/* One connection's messages. */
+/* One stream's messages: stream number % streams of connection number / streams. */
 struct flow_lane {
     uint64_t sent, received;
     saddle_handle to; /* as the right has it; 0 until its first message arrives */

@@ -184,7 +184,7 @@ static int measure_memory(struct idle *idle)
         return rc;
     sleep_for(SETTLE_NS);
     uint64_t before = resident(idle->daemon);
-    rc = pair_extend(&idle->pair, shared, 0, RING_IDLE_CONNECTIONS);
+    rc = pair_extend(&idle->pair, shared, RING_IDLE_CONNECTIONS);
     if (!rc)
         rc = exchange(idle, 1, RING_IDLE_CONNECTIONS, RING_IDLE_CONNECTIONS);
     if (rc)

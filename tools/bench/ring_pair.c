@@ -165,6 +165,7 @@ int pair_open(struct pair *pair, struct ring_shared *shared, uint32_t number, ui
     saddle_handle listener;
     int rc = 0;
     name_service(number, service);
+    pair->number = number;
     pair->connections = shared->what.connections;
     for (uint32_t end = 0; end < PAIR_ENDS && !rc; end++) {
         pair->handles[end] = calloc(pair->connections, sizeof(saddle_handle));
@@ -181,8 +182,7 @@ int pair_open(struct pair *pair, struct ring_shared *shared, uint32_t number, ui
     return connect_all(pair, shared, service, 0);
 }
 
-int pair_extend(struct pair *pair, struct ring_shared *shared, uint32_t number,
-                uint32_t connections)
+int pair_extend(struct pair *pair, struct ring_shared *shared, uint32_t connections)
 {
     uint32_t there = pair->connections;
     char service[NAME_BYTES];
@@ -194,8 +194,15 @@ int pair_extend(struct pair *pair, struct ring_shared *shared, uint32_t number,
         pair->handles[end] = handles;
     }
     pair->connections += connections;
-    name_service(number, service);
+    name_service(pair->number, service);
     return connect_all(pair, shared, service, there);
+}
+
+int pair_call(const struct pair *pair, const struct saddle_op *op)
+{
+    char service[NAME_BYTES];
+    name_service(pair->number, service);
+    return saddle_connect(pair->ends[PAIR_LEFT].channel, FLEET_RIGHT, service, op);
 }
 
 void pair_close(struct pair *pair)

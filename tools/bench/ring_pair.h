@@ -31,14 +31,17 @@ struct pair {
      * has them, in the order it was called: a pair of handles is known by what arrives. */
     saddle_handle *handles[PAIR_ENDS];
     uint32_t connections;
+    uint32_t number; /* of the service that the right offers */
 };
 
 /* Number `number` of those that this process opens. `heap_bytes` is what is to be allocated at each
  * end. 0 or a negative errno, with a line in `reason`. */
 int pair_open(struct pair *pair, struct ring_shared *shared, uint32_t number, uint64_t heap_bytes);
 /* Opens so many connections beside those that there are, which are quiet. Likewise. */
-int pair_extend(struct pair *pair, struct ring_shared *shared, uint32_t number,
-                uint32_t connections);
+int pair_extend(struct pair *pair, struct ring_shared *shared, uint32_t connections);
+/* The left asks for one more, which the right has to accept, as saddle_connect; neither is of those
+ * in `handles`. */
+int pair_call(const struct pair *pair, const struct saddle_op *op);
 void pair_close(struct pair *pair);
 /* Sleeps until either end has an event. 0, -ETIMEDOUT, or a session's error. */
 int pair_sleep(const struct pair *pair);

@@ -11,9 +11,25 @@
 #define COUNT(array)   (sizeof(array) / sizeof((array)[0]))
 #define NUMBER_BASE    10
 #define WINDOW_SESSION 16u /* of each of a hundred sessions */
+#define WINDOW_CALLS   16u /* connections being opened and closed: half of what may wait */
+#define MIB            (1u << 20)
+#define WINDOW_MIB     4u  /* half of the working set */
+#define WINDOW_16_MIB  2u  /* one being sent while another one is read */
 #define WAYS           2.0 /* latencies of other programs are of one way */
 #define PINGPONG_TITLE "usec/xfer"
 #define BLANKS         " \t"
+
+/* One-sided operations of small pieces, and large messages or operations over a working set, with
+ * applications that sleep. */
+#define REMOTE(text, of, len)                                                                      \
+    {                                                                                              \
+        .name = text, .work = of, .bytes = len, .window = RING_WINDOW_SMALL                        \
+    }
+#define LARGE(text, of, len, count)                                                                \
+    {                                                                                              \
+        .name = text, .work = of, .waits = true, .bytes = len, .window = count,                    \
+        .slots = (len) * (count) < RING_WORKING_SET ? RING_WORKING_SET / (len) : (count)           \
+    }
 
 static const struct ring_case fixed[RING_CASES_FIXED] = {
     [RING_CASE_TRIP] = {.name = "rtt", .bytes = RING_SMALL_BYTES, .window = 1},
@@ -21,10 +37,18 @@ static const struct ring_case fixed[RING_CASES_FIXED] = {
                             .work = RING_MESSAGES,
                             .bytes = RING_SMALL_BYTES,
                             .window = RING_WINDOW_SMALL},
-    [RING_CASE_READS] = {.name = "reads",
-                         .work = RING_READS,
-                         .bytes = RING_SMALL_BYTES,
-                         .window = RING_WINDOW_SMALL},
+    [RING_CASE_READS] = REMOTE("reads", RING_READS, RING_SMALL_BYTES),
+    [RING_CASE_INDIRECT] = REMOTE("reads/indirect", RING_INDIRECT, RING_SMALL_BYTES),
+    [RING_CASE_BATCHES] = REMOTE("reads/batch", RING_BATCHES, RING_SMALL_BYTES),
+    [RING_CASE_SCANS] = REMOTE("reads/scan", RING_SCANS, RING_SMALL_BYTES),
+    [RING_CASE_WRITES] = REMOTE("writes", RING_WRITES, RING_SMALL_BYTES),
+    [RING_CASE_SWAPS] = REMOTE("swaps", RING_SWAPS, RING_WORD_BYTES),
+    [RING_CASE_ADDS] = REMOTE("adds", RING_ADDS, RING_WORD_BYTES),
+    [RING_CASE_STREAMS] = {.name = "messages/16-streams",
+                           .work = RING_MESSAGES,
+                           .bytes = RING_SMALL_BYTES,
+                           .window = RING_WINDOW_SMALL,
+                           .streams = RING_STREAMS},
     [RING_CASE_SESSIONS] = {.name = "messages/100-sessions",
                             .work = RING_MESSAGES,
                             .bytes = RING_SMALL_BYTES,
@@ -35,12 +59,14 @@ static const struct ring_case fixed[RING_CASES_FIXED] = {
                                .bytes = RING_SMALL_BYTES,
                                .window = RING_WINDOW_SMALL,
                                .connections = RING_CONNECTIONS},
-    [RING_CASE_BULK_DEDICATED] = {.name = "bulk/dedicated",
-                                  .work = RING_MESSAGES,
-                                  .waits = true,
-                                  .bytes = RING_BULK_BYTES,
-                                  .window = RING_WINDOW_BULK,
-                                  .slots = RING_WORKING_SET / RING_BULK_BYTES},
+    [RING_CASE_CALLS] = {.name = "connections", .work = RING_CALLS, .window = WINDOW_CALLS},
+    [RING_CASE_CALL] = {.name = "connections/one", .work = RING_CALL, .window = 1},
+    [RING_CASE_BULK_DEDICATED] =
+        LARGE("bulk/dedicated", RING_MESSAGES, RING_BULK_BYTES, RING_WINDOW_BULK),
+    [RING_CASE_BULK_READS] = LARGE("bulk/reads", RING_READS, RING_BULK_BYTES, RING_WINDOW_BULK),
+    [RING_CASE_BULK_WRITES] = LARGE("bulk/writes", RING_WRITES, RING_BULK_BYTES, RING_WINDOW_BULK),
+    [RING_CASE_MIB] = LARGE("bulk/1MiB", RING_MESSAGES, MIB, WINDOW_MIB),
+    [RING_CASE_16_MIB] = LARGE("bulk/16MiB", RING_MESSAGES, 16 * MIB, WINDOW_16_MIB),
     [RING_CASE_TRIP_WAITING] = {.name = "rtt/waiting",
                                 .place = RING_SPREADING,
                                 .waits = true,
@@ -128,20 +154,49 @@ const struct ring_field ring_fields[] = {
     VALUE("rtt_waiting_p99_us", "the same, p99", RING_CASE_TRIP_WAITING, RING_P99),
     VALUE("messages_per_s", "64 B messages a second, one session", RING_CASE_MESSAGES, RING_PER_S),
     VALUE("reads_per_s", "64 B one-sided reads a second", RING_CASE_READS, RING_PER_S),
+    VALUE("indirect_reads_per_s", "the same by way of a table", RING_CASE_INDIRECT, RING_PER_S),
+    VALUE("batch_reads_per_s", "batches of 8 such reads a second", RING_CASE_BATCHES, RING_PER_S),
+    VALUE("scan_reads_per_s", "of 64 B that are looked for among 16", RING_CASE_SCANS, RING_PER_S),
+    VALUE("writes_per_s", "64 B one-sided writes a second", RING_CASE_WRITES, RING_PER_S),
+    VALUE("compare_swaps_per_s", "compare-and-swaps a second", RING_CASE_SWAPS, RING_PER_S),
+    VALUE("fetch_adds_per_s", "fetch-and-adds a second", RING_CASE_ADDS, RING_PER_S),
+    VALUE("messages_per_s_16_streams", "messages a second, over 16 streams of a connection",
+          RING_CASE_STREAMS, RING_PER_S),
     VALUE("messages_per_s_100_sessions", "messages a second, 100 sessions at each engine",
           RING_CASE_SESSIONS, RING_PER_S),
     VALUE("messages_per_s_10k_connections", "messages a second, over 10,000 connections",
           RING_CASE_CONNECTIONS, RING_PER_S),
+    QUOTIENT("retained_16_streams", "of the rate of one stream", RING_CASE_STREAMS,
+             RING_CASE_MESSAGES, RING_PER_S),
     QUOTIENT("retained_100_sessions", "of the rate of one session", RING_CASE_SESSIONS,
              RING_CASE_MESSAGES, RING_PER_S),
     QUOTIENT("retained_10k_connections", "of the rate of one connection", RING_CASE_CONNECTIONS,
              RING_CASE_MESSAGES, RING_PER_S),
+    VALUE("connections_per_s", "opened, accepted and closed a second", RING_CASE_CALLS, RING_PER_S),
+    VALUE("open_us", "opening one, until it is accepted, us, p50", RING_CASE_CALL, RING_OPEN_P50),
+    VALUE("open_p99_us", "the same, p99", RING_CASE_CALL, RING_OPEN_P99),
+    VALUE("close_us", "closing one, us, p50", RING_CASE_CALL, RING_CLOSE_P50),
+    VALUE("close_p99_us", "the same, p99", RING_CASE_CALL, RING_CLOSE_P99),
     VALUE("gbps", "64 KiB messages, dedicated, waiting, Gbit/s", RING_CASE_BULK_DEDICATED,
           RING_GBPS),
     VALUE("gbps_per_core", "the same for each core's time used", RING_CASE_BULK_DEDICATED,
           RING_PER_CORE),
     VALUE("gbps_per_core_machine", "likewise, by the whole machine's time",
           RING_CASE_BULK_DEDICATED, RING_PER_CORE_MACHINE),
+    VALUE("gbps_1_mib", "1 MiB messages, likewise, Gbit/s", RING_CASE_MIB, RING_GBPS),
+    VALUE("gbps_per_core_1_mib", "the same for each core's time used", RING_CASE_MIB,
+          RING_PER_CORE),
+    VALUE("gbps_16_mib", "16 MiB messages, likewise, Gbit/s", RING_CASE_16_MIB, RING_GBPS),
+    VALUE("gbps_per_core_16_mib", "the same for each core's time used", RING_CASE_16_MIB,
+          RING_PER_CORE),
+    VALUE("reads_gbps", "64 KiB one-sided reads, likewise, Gbit/s", RING_CASE_BULK_READS,
+          RING_GBPS),
+    VALUE("reads_gbps_per_core", "the same for each core's time used", RING_CASE_BULK_READS,
+          RING_PER_CORE),
+    VALUE("writes_gbps", "64 KiB one-sided writes, likewise, Gbit/s", RING_CASE_BULK_WRITES,
+          RING_GBPS),
+    VALUE("writes_gbps_per_core", "the same for each core's time used", RING_CASE_BULK_WRITES,
+          RING_PER_CORE),
     VALUE("gbps_spreading", "64 KiB messages, spreading, Gbit/s", RING_CASE_BULK_SPREADING,
           RING_GBPS),
     VALUE("gbps_per_core_spreading", "for each core's time, spreading", RING_CASE_BULK_SPREADING,
@@ -244,6 +299,8 @@ static void add(struct ring_outcome *outcomes, uint32_t *count, const struct rin
         outcome->what.sessions = 1;
     if (outcome->what.connections == 0)
         outcome->what.connections = 1;
+    if (outcome->what.streams == 0)
+        outcome->what.streams = 1;
     if (outcome->what.slots == 0)
         outcome->what.slots = outcome->what.window ? outcome->what.window : 1;
 }

@@ -30,10 +30,12 @@
 #define RING_WINDOW_MAX   512u        /* messages: half of a queue's entries */
 #define RING_FLIGHT_BYTES (64u << 20) /* on their way at a time, at most, but for one message */
 #define RING_SMALL_BYTES  64u
+#define RING_WORD_BYTES   8u
 #define RING_BULK_BYTES   65536u
 #define RING_WORKING_SET  (8u << 20) /* of either application, for bulk */
 #define RING_SESSIONS     100u
 #define RING_CONNECTIONS  10000u
+#define RING_STREAMS      16u
 #define RING_WINDOW_SMALL 256u /* a receiver's slots hold that for one connection, at least */
 #define RING_WINDOW_BULK  32u  /* 2 MiB: a quarter of the working set */
 #define RING_NAME_BYTES   40u
@@ -64,7 +66,15 @@ enum ring_peer {
 enum ring_work {
     RING_TRIPS,    /* there and back, one at a time */
     RING_MESSAGES, /* one way, a window of them */
-    RING_READS,    /* one-sided, a window of them */
+    RING_READS,    /* one-sided, a window of them; so are those up to RING_ADDS */
+    RING_INDIRECT, /* reads by way of a table, */
+    RING_BATCHES,  /* of as many as one operation may have, */
+    RING_SCANS,    /* and of what is looked for there */
+    RING_WRITES,
+    RING_SWAPS,    /* compare and swap, of 8 bytes each */
+    RING_ADDS,     /* fetch and add, likewise */
+    RING_CALLS,    /* connections that are opened and closed, a window of them */
+    RING_CALL,     /* the same, one at a time */
     RING_REST,     /* none: what the daemon takes of a processor */
     RING_REST_ALL, /* none, on RING_IDLE_CONNECTIONS more: what they take of its memory */
     RING_WORKS
@@ -83,6 +93,7 @@ struct ring_case {
     uint32_t slots;       /* buffers, which are used in turn; 0: as many as the window */
     uint32_t sessions;    /* at each engine */
     uint32_t connections; /* of each session */
+    uint32_t streams;     /* of each connection */
 };
 
 /* The cases that are always there, by their place in the list. Those of a sweep come after. */
@@ -90,9 +101,22 @@ enum ring_fixed {
     RING_CASE_TRIP,
     RING_CASE_MESSAGES,
     RING_CASE_READS,
+    RING_CASE_INDIRECT,
+    RING_CASE_BATCHES,
+    RING_CASE_SCANS,
+    RING_CASE_WRITES,
+    RING_CASE_SWAPS,
+    RING_CASE_ADDS,
+    RING_CASE_STREAMS,
     RING_CASE_SESSIONS,
     RING_CASE_CONNECTIONS,
+    RING_CASE_CALLS,
+    RING_CASE_CALL,
     RING_CASE_BULK_DEDICATED,
+    RING_CASE_BULK_READS,
+    RING_CASE_BULK_WRITES,
+    RING_CASE_MIB,
+    RING_CASE_16_MIB,
     RING_CASE_TRIP_WAITING,
     RING_CASE_BULK_SPREADING,
     RING_CASE_IDLE,
@@ -121,11 +145,12 @@ struct ring_settings {
 };
 
 /* What one case gave in one round. Of RING_TRIPS: microseconds, p50 and p99, or the mean, of who
- * tells no more. Of RING_REST: per cent of one core's time. Of RING_REST_ALL: bytes of each
- * connection's end. Of the others: how many a second, Gbit/s, and Gbit/s for each core's time that
- * was used: by the two processes, and by the whole machine. */
+ * tells no more; of RING_CALL those of opening and of closing. Of RING_REST: per cent of one core's
+ * time. Of RING_REST_ALL: bytes of each connection's end. Of the others: how many a second, Gbit/s,
+ * and Gbit/s for each core's time that was used: by the two processes, and by the whole machine. */
 enum ring_value { RING_P50, RING_P99 };
 enum ring_mean { RING_MEAN };
+enum ring_call { RING_OPEN_P50, RING_OPEN_P99, RING_CLOSE_P50, RING_CLOSE_P99 };
 enum ring_rest { RING_CORE_PERCENT };
 enum ring_rest_all { RING_END_BYTES };
 enum ring_rate { RING_PER_S, RING_GBPS, RING_PER_CORE, RING_PER_CORE_MACHINE };

@@ -153,8 +153,13 @@ int ring_messages(struct ring_shared *shared)
 void ring_work_saddle(void *arg, int word_fd)
 {
     static int (*const works[RING_WORKS])(struct ring_shared * shared) = {
-        [RING_TRIPS] = ring_trips, [RING_MESSAGES] = ring_messages, [RING_READS] = ring_reads,
-        [RING_REST] = ring_rest,   [RING_REST_ALL] = ring_rest_all,
+        [RING_TRIPS] = ring_trips,       [RING_MESSAGES] = ring_messages,
+        [RING_READS] = ring_remote,      [RING_INDIRECT] = ring_remote,
+        [RING_BATCHES] = ring_remote,    [RING_SCANS] = ring_remote,
+        [RING_WRITES] = ring_remote,     [RING_SWAPS] = ring_remote,
+        [RING_ADDS] = ring_remote,       [RING_CALLS] = ring_calls,
+        [RING_CALL] = ring_call,         [RING_REST] = ring_rest,
+        [RING_REST_ALL] = ring_rest_all,
     };
     struct ring_shared *shared = arg;
     bench_pin(shared->cpu);

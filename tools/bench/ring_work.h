@@ -58,7 +58,9 @@ int ring_peer_trips(struct ring_shared *shared);
 
 int ring_trips(struct ring_shared *shared);
 int ring_messages(struct ring_shared *shared);
-int ring_reads(struct ring_shared *shared);
+int ring_remote(struct ring_shared *shared);
+int ring_calls(struct ring_shared *shared);
+int ring_call(struct ring_shared *shared);
 int ring_rest(struct ring_shared *shared);
 int ring_rest_all(struct ring_shared *shared);
 

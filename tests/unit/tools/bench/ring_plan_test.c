@@ -99,10 +99,14 @@ START_TEST(the_cases_that_are_always_there)
         ck_assert_uint_ge(what->slots, what->window);
         ck_assert_uint_ge(what->sessions, 1);
         ck_assert_uint_ge(what->connections, 1);
+        ck_assert_uint_ge(what->streams, 1);
         ck_assert_uint_le(what->window, RING_WINDOW_MAX);
     }
     ck_assert_uint_eq(outcomes[RING_CASE_SESSIONS].what.sessions, 100);
     ck_assert_uint_eq(outcomes[RING_CASE_CONNECTIONS].what.connections, 10000);
+    ck_assert_uint_eq(outcomes[RING_CASE_STREAMS].what.streams, 16);
+    check_bulk(RING_CASE_BULK_READS, RING_DEDICATED);
+    check_bulk(RING_CASE_BULK_WRITES, RING_DEDICATED);
     check_bulk(RING_CASE_BULK_DEDICATED, RING_DEDICATED);
     check_bulk(RING_CASE_BULK_SPREADING, RING_SPREADING);
     check_bulk(RING_CASE_BULK_COMPACTING, RING_COMPACTING);
@@ -112,6 +116,25 @@ START_TEST(the_cases_that_are_always_there)
     ck_assert(outcomes[RING_CASE_IDLE_CONNECTIONS].what.anew);
     ck_assert(outcomes[RING_CASE_IDLE].what.place == RING_SPREADING);
     ck_assert(outcomes[RING_CASE_IDLE_COMPACTING].what.place == RING_COMPACTING);
+}
+END_TEST
+
+/* Each kind of one-sided operation has a case and a figure; an atomic one is of a word. */
+START_TEST(one_sided_operations)
+{
+    static const char *const figures[] = {"reads_per_s",       "indirect_reads_per_s",
+                                          "batch_reads_per_s", "scan_reads_per_s",
+                                          "writes_per_s",      "compare_swaps_per_s",
+                                          "fetch_adds_per_s"};
+    const struct ring_settings settings = {.runs = 1};
+    ring_plan(&settings, outcomes);
+    for (uint32_t work = RING_READS; work <= RING_ADDS; work++) {
+        const struct ring_field *field = field_of(figures[work - RING_READS]);
+        const struct ring_case *what = &outcomes[field->of].what;
+        ck_assert_uint_eq(what->work, work);
+        ck_assert_uint_eq(what->bytes, work == RING_SWAPS || work == RING_ADDS ? 8 : 64);
+        ck_assert_uint_eq(field->value, RING_PER_S);
+    }
 }
 END_TEST
 
@@ -299,6 +322,7 @@ int main(void)
     tcase_add_test(tests, a_wrong_list_is_refused);
     tcase_add_test(tests, a_list_has_an_end);
     tcase_add_test(tests, the_cases_that_are_always_there);
+    tcase_add_test(tests, one_sided_operations);
     tcase_add_test(tests, programs_of_others);
     tcase_add_test(tests, a_sweep);
     tcase_add_test(tests, sizes_or_windows_alone);
