@@ -15,6 +15,7 @@ import pathlib
 import shutil
 import signal
 import sys
+import xml.etree.ElementTree
 
 import benches
 import harness
@@ -209,8 +210,11 @@ def test_sweep():
     with Place() as at:
         status, out, errors = at.run(
             "--quick", "--runs", "2", "--json", "-", "--windows", "1,512", "--case", "size/*",
-            "--sizes", ",".join(str(size) for size in sizes))
-    expect_equal((status, errors), (0, ""), "a sweep")
+            "--sizes", ",".join(str(size) for size in sizes), "--svg", at.path / "sweep.svg")
+        expect_equal((status, errors), (0, ""), "a sweep")
+        root = xml.etree.ElementTree.parse(at.path / "sweep.svg").getroot()
+    expect_equal(len(list(root.iter("{http://www.w3.org/2000/svg}polyline"))),
+                 2 * len({1, 64, 512}) + len(sizes) + 1, "lines that were drawn")
     made = json.loads(out)
     narrow = {1048576: 64}
     expect_equal([(one["bytes"], one["window"], trips(one)) for one in made["sweep"]],
@@ -263,7 +267,9 @@ def test_usage():
                             (["--runs", "100"], "'100'"), (["--sizes", "7"], "'7'"),
                             (["--sizes", "64,16777217"], "'16777217'"), (["--sizes", ""], "''"),
                             (["--windows", "1,x"], "'x'"), (["--windows", "513"], "'513'"),
-                            (["--case", "no/such"], "'no/such'"), (["--json"], "json")):
+                            (["--case", "no/such"], "'no/such'"), (["--json"], "json"),
+                            (["--svg", "a.svg"], "--sizes"),
+                            (["--sizes", "8", "--svg", "-", "--json", "-"], "both")):
         status, out, errors = harness.run([BENCH, "ring", *arguments])
         expect_equal((status, out), (2, ""), f"status for {arguments}")
         expect_equal(len(errors.splitlines()), 1, f"lines for {arguments}: {errors}")

@@ -58,6 +58,7 @@ static void usage(FILE *out)
         "fi_pingpong, where they are installed), in the same rounds.\n"
         "\n"
         "  --json FILE      also one JSON document; - is standard output, without the table\n"
+        "  --svg FILE       draws what --sizes and --windows ask for\n"
         "  --seconds N      of one case in one round, 0.01 to 600 (1)\n"
         "  --runs N         rounds, 1 to 99 (5)\n"
         "  --quick          short: --seconds 0.05 --runs 1, unless given after it\n"

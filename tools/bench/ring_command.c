@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "tools/bench/ring_command.h"
 
+#include "tools/bench/ring_chart.h"
 #include "tools/bench/ring_options.h"
 #include "tools/bench/ring_report.h"
 #include "tools/bench/ring_rounds.h"
@@ -41,14 +42,16 @@ static int close_file(FILE *file, const char *path, int rc)
     return rc;
 }
 
-static int write_all(const struct ring_rounds *rounds, FILE *json)
+static int write_all(const struct ring_rounds *rounds, FILE *json, FILE *svg)
 {
     const struct ring_form *form = rounds->command->form;
     int rc = 0;
-    if (json != stdout)
+    if (json != stdout && svg != stdout)
         rc = ring_write_table(stdout, form, rounds->settings, rounds->outcomes, rounds->count);
     if (json && !rc)
         rc = ring_write_json(json, form, rounds->settings, rounds->outcomes, rounds->count);
+    if (svg && !rc)
+        rc = ring_chart_write(svg, form, rounds->settings, rounds->outcomes, rounds->count);
     if (fflush(stdout) && !rc)
         rc = -errno;
     if (rc)
@@ -76,7 +79,7 @@ static int prepare(struct ring_rounds *rounds, const char *saddled)
 static int run(struct ring_rounds *rounds, const struct ring_options *options)
 {
     int rc = 0;
-    FILE *json = open_file(options->json, &rc);
+    FILE *json = open_file(options->json, &rc), *svg = open_file(options->svg, &rc);
     if (!rc) {
         rc = prepare(rounds, options->saddled);
         if (!rc)
@@ -84,8 +87,9 @@ static int run(struct ring_rounds *rounds, const struct ring_options *options)
         rounds->command->close();
     }
     if (!rc)
-        rc = write_all(rounds, json);
-    return close_file(json, options->json, rc) ? EXIT_FAILURE : EXIT_SUCCESS;
+        rc = write_all(rounds, json, svg);
+    rc = close_file(json, options->json, rc);
+    return close_file(svg, options->svg, rc) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 static int list(const struct ring_rounds *rounds)

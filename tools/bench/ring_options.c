@@ -63,14 +63,19 @@ static bool add_pattern(struct ring_options *options, const char *pattern)
 static bool take_option(const struct ring_form *form, struct ring_options *options, int option)
 {
     struct ring_settings *s = &options->settings;
-    if ((option == 'b' || option == 'w') && !form->has_sweep) {
+    if ((option == 'b' || option == 'w' || option == 'v') && !form->has_sweep) {
         fprintf(stderr, "saddle-bench: %s has no --%s\n", form->name,
-                option == 'b' ? "sizes" : "windows");
+                option == 'b'   ? "sizes"
+                : option == 'w' ? "windows"
+                                : "svg");
         return false;
     }
     switch (option) {
     case 'j':
         options->json = optarg;
+        return true;
+    case 'v':
+        options->svg = optarg;
         return true;
     case 'd':
         options->saddled = optarg;
@@ -98,21 +103,32 @@ static bool take_option(const struct ring_form *form, struct ring_options *optio
     }
 }
 
+/* Whether there is something for each file, and a file for each thing. */
+static bool is_whole(const struct ring_options *options)
+{
+    const struct ring_settings *s = &options->settings;
+    if (options->svg && s->size_count == 0 && s->window_count == 0) {
+        fputs("saddle-bench: --svg draws what --sizes or --windows ask for\n", stderr);
+        return false;
+    }
+    if (options->svg && options->json && strcmp(options->svg, "-") == 0 &&
+        strcmp(options->json, "-") == 0) {
+        fputs("saddle-bench: --json and --svg cannot both be -\n", stderr);
+        return false;
+    }
+    return true;
+}
+
 enum ring_parsed ring_options_read(struct ring_options *options, const struct ring_form *form,
                                    int argc, char **argv)
 {
     static const struct option longs[] = {
-        {"json", required_argument, 0, 'j'},
-        {"seconds", required_argument, 0, 's'},
-        {"runs", required_argument, 0, 'r'},
-        {"quick", no_argument, 0, 'q'},
-        {"sizes", required_argument, 0, 'b'},
-        {"windows", required_argument, 0, 'w'},
-        {"case", required_argument, 0, 'c'},
-        {"list", no_argument, 0, 'l'},
-        {"saddled", required_argument, 0, 'd'},
-        {"help", no_argument, 0, 'h'},
-        {0, 0, 0, 0},
+        {"json", required_argument, 0, 'j'},    {"svg", required_argument, 0, 'v'},
+        {"seconds", required_argument, 0, 's'}, {"runs", required_argument, 0, 'r'},
+        {"quick", no_argument, 0, 'q'},         {"sizes", required_argument, 0, 'b'},
+        {"windows", required_argument, 0, 'w'}, {"case", required_argument, 0, 'c'},
+        {"list", no_argument, 0, 'l'},          {"saddled", required_argument, 0, 'd'},
+        {"help", no_argument, 0, 'h'},          {0, 0, 0, 0},
     };
     int option;
     *options =
@@ -124,10 +140,11 @@ enum ring_parsed ring_options_read(struct ring_options *options, const struct ri
         if (!take_option(form, options, option))
             return RING_PARSED_WRONG;
     }
-    if (optind == argc)
-        return RING_PARSED;
-    fprintf(stderr, "saddle-bench: '%s' is not an option\n", argv[optind]);
-    return RING_PARSED_WRONG;
+    if (optind < argc) {
+        fprintf(stderr, "saddle-bench: '%s' is not an option\n", argv[optind]);
+        return RING_PARSED_WRONG;
+    }
+    return is_whole(options) ? RING_PARSED : RING_PARSED_WRONG;
 }
 
 bool ring_options_choose(const struct ring_options *options, const struct ring_form *form,

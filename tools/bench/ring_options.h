@@ -16,6 +16,7 @@
 struct ring_options {
     const char *saddled;
     const char *json; /* NULL: none */
+    const char *svg;  /* likewise */
     const char *patterns[RING_PATTERNS_MAX];
     uint32_t pattern_count;
     bool list;

@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "tools/bench/svg.h"
 
+#include "tools/bench/svg_parts.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
@@ -16,48 +18,13 @@
 #define PANEL_FOOT 26.0
 #define ROW        18.0
 #define BAR        8.0
-#define MARK       3.5
-#define TEXT_DOWN  4.0 /* from a row's middle to the line its text stands on */
 
 #define NO_LESS_US 0.1 /* the axis' first value, if there is anything that short */
-
-/* Contrast of 4.5 or so with white and with black. */
-#define GREY   "#767676"
-#define BLUE   "#2f81c7"
-#define ORANGE "#c76b1d"
-#define RED    "#d4473c"
 
 struct axis {
     int first; /* powers of ten, us */
     int last;
 };
-
-static void put_text(FILE *out, const char *text)
-{
-    for (; *text; text++) {
-        switch (*text) {
-        case '&':
-            fputs("&amp;", out);
-            break;
-        case '<':
-            fputs("&lt;", out);
-            break;
-        case '>':
-            fputs("&gt;", out);
-            break;
-        default:
-            /* XML has no way to say a control character. */
-            fputc((unsigned char)*text < ' ' ? ' ' : *text, out);
-        }
-    }
-}
-
-static void put_label(FILE *out, double x, double y, const char *kind, const char *text)
-{
-    fprintf(out, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\">", kind, x, y);
-    put_text(out, text);
-    fputs("</text>\n", out);
-}
 
 static double place(const struct axis *axis, double us)
 {
@@ -105,31 +72,20 @@ static double height_of(const struct svg_row *rows, uint32_t count)
     return height;
 }
 
-static void put_mark(FILE *out, double x, double y, const char *colour)
-{
-    fprintf(out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\" fill=\"%s\"/>\n", x, y, MARK, colour);
-}
-
-static void put_line(FILE *out, double x1, double y1, double x2, double y2, const char *kind)
-{
-    fprintf(out, "<line class=\"%s\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>\n", kind, x1,
-            y1, x2, y2);
-}
-
 static void put_head(FILE *out, const char *title)
 {
     static const struct {
         const char *colour;
         const char *word;
         double x;
-    } legend[] = {{BLUE, "p50", 0}, {ORANGE, "p99", 60}, {RED, "p99.9", 120}};
-    put_label(out, 12, 24, "title", title);
+    } legend[] = {{SVG_BLUE, "p50", 0}, {SVG_ORANGE, "p99", 60}, {SVG_RED, "p99.9", 120}};
+    svg_put_label(out, 12, 24, "title", title);
     for (size_t i = 0; i < sizeof(legend) / sizeof(legend[0]); i++) {
-        put_mark(out, LABELS + legend[i].x, 48, legend[i].colour);
-        put_label(out, LABELS + legend[i].x + 8, 48 + TEXT_DOWN, "word", legend[i].word);
+        svg_put_mark(out, LABELS + legend[i].x, 48, legend[i].colour);
+        svg_put_label(out, LABELS + legend[i].x + 8, 48 + SVG_TEXT_DOWN, "word", legend[i].word);
     }
-    put_line(out, LABELS + 196, 48, LABELS + 226, 48, "range");
-    put_label(out, LABELS + 234, 48 + TEXT_DOWN, "word", "p99.9, from run to run");
+    svg_put_line(out, LABELS + 196, 48, LABELS + 226, 48, "range");
+    svg_put_label(out, LABELS + 234, 48 + SVG_TEXT_DOWN, "word", "p99.9, from run to run");
 }
 
 /* The lines of a panel's axis, from `top` down to `bottom`. */
@@ -145,54 +101,38 @@ static void put_axis(FILE *out, const struct axis *axis, double top, double bott
                  us < 1e3   ? us
                  : us < 1e6 ? us / 1e3
                             : us / 1e6);
-        put_line(out, x, top, x, bottom, "grid");
-        put_label(out, x, bottom + 15, "tick", word);
+        svg_put_line(out, x, top, x, bottom, "grid");
+        svg_put_label(out, x, bottom + 15, "tick", word);
     }
 }
 
 static void put_row(FILE *out, const struct axis *axis, const struct svg_row *row, double y)
 {
-    put_label(out, LABELS - 12, y + TEXT_DOWN, "label", row->label);
+    svg_put_label(out, LABELS - 12, y + SVG_TEXT_DOWN, "label", row->label);
     if (row->note) {
-        put_label(out, LABELS + 8, y + TEXT_DOWN, "note", row->note);
+        svg_put_label(out, LABELS + 8, y + SVG_TEXT_DOWN, "note", row->note);
         return;
     }
     double from = place(axis, row->p50), to = place(axis, row->p999);
     fprintf(out,
-            "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"" GREY
+            "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"" SVG_GREY
             "\" fill-opacity=\"0.35\"/>\n",
             from, y - BAR / 2, to - from, BAR);
-    put_line(out, place(axis, row->p999_min), y, place(axis, row->p999_max), y, "range");
-    put_mark(out, to, y, RED);
-    put_mark(out, place(axis, row->p99), y, ORANGE);
-    put_mark(out, from, y, BLUE);
+    svg_put_line(out, place(axis, row->p999_min), y, place(axis, row->p999_max), y, "range");
+    svg_put_mark(out, to, y, SVG_RED);
+    svg_put_mark(out, place(axis, row->p99), y, SVG_ORANGE);
+    svg_put_mark(out, from, y, SVG_BLUE);
 }
 
 int svg_write(FILE *out, const char *title, const struct svg_row *rows, uint32_t count)
 {
     struct axis axis = choose_axis(rows, count);
     double y = HEAD, top = HEAD;
-    fprintf(out,
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" "
-            "height=\"%.0f\" role=\"img\">\n<title>",
-            WIDTH, height_of(rows, count), WIDTH, height_of(rows, count));
-    put_text(out, title);
-    fputs("</title>\n<style>\n"
-          "text { font: 12px sans-serif; fill: " GREY "; }\n"
-          ".title { font-size: 16px; }\n"
-          ".panel { font-weight: bold; }\n"
-          ".label { text-anchor: end; }\n"
-          ".tick { text-anchor: middle; }\n"
-          ".note { font-style: italic; }\n"
-          ".grid { stroke: " GREY "; stroke-opacity: 0.4; }\n"
-          ".range { stroke: " RED "; stroke-width: 1.5; }\n"
-          "</style>\n",
-          out);
+    svg_begin(out, WIDTH, height_of(rows, count), title);
     put_head(out, title);
     for (uint32_t i = 0; i < count; i++) {
         if (starts_panel(rows, i)) {
-            put_label(out, 12, y + PANEL_HEAD - 12, "panel", rows[i].panel);
+            svg_put_label(out, 12, y + PANEL_HEAD - 12, "panel", rows[i].panel);
             y += PANEL_HEAD;
             top = y;
         }
@@ -208,6 +148,6 @@ int svg_write(FILE *out, const char *title, const struct svg_row *rows, uint32_t
         put_row(out, &axis, &rows[i], y + ROW / 2);
         y += ROW + (ends_panel(rows, count, i) ? PANEL_FOOT : 0);
     }
-    fputs("</svg>\n", out);
+    svg_end(out);
     return ferror(out) ? -EIO : 0;
 }
