@@ -43,8 +43,13 @@ MACHINE = ["gbps_per_core_machine", "tcp_gbps_per_core_machine"]
 # By io_uring, which a kernel may refuse, and a build may leave out.
 URING = ["tcp_uring_rtt_us", "tcp_uring_gbps_per_core"]
 # By programs of others, which are there if a test puts them there.
-PEERS = ["ucx_rtt_us", "ucx_tcp_rtt_us", "libfabric_shm_rtt_us", "libfabric_tcp_rtt_us",
-         "rtt_vs_ucx_posix"]
+UCX_RATES = ["ucx_messages_per_s", "ucx_reads_per_s", "ucx_writes_per_s",
+             "ucx_compare_swaps_per_s", "ucx_fetch_adds_per_s", "ucx_tcp_messages_per_s",
+             "ucx_tcp_reads_per_s", "ucx_tcp_writes_per_s"]
+UCX_GBPS = ["ucx_gbps", "ucx_tcp_gbps"]
+PEERS = ["ucx_rtt_us", "ucx_tcp_rtt_us", *UCX_RATES, *UCX_GBPS,
+         *(f"{name}_per_core" for name in UCX_GBPS), "libfabric_shm_rtt_us",
+         "libfabric_tcp_rtt_us", "libfabric_shm_gbps", "libfabric_tcp_gbps", "rtt_vs_ucx_posix"]
 AROUND = ["ring", "machine", "settings", "sweep", "checked", "not_measured"]
 CASES = ["rtt", "messages", "reads", "reads/indirect", "reads/batch", "reads/scan", "writes",
          "swaps", "adds", "messages/16-streams", "connections", "connections/one", "bulk/1MiB",
@@ -53,9 +58,15 @@ CASES = ["rtt", "messages", "reads", "reads/indirect", "reads/batch", "reads/sca
          "idle/spreading", "bulk/compacting", "idle/compacting", "idle/connections", "tcp/rtt",
          "tcp/rtt/waiting", "tcp/bulk"]
 URING_CASES = ["tcp/uring/rtt", "tcp/uring/bulk"]
-PEER_CASES = {"ucx/rtt": "ucx_perftest", "ucx/tcp/rtt": "ucx_perftest",
-              "libfabric/shm/rtt": "fi_pingpong", "libfabric/tcp/rtt": "fi_pingpong"}
+PEER_CASES = {
+    **{f"ucx/{what}": "ucx_perftest" for what in (
+        "rtt", "messages", "reads", "writes", "swaps", "adds", "bulk")},
+    **{f"ucx/tcp/{what}": "ucx_perftest" for what in (
+        "rtt", "messages", "reads", "writes", "bulk")},
+    **{f"libfabric/{provider}/{what}": "fi_pingpong"
+       for provider in ("shm", "tcp") for what in ("rtt", "bulk")}}
 IDLE_CONNECTIONS = 20000
+UCX_TESTS = ["tag_lat", "tag_bw", "ucp_get", "ucp_put_bw", "ucp_cswap", "ucp_fadd"]
 # What takes the place of others' programs here. Their servers end when they are told to.
 PERFTEST = """\
 #!/bin/sh
@@ -66,8 +77,12 @@ case "$1/$UCX_TLS" in
 */tcp) latency=8.0;;
 *) exit 1;;
 esac
-echo iterations,50.0_percentile_lat,avg_lat
-echo "1000,$latency,2.0"
+case " {tests} " in
+*" $5 "*) ;;
+*) echo "no test $5"; exit 1;;
+esac
+echo iterations,50.0_percentile_lat,avg_lat,overall_mr
+echo "1000,$latency,2.0,25000"
 """
 PINGPONG = """\
 #!/bin/sh
@@ -104,7 +119,7 @@ class Place(benches.Place):
         program.chmod(0o755)
 
     def offer_perftest(self, latency):
-        self.offer("ucx_perftest", PERFTEST.format(latency=latency))
+        self.offer("ucx_perftest", PERFTEST.format(latency=latency, tests=" ".join(UCX_TESTS)))
 
     def offer_pingpong(self, latency, server="exec sleep 1000"):
         self.offer("fi_pingpong", PINGPONG.format(latency=latency, server=server))
@@ -160,6 +175,11 @@ def test_ucx():
     made = json.loads(out)
     expect_equal(made["ucx_rtt_us"], {"median": 1.5, "min": 1.5, "max": 1.5, "runs": 1}, "UCX")
     expect_equal(made["ucx_tcp_rtt_us"], {"median": 16, "min": 16, "max": 16, "runs": 1}, "TCP")
+    for name in UCX_RATES:
+        expect_equal(made[name] and made[name]["median"], 25000, name)
+    for name in UCX_GBPS:  # of 64 KiB, by two processes that spin
+        expect_equal((made[name]["median"], made[f"{name}_per_core"]["median"]),
+                     (13.1072, 6.5536), name)
     check_spread(made["rtt_vs_ucx_posix"], "beside UCX")
     expect_equal((made["rtt_vs_tcp_polling"], made["not_measured"]), (None, {}), "the rest")
 
@@ -184,6 +204,7 @@ def test_libfabric():
     made = json.loads(out)
     expect_equal([made[f"libfabric_{way}_rtt_us"]["median"] for way in ("shm", "tcp")], [0.5, 7],
                  "libfabric")
+    expect_equal(made["libfabric_tcp_gbps"]["median"], 149.797, "64 KiB in 3.5 us")
     expect_equal(made["not_measured"], {}, "what is missing")
 
 

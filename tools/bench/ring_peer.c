@@ -1,13 +1,14 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
 /*
- * Round trips over what others have made, by their own programs, if this machine has them: a server
- * on one processor, which is started here, and a client on the other, which is run for what it
- * says.
+ * The same work over what others have made, by their own programs, if this machine has them: a
+ * server on one processor, which is started here, and a client on the other, which is run for what
+ * it says.
  */
 #include "tools/bench/actor.h"
 #include "tools/bench/bench.h"
 #include "tools/bench/program.h"
+#include "tools/bench/ring_says.h"
 #include "tools/bench/ring_work.h"
 
 #include <arpa/inet.h>
@@ -27,18 +28,23 @@
 #define WARM_UP_SHARE 10.0
 #define TRIES         50u          /* for a server to listen, */
 #define TRY_NS        100000000ull /* each */
-/* Trips for each second of a case: a quarter of what fits into it, or less, because on a machine
+/* How many for each second of a case: a quarter of what fits into it, or less, because on a machine
  * with other work to do they take a hundred times as long, and a program has a minute. */
-#define TRIPS_BY_MEMORY 200000.0
-#define TRIPS_BY_TCP    20000.0
-#define TRIPS_MIN       1000.0 /* what it takes to say anything */
-#define SECONDS_MAX     2.0    /* likewise: of longer cases no more */
+#define COUNT_BY_MEMORY 200000.0
+#define COUNT_BY_TCP    20000.0
+#define COUNT_MIN       1000.0 /* what it takes to say anything */
+#define COUNT_LARGE     0.1    /* of that, of large messages */
+/* One-sided operations by memory are copies that the client makes by itself. */
+#define COUNT_COPIES 10.0
+#define SECONDS_MAX  2.0 /* likewise: of longer cases no more */
 
 #define HOST "127.0.0.1"
 /* In place of these words of a command line stands what they name. */
 #define PORT     "{port}"
 #define BYTES    "{bytes}"
-#define TRIPS    "{trips}"
+#define COUNT    "{count}"
+#define TEST     "{test}"
+#define WINDOW   "{window}"
 #define WARM_UP  "{warm-up}"
 #define PROVIDER "{provider}"
 #define ENDPOINT "{endpoint}"
@@ -46,70 +52,79 @@
 struct tool {
     const char *name, *package; /* of Debian */
     const char *const *server, *const *client;
-    bool (*read)(const char *text, double *round_trip_us);
+    bool (*read)(const char *text, const struct ring_case *what, struct ring_result *result);
 };
 
 static const char *const perftest_server[] = {"-p", PORT, NULL};
-static const char *const perftest_client[] = {HOST, "-p",  PORT, "-t",    "tag_lat", "-s", BYTES,
-                                              "-n", TRIPS, "-w", WARM_UP, "-f",      "-v", NULL};
+static const char *const perftest_client[] = {HOST,    "-p", PORT,   "-t", TEST,  "-s",
+                                              BYTES,   "-O", WINDOW, "-n", COUNT, "-w",
+                                              WARM_UP, "-f", "-v",   NULL};
+/* By work. */
+static const char *const perftests[RING_WORKS] = {
+    [RING_TRIPS] = "tag_lat",     [RING_MESSAGES] = "tag_bw", [RING_READS] = "ucp_get",
+    [RING_WRITES] = "ucp_put_bw", [RING_SWAPS] = "ucp_cswap", [RING_ADDS] = "ucp_fadd",
+};
 static const struct tool perftest = {
     .name = "ucx_perftest",
     .package = "ucx-utils",
     .server = perftest_server,
     .client = perftest_client,
-    .read = ring_read_ucx,
+    .read = ring_says_ucx,
 };
 
 /* Both sides count the trips. */
 static const char *const pingpong_server[] = {"-p", PROVIDER, "-e", ENDPOINT, "-S", BYTES,
-                                              "-I", TRIPS,    "-B", PORT,     NULL};
+                                              "-I", COUNT,    "-B", PORT,     NULL};
 static const char *const pingpong_client[] = {"-p", PROVIDER, "-e", ENDPOINT, "-S", BYTES,
-                                              "-I", TRIPS,    "-P", PORT,     HOST, NULL};
+                                              "-I", COUNT,    "-P", PORT,     HOST, NULL};
 static const struct tool pingpong = {
     .name = "fi_pingpong",
     .package = "libfabric-bin",
     .server = pingpong_server,
     .client = pingpong_client,
-    .read = ring_read_pingpong,
+    .read = ring_says_pingpong,
 };
 
 struct peer {
     const struct tool *tool;
     const char *settings[SETTINGS_MAX]; /* of its environment; NULL after the last one */
     const char *provider, *endpoint;
-    double trips_per_s;
+    double count_per_s;
 };
 
 static const struct peer peers[RING_PEERS] = {
     [RING_UCX_POSIX] = {.tool = &perftest,
                         .settings = {"UCX_TLS=posix"},
-                        .trips_per_s = TRIPS_BY_MEMORY},
+                        .count_per_s = COUNT_BY_MEMORY},
     [RING_UCX_TCP] = {.tool = &perftest,
                       .settings = {"UCX_TLS=tcp", "UCX_NET_DEVICES=lo"},
-                      .trips_per_s = TRIPS_BY_TCP},
+                      .count_per_s = COUNT_BY_TCP},
     [RING_LIBFABRIC_SHM] = {.tool = &pingpong,
                             .provider = "shm",
                             .endpoint = "rdm",
-                            .trips_per_s = TRIPS_BY_MEMORY},
+                            .count_per_s = COUNT_BY_MEMORY},
     [RING_LIBFABRIC_TCP] = {.tool = &pingpong,
                             .settings = {"FI_TCP_IFACE=lo"},
                             .provider = "tcp",
                             .endpoint = "msg",
-                            .trips_per_s = TRIPS_BY_TCP},
+                            .count_per_s = COUNT_BY_TCP},
 };
 
 /* One visit to one of them. */
 struct visit {
     struct ring_shared *shared;
     const struct peer *peer;
-    char port[WORD_BYTES], bytes[WORD_BYTES], trips[WORD_BYTES], warm_up[WORD_BYTES];
+    char port[WORD_BYTES], bytes[WORD_BYTES], count[WORD_BYTES], warm_up[WORD_BYTES],
+        window[WORD_BYTES];
 };
 
 static const char *word_of(const struct visit *visit, const char *word)
 {
     const char *const words[][2] = {{PORT, visit->port},
                                     {BYTES, visit->bytes},
-                                    {TRIPS, visit->trips},
+                                    {COUNT, visit->count},
+                                    {TEST, perftests[visit->shared->what.work]},
+                                    {WINDOW, visit->window},
                                     {WARM_UP, visit->warm_up},
                                     {PROVIDER, visit->peer->provider},
                                     {ENDPOINT, visit->peer->endpoint}};
@@ -204,14 +219,20 @@ static void prepare(struct visit *visit)
 {
     const struct ring_shared *shared = visit->shared;
     double seconds = shared->seconds < SECONDS_MAX ? shared->seconds : SECONDS_MAX;
-    double trips = seconds * visit->peer->trips_per_s;
-    trips = trips > TRIPS_MIN ? trips : TRIPS_MIN;
+    const struct ring_case *what = &shared->what;
+    double count = seconds * visit->peer->count_per_s;
+    if (what->bytes > RING_SMALL_BYTES)
+        count *= COUNT_LARGE;
+    if (what->peer == RING_UCX_POSIX && what->work >= RING_READS && what->work <= RING_ADDS)
+        count *= COUNT_COPIES;
+    count = count > COUNT_MIN ? count : COUNT_MIN;
     snprintf(visit->bytes, sizeof(visit->bytes), "%u", shared->what.bytes);
-    snprintf(visit->trips, sizeof(visit->trips), "%.0f", trips);
-    snprintf(visit->warm_up, sizeof(visit->warm_up), "%.0f", trips / WARM_UP_SHARE);
+    snprintf(visit->count, sizeof(visit->count), "%.0f", count);
+    snprintf(visit->warm_up, sizeof(visit->warm_up), "%.0f", count / WARM_UP_SHARE);
+    snprintf(visit->window, sizeof(visit->window), "%u", what->window);
 }
 
-int ring_peer_trips(struct ring_shared *shared)
+int ring_peer(struct ring_shared *shared)
 {
     struct visit visit = {.shared = shared, .peer = &peers[shared->what.peer]};
     const struct tool *tool = visit.peer->tool;
@@ -232,7 +253,7 @@ int ring_peer_trips(struct ring_shared *shared)
     actor_kill(&server);
     if (rc)
         return give_up(shared, rc, reason[0] ? reason : strerror(-rc));
-    if (!tool->read(text, &shared->result.values[RING_P50])) {
+    if (!tool->read(text, &shared->what, &shared->result)) {
         snprintf(reason, sizeof(reason), "%s says something else than it used to", tool->name);
         rc = give_up(shared, -EPROTO, reason);
     }

@@ -13,11 +13,8 @@
 #define WINDOW_SESSION 16u /* of each of a hundred sessions */
 #define WINDOW_CALLS   16u /* connections being opened and closed: half of what may wait */
 #define MIB            (1u << 20)
-#define WINDOW_MIB     4u  /* half of the working set */
-#define WINDOW_16_MIB  2u  /* one being sent while another one is read */
-#define WAYS           2.0 /* latencies of other programs are of one way */
-#define PINGPONG_TITLE "usec/xfer"
-#define BLANKS         " \t"
+#define WINDOW_MIB     4u /* half of the working set */
+#define WINDOW_16_MIB  2u /* one being sent while another one is read */
 
 /* One-sided operations of small pieces, and large messages or operations over a working set, with
  * applications that sleep. */
@@ -29,6 +26,12 @@
     {                                                                                              \
         .name = text, .work = of, .waits = true, .bytes = len, .window = count,                    \
         .slots = (len) * (count) < RING_WORKING_SET ? RING_WORKING_SET / (len) : (count)           \
+    }
+
+/* By programs of others. */
+#define OTHERS(text, who, of, len, count)                                                          \
+    {                                                                                              \
+        .name = text, .place = RING_PEER, .peer = who, .work = of, .bytes = len, .window = count   \
     }
 
 static const struct ring_case fixed[RING_CASES_FIXED] = {
@@ -119,22 +122,36 @@ static const struct ring_case fixed[RING_CASES_FIXED] = {
                               .waits = true,
                               .bytes = RING_BULK_BYTES,
                               .slots = RING_WORKING_SET / RING_BULK_BYTES},
-    [RING_CASE_UCX_TRIP] = {.name = "ucx/rtt",
-                            .place = RING_PEER,
-                            .peer = RING_UCX_POSIX,
-                            .bytes = RING_SMALL_BYTES},
-    [RING_CASE_UCX_TCP_TRIP] = {.name = "ucx/tcp/rtt",
-                                .place = RING_PEER,
-                                .peer = RING_UCX_TCP,
-                                .bytes = RING_SMALL_BYTES},
-    [RING_CASE_LIBFABRIC_SHM_TRIP] = {.name = "libfabric/shm/rtt",
-                                      .place = RING_PEER,
-                                      .peer = RING_LIBFABRIC_SHM,
-                                      .bytes = RING_SMALL_BYTES},
-    [RING_CASE_LIBFABRIC_TCP_TRIP] = {.name = "libfabric/tcp/rtt",
-                                      .place = RING_PEER,
-                                      .peer = RING_LIBFABRIC_TCP,
-                                      .bytes = RING_SMALL_BYTES},
+    [RING_CASE_UCX_TRIP] = OTHERS("ucx/rtt", RING_UCX_POSIX, RING_TRIPS, RING_SMALL_BYTES, 0),
+    [RING_CASE_UCX_MESSAGES] =
+        OTHERS("ucx/messages", RING_UCX_POSIX, RING_MESSAGES, RING_SMALL_BYTES, RING_WINDOW_SMALL),
+    [RING_CASE_UCX_READS] =
+        OTHERS("ucx/reads", RING_UCX_POSIX, RING_READS, RING_SMALL_BYTES, RING_WINDOW_SMALL),
+    [RING_CASE_UCX_WRITES] =
+        OTHERS("ucx/writes", RING_UCX_POSIX, RING_WRITES, RING_SMALL_BYTES, RING_WINDOW_SMALL),
+    [RING_CASE_UCX_SWAPS] =
+        OTHERS("ucx/swaps", RING_UCX_POSIX, RING_SWAPS, RING_WORD_BYTES, RING_WINDOW_SMALL),
+    [RING_CASE_UCX_ADDS] =
+        OTHERS("ucx/adds", RING_UCX_POSIX, RING_ADDS, RING_WORD_BYTES, RING_WINDOW_SMALL),
+    [RING_CASE_UCX_BULK] =
+        OTHERS("ucx/bulk", RING_UCX_POSIX, RING_MESSAGES, RING_BULK_BYTES, RING_WINDOW_BULK),
+    [RING_CASE_UCX_TCP_TRIP] = OTHERS("ucx/tcp/rtt", RING_UCX_TCP, RING_TRIPS, RING_SMALL_BYTES, 0),
+    [RING_CASE_UCX_TCP_MESSAGES] = OTHERS("ucx/tcp/messages", RING_UCX_TCP, RING_MESSAGES,
+                                          RING_SMALL_BYTES, RING_WINDOW_SMALL),
+    [RING_CASE_UCX_TCP_READS] =
+        OTHERS("ucx/tcp/reads", RING_UCX_TCP, RING_READS, RING_SMALL_BYTES, RING_WINDOW_SMALL),
+    [RING_CASE_UCX_TCP_WRITES] =
+        OTHERS("ucx/tcp/writes", RING_UCX_TCP, RING_WRITES, RING_SMALL_BYTES, RING_WINDOW_SMALL),
+    [RING_CASE_UCX_TCP_BULK] =
+        OTHERS("ucx/tcp/bulk", RING_UCX_TCP, RING_MESSAGES, RING_BULK_BYTES, RING_WINDOW_BULK),
+    [RING_CASE_LIBFABRIC_SHM_TRIP] =
+        OTHERS("libfabric/shm/rtt", RING_LIBFABRIC_SHM, RING_TRIPS, RING_SMALL_BYTES, 0),
+    [RING_CASE_LIBFABRIC_SHM_BULK] =
+        OTHERS("libfabric/shm/bulk", RING_LIBFABRIC_SHM, RING_MESSAGES, RING_BULK_BYTES, 1),
+    [RING_CASE_LIBFABRIC_TCP_TRIP] =
+        OTHERS("libfabric/tcp/rtt", RING_LIBFABRIC_TCP, RING_TRIPS, RING_SMALL_BYTES, 0),
+    [RING_CASE_LIBFABRIC_TCP_BULK] =
+        OTHERS("libfabric/tcp/bulk", RING_LIBFABRIC_TCP, RING_MESSAGES, RING_BULK_BYTES, 1),
 };
 
 #define VALUE(field, text, case, index)                                                            \
@@ -227,11 +244,33 @@ const struct ring_field ring_fields[] = {
           RING_CASE_URING_BULK, RING_PER_CORE),
     VALUE("ucx_rtt_us", "UCX, posix: 64 B there and back, polling, us, p50", RING_CASE_UCX_TRIP,
           RING_P50),
-    VALUE("ucx_tcp_rtt_us", "the same, UCX over tcp", RING_CASE_UCX_TCP_TRIP, RING_P50),
-    VALUE("libfabric_shm_rtt_us", "libfabric, shm: likewise, us, a mean",
+    VALUE("ucx_messages_per_s", "64 B messages a second", RING_CASE_UCX_MESSAGES, RING_PER_S),
+    VALUE("ucx_reads_per_s", "64 B one-sided reads a second", RING_CASE_UCX_READS, RING_PER_S),
+    VALUE("ucx_writes_per_s", "64 B one-sided writes a second", RING_CASE_UCX_WRITES, RING_PER_S),
+    VALUE("ucx_compare_swaps_per_s", "compare-and-swaps a second", RING_CASE_UCX_SWAPS, RING_PER_S),
+    VALUE("ucx_fetch_adds_per_s", "fetch-and-adds a second", RING_CASE_UCX_ADDS, RING_PER_S),
+    VALUE("ucx_gbps", "64 KiB messages, Gbit/s", RING_CASE_UCX_BULK, RING_GBPS),
+    VALUE("ucx_gbps_per_core", "the same for each core's time used", RING_CASE_UCX_BULK,
+          RING_PER_CORE),
+    VALUE("ucx_tcp_rtt_us", "UCX, tcp: 64 B there and back, polling, us, p50",
+          RING_CASE_UCX_TCP_TRIP, RING_P50),
+    VALUE("ucx_tcp_messages_per_s", "64 B messages a second", RING_CASE_UCX_TCP_MESSAGES,
+          RING_PER_S),
+    VALUE("ucx_tcp_reads_per_s", "64 B one-sided reads a second", RING_CASE_UCX_TCP_READS,
+          RING_PER_S),
+    VALUE("ucx_tcp_writes_per_s", "64 B one-sided writes a second", RING_CASE_UCX_TCP_WRITES,
+          RING_PER_S),
+    VALUE("ucx_tcp_gbps", "64 KiB messages, Gbit/s", RING_CASE_UCX_TCP_BULK, RING_GBPS),
+    VALUE("ucx_tcp_gbps_per_core", "the same for each core's time used", RING_CASE_UCX_TCP_BULK,
+          RING_PER_CORE),
+    VALUE("libfabric_shm_rtt_us", "libfabric, shm: 64 B there and back, us, a mean",
           RING_CASE_LIBFABRIC_SHM_TRIP, RING_MEAN),
-    VALUE("libfabric_tcp_rtt_us", "the same, libfabric over tcp", RING_CASE_LIBFABRIC_TCP_TRIP,
-          RING_MEAN),
+    VALUE("libfabric_shm_gbps", "64 KiB messages, one at a time, Gbit/s",
+          RING_CASE_LIBFABRIC_SHM_BULK, RING_GBPS),
+    VALUE("libfabric_tcp_rtt_us", "libfabric, tcp: 64 B there and back, us, a mean",
+          RING_CASE_LIBFABRIC_TCP_TRIP, RING_MEAN),
+    VALUE("libfabric_tcp_gbps", "64 KiB messages, one at a time, Gbit/s",
+          RING_CASE_LIBFABRIC_TCP_BULK, RING_GBPS),
     QUOTIENT("rtt_vs_tcp_polling", "rtt_us to tcp_rtt_us", RING_CASE_TRIP, RING_CASE_TCP_TRIP,
              RING_P50),
     QUOTIENT("rtt_vs_tcp", "rtt_us to tcp_rtt_waiting_us", RING_CASE_TRIP,
@@ -372,47 +411,4 @@ bool ring_reckon(const struct ring_field *field, const struct ring_outcome *outc
     }
     *spread = spread_of(values, *runs);
     return *runs > 0;
-}
-
-bool ring_read_ucx(const char *text, double *round_trip_us)
-{
-    const char *line = strstr(text, "percentile_lat");
-    char *end;
-    line = line ? strchr(line, '\n') : NULL;
-    const char *value = line ? strchr(line, ',') : NULL;
-    if (!value)
-        return false;
-    double one_way = strtod(value + 1, &end);
-    *round_trip_us = WAYS * one_way;
-    return end != value + 1 && *end == ',' && one_way > 0;
-}
-
-/* The word of a line that has so many before it; NULL: it has fewer words. */
-static const char *word_at(const char *line, size_t before)
-{
-    const char *word = line + strspn(line, BLANKS);
-    for (; before > 0 && *word && *word != '\n'; before--) {
-        word += strcspn(word, BLANKS "\n");
-        word += strspn(word, BLANKS);
-    }
-    return *word && *word != '\n' ? word : NULL;
-}
-
-bool ring_read_pingpong(const char *text, double *round_trip_us)
-{
-    const char *title = strstr(text, PINGPONG_TITLE), *head = title, *line, *value = NULL;
-    size_t before = 0;
-    char *end;
-    if (!title || !(line = strchr(title, '\n')))
-        return false;
-    while (head > text && head[-1] != '\n')
-        head--;
-    while (word_at(head, before) && word_at(head, before) < title)
-        before++;
-    value = word_at(line + 1, before);
-    if (!value)
-        return false;
-    double one_way = strtod(value, &end);
-    *round_trip_us = WAYS * one_way;
-    return end != value && strchr(BLANKS "\n", *end) && one_way > 0;
 }

@@ -129,9 +129,21 @@ enum ring_fixed {
     RING_CASE_URING_TRIP,
     RING_CASE_URING_BULK,
     RING_CASE_UCX_TRIP,
+    RING_CASE_UCX_MESSAGES,
+    RING_CASE_UCX_READS,
+    RING_CASE_UCX_WRITES,
+    RING_CASE_UCX_SWAPS,
+    RING_CASE_UCX_ADDS,
+    RING_CASE_UCX_BULK,
     RING_CASE_UCX_TCP_TRIP,
+    RING_CASE_UCX_TCP_MESSAGES,
+    RING_CASE_UCX_TCP_READS,
+    RING_CASE_UCX_TCP_WRITES,
+    RING_CASE_UCX_TCP_BULK,
     RING_CASE_LIBFABRIC_SHM_TRIP,
+    RING_CASE_LIBFABRIC_SHM_BULK,
     RING_CASE_LIBFABRIC_TCP_TRIP,
+    RING_CASE_LIBFABRIC_TCP_BULK,
     RING_CASES_FIXED,
 };
 
@@ -207,11 +219,5 @@ struct spread ring_spread(const struct ring_outcome *outcome, uint32_t value);
 /* False: what it is of was not measured. */
 bool ring_reckon(const struct ring_field *field, const struct ring_outcome *outcomes,
                  struct spread *spread, uint32_t *runs);
-/* The round trip, us, that ucx_perftest's CSV tells: twice the median of one way. False: it tells
- * none. */
-bool ring_read_ucx(const char *text, double *round_trip_us);
-/* The round trip, us, that fi_pingpong's table tells: twice the mean of one way, which is rounded
- * to 10 ns there. False: it tells none. */
-bool ring_read_pingpong(const char *text, double *round_trip_us);
 
 #endif

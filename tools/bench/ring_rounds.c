@@ -54,7 +54,7 @@ static int measure(struct ring_rounds *rounds, struct ring_outcome *outcome)
     reset(rounds, outcome);
     int rc = rounds->command->provide(shared);
     if (!rc)
-        rc = shared->what.place == RING_PEER ? ring_peer_trips(shared) : perform(rounds);
+        rc = shared->what.place == RING_PEER ? ring_peer(shared) : perform(rounds);
     if (!rc)
         outcome->runs[outcome->run_count++] = shared->result;
     if (!shared->missing || rc == -EINTR)

@@ -52,7 +52,7 @@ struct ring_shared {
 void ring_work_saddle(void *arg, int word_fd);
 void ring_work_tcp(void *arg, int word_fd);
 /* In the process that may start actors (ring_peer.c). 0, -EINTR, or what ring_missing returns. */
-int ring_peer_trips(struct ring_shared *shared);
+int ring_peer(struct ring_shared *shared);
 
 /* ---- Over Saddle. Each answers 0, or a negative errno with a line in `reason`. ---- */
 

@@ -138,18 +138,24 @@ START_TEST(one_sided_operations)
 }
 END_TEST
 
-/* Each of them is asked for once. */
+/* Each of them is asked for each kind of work once at most, and for round trips. */
 START_TEST(programs_of_others)
 {
     const struct ring_settings settings = {.runs = 1};
-    uint32_t count = ring_plan(&settings, outcomes), times[RING_PEERS] = {0};
-    for (uint32_t i = 0; i < count; i++)
-        if (outcomes[i].what.place == RING_PEER)
-            times[outcomes[i].what.peer]++;
-    for (uint32_t peer = 0; peer < RING_PEERS; peer++)
-        ck_assert_uint_eq(times[peer], 1);
+    uint32_t count = ring_plan(&settings, outcomes), times[RING_PEERS][RING_WORKS][2] = {{{0}}};
+    for (uint32_t i = 0; i < count; i++) {
+        const struct ring_case *what = &outcomes[i].what;
+        if (what->place == RING_PEER)
+            ck_assert_uint_eq(times[what->peer][what->work][what->bytes > RING_SMALL_BYTES]++, 0);
+    }
+    for (uint32_t peer = 0; peer < RING_PEERS; peer++) {
+        ck_assert_uint_eq(times[peer][RING_TRIPS][0], 1);
+        ck_assert_uint_eq(times[peer][RING_MESSAGES][1], 1);
+    }
     ck_assert(case_of(count, "ucx/tcp/rtt")->peer == RING_UCX_TCP);
     ck_assert(case_of(count, "libfabric/shm/rtt")->peer == RING_LIBFABRIC_SHM);
+    ck_assert_uint_eq(outcomes[RING_CASE_UCX_BULK].what.bytes,
+                      outcomes[RING_CASE_BULK_DEDICATED].what.bytes);
 }
 END_TEST
 
@@ -262,58 +268,6 @@ START_TEST(the_cost_of_bytes_in_each_mode)
 }
 END_TEST
 
-START_TEST(what_ucx_says)
-{
-    double us = 0;
-    ck_assert(ring_read_ucx("iterations,50.0_percentile_lat,avg_lat,overall_lat,avg_bw\n"
-                            "20000,0.606,14.156,14.156,4.31\n",
-                            &us));
-    ck_assert_double_eq_tol(us, 1.212, 1e-9);
-    ck_assert(!ring_read_ucx("", &us));
-    ck_assert(!ring_read_ucx("iterations,50.0_percentile_lat,avg_lat", &us));
-    ck_assert(!ring_read_ucx("iterations,50.0_percentile_lat,avg_lat\n", &us));
-    ck_assert(!ring_read_ucx("iterations,50.0_percentile_lat,avg_lat\n20000,x,1\n", &us));
-    ck_assert(!ring_read_ucx("iterations,50.0_percentile_lat,avg_lat\n20000,0,1\n", &us));
-}
-END_TEST
-
-#define PINGPONG_HEAD                                                                              \
-    "bytes   #sent   #ack     total       time     MB/sec    usec/xfer   Mxfers/sec\n"
-
-START_TEST(what_pingpong_says)
-{
-    static const char *const wrong[] = {
-        "",
-        "usec/xfer",
-        PINGPONG_HEAD,
-        PINGPONG_HEAD "\n",
-        PINGPONG_HEAD "64      1k      =1k      125k        0.01s     17.66\n",
-        PINGPONG_HEAD
-        "64      1k      =1k      125k        0.01s     17.66       fast       0.28\n",
-        PINGPONG_HEAD
-        "64      1k      =1k      125k        0.01s     17.66       3.62x      0.28\n",
-        PINGPONG_HEAD
-        "64      1k      =1k      125k        0.01s     17.66       0.00       0.28\n",
-        PINGPONG_HEAD
-        "64      1k      =1k      125k        0.01s     17.66      -3.62       0.28\n",
-        PINGPONG_HEAD
-        "64      1k      =1k      125k        0.01s     17.66        nan       0.28\n",
-    };
-    double us = 0;
-    ck_assert(ring_read_pingpong(PINGPONG_HEAD "64      1k      =1k      125k        0.01s     "
-                                               "17.66       3.62       0.28\n",
-                                 &us));
-    ck_assert_double_eq_tol(us, 7.24, 1e-9);
-    /* Among other lines; columns are known by their titles, and the last one has an end, too. */
-    ck_assert(ring_read_pingpong("a warning\n bytes usec/xfer\n 64\t0.25\nmore 1 2 3\n", &us));
-    ck_assert_double_eq_tol(us, 0.5, 1e-9);
-    ck_assert(ring_read_pingpong("usec/xfer bytes\n0.5", &us));
-    ck_assert_double_eq_tol(us, 1, 1e-9);
-    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-        ck_assert_msg(!ring_read_pingpong(wrong[i], &us), "%s", wrong[i]);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("tools/bench/ring_plan");
@@ -330,8 +284,6 @@ int main(void)
     tcase_add_test(tests, a_figure);
     tcase_add_test(tests, a_quotient);
     tcase_add_test(tests, the_cost_of_bytes_in_each_mode);
-    tcase_add_test(tests, what_ucx_says);
-    tcase_add_test(tests, what_pingpong_says);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
