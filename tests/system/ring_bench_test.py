@@ -40,6 +40,8 @@ TCP = ["tcp_rtt_us", "tcp_rtt_p99_us", "tcp_rtt_waiting_us", "tcp_rtt_waiting_p9
        "gbps_per_core_compacting_vs_tcp"]
 # By the kernel's clock, which moves every 10 ms: one may be 0, or unknown, in a short run.
 MACHINE = ["gbps_per_core_machine", "tcp_gbps_per_core_machine"]
+FLOOR = ["floor_rtt_us", "floor_gbps_per_core", "floor_once_gbps_per_core",
+         "floor_gbps_per_core_vs_tcp", "floor_once_gbps_per_core_vs_tcp"]
 # By io_uring, which a kernel may refuse, and a build may leave out.
 URING = ["tcp_uring_rtt_us", "tcp_uring_gbps_per_core"]
 # By programs of others, which are there if a test puts them there.
@@ -49,14 +51,15 @@ UCX_RATES = ["ucx_messages_per_s", "ucx_reads_per_s", "ucx_writes_per_s",
 UCX_GBPS = ["ucx_gbps", "ucx_tcp_gbps"]
 PEERS = ["ucx_rtt_us", "ucx_tcp_rtt_us", *UCX_RATES, *UCX_GBPS,
          *(f"{name}_per_core" for name in UCX_GBPS), "libfabric_shm_rtt_us",
-         "libfabric_tcp_rtt_us", "libfabric_shm_gbps", "libfabric_tcp_gbps", "rtt_vs_ucx_posix"]
+         "libfabric_tcp_rtt_us", "libfabric_shm_gbps", "libfabric_tcp_gbps", "rtt_vs_ucx_posix",
+         "floor_rtt_vs_ucx_posix"]
 AROUND = ["ring", "machine", "settings", "sweep", "checked", "not_measured"]
 CASES = ["rtt", "messages", "reads", "reads/indirect", "reads/batch", "reads/scan", "writes",
          "swaps", "adds", "messages/16-streams", "connections", "connections/one", "bulk/1MiB",
          "bulk/16MiB", "bulk/reads", "bulk/writes", "messages/100-sessions",
          "messages/10k-connections", "bulk/dedicated", "rtt/waiting", "bulk/spreading",
          "idle/spreading", "bulk/compacting", "idle/compacting", "idle/connections", "tcp/rtt",
-         "tcp/rtt/waiting", "tcp/bulk"]
+         "tcp/rtt/waiting", "tcp/bulk", "floor/rtt", "floor/bulk", "floor/bulk/once"]
 URING_CASES = ["tcp/uring/rtt", "tcp/uring/bulk"]
 PEER_CASES = {
     **{f"ucx/{what}": "ucx_perftest" for what in (
@@ -131,13 +134,14 @@ class Place(benches.Place):
 
 def check_document(made):
     """All of it was measured, and each message was right."""
-    expect_equal(sorted(made), sorted([*SADDLE, *TCP, *MACHINE, *URING, *PEERS, *AROUND]), "keys")
+    expect_equal(sorted(made),
+                 sorted([*SADDLE, *TCP, *FLOOR, *MACHINE, *URING, *PEERS, *AROUND]), "keys")
     expect_equal(made["ring"], 1, "the form's version")
     refused = [name for name in URING_CASES if name in made["not_measured"]]
     expect(refused in ([], URING_CASES), f"half of io_uring: {refused}")
     for name in refused:
         expect("uring" in made["not_measured"][name], f"{made['not_measured']}")
-    for name in SADDLE + TCP + (URING if not refused else []):
+    for name in SADDLE + TCP + FLOOR + (URING if not refused else []):
         expect(made[name] is not None, f"{name} is null")
         check_spread(made[name], name)
     cases = CASES + (URING_CASES if not refused else [])
@@ -162,7 +166,7 @@ def test_all_of_it():
         expect(made["not_measured"][name].startswith(f"{program} is not installed"),
                f"{made['not_measured']}")
         expect(f"\n{name} " in out, f"no word of {name}:\n{out}")
-    for name in SADDLE + TCP + URING + PEERS:
+    for name in SADDLE + TCP + FLOOR + URING + PEERS:
         expect(f"\n{name} " in out, f"{name} is not in the table:\n{out}")
 
 

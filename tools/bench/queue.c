@@ -1,9 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
-#include "mailbox/queue.h"
-
 #include "mailbox/doorbell.h"
 #include "tools/bench/bench.h"
+#include "tools/bench/link.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -12,57 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CAPACITY   256u /* the library's default */
-#define BATCH      16u  /* commands an engine takes from a channel in one turn */
+#define BATCH      16u /* commands an engine takes from a channel in one turn */
 #define ENGINE_CPU 1u
 #define APP_CPU    0u
-
-struct link {
-    struct queue queue;
-    struct queue_producer producer;
-    struct queue_consumer consumer;
-    void *memory;
-};
-
-static int link_open(struct link *link)
-{
-    struct queue_attrs attrs = {.name = "bench", .capacity = CAPACITY, .order_sensitive = true};
-    link->memory = aligned_alloc(SADDLE_ENTRY_BYTES, queue_bytes(CAPACITY));
-    if (!link->memory)
-        return -ENOMEM;
-    int rc = queue_create(&link->queue, &attrs, link->memory);
-    if (rc)
-        return rc;
-    queue_format(&link->queue, 0);
-    queue_producer_open(&link->producer, &link->queue, 0);
-    queue_consumer_open(&link->consumer, &link->queue, 0);
-    return 0;
-}
-
-static void link_close(struct link *link)
-{
-    free(link->memory);
-}
-
-static void put(struct link *link, uint64_t tag)
-{
-    struct saddle_command command = {.op = SADDLE_CMD_SEND,
-                                     .flags = SADDLE_ENTRY_INLINE,
-                                     .tag = tag,
-                                     .len = SADDLE_INLINE_BYTES};
-    while (!queue_put(&link->producer, &command))
-        ;
-}
-
-static uint64_t take(struct link *link)
-{
-    struct saddle_command copy;
-    while (queue_poll(&link->consumer) != 1)
-        ;
-    queue_pop(&link->consumer, &copy);
-    queue_consumed(&link->consumer, false);
-    return copy.tag;
-}
 
 /* One thread: put a batch, take it again. */
 static int run_entry(uint64_t iterations, uint64_t *elapsed_ns)
@@ -74,9 +25,9 @@ static int run_entry(uint64_t iterations, uint64_t *elapsed_ns)
     uint64_t sum = 0, start = bench_now();
     for (uint64_t i = 0; i < iterations; i += BATCH) {
         for (uint32_t b = 0; b < BATCH; b++)
-            put(&link, i + b);
+            link_put(&link, i + b);
         for (uint32_t b = 0; b < BATCH; b++)
-            sum += take(&link);
+            sum += link_take(&link);
     }
     *elapsed_ns = bench_now() - start;
     link_close(&link);
@@ -93,7 +44,7 @@ static void *echo_thread(void *arg)
     struct pair *pair = arg;
     bench_pin(ENGINE_CPU);
     for (uint64_t i = 0; i < pair->iterations; i++)
-        put(&pair->back, take(&pair->there));
+        link_put(&pair->back, link_take(&pair->there));
     return NULL;
 }
 
@@ -110,8 +61,8 @@ static int run_round_trip(uint64_t iterations, uint64_t *elapsed_ns)
         return -EAGAIN;
     uint64_t start = bench_now();
     for (uint64_t i = 0; i < iterations && !rc; i++) {
-        put(&pair.there, i);
-        rc = take(&pair.back) == i ? 0 : -EIO;
+        link_put(&pair.there, i);
+        rc = link_take(&pair.back) == i ? 0 : -EIO;
     }
     *elapsed_ns = bench_now() - start;
     pthread_join(thread, NULL);
@@ -167,7 +118,7 @@ static void *sleeping_echo_thread(void *arg)
     bench_pin(ENGINE_CPU);
     for (uint64_t i = 0; i < s->pair.iterations; i++) {
         take_sleeping(&s->pair.there, s->there.engine, false);
-        put(&s->pair.back, i);
+        link_put(&s->pair.back, i);
         if (doorbell_due(&s->pair.back.queue.header->armed))
             doorbell_ring_application(s->back.application_write);
     }
@@ -188,7 +139,7 @@ static int run_doorbell_wake(uint64_t iterations, uint64_t *elapsed_ns)
         return -EAGAIN;
     uint64_t start = bench_now();
     for (uint64_t i = 0; i < iterations; i++) {
-        put(&s.pair.there, i);
+        link_put(&s.pair.there, i);
         if (doorbell_due(&s.pair.there.queue.header->armed))
             doorbell_ring_engine(s.there.engine);
         take_sleeping(&s.pair.back, s.back.application_read, true);

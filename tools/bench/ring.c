@@ -84,6 +84,7 @@ int ring_main(int argc, char **argv)
                                                 .plan = ring_plan,
                                                 .open = open_fleet,
                                                 .provide = provide,
+                                                .floor = ring_work_floor,
                                                 .close = close_fleet};
     return ring_run(&command, argc, argv);
 }

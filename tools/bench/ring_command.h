@@ -28,6 +28,7 @@ struct ring_command {
     int (*open)(const char *saddled);
     int (*provide)(struct ring_shared *shared);
     void (*close)(void);
+    void (*floor)(void *arg, int word_fd); /* what a process does of RING_FLOOR */
 };
 
 /* The whole of a subcommand; its exit status. */

@@ -29,6 +29,11 @@
     }
 
 /* By programs of others. */
+#define FLOOR_BULK(text, times)                                                                    \
+    {                                                                                              \
+        .name = text, .place = RING_FLOOR, .work = RING_MESSAGES, .bytes = RING_BULK_BYTES,        \
+        .copies = times, .slots = RING_WORKING_SET / RING_BULK_BYTES                               \
+    }
 #define OTHERS(text, who, of, len, count)                                                          \
     {                                                                                              \
         .name = text, .place = RING_PEER, .peer = who, .work = of, .bytes = len, .window = count   \
@@ -152,6 +157,9 @@ static const struct ring_case fixed[RING_CASES_FIXED] = {
         OTHERS("libfabric/tcp/rtt", RING_LIBFABRIC_TCP, RING_TRIPS, RING_SMALL_BYTES, 0),
     [RING_CASE_LIBFABRIC_TCP_BULK] =
         OTHERS("libfabric/tcp/bulk", RING_LIBFABRIC_TCP, RING_MESSAGES, RING_BULK_BYTES, 1),
+    [RING_CASE_FLOOR_TRIP] = {.name = "floor/rtt", .place = RING_FLOOR, .bytes = RING_SMALL_BYTES},
+    [RING_CASE_FLOOR_BULK] = FLOOR_BULK("floor/bulk", 2),
+    [RING_CASE_FLOOR_BULK_ONCE] = FLOOR_BULK("floor/bulk/once", 1),
 };
 
 #define VALUE(field, text, case, index)                                                            \
@@ -271,6 +279,12 @@ const struct ring_field ring_fields[] = {
           RING_CASE_LIBFABRIC_TCP_TRIP, RING_MEAN),
     VALUE("libfabric_tcp_gbps", "64 KiB messages, one at a time, Gbit/s",
           RING_CASE_LIBFABRIC_TCP_BULK, RING_GBPS),
+    VALUE("floor_rtt_us", "four hops of an entry between two cores, us, p50", RING_CASE_FLOOR_TRIP,
+          RING_P50),
+    VALUE("floor_gbps_per_core", "64 KiB filled, copied in and out with checksums, compared",
+          RING_CASE_FLOOR_BULK, RING_PER_CORE),
+    VALUE("floor_once_gbps_per_core", "the same, copied once", RING_CASE_FLOOR_BULK_ONCE,
+          RING_PER_CORE),
     QUOTIENT("rtt_vs_tcp_polling", "rtt_us to tcp_rtt_us", RING_CASE_TRIP, RING_CASE_TCP_TRIP,
              RING_P50),
     QUOTIENT("rtt_vs_tcp", "rtt_us to tcp_rtt_waiting_us", RING_CASE_TRIP,
@@ -285,6 +299,12 @@ const struct ring_field ring_fields[] = {
              RING_CASE_BULK_COMPACTING, RING_CASE_TCP_BULK, RING_PER_CORE),
     QUOTIENT("rtt_vs_ucx_posix", "rtt_us to ucx_rtt_us", RING_CASE_TRIP, RING_CASE_UCX_TRIP,
              RING_P50),
+    QUOTIENT("floor_rtt_vs_ucx_posix", "floor_rtt_us to ucx_rtt_us", RING_CASE_FLOOR_TRIP,
+             RING_CASE_UCX_TRIP, RING_P50),
+    QUOTIENT("floor_gbps_per_core_vs_tcp", "floor_gbps_per_core to tcp_gbps_per_core",
+             RING_CASE_FLOOR_BULK, RING_CASE_TCP_BULK, RING_PER_CORE),
+    QUOTIENT("floor_once_gbps_per_core_vs_tcp", "floor_once_gbps_per_core to tcp_gbps_per_core",
+             RING_CASE_FLOOR_BULK_ONCE, RING_CASE_TCP_BULK, RING_PER_CORE),
 };
 const uint32_t ring_field_count = COUNT(ring_fields);
 const struct ring_form ring_form = {.name = "ring",

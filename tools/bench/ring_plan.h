@@ -51,6 +51,7 @@ enum ring_place {
     RING_TCP,
     RING_URING, /* TCP by io_uring */
     RING_PEER,  /* see enum ring_peer */
+    RING_FLOOR, /* what is beneath Saddle alone (ring_floor.c, wire_floor.c) */
     RING_PLACES
 };
 
@@ -94,6 +95,7 @@ struct ring_case {
     uint32_t sessions;    /* at each engine */
     uint32_t connections; /* of each session */
     uint32_t streams;     /* of each connection */
+    uint32_t copies;      /* of each byte, of RING_FLOOR */
 };
 
 /* The cases that are always there, by their place in the list. Those of a sweep come after. */
@@ -144,6 +146,9 @@ enum ring_fixed {
     RING_CASE_LIBFABRIC_SHM_BULK,
     RING_CASE_LIBFABRIC_TCP_TRIP,
     RING_CASE_LIBFABRIC_TCP_BULK,
+    RING_CASE_FLOOR_TRIP,
+    RING_CASE_FLOOR_BULK,
+    RING_CASE_FLOOR_BULK_ONCE,
     RING_CASES_FIXED,
 };
 

@@ -19,6 +19,8 @@
 
 /* ---- One case in one round ---- */
 
+typedef void body(void *arg, int word_fd);
+
 /* The shared memory as it is before a case. */
 static void reset(struct ring_rounds *rounds, const struct ring_outcome *outcome)
 {
@@ -33,13 +35,20 @@ static void reset(struct ring_rounds *rounds, const struct ring_outcome *outcome
         shared->hosts[i] = (struct ring_host){.space = SPACE_NONE, .address = "127.0.0.1"};
 }
 
+static body *body_of(const struct ring_rounds *rounds)
+{
+    enum ring_place place = rounds->shared->what.place;
+    if (place == RING_FLOOR)
+        return rounds->command->floor;
+    return place < RING_TCP ? ring_work_saddle : ring_work_tcp;
+}
+
 static int perform(struct ring_rounds *rounds)
 {
     struct ring_shared *shared = rounds->shared;
     struct actor actor = {0};
     uint64_t patience = (uint64_t)(LENGTHS * shared->seconds * (double)NSEC) + SPARE_NS;
-    int rc = actor_start(&actor, SIGKILL,
-                         shared->what.place < RING_TCP ? ring_work_saddle : ring_work_tcp, shared);
+    int rc = actor_start(&actor, SIGKILL, body_of(rounds), shared);
     if (!rc)
         rc = actor_wait(&actor, patience);
     if (rc && rc != -EINTR && !shared->reason[0])

@@ -19,6 +19,7 @@
 #include <sys/types.h>
 
 #define RING_PATIENCE_MS 60000u /* nothing for so long means that something is broken */
+#define RING_PATIENCE_NS (RING_PATIENCE_MS * 1000000ull)
 #define RING_SAMPLES     4000000u
 /* A case goes on beyond its time until so many are done: a short run on a busy machine, whose
  * daemon did not get a processor meanwhile, says something too. */
@@ -51,6 +52,8 @@ struct ring_shared {
 /* Bodies of actors (actor.h): `arg` is the shared memory. */
 void ring_work_saddle(void *arg, int word_fd);
 void ring_work_tcp(void *arg, int word_fd);
+void ring_work_floor(void *arg, int word_fd); /* of `ring` */
+void wire_work_floor(void *arg, int word_fd); /* of `wire` */
 /* In the process that may start actors (ring_peer.c). 0, -EINTR, or what ring_missing returns. */
 int ring_peer(struct ring_shared *shared);
 

@@ -68,6 +68,7 @@ int wire_main(int argc, char **argv)
                                                 .permits = permits,
                                                 .open = open_bed,
                                                 .provide = provide,
+                                                .floor = wire_work_floor,
                                                 .close = close_bed};
     return ring_run(&command, argc, argv);
 }

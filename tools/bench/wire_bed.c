@@ -123,6 +123,11 @@ static int provide_daemons(struct wire_bed *bed, struct ring_shared *shared)
 
 /* ---- Cables ---- */
 
+static bool without_daemon(const struct ring_shared *shared)
+{
+    return shared->what.place >= RING_TCP;
+}
+
 static int provide_cable(struct wire_bed *bed, uint32_t cable, struct ring_shared *shared)
 {
     int *spaces = bed->spaces[cable], rc = 0;
@@ -131,7 +136,7 @@ static int provide_cable(struct wire_bed *bed, uint32_t cable, struct ring_share
         rc = space_pair(spaces, cable_mtus[cable], addresses, shared->reason,
                         sizeof(shared->reason));
     /* TCP is told each time: while an XDP port is there, the kernel keeps some of them. */
-    for (uint32_t i = 0; i < RING_HOSTS && !rc && (!made || shared->what.place == RING_TCP); i++)
+    for (uint32_t i = 0; i < RING_HOSTS && !rc && (!made || without_daemon(shared)); i++)
         rc = space_refuse_offloads(spaces[i], shared->reason, sizeof(shared->reason));
     for (uint32_t i = 0; i < RING_HOSTS; i++) {
         shared->hosts[i].space = spaces[i];
@@ -162,11 +167,11 @@ int wire_bed_provide(struct wire_bed *bed, struct ring_shared *shared)
 {
     uint32_t cable = cables[shared->what.wire];
     int rc = 0;
-    if (shared->what.place == RING_TCP)
-        stop_daemons(bed); /* it is the kernel's alone */
+    if (without_daemon(shared))
+        stop_daemons(bed); /* the cable is somebody else's alone */
     if (cable != NO_CABLE)
         rc = provide_cable(bed, cable, shared);
-    if (!rc && shared->what.place != RING_TCP)
+    if (!rc && !without_daemon(shared))
         rc = provide_daemons(bed, shared);
     return rc;
 }

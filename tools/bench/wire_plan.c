@@ -38,6 +38,8 @@ static const struct ring_case cases[WIRE_CASES] = {
     [WIRE_CASE_MEMIF_TRIP] = TRIP("memif/rtt", RING_SPREADING, WIRE_MEMIF),
     [WIRE_CASE_MEMIF_MESSAGES] = MESSAGES("memif/messages", RING_SPREADING, WIRE_MEMIF),
     [WIRE_CASE_MEMIF_BULK] = BULK("memif/bulk", RING_SPREADING, WIRE_MEMIF),
+    [WIRE_CASE_XDP_FLOOR] = BULK("xdp/floor", RING_FLOOR, WIRE_XDP),
+    [WIRE_CASE_XDP_1500_FLOOR] = BULK("xdp-1500/floor", RING_FLOOR, WIRE_XDP_1500),
 };
 
 #define VALUE(field, text, case, index)                                                            \
@@ -73,6 +75,10 @@ static const struct ring_field fields[] = {
     BYTES("veth_tcp", "TCP, MTU 3490", WIRE_CASE_TCP_BULK),
     TRIPS("veth_1500_tcp", "TCP, MTU 1500", WIRE_CASE_TCP_1500_TRIP),
     BYTES("veth_1500_tcp", "TCP, MTU 1500", WIRE_CASE_TCP_1500_BULK),
+    VALUE("xdp_floor_gbps_per_core", "XDP, MTU 3490: packets alone, for each core's time",
+          WIRE_CASE_XDP_FLOOR, RING_PER_CORE_MACHINE),
+    VALUE("xdp_1500_floor_gbps_per_core", "XDP, MTU 1500: likewise", WIRE_CASE_XDP_1500_FLOOR,
+          RING_PER_CORE_MACHINE),
     QUOTIENT("xdp_rtt_vs_tcp", "xdp_rtt_us to veth_tcp_rtt_us", WIRE_CASE_XDP_TRIP,
              WIRE_CASE_TCP_TRIP, RING_P50),
     QUOTIENT("af_packet_rtt_vs_tcp", "af_packet_rtt_us to veth_1500_tcp_rtt_us",
@@ -81,6 +87,10 @@ static const struct ring_field fields[] = {
              WIRE_CASE_XDP_BULK, WIRE_CASE_TCP_BULK, RING_PER_CORE_MACHINE),
     QUOTIENT("xdp_1500_gbps_per_core_vs_tcp", "xdp_1500_gbps_per_core to veth_1500_tcp_...",
              WIRE_CASE_XDP_1500_BULK, WIRE_CASE_TCP_1500_BULK, RING_PER_CORE_MACHINE),
+    QUOTIENT("xdp_floor_vs_tcp", "xdp_floor_gbps_per_core to veth_tcp_gbps_per_core",
+             WIRE_CASE_XDP_FLOOR, WIRE_CASE_TCP_BULK, RING_PER_CORE_MACHINE),
+    QUOTIENT("xdp_1500_floor_vs_tcp", "xdp_1500_floor_gbps_per_core to veth_1500_tcp_...",
+             WIRE_CASE_XDP_1500_FLOOR, WIRE_CASE_TCP_1500_BULK, RING_PER_CORE_MACHINE),
     QUOTIENT("af_packet_gbps_per_core_vs_tcp", "af_packet_gbps_per_core to veth_1500_tcp_...",
              WIRE_CASE_AF_PACKET_BULK, WIRE_CASE_TCP_1500_BULK, RING_PER_CORE_MACHINE),
 };

@@ -7,9 +7,9 @@
 #include "daemon/port_ring.h"
 #include "engines/pony/pony.h"
 #include "tools/bench/bench.h"
+#include "tools/bench/eal.h"
 
 #include <errno.h>
-#include <rte_eal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -40,16 +40,6 @@ static const struct clock clock_virtual = {.now = virtual_now, .tick_parts = 1};
 static const struct clock *bench_clock(void)
 {
     return bench_virtual_time() ? &clock_virtual : &clock_machine;
-}
-
-static int start_eal(void)
-{
-    static char options[][24] = {"saddle-bench",  "--no-huge",      "--no-shconf", "--no-pci",
-                                 "--log-level=3", "--no-telemetry", "-m",          "256"};
-    char *argv[sizeof(options) / sizeof(options[0])];
-    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
-        argv[i] = options[i];
-    return rte_eal_init(sizeof(options) / sizeof(options[0]), argv) < 0 ? -ENODEV : 0;
 }
 
 static int make_engine(unsigned host, struct port *ports[WORLD_HOSTS])
@@ -161,7 +151,7 @@ static int make_world(void)
 {
     struct port_ring_config wire = {.name = {"bench-left", "bench-right"}, .mtu = MTU};
     struct port *ports[WORLD_HOSTS];
-    int rc = start_eal();
+    int rc = eal_start();
     if (rc || (rc = port_ring_create(&ports[0], &ports[1], &wire)))
         return rc;
     for (unsigned host = 0; host < WORLD_HOSTS; host++)

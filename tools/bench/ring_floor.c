@@ -1,0 +1,172 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What this machine takes for the work beneath Saddle's, with nothing done that is Saddle's: no
+ * figure of it can be better. Of a round trip, the four hops of an entry between two processors; of
+ * large messages, to fill and to compare them, and between that to copy them into packets and out
+ * again with a checksum on either side, all in one thread, or to copy them once.
+ */
+#include "engines/elements/crc32c.h"
+#include "tools/bench/bench.h"
+#include "tools/bench/link.h"
+#include "tools/bench/ramp.h"
+#include "tools/bench/ring_meter.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define STOP           UINT64_MAX /* a tag */
+#define COPIES_MOST    2u         /* into a packet, and out of it */
+#define PACKET_BYTES   4900u      /* of payload, as packets of 5000 bytes carry */
+#define PACKET_PLACES  64u        /* in turn: few enough to stay in a second-level cache */
+#define PACKET_SPACING 5376u      /* whole cache lines, as in a packet pool */
+
+/* ---- There and back ---- */
+
+struct hops {
+    struct ring_shared *shared;
+    struct link there, back;
+};
+
+static void *echo(void *arg)
+{
+    struct hops *hops = arg;
+    bench_pin(hops->shared->far_cpu);
+    for (uint64_t tag = 0; tag != STOP;) {
+        tag = link_take(&hops->there);
+        link_put(&hops->back, tag);
+    }
+    return NULL;
+}
+
+/* Application to engine, engine to application, and likewise for the answer. */
+static int trip(struct hops *hops, uint64_t number)
+{
+    for (uint32_t way = 0; way < 2; way++) {
+        link_put(&hops->there, number);
+        if (link_take(&hops->back) != number)
+            return ring_error(hops->shared, -EBADMSG, "an entry that came back is another one");
+    }
+    return 0;
+}
+
+static int measure_hops(struct hops *hops)
+{
+    struct ring_shared *shared = hops->shared;
+    uint64_t now = bench_now(), counts = now + ring_warm_up_ns(shared);
+    uint64_t end = counts + ring_length_ns(shared), number = 0;
+    uint32_t samples = 0;
+    int rc = 0;
+    while (!rc && (now < end || samples < RING_LEAST) && samples < RING_SAMPLES) {
+        uint64_t before = now;
+        rc = trip(hops, number++);
+        now = bench_now();
+        if (before >= counts)
+            shared->samples_ns[samples++] = now - before;
+    }
+    ring_note_trips(shared, samples, number);
+    return rc;
+}
+
+static int run_hops(struct ring_shared *shared)
+{
+    struct hops hops = {.shared = shared};
+    pthread_t thread;
+    int rc = link_open(&hops.there);
+    if (!rc)
+        rc = link_open(&hops.back);
+    if (rc)
+        return ring_error(shared, rc, "no memory for two queues");
+    if ((rc = -pthread_create(&thread, NULL, echo, &hops)))
+        return ring_error(shared, rc, "starting a thread: %s", strerror(-rc));
+    rc = measure_hops(&hops);
+    link_put(&hops.there, STOP);
+    pthread_join(thread, NULL);
+    return rc;
+}
+
+/* ---- One way ---- */
+
+struct bytes {
+    struct ring_shared *shared;
+    uint8_t *out, *in; /* of the two applications, `slots` messages each */
+    uint8_t *packets;
+    uint64_t packet, sent;
+};
+
+/* As applications' arenas are. */
+static uint8_t *map(size_t bytes)
+{
+    void *memory =
+        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+/* What both hosts do with the payload of one packet: true if it arrived whole. */
+static bool move(struct bytes *bytes, uint8_t *to, const uint8_t *from, size_t len)
+{
+    if (bytes->shared->what.copies < COPIES_MOST) {
+        uint32_t crc = crc32c_update(CRC32C_START, from, len);
+        return crc32c_copy(CRC32C_START, to, from, len) == crc;
+    }
+    uint8_t *packet = bytes->packets + bytes->packet++ % PACKET_PLACES * PACKET_SPACING;
+    uint32_t crc = crc32c_copy(CRC32C_START, packet, from, len);
+    return crc32c_copy(CRC32C_START, to, packet, len) == crc;
+}
+
+static bool send_one(struct bytes *bytes)
+{
+    const struct ring_case *what = &bytes->shared->what;
+    size_t at = bytes->sent % what->slots * what->bytes;
+    uint64_t stamp = ramp_stamp(0, bytes->sent++);
+    bool whole = true;
+    ramp_fill(bytes->out + at, what->bytes, stamp);
+    for (size_t done = 0; done < what->bytes && whole; done += PACKET_BYTES) {
+        size_t len = what->bytes - done < PACKET_BYTES ? what->bytes - done : PACKET_BYTES;
+        whole = move(bytes, bytes->in + at + done, bytes->out + at + done, len);
+    }
+    return whole && ramp_check(bytes->in + at, what->bytes, stamp);
+}
+
+static int send_until(struct bytes *bytes, uint64_t until_ns)
+{
+    uint64_t least = bytes->sent + RING_LEAST;
+    while (bench_now() < until_ns || bytes->sent < least)
+        if (!send_one(bytes))
+            return ring_error(bytes->shared, -EBADMSG, "a message that was copied is another one");
+    return 0;
+}
+
+static int run_bytes(struct ring_shared *shared)
+{
+    const struct ring_case *what = &shared->what;
+    struct bytes bytes = {.shared = shared,
+                          .out = map((size_t)what->slots * what->bytes),
+                          .in = map((size_t)what->slots * what->bytes),
+                          .packets = map((size_t)PACKET_PLACES * PACKET_SPACING)};
+    struct ring_meter meter;
+    if (!bytes.out || !bytes.in || !bytes.packets)
+        return ring_error(shared, -ENOMEM, "no memory");
+    int rc = send_until(&bytes, bench_now() + ring_warm_up_ns(shared));
+    if (rc)
+        return rc;
+    meter_start(&meter, shared, bytes.sent);
+    rc = send_until(&bytes, bench_now() + ring_length_ns(shared));
+    meter_stop(&meter, shared, bytes.sent);
+    shared->result.checked = bytes.sent;
+    return rc;
+}
+
+/* The process ends with it, and takes what it has with it. */
+void ring_work_floor(void *arg, int word_fd)
+{
+    struct ring_shared *shared = arg;
+    bench_pin(shared->cpu);
+    int rc = shared->what.work == RING_TRIPS ? run_hops(shared) : run_bytes(shared);
+    if (rc || write(word_fd, "", 1) != 1)
+        _exit(EXIT_FAILURE);
+}
