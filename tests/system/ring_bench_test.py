@@ -253,6 +253,21 @@ def test_sweep():
         expect(made["checked"][case] > 0, f"nothing was compared: {one}")
 
 
+def test_batches_and_sessions():
+    with Place() as at:
+        status, out, errors = at.run("--quick", "--json", "-", "--batches", "1,256",
+                                     "--sessions", "3", "--case", "batch/*", "--case", "sessions/*")
+    expect_equal((status, errors), (0, ""), "sweeps")
+    made = json.loads(out)
+    expect_equal([(one["window"], one.get("batch"), one.get("sessions"))
+                  for one in made["sweep"]], [(256, 1, None), (256, 256, None), (85, None, 3)],
+                 "the sweeps")
+    for one in made["sweep"]:
+        check_spread(one["messages_per_s"], f"{one}")
+    for name in ("batch/1", "batch/256", "sessions/3"):
+        expect(made["checked"][name] > 0, f"nothing was compared in {name}")
+
+
 def test_interrupted():
     for number in (signal.SIGINT, signal.SIGTERM):
         with Place() as at:
@@ -292,6 +307,7 @@ def test_usage():
                             (["--runs", "100"], "'100'"), (["--sizes", "7"], "'7'"),
                             (["--sizes", "64,16777217"], "'16777217'"), (["--sizes", ""], "''"),
                             (["--windows", "1,x"], "'x'"), (["--windows", "513"], "'513'"),
+                            (["--batches", "257"], "'257'"), (["--sessions", "0"], "'0'"),
                             (["--case", "no/such"], "'no/such'"), (["--json"], "json"),
                             (["--svg", "a.svg"], "--sizes"),
                             (["--sizes", "8", "--svg", "-", "--json", "-"], "both")):
@@ -307,5 +323,5 @@ def test_usage():
 if len(os.sched_getaffinity(0)) < 2:
     sys.exit(harness.LEFT_OUT)
 harness.main([test_all_of_it, test_ucx, test_ucx_says_something_else, test_libfabric,
-              test_libfabric_without_shm, test_sweep, test_interrupted, test_daemon_does_not_start,
-              test_list, test_usage])
+              test_libfabric_without_shm, test_sweep, test_batches_and_sessions,
+              test_interrupted, test_daemon_does_not_start, test_list, test_usage])

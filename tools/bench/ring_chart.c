@@ -11,8 +11,9 @@
 #define LABEL_BYTES 32u
 #define LINES       RING_LIST_MAX
 
-/* By what points are told, and lines. */
-enum by { BY_BYTES, BY_WINDOW };
+/* By what points are told. Of BY_WINDOW and others there is a line for each size, of BY_BYTES for
+ * each window. */
+enum by { BY_BYTES, BY_WINDOW, BY_BATCH, BY_SESSIONS };
 
 /* One panel, with room for the largest sweep. */
 struct drawn {
@@ -26,16 +27,22 @@ struct drawn {
 /* What a panel shows. */
 struct view {
     const char *title, *x_title;
-    enum by along; /* x; lines are by the other one */
+    enum ring_sweep sweep;
+    enum by along;
     bool trips;
     uint32_t value;
 };
 
 static const struct view views[] = {
-    {"Messages a second, by size", "bytes", BY_BYTES, false, RING_PER_S},
-    {"Gbit/s, by size", "bytes", BY_BYTES, false, RING_GBPS},
-    {"Messages a second, by window", "messages on their way", BY_WINDOW, false, RING_PER_S},
-    {"There and back, us, by size", "bytes", BY_BYTES, true, RING_P50},
+    {"Messages a second, by size", "bytes", RING_SWEEP_SIZES, BY_BYTES, false, RING_PER_S},
+    {"Gbit/s, by size", "bytes", RING_SWEEP_SIZES, BY_BYTES, false, RING_GBPS},
+    {"Messages a second, by window", "messages on their way", RING_SWEEP_SIZES, BY_WINDOW, false,
+     RING_PER_S},
+    {"There and back, us, by size", "bytes", RING_SWEEP_SIZES, BY_BYTES, true, RING_P50},
+    {"Messages a second, by batch", "messages that are sent together", RING_SWEEP_BATCHES, BY_BATCH,
+     false, RING_PER_S},
+    {"Messages a second, by sessions", "sessions at each engine", RING_SWEEP_SESSIONS, BY_SESSIONS,
+     false, RING_PER_S},
 };
 #define VIEWS (sizeof(views) / sizeof(views[0]))
 
@@ -62,7 +69,7 @@ static struct chart_line *line_of(struct drawn *drawn, const struct view *view,
         return &drawn->lines[i];
     panel->line_count++;
     drawn->of[i] = of;
-    if (view->along == BY_WINDOW)
+    if (view->along != BY_BYTES)
         write_bytes(drawn->labels[i], of);
     else
         snprintf(drawn->labels[i], LABEL_BYTES, view->trips ? "one at a time" : "window %u", of);
@@ -83,14 +90,26 @@ static void add_point(struct chart_line *line, struct chart_point *points,
     line->count++;
 }
 
+static double x_of(const struct view *view, const struct ring_case *what)
+{
+    switch (view->along) {
+    case BY_WINDOW:
+        return what->window;
+    case BY_BATCH:
+        return what->batch;
+    case BY_SESSIONS:
+        return what->sessions;
+    default:
+        return what->bytes;
+    }
+}
+
 static void add(struct drawn *drawn, const struct view *view, const struct ring_outcome *outcome)
 {
     const struct ring_case *what = &outcome->what;
     struct spread spread = ring_spread(outcome, view->value);
-    const struct chart_point point = {.x = view->along == BY_BYTES ? what->bytes : what->window,
-                                      .y = spread.median,
-                                      .min = spread.min,
-                                      .max = spread.max};
+    const struct chart_point point = {
+        .x = x_of(view, what), .y = spread.median, .min = spread.min, .max = spread.max};
     struct chart_line *line = line_of(drawn, view, what);
     if (line)
         add_point(line, drawn->points[line - drawn->lines], &point);
@@ -104,7 +123,8 @@ static void draw(struct drawn *drawn, const struct view *view, const struct ring
                                         .bytes = view->along == BY_BYTES,
                                         .lines = drawn->lines};
     for (uint32_t i = form->fixed; i < count; i++)
-        if (outcomes[i].run_count > 0 && (outcomes[i].what.work == RING_TRIPS) == view->trips)
+        if (outcomes[i].run_count > 0 && outcomes[i].what.sweep == view->sweep &&
+            (outcomes[i].what.work == RING_TRIPS) == view->trips)
             add(drawn, view, &outcomes[i]);
 }
 
@@ -112,17 +132,20 @@ int ring_chart_write(FILE *out, const struct ring_form *form, const struct ring_
                      const struct ring_outcome *outcomes, uint32_t count)
 {
     struct chart_panel panels[VIEWS];
+    uint32_t panel_count = 0;
     char title[TITLE_BYTES];
     struct drawn *drawn = calloc(VIEWS, sizeof(*drawn));
     if (!drawn)
         return -ENOMEM;
     for (uint32_t i = 0; i < VIEWS; i++) {
         draw(&drawn[i], &views[i], form, outcomes, count);
-        panels[i] = drawn[i].panel;
+        /* What was not asked for is no news. */
+        if (drawn[i].panel.line_count > 0)
+            panels[panel_count++] = drawn[i].panel;
     }
-    snprintf(title, sizeof(title), "Sizes and windows, %u runs of %g s", settings->runs,
+    snprintf(title, sizeof(title), "Messages, %u runs of %g s a case", settings->runs,
              settings->seconds);
-    int rc = chart_write(out, title, panels, VIEWS);
+    int rc = chart_write(out, title, panels, panel_count);
     free(drawn);
     return rc;
 }

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
 /*
- * Draws a sweep of `saddle-bench ring`: rates by size, with a line for each window, and by window,
- * with a line for each size, and round trips by size.
+ * Draws the sweeps of `saddle-bench ring`: rates by size, with a line for each window, and by
+ * window, with a line for each size, and round trips by size; and rates by batch, and by sessions.
  *
  * Ownership: all is borrowed. Threads: any.
  */

@@ -90,8 +90,14 @@ static int send_one(struct flow *flow)
 
 int flow_send(struct flow *flow)
 {
+    const struct ring_case *what = &flow->shared->what;
+    uint32_t room = what->window - (uint32_t)(flow->sent - flow->done);
     int rc = 0;
-    while (!rc && flow->free_count > 0 && flow->sent - flow->done < flow->shared->what.window)
+    if (room > flow->free_count)
+        room = flow->free_count;
+    if (what->batch > 0)
+        room = room < what->batch ? 0 : what->batch;
+    for (; room > 0 && !rc; room--)
         rc = send_one(flow);
     return rc == -EAGAIN ? 0 : rc;
 }

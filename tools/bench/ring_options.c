@@ -60,14 +60,26 @@ static bool add_pattern(struct ring_options *options, const char *pattern)
     return false;
 }
 
+/* The name of an option that is for sweeps, else NULL. */
+static const char *sweep_option(int option)
+{
+    static const struct {
+        int option;
+        const char *name;
+    } options[] = {
+        {'b', "sizes"}, {'w', "windows"}, {'t', "batches"}, {'n', "sessions"}, {'v', "svg"}};
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+        if (options[i].option == option)
+            return options[i].name;
+    return NULL;
+}
+
 static bool take_option(const struct ring_form *form, struct ring_options *options, int option)
 {
     struct ring_settings *s = &options->settings;
-    if ((option == 'b' || option == 'w' || option == 'v') && !form->has_sweep) {
-        fprintf(stderr, "saddle-bench: %s has no --%s\n", form->name,
-                option == 'b'   ? "sizes"
-                : option == 'w' ? "windows"
-                                : "svg");
+    const char *of_sweep = sweep_option(option);
+    if (of_sweep && !form->has_sweep) {
+        fprintf(stderr, "saddle-bench: %s has no --%s\n", form->name, of_sweep);
         return false;
     }
     switch (option) {
@@ -96,6 +108,10 @@ static bool take_option(const struct ring_form *form, struct ring_options *optio
                           &s->size_count);
     case 'w':
         return parse_list("--windows", optarg, 1, RING_WINDOW_MAX, s->windows, &s->window_count);
+    case 't':
+        return parse_list("--batches", optarg, 1, RING_WINDOW_SMALL, s->batches, &s->batch_count);
+    case 'n':
+        return parse_list("--sessions", optarg, 1, RING_SESSIONS, s->sessions, &s->session_count);
     case 'c':
         return add_pattern(options, optarg);
     default:
@@ -107,8 +123,10 @@ static bool take_option(const struct ring_form *form, struct ring_options *optio
 static bool is_whole(const struct ring_options *options)
 {
     const struct ring_settings *s = &options->settings;
-    if (options->svg && s->size_count == 0 && s->window_count == 0) {
-        fputs("saddle-bench: --svg draws what --sizes or --windows ask for\n", stderr);
+    if (options->svg && s->size_count + s->window_count + s->batch_count + s->session_count == 0) {
+        fputs(
+            "saddle-bench: --svg draws what --sizes, --windows, --batches or --sessions ask for\n",
+            stderr);
         return false;
     }
     if (options->svg && options->json && strcmp(options->svg, "-") == 0 &&
@@ -123,12 +141,13 @@ enum ring_parsed ring_options_read(struct ring_options *options, const struct ri
                                    int argc, char **argv)
 {
     static const struct option longs[] = {
-        {"json", required_argument, 0, 'j'},    {"svg", required_argument, 0, 'v'},
-        {"seconds", required_argument, 0, 's'}, {"runs", required_argument, 0, 'r'},
-        {"quick", no_argument, 0, 'q'},         {"sizes", required_argument, 0, 'b'},
-        {"windows", required_argument, 0, 'w'}, {"case", required_argument, 0, 'c'},
-        {"list", no_argument, 0, 'l'},          {"saddled", required_argument, 0, 'd'},
-        {"help", no_argument, 0, 'h'},          {0, 0, 0, 0},
+        {"json", required_argument, 0, 'j'},     {"svg", required_argument, 0, 'v'},
+        {"seconds", required_argument, 0, 's'},  {"runs", required_argument, 0, 'r'},
+        {"quick", no_argument, 0, 'q'},          {"sizes", required_argument, 0, 'b'},
+        {"windows", required_argument, 0, 'w'},  {"batches", required_argument, 0, 't'},
+        {"sessions", required_argument, 0, 'n'}, {"case", required_argument, 0, 'c'},
+        {"list", no_argument, 0, 'l'},           {"saddled", required_argument, 0, 'd'},
+        {"help", no_argument, 0, 'h'},           {0, 0, 0, 0},
     };
     int option;
     *options =

@@ -376,16 +376,42 @@ uint32_t ring_plan_cases(const struct ring_case *cases, uint32_t case_count,
 static void add_size(struct ring_outcome *outcomes, uint32_t *count, uint32_t bytes,
                      const uint32_t *windows, uint32_t window_count)
 {
-    struct ring_case trip = {.work = RING_TRIPS, .bytes = bytes, .window = 1};
+    struct ring_case trip = {
+        .sweep = RING_SWEEP_SIZES, .work = RING_TRIPS, .bytes = bytes, .window = 1};
     snprintf(trip.name, sizeof(trip.name), "size/%u/rtt", bytes);
     add(outcomes, count, &trip);
     for (uint32_t i = 0; i < window_count; i++) {
-        struct ring_case flow = {.work = RING_MESSAGES,
+        struct ring_case flow = {.sweep = RING_SWEEP_SIZES,
+                                 .work = RING_MESSAGES,
                                  .bytes = bytes,
                                  .window = narrow(windows[i], bytes)};
         snprintf(flow.name, sizeof(flow.name), "size/%u/window/%u", bytes, flow.window);
         add(outcomes, count, &flow);
     }
+}
+
+static void add_batch(struct ring_outcome *outcomes, uint32_t *count, uint32_t batch)
+{
+    struct ring_case flow = {.sweep = RING_SWEEP_BATCHES,
+                             .work = RING_MESSAGES,
+                             .bytes = RING_SMALL_BYTES,
+                             .window = RING_WINDOW_SMALL,
+                             .batch = batch};
+    snprintf(flow.name, sizeof(flow.name), "batch/%u", batch);
+    add(outcomes, count, &flow);
+}
+
+/* As many messages on their way in all as one session has, or each session's few. */
+static void add_sessions(struct ring_outcome *outcomes, uint32_t *count, uint32_t sessions)
+{
+    uint32_t window = RING_WINDOW_SMALL / sessions;
+    struct ring_case flow = {.sweep = RING_SWEEP_SESSIONS,
+                             .work = RING_MESSAGES,
+                             .bytes = RING_SMALL_BYTES,
+                             .window = window > WINDOW_SESSION ? window : WINDOW_SESSION,
+                             .sessions = sessions};
+    snprintf(flow.name, sizeof(flow.name), "sessions/%u", sessions);
+    add(outcomes, count, &flow);
 }
 
 uint32_t ring_plan(const struct ring_settings *settings, struct ring_outcome *outcomes)
@@ -397,6 +423,10 @@ uint32_t ring_plan(const struct ring_settings *settings, struct ring_outcome *ou
     uint32_t count = ring_plan_cases(fixed, RING_CASES_FIXED, outcomes);
     for (uint32_t i = 0; (sized || windowed) && i < (sized ? settings->size_count : 1); i++)
         add_size(outcomes, &count, sizes[i], windows, windowed ? settings->window_count : 1);
+    for (uint32_t i = 0; i < settings->batch_count; i++)
+        add_batch(outcomes, &count, settings->batches[i]);
+    for (uint32_t i = 0; i < settings->session_count; i++)
+        add_sessions(outcomes, &count, settings->sessions[i]);
     return count;
 }
 

@@ -24,7 +24,7 @@
 #define RING_RUNS_MAX     99u
 #define RING_SECONDS_MIN  0.01
 #define RING_SECONDS_MAX  600.0
-#define RING_LIST_MAX     24u /* sizes, or windows */
+#define RING_LIST_MAX     24u /* sizes, or windows, batches, sessions */
 #define RING_BYTES_MIN    8u
 #define RING_BYTES_MAX    (16u << 20)
 #define RING_WINDOW_MAX   512u        /* messages: half of a queue's entries */
@@ -81,7 +81,16 @@ enum ring_work {
     RING_WORKS
 };
 
+/* What a case of a sweep is a step of. */
+enum ring_sweep {
+    RING_SWEEP_NONE,
+    RING_SWEEP_SIZES, /* and windows */
+    RING_SWEEP_BATCHES,
+    RING_SWEEP_SESSIONS,
+};
+
 struct ring_case {
+    enum ring_sweep sweep;
     char name[RING_NAME_BYTES];
     enum ring_place place;
     uint32_t wire; /* between the hosts; of `ring` there is one */
@@ -91,6 +100,7 @@ struct ring_case {
     bool anew;           /* in a daemon whose tables nobody has used */
     uint32_t bytes;
     uint32_t window;      /* on their way at a time, of each session */
+    uint32_t batch;       /* that are sent together, and never fewer; 0: as the window has room */
     uint32_t slots;       /* buffers, which are used in turn; 0: as many as the window */
     uint32_t sessions;    /* at each engine */
     uint32_t connections; /* of each session */
@@ -152,13 +162,16 @@ enum ring_fixed {
     RING_CASES_FIXED,
 };
 
-#define RING_CASES_MAX (RING_CASES_FIXED + RING_LIST_MAX * (RING_LIST_MAX + 1))
+/* Sizes with windows, batches and sessions. */
+#define RING_CASES_MAX (RING_CASES_FIXED + RING_LIST_MAX * (RING_LIST_MAX + 1 + 2))
 
 struct ring_settings {
     double seconds; /* of one case in one round */
     uint32_t runs;
     uint32_t sizes[RING_LIST_MAX], size_count;
     uint32_t windows[RING_LIST_MAX], window_count;
+    uint32_t batches[RING_LIST_MAX], batch_count;
+    uint32_t sessions[RING_LIST_MAX], session_count;
 };
 
 /* What one case gave in one round. Of RING_TRIPS: microseconds, p50 and p99, or the mean, of who

@@ -149,6 +149,10 @@ static void put_sweep(FILE *out, const struct ring_form *form, const struct ring
         if (outcome->run_count == 0)
             continue;
         fprintf(out, "%s\n{\"bytes\":%u,\"window\":%u", between, what->bytes, what->window);
+        if (what->sweep == RING_SWEEP_BATCHES)
+            fprintf(out, ",\"batch\":%u", what->batch);
+        if (what->sweep == RING_SWEEP_SESSIONS)
+            fprintf(out, ",\"sessions\":%u", what->sessions);
         between = ",";
         if (what->work == RING_TRIPS) {
             put_value(out, "rtt_us", outcome, RING_P50);

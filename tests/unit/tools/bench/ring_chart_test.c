@@ -46,6 +46,28 @@ START_TEST(a_sweep)
 }
 END_TEST
 
+/* Each by itself, and nothing of the others. */
+START_TEST(batches_and_sessions)
+{
+    const struct ring_settings batches = {.runs = 1, .batches = {1, 64}, .batch_count = 2};
+    const struct ring_settings sessions = {.runs = 1, .sessions = {1, 2, 8}, .session_count = 3};
+    uint32_t count = ring_plan(&batches, outcomes);
+    give(count);
+    write_chart(&batches, count);
+    ck_assert_uint_eq(count_of("class=\"panel\""), 1);
+    ck_assert_uint_eq(count_of("<polyline "), 1);
+    ck_assert_uint_eq(count_of("class=\"spread\""), 2);
+    ck_assert_uint_eq(count_of(">64<"), 1);
+    free(text);
+    count = ring_plan(&sessions, outcomes);
+    give(count);
+    write_chart(&sessions, count);
+    ck_assert_uint_eq(count_of("class=\"panel\""), 1);
+    ck_assert_uint_eq(count_of("class=\"spread\""), 3);
+    free(text);
+}
+END_TEST
+
 /* Each line goes from the least to the most, in whatever order they were asked for. */
 START_TEST(lines_go_to_the_right)
 {
@@ -88,6 +110,7 @@ int main(void)
     Suite *suite = suite_create("tools/bench/ring_chart");
     TCase *tests = tcase_create("ring_chart");
     tcase_add_test(tests, a_sweep);
+    tcase_add_test(tests, batches_and_sessions);
     tcase_add_test(tests, lines_go_to_the_right);
     tcase_add_test(tests, much_and_nothing);
     suite_add_tcase(suite, tests);

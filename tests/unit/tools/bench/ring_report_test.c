@@ -86,6 +86,23 @@ START_TEST(the_table)
 }
 END_TEST
 
+/* What a sweep is of is said of each of its steps. */
+START_TEST(sweeps_in_the_document)
+{
+    const struct ring_settings sweeps = {
+        .runs = 1, .batches = {4}, .batch_count = 1, .sessions = {10}, .session_count = 1};
+    uint32_t count = ring_plan(&sweeps, outcomes);
+    for (uint32_t i = RING_CASES_FIXED; i < count; i++) {
+        outcomes[i].runs[0] = (struct ring_result){.values = {1, 2, 3, 4}};
+        outcomes[i].run_count = 1;
+    }
+    char *text = written(ring_write_json, count);
+    expect(text, "{\"bytes\":64,\"window\":256,\"batch\":4,\"messages_per_s\":{\"median\":1,");
+    expect(text, "{\"bytes\":64,\"window\":25,\"sessions\":10,\"messages_per_s\":{\"median\":1,");
+    free(text);
+}
+END_TEST
+
 /* Nothing of it was asked for. */
 START_TEST(an_empty_document)
 {
@@ -103,6 +120,7 @@ int main(void)
     TCase *tests = tcase_create("ring_report");
     tcase_add_test(tests, the_document);
     tcase_add_test(tests, the_table);
+    tcase_add_test(tests, sweeps_in_the_document);
     tcase_add_test(tests, an_empty_document);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
