@@ -129,6 +129,23 @@ def test_not_built():
             expect("build" in made["not_measured"][part], f"{made['not_measured']}")
 
 
+def test_what_goes_wrong_is_named():
+    """The parts after it are measured all the same."""
+    with Folder() as folder:
+        build = folder / "build"
+        for name in ("tools/bench/saddle-bench", "daemon/saddled"):
+            (build / name).parent.mkdir(parents=True)
+            (build / name).write_text("#!/bin/sh\nexit 9\n", encoding="utf-8")
+            (build / name).chmod(0o755)
+        status, _, errors = report("all", build, folder, "--tests", BUILD, "--quick",
+                                   *only(["ring", "fabric"]))
+        made = json.loads((folder / "quick/performance.json").read_text(encoding="utf-8"))
+    expect_equal(status, 1, f"a part that went wrong:\n{errors}")
+    expect_equal((list(made["figures"]), list(made["not_measured"])), (["fabric"], ["ring"]),
+                 "parts")
+    expect("status 9" in made["not_measured"]["ring"], f"{made['not_measured']}")
+
+
 def test_usage():
     for arguments in (["all"], ["every", "a", "b"], ["all", "a", "b", "--only", "no-such"],
                       ["measure-ring", "a"], ["write-no-such", "a"]):
@@ -140,4 +157,5 @@ def test_usage():
     expect("/nowhere/at/all" in errors, errors)
 
 
-harness.main([test_all_of_it, test_what_is_there_stays, test_not_built, test_usage])
+harness.main([test_all_of_it, test_what_is_there_stays, test_not_built,
+              test_what_goes_wrong_is_named, test_usage])

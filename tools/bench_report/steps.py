@@ -17,7 +17,8 @@ def files(_):
 
 
 def measure(place):
-    words = [place.program("tools/bench/saddle-bench"), "micro", "--json",
+    """By the build whose instructions are counted, which is that of the tests."""
+    words = [place.test_program("tools/bench/saddle-bench"), "micro", "--json",
              *(QUICK if place.quick else ()), *place.options]
     place.keep("micro", json.loads(place.run(words, keeps=True)))
 
