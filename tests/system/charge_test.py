@@ -119,7 +119,7 @@ def running(*users, limits="", victim=False):
         path.write_text(text.replace(wanted, "mode: compacting, threads: 1"))
         daemon = harness.Daemon(SADDLED, path, folder)
         if victim:
-            honest = harness.Victim(VICTIM, folder.socket)
+            honest = harness.Victim(VICTIM, folder.socket, arguments=[harness.EAGER])
         for number, uid in enumerate(users):
             workers.append(Worker(folder.socket, f"worker-{number}", uid))
         yield Plane(daemon), workers

@@ -24,6 +24,7 @@ PATIENCE_S = 60  # what has not happened by then will not
 NOBODY = 65534
 LAST_LINES = 20  # of a log
 LEFT_OUT = 77  # what meson takes for a skipped test
+EAGER = "--eager"  # an argument of the victim's: see there
 
 # The scheduling mode of the daemons, SADDLE_TEST_MODE. Dedicated threads of several daemons that
 # spin for ever on a machine with few processors would leave none to the tests.
@@ -231,7 +232,8 @@ class Application:
 
 
 class Victim(Application):
-    """Two honest applications, exchanging messages all along."""
+    """Two honest applications, exchanging messages all along, hundreds a second: without a pause
+    (EAGER) they take the processors from what is tested beside them."""
 
     def __init__(self, victim, socket, user=None, arguments=()):
         super().__init__([victim, "--socket", socket, *arguments], "the victim", user=user,

@@ -7,14 +7,12 @@ What kind of port they have is a parameter of the tests: a Kind says what its co
 import contextlib
 import os
 import pathlib
-import time
 
 import harness
 import netns
 
 ENGINES = ("alpha", "beta")
 UDP_PORT = 50707
-WATCHED_S = 3  # long enough for several keep-alives
 
 CONFIG = """\
 socket: {{path: {socket}, mode: "0666"}}
@@ -248,7 +246,8 @@ def running(saddled, kind, network, **options):
 
 
 def start_exchanging(victim, left, right, *arguments):
-    """Two applications, one on each host, that exchange all along."""
+    """Two applications, one on each host, that exchange all along; eagerly, where something happens
+    to their link, so that it finds packets there."""
     return harness.Victim(victim, left.socket, arguments=["--other", right.socket, *arguments])
 
 
@@ -261,11 +260,3 @@ def exchanging(victim, left, right, *arguments):
         honest.stop()
     finally:
         honest.kill()
-
-
-def processor_share(watched):
-    """What the daemons use of one processor, over a while."""
-    before = sum(host.cpu_ns() for host in watched), time.monotonic_ns()
-    time.sleep(WATCHED_S)
-    after = sum(host.cpu_ns() for host in watched), time.monotonic_ns()
-    return (after[0] - before[0]) / (after[1] - before[1])

@@ -29,7 +29,7 @@ import tempfile
 import harness
 import hosts
 import netns
-from harness import await_true, expect, expect_equal
+from harness import EAGER, await_true, expect, expect_equal
 
 SADDLED, VICTIM, CONTROL, SADDLECTL = (pathlib.Path(word).resolve() for word in sys.argv[1:5])
 TAP = "saddle0"
@@ -37,7 +37,7 @@ EXCHANGES = 20
 PINGS = 20
 LARGE = 20000  # bytes: many fragments
 FILE_BYTES = 24 << 20
-SECONDS = 2  # of iperf3, each way
+SECONDS = 1  # of iperf3, each way
 IPERF_PORT = 5201
 HTTP_PORT = 8080
 MTU = 1500
@@ -393,7 +393,7 @@ def test_the_interface_goes_with_the_daemon():
             await_true(lambda: not left.has_tap(), f"{TAP} is gone")
             left.start()
         # Somebody takes it away: what is Pony's goes on.
-        with hosts.exchanging(VICTIM, left, right, "--host", right.address) as honest:
+        with hosts.exchanging(VICTIM, left, right, EAGER, "--host", right.address) as honest:
             left.space.run("ip", "link", "delete", TAP)
             honest.check_progress(EXCHANGES)
 

@@ -9,7 +9,8 @@
  * ALPHA and BETA are the sockets of the daemons of the two hosts, whose addresses follow. Prints a
  * line for each kind: its name, and how many operations there were. Any error, difference or
  * standstill ends it with a line on standard error. With 0 ROUNDS it goes round all kinds until
- * standard input ends.
+ * standard input ends; with `slowly` it does so with a pause after each, and leaves the processors
+ * to what is tested beside it.
  *
  * A new kind is a line in `kinds`: what begins one operation, and where its bytes are to be found.
  */
@@ -34,6 +35,7 @@
 #define PIECES      5u   /* of what is gathered */
 #define TABLE_BYTES (DEPTH * (sizeof(struct saddle_match) + sizeof(uint64_t)))
 #define REASON      256
+#define PAUSE_MS    20
 
 /* One of the two applications, with an area for each operation in its memory. */
 struct side {
@@ -557,7 +559,7 @@ static void go_through(uint32_t rounds)
 
 /* Says "ready" and then, for each byte of standard input, how many rounds there were; at its end
  * returns that. */
-static uint32_t go_round(void)
+static uint32_t go_round(int pause_ms)
 {
     struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
     uint32_t number = 0;
@@ -569,7 +571,7 @@ static uint32_t go_round(void)
         for (size_t i = 0; i < KINDS; i++)
             run_both_ways(&kinds[i], number);
         number++;
-        if (poll(&input, 1, 0) != 1)
+        if (poll(&input, 1, pause_ms) != 1)
             continue;
         if (read(STDIN_FILENO, &byte, 1) != 1)
             return number;
@@ -591,7 +593,7 @@ int main(int argc, char **argv)
     expose(&left);
     expose(&right);
     if (rounds == 0)
-        rounds = go_round();
+        rounds = go_round(strcmp(argv[5], "slowly") == 0 ? PAUSE_MS : 0);
     else
         go_through(rounds);
     for (size_t i = 0; i < KINDS; i++)

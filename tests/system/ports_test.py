@@ -6,9 +6,7 @@
     alpha --- [eth0] ========= veth ========= [eth0] --- beta
     alpha --- [eth0] ==== [left] router [right] ==== [eth0] --- beta
 
-usage: ports_test.py SADDLED VICTIM SADDLE_PING KIND [idle]
-
-With `idle`, what daemons cost that have nothing to do: it is measured, so nothing else may run.
+usage: ports_test.py SADDLED VICTIM SADDLE_PING KIND
 """
 import pathlib
 import signal
@@ -18,7 +16,7 @@ import sys
 import harness
 import hosts
 import netns
-from harness import expect, expect_equal
+from harness import EAGER, expect, expect_equal
 
 SADDLED, VICTIM, PING = (pathlib.Path(word) for word in sys.argv[1:4])
 TCP_BYTES = 8 << 20
@@ -89,7 +87,7 @@ def test_another_configuration():
     more = f"{SOON_DEAD}\n    window: 99\n    udp_port: {hosts.UDP_PORT}"
     with netns.network(KIND.network) as network, \
             hosts.running(SADDLED, KIND, network, engine=more) as (left, right):
-        with hosts.exchanging(VICTIM, left, right, "--host", right.address) as honest:
+        with hosts.exchanging(VICTIM, left, right, EAGER, "--host", right.address) as honest:
             for before, after in ((harness.MODE, mode), (mode, harness.MODE)):
                 for host in (left, right):
                     reload(host, f"mode: {before}", f"mode: {after}", "configuration: read again")
@@ -127,8 +125,8 @@ def test_kernel_beside():
     """The kernel's own traffic is not disturbed by Saddle at full rate, nor the other way round."""
     with netns.network(KIND.network) as network, \
             hosts.running(SADDLED, KIND, network) as (left, right):
-        with hosts.exchanging(VICTIM, left, right) as first, \
-                hosts.exchanging(VICTIM, left, right, "--service", "second") as second:
+        with hosts.exchanging(VICTIM, left, right, EAGER) as first, \
+                hosts.exchanging(VICTIM, left, right, EAGER, "--service", "second") as second:
             for _ in range(3):
                 beside(left, right)
                 first.check_progress()
@@ -147,7 +145,7 @@ def test_interface_down_and_up():
     """Not for long enough to be taken for dead: whatever was under way goes on."""
     with netns.network(KIND.network) as network, \
             hosts.running(SADDLED, KIND, network) as (left, right):
-        with hosts.exchanging(VICTIM, left, right) as honest:
+        with hosts.exchanging(VICTIM, left, right, EAGER) as honest:
             for host in (left, right):
                 honest.check_progress()
                 host.space.down("eth0")
@@ -159,7 +157,7 @@ def test_link_of_the_router_goes_and_comes():
     """Long enough to be taken for dead: the applications hear of it; the next ones are served."""
     with netns.network(KIND.routed) as network, \
             hosts.running(SADDLED, KIND, network, engine=SOON_DEAD) as (left, right):
-        honest = hosts.start_exchanging(VICTIM, left, right)
+        honest = hosts.start_exchanging(VICTIM, left, right, EAGER)
         honest.check_progress()
         network.router.down("right")
         expect("timed out" in honest.end().lower(), "the victim names the reason")
@@ -228,7 +226,7 @@ def test_peer_killed_and_restarted():
     with netns.network(KIND.network) as network, \
             hosts.running(SADDLED, KIND, network, engine=SOON_DEAD) as (left, right):
         for _ in range(2):
-            honest = hosts.start_exchanging(VICTIM, left, right)
+            honest = hosts.start_exchanging(VICTIM, left, right, EAGER)
             honest.check_progress()
             right.daemon.kill()
             honest.end()
@@ -255,15 +253,6 @@ def test_trace_beside():
         expect_equal(bool(saddle), KIND.seen, "Saddle's packets in the trace of their receiver")
 
 
-def test_idle():
-    """Two daemons with idle sessions use next to nothing, both together."""
-    with netns.network(KIND.network) as network, \
-            hosts.running(SADDLED, KIND, network) as (left, right):
-        with hosts.exchanging(VICTIM, left, right, "--idle"):
-            share = hosts.processor_share((left, right))
-            expect(share < KIND.idle_share, f"idle daemons use {share:.1%} of a processor")
-
-
 EVERYWHERE = [test_everything_both_ways, test_another_configuration, test_sizes_of_packets,
               test_packets_larger_than_that, test_vlan, test_peer_killed_and_restarted]
 ON_THE_KERNELS_INTERFACE = [test_kernel_beside, test_interface_down_and_up, test_trace_beside]
@@ -272,6 +261,4 @@ OF_A_NETWORK = {netns.Pair: ON_THE_KERNELS_INTERFACE, netns.Bridged: [test_kerne
                 netns.PairBare: [test_kernel_as_router], netns.Alone: []}
 
 netns.require()
-if sys.argv[5:] == ["idle"]:
-    harness.main([test_idle])
 harness.main(EVERYWHERE + OF_A_NETWORK[KIND.network] + (THROUGH_A_ROUTER if KIND.routed else []))

@@ -123,9 +123,9 @@ def running():
 
 @contextlib.contextmanager
 def exchanging(left, right, user):
-    """Two applications of this user that exchange all along."""
-    honest = harness.Victim(VICTIM, left.socket, user=user,
-                            arguments=["--other", right.socket, "--service", f"of{user}"])
+    """Two applications of this user that exchange all along, as much as they may."""
+    honest = harness.Victim(VICTIM, left.socket, user=user, arguments=[
+        harness.EAGER, "--other", right.socket, "--service", f"of{user}"])
     try:
         yield honest
         honest.stop()

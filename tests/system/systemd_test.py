@@ -70,9 +70,10 @@ def program(host):
 
 
 def operations(host):
-    """All kinds of operation between the two daemons."""
+    """All kinds of operation between the two daemons; how much of them a hand-over survives is
+    shown elsewhere."""
     return harness.Application(
-        host.inside(OPERATIONS, ATTACH, f"{PEER}/attach.sock", *ADDRESSES, "0"), "the load",
+        host.inside(OPERATIONS, ATTACH, f"{PEER}/attach.sock", *ADDRESSES, "slowly"), "the load",
         start_new_session=True)
 
 

@@ -235,7 +235,7 @@ def test_both_ends_of_a_ring():
             extra=f"upgrade: {{socket: {folder.socket.parent}/upgrade.sock, blackout: 5s}}")
         daemon = harness.Daemon(SADDLED, config, folder)
         stack.callback(daemon.kill)
-        honest = harness.Victim(VICTIM, folder.socket)
+        honest = harness.Victim(VICTIM, folder.socket, arguments=[harness.EAGER])
         stack.callback(honest.kill)
         for number in range(TIMES):
             check(folder, config)

@@ -2,15 +2,16 @@
  * SPDX-License-Identifier: Apache-2.0 */
 /*
  * The victim: two well-behaved applications of libsaddle in one thread, on two hosts, that exchange
- * messages, and read and write each other's memory, without a pause, and compare every byte.
- * Whatever others do beside them, they are to see no error and no wrong byte.
+ * messages, and read and write each other's memory, hundreds of times a second, and compare every
+ * byte. Whatever others do beside them, they are to see no error and no wrong byte.
  *
- *     victim --socket PATH [--other PATH] [--host ADDRESS] [--service NAME] [--idle]
+ *     victim --socket PATH [--other PATH] [--host ADDRESS] [--service NAME] [--eager | --idle]
  *
  * Prints "ready"; for each line on standard input, the number of exchanges so far, one more at
  * least than at the line before; ends in order at the end of input. Any error, difference or
  * standstill ends it with a line on standard error. With `other` engine beta is that daemon's;
- * alpha calls beta by its name, or at `host`. An idle one is connected, and does nothing.
+ * alpha calls beta by its name, or at `host`. An eager one makes no pause, which takes all of the
+ * processors from whatever is tested beside it. An idle one is connected, and does nothing.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -30,6 +31,7 @@
 #define LARGE       (200u << 10)
 #define REGION      (64u << 10)
 #define READ_EVERY  5u /* odd, so that both sides have a turn */
+#define PAUSE_MS    1  /* between exchanges: somebody is tested beside these */
 #define REASON      256
 
 /* One of the two applications. */
@@ -264,13 +266,14 @@ static bool asked(int patience_ms)
     return false;
 }
 
-static void serve(bool idle)
+/* With that pause between exchanges; -1: only questions are answered. */
+static void serve(int pause_ms)
 {
-    while (!asked(idle ? -1 : 0)) {
+    while (!asked(pause_ms)) {
         struct side *from = exchanges % 2 ? &left : &right;
         struct side *to = exchanges % 2 ? &right : &left;
 
-        if (idle)
+        if (pause_ms < 0)
             continue;
         exchange(from, to);
         if (exchanges % READ_EVERY == 0)
@@ -282,12 +285,16 @@ static void serve(bool idle)
 int main(int argc, char **argv)
 {
     static const struct option table[] = {
-        {"socket", required_argument, NULL, 's'}, {"other", required_argument, NULL, 'o'},
-        {"host", required_argument, NULL, 'h'},   {"service", required_argument, NULL, 'v'},
-        {"idle", no_argument, NULL, 'i'},         {NULL, 0, NULL, 0},
+        {"socket", required_argument, NULL, 's'},
+        {"other", required_argument, NULL, 'o'},
+        {"host", required_argument, NULL, 'h'},
+        {"service", required_argument, NULL, 'v'},
+        {"eager", no_argument, NULL, 'e'},
+        {"idle", no_argument, NULL, 'i'},
+        {NULL, 0, NULL, 0},
     };
     const char *socket = NULL, *other = NULL, *host = "beta", *service = "victim";
-    bool idle = false;
+    int pause_ms = PAUSE_MS;
     int option;
 
     while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
@@ -300,11 +307,11 @@ int main(int argc, char **argv)
         else if (option == 'v')
             service = optarg;
         else
-            idle = true;
+            pause_ms = option == 'e' ? 0 : -1;
     }
     if (!socket || optind < argc)
         die("usage: victim --socket PATH [--other PATH] [--host ADDRESS] [--service NAME] "
-            "[--idle]");
+            "[--eager | --idle]");
     attach(&left, socket, "alpha");
     attach(&right, other ? other : socket, "beta");
     join(host, service);
@@ -312,7 +319,7 @@ int main(int argc, char **argv)
     open_memory(&right);
     puts("ready");
     fflush(stdout);
-    serve(idle);
+    serve(pause_ms);
     saddle_detach(left.session);
     saddle_detach(right.session);
     return EXIT_SUCCESS;
