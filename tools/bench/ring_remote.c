@@ -51,9 +51,9 @@ static int prepare(struct remote *r)
     if (rc)
         return rc;
     r->buffers = saddle_alloc(r->pair.ends[PAIR_LEFT].session, buffers);
-    r->numbers = calloc(what->window, sizeof(*r->numbers));
+    r->slots = calloc(what->window, sizeof(*r->slots));
     r->free_slots = calloc(what->window, sizeof(*r->free_slots));
-    if (!r->buffers || !r->numbers || !r->free_slots)
+    if (!r->buffers || !r->slots || !r->free_slots)
         return ring_error(r->shared, -ENOMEM, "no memory for %u operations", what->window);
     for (uint32_t slot = 0; slot < what->window; slot++)
         r->free_slots[r->free_count++] = slot;
@@ -78,6 +78,14 @@ static int begin(struct remote *r)
     return 0;
 }
 
+static void move_on(const struct remote *r, struct remote_slot *slot)
+{
+    if (++slot->turn < r->turns)
+        return;
+    slot->turn = 0;
+    slot->visits++;
+}
+
 static int end_one(struct remote *r, const struct saddle_completion *event)
 {
     uint32_t slot = (uint32_t)event->tag;
@@ -85,10 +93,13 @@ static int end_one(struct remote *r, const struct saddle_completion *event)
         return pair_error(&r->pair, PAIR_LEFT, r->shared,
                           event->status ? event->status : -ECONNRESET, r->kind->what);
     if (!r->kind->is_right(r, slot, event))
-        return ring_error(r->shared, -EBADMSG, "%s: operation %llu of slot %u came out wrong",
-                          r->kind->what, (unsigned long long)r->numbers[slot], slot);
+        return ring_error(r->shared, -EBADMSG,
+                          "%s: visit %llu of slot %u to place %u of its own "
+                          "came out wrong",
+                          r->kind->what, (unsigned long long)r->slots[slot].visits, slot,
+                          r->slots[slot].turn);
+    move_on(r, &r->slots[slot]);
     r->free_slots[r->free_count++] = slot;
-    r->numbers[slot]++;
     r->done++;
     return 0;
 }
@@ -157,7 +168,7 @@ int ring_remote(struct ring_shared *shared)
     if (!rc)
         rc = measure(r);
     pair_close(&r->pair);
-    free(r->numbers);
+    free(r->slots);
     free(r->free_slots);
     free(r);
     return rc;

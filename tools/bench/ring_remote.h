@@ -8,9 +8,9 @@
  *     place of the region: 0 1 2 3 4 5 6 7 8 9 ...
  *
  * Each slot of the window has one operation at a time, a buffer, and places of the region that are
- * no other slot's, which it uses in turn: so what an operation finds, and leaves, is known by its
- * slot and its number there. What kinds there are, and whether what became of one is right, is a
- * table of functions (ring_remote_kinds.c).
+ * no other slot's, which it visits in turn: so what an operation finds, and leaves, is known by its
+ * slot and how often that has been there. What kinds there are, and whether what became of one is
+ * right, is a table of functions (ring_remote_kinds.c).
  *
  * Ownership: ring_remote's own. Threads: one, which is both applications.
  */
@@ -23,6 +23,11 @@
 
 struct remote_kind;
 
+struct remote_slot {
+    uint32_t turn;   /* which of its places it is at */
+    uint64_t visits; /* that it has made to all of them: to this one before */
+};
+
 struct remote {
     struct ring_shared *shared;
     struct pair pair;
@@ -33,7 +38,7 @@ struct remote {
     uint32_t places; /* of the region, of the case's bytes each */
     uint32_t turns;  /* places of each slot */
     uint8_t *buffers;
-    uint64_t *numbers; /* of each slot: operations that have ended */
+    struct remote_slot *slots;
     uint32_t *free_slots, free_count;
     uint64_t begun, done, moved_ns;
 };

@@ -9,21 +9,21 @@
 
 /* ---- Where a slot is ---- */
 
-/* The place that the slot is at with its `number`-th visit. */
-static uint32_t place_at(const struct remote *r, uint32_t slot, uint64_t number)
-{
-    return slot + r->shared->what.window * (uint32_t)(number % r->turns);
-}
-
 static uint32_t place_of(const struct remote *r, uint32_t slot)
 {
-    return place_at(r, slot, r->numbers[slot]);
+    return slot + r->shared->what.window * r->slots[slot].turn;
 }
 
-/* How often the slot has been at its place before. */
+/* Of the item of a batch: the places of a slot in their turn, as many at a time. */
+static uint32_t item_of(const struct remote *r, uint32_t slot, uint32_t item)
+{
+    uint32_t turn = (r->slots[slot].turn * SADDLE_BATCH_ITEMS + item) % r->turns;
+    return slot + r->shared->what.window * turn;
+}
+
 static uint64_t visits(const struct remote *r, uint32_t slot)
 {
-    return r->numbers[slot] / r->turns;
+    return r->slots[slot].visits;
 }
 
 static uint64_t offset_of(const struct remote *r, uint32_t place)
@@ -108,13 +108,11 @@ static bool was_read(const struct remote *r, uint32_t slot, const struct saddle_
            holds(r, buffer_of(r, slot), place_of(r, slot), 0);
 }
 
-/* Each batch makes as many visits as it has items. */
 static int begin_batch(struct remote *r, uint32_t slot, const struct saddle_op *op)
 {
     uint64_t offsets[SADDLE_BATCH_ITEMS];
     for (uint32_t i = 0; i < SADDLE_BATCH_ITEMS; i++)
-        offsets[i] = place_at(r, slot, r->numbers[slot] * SADDLE_BATCH_ITEMS + i) *
-                     sizeof(struct saddle_pointer);
+        offsets[i] = item_of(r, slot, i) * sizeof(struct saddle_pointer);
     return saddle_read_batch(channel_of(r), connection_of(r), r->table_key, offsets,
                              SADDLE_BATCH_ITEMS, buffer_of(r, slot), r->shared->what.bytes, op);
 }
@@ -126,7 +124,7 @@ static bool was_batch(const struct remote *r, uint32_t slot, const struct saddle
     if (saddle_read_items(event, items, SADDLE_BATCH_ITEMS) != SADDLE_BATCH_ITEMS)
         return false;
     for (uint32_t i = 0; i < SADDLE_BATCH_ITEMS; i++) {
-        uint32_t place = place_at(r, slot, r->numbers[slot] * SADDLE_BATCH_ITEMS + i);
+        uint32_t place = item_of(r, slot, i);
         if (items[i].status || items[i].length != bytes ||
             !holds(r, buffer_of(r, slot) + (size_t)i * bytes, place, 0))
             return false;
@@ -153,7 +151,7 @@ static bool was_found(const struct remote *r, uint32_t slot, const struct saddle
 static int begin_write(struct remote *r, uint32_t slot, const struct saddle_op *op)
 {
     uint32_t place = place_of(r, slot), bytes = r->shared->what.bytes;
-    ramp_fill(buffer_of(r, slot), bytes, ramp_stamp(place, r->numbers[slot]));
+    ramp_fill(buffer_of(r, slot), bytes, ramp_stamp(place, visits(r, slot)));
     return saddle_write(channel_of(r), connection_of(r), r->key, offset_of(r, place),
                         buffer_of(r, slot), bytes, op);
 }
@@ -164,7 +162,7 @@ static bool was_written(const struct remote *r, uint32_t slot,
 {
     uint32_t place = place_of(r, slot);
     (void)event;
-    return holds(r, r->region + offset_of(r, place), place, r->numbers[slot]);
+    return holds(r, r->region + offset_of(r, place), place, visits(r, slot));
 }
 
 /* ---- Counting: each place's word says how many times its slot has been there ---- */
