@@ -102,8 +102,8 @@ int client_channel_reserve(struct saddle_channel *channel, struct saddle_command
             return session_break(channel->session, &session_fault_protocol);
         return client_error(-EAGAIN, "the command queue is full: poll, then try again");
     }
-    memset((uint8_t *)entry + sizeof(uint32_t), 0, QUEUE_PAYLOAD_OFFSET - sizeof(uint32_t));
-    *command = (struct saddle_command *)entry;
+    *command = &channel->draft;
+    memset(*command, 0, QUEUE_PAYLOAD_OFFSET);
     return 0;
 }
 
@@ -139,15 +139,12 @@ static bool channel_owes(const struct saddle_channel *channel)
 static void channel_pay(struct saddle_channel *channel)
 {
     while (channel_owes(channel)) {
-        struct saddle_command *command = (struct saddle_command *)queue_reserve(&channel->commands);
+        const struct saddle_command command = {.op = SADDLE_CMD_RELEASE,
+                                               .slot = channel->owed[channel->owed_head]};
 
-        if (!command)
+        if (!queue_put_command(&channel->commands, &command))
             return;
-        memset((uint8_t *)command + sizeof(uint32_t), 0, QUEUE_PAYLOAD_OFFSET - sizeof(uint32_t));
-        command->op = SADDLE_CMD_RELEASE;
-        command->slot = channel->owed[channel->owed_head];
         channel->owed_head = (channel->owed_head + 1) % (channel->session->slots_max + 1);
-        queue_publish(&channel->commands);
         channel->flush_due = true;
     }
 }

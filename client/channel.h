@@ -46,6 +46,7 @@ struct saddle_channel {
     struct client_errands errands;
     struct client_address *addresses;
     struct client_gathers *gathers; /* NULL until the first gathered message */
+    struct saddle_command draft;    /* the next one; its payload is not used */
 };
 
 /* True if the queues of `layout` lie in an arena of `bytes`, aligned. */
@@ -58,13 +59,24 @@ int client_channel_open(struct saddle_channel *channel, struct saddle_session *s
 /* Frees what the channel has; closes its descriptors only if told to. */
 void client_channel_close(struct saddle_channel *channel, bool descriptors);
 
-/* The next command's entry, all zero but for its sequence word and payload, to be filled in place
- * and handed over by client_channel_publish: 0, -EAGAIN or the session's error. */
+/* The next command, all zero, to be completed and handed over by client_channel_publish: 0, -EAGAIN
+ * or the session's error. It is private until then, since an engine that polls the entry would take
+ * its line away between any two stores. But its payload goes to client_channel_payload. */
 int client_channel_reserve(struct saddle_channel *channel, struct saddle_command **command);
+
+/* After client_channel_reserve: where up to SADDLE_INLINE_BYTES of payload go, in the entry. */
+static inline uint8_t *client_channel_payload(const struct saddle_channel *channel)
+{
+    return queue_entry(&channel->commands.queue, channel->commands.position) + QUEUE_PAYLOAD_OFFSET;
+}
 
 static inline void client_channel_publish(struct saddle_channel *channel)
 {
-    queue_publish(&channel->commands);
+    struct queue_producer *commands = &channel->commands;
+
+    queue_move_command((struct saddle_command *)queue_entry(&commands->queue, commands->position),
+                       &channel->draft);
+    queue_publish(commands);
     channel->outstanding++;
     channel->flush_due = true;
 }

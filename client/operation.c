@@ -127,7 +127,7 @@ static int operation_data(struct saddle_channel *channel, struct saddle_command 
         return operation_memory(channel, command, what, data, len);
     if (!data)
         return client_errorf(-EINVAL, "%s: the data is NULL", what);
-    memcpy(command->payload, data, len);
+    memcpy(client_channel_payload(channel), data, len);
     command->flags |= SADDLE_ENTRY_INLINE;
     command->len = (uint32_t)len;
     return 0;
@@ -168,7 +168,7 @@ static int operation_gather(struct saddle_channel *channel, struct saddle_comman
         return operation_data(channel, command, what, segments[0].data, len);
     if (len <= SADDLE_INLINE_BYTES) {
         for (uint32_t i = 0; i < count; at += segments[i++].len)
-            memcpy(command->payload + at, segments[i].data, segments[i].len);
+            memcpy(client_channel_payload(channel) + at, segments[i].data, segments[i].len);
         command->flags |= SADDLE_ENTRY_INLINE;
         command->len = (uint32_t)len;
         return 0;
@@ -512,9 +512,10 @@ static int operation_remote_3(struct saddle_channel *channel, enum saddle_comman
 }
 
 /* The entry's payload. */
-static void operation_inline(struct saddle_command *command, const void *payload, size_t len)
+static void operation_inline(const struct saddle_channel *channel, struct saddle_command *command,
+                             const void *payload, size_t len)
 {
-    memcpy(command->payload, payload, len);
+    memcpy(client_channel_payload(channel), payload, len);
     command->flags = SADDLE_ENTRY_INLINE;
     command->len = (uint32_t)len;
 }
@@ -555,7 +556,7 @@ int saddle_read_batch(struct saddle_channel *channel, saddle_handle connection, 
         error = operation_buffer(channel, command, what, buffer, count * stride);
     if (error)
         return error;
-    operation_inline(command, entry_offsets, count * sizeof(entry_offsets[0]));
+    operation_inline(channel, command, entry_offsets, count * sizeof(entry_offsets[0]));
     client_channel_publish(channel);
     return 0;
 }
@@ -578,7 +579,7 @@ int saddle_scan_read(struct saddle_channel *channel, saddle_handle connection, s
     error = operation_buffer(channel, command, what, buffer, len);
     if (error)
         return error;
-    operation_inline(command, &scan, sizeof(scan));
+    operation_inline(channel, command, &scan, sizeof(scan));
     client_channel_publish(channel);
     return 0;
 }
@@ -612,7 +613,7 @@ int saddle_compare_swap(struct saddle_channel *channel, saddle_handle connection
 
     if (error)
         return error;
-    operation_inline(command, values, sizeof(values));
+    operation_inline(channel, command, values, sizeof(values));
     client_channel_publish(channel);
     return 0;
 }
@@ -626,7 +627,7 @@ int saddle_fetch_add(struct saddle_channel *channel, saddle_handle connection, s
 
     if (error)
         return error;
-    operation_inline(command, &addend, sizeof(addend));
+    operation_inline(channel, command, &addend, sizeof(addend));
     client_channel_publish(channel);
     return 0;
 }

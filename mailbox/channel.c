@@ -103,7 +103,7 @@ int channel_room(struct channel *channel)
 
 int channel_complete(struct channel *channel, const struct saddle_event *event)
 {
-    if (channel->reserved == 0 || !queue_put(&channel->completions, event))
+    if (channel->reserved == 0 || !queue_put_event(&channel->completions, event))
         return -EPROTO;
     channel->reserved--;
     channel->ring_due = true;
@@ -116,7 +116,7 @@ int channel_announce(struct channel *channel, const struct saddle_event *event)
 
     if (room < 0)
         return room;
-    if (room == 0 || !queue_put(&channel->completions, event))
+    if (room == 0 || !queue_put_event(&channel->completions, event))
         return -EAGAIN;
     channel->ring_due = true;
     return 0;

@@ -151,18 +151,78 @@ static inline void queue_publish(struct queue_producer *producer)
     QUEUE_STORE(seq, producer->position, __ATOMIC_RELEASE);
 }
 
+/* A field of an entry. Its own size is loaded, as it was stored a moment ago: of a load that spans
+ * several stores the processor waits until all of them, and all older ones, have left for the
+ * cache, and older ones may wait for a line that the other side has. */
+#define QUEUE_MOVE(to, from, field)                                                                \
+    __atomic_store_n(&(to)->field, __atomic_load_n(&(from)->field, __ATOMIC_RELAXED),              \
+                     __ATOMIC_RELAXED)
+
+/* The second half goes before the first, which the consumer polls, and which it takes away if it
+ * looks between two stores. */
+static inline void queue_move_payload(uint8_t *to, const uint8_t *from, uint8_t flags)
+{
+    if (flags & SADDLE_ENTRY_INLINE)
+        memcpy(to, from, SADDLE_INLINE_BYTES);
+}
+
+/* All but sequence word and payload. */
+static inline void queue_move_command(struct saddle_command *to, const struct saddle_command *from)
+{
+    QUEUE_MOVE(to, from, op);
+    QUEUE_MOVE(to, from, flags);
+    QUEUE_MOVE(to, from, stream);
+    QUEUE_MOVE(to, from, tag);
+    QUEUE_MOVE(to, from, handle);
+    QUEUE_MOVE(to, from, len);
+    QUEUE_MOVE(to, from, buf);
+    QUEUE_MOVE(to, from, timeout_ns);
+    QUEUE_MOVE(to, from, key);
+    QUEUE_MOVE(to, from, remote_offset);
+    QUEUE_MOVE(to, from, slot);
+    QUEUE_MOVE(to, from, reserved);
+}
+
+static inline void queue_move_event(struct saddle_event *to, const struct saddle_event *from)
+{
+    QUEUE_MOVE(to, from, type);
+    QUEUE_MOVE(to, from, flags);
+    QUEUE_MOVE(to, from, stream);
+    QUEUE_MOVE(to, from, tag);
+    QUEUE_MOVE(to, from, handle);
+    QUEUE_MOVE(to, from, status);
+    QUEUE_MOVE(to, from, buf);
+    QUEUE_MOVE(to, from, len);
+    QUEUE_MOVE(to, from, slot);
+    QUEUE_MOVE(to, from, value);
+    QUEUE_MOVE(to, from, op);
+    memset(to->reserved, 0, sizeof(to->reserved));
+}
+
 /* Producer: copies a private entry into the queue, its payload only if flagged inline, and hands it
  * over; its sequence word is ignored. False, as NULL of queue_reserve, if nothing was done. */
-static inline bool queue_put(struct queue_producer *producer, const void *entry)
+static inline bool queue_put_command(struct queue_producer *producer,
+                                     const struct saddle_command *command)
 {
-    const uint8_t *from = (const uint8_t *)entry;
-    uint8_t *to = (uint8_t *)queue_reserve(producer);
+    struct saddle_command *to = (struct saddle_command *)queue_reserve(producer);
 
     if (!to)
         return false;
-    memcpy(to + sizeof(uint32_t), from + sizeof(uint32_t), QUEUE_PAYLOAD_OFFSET - sizeof(uint32_t));
-    if (from[QUEUE_FLAGS_OFFSET] & SADDLE_ENTRY_INLINE)
-        memcpy(to + QUEUE_PAYLOAD_OFFSET, from + QUEUE_PAYLOAD_OFFSET, SADDLE_INLINE_BYTES);
+    queue_move_payload(to->payload, command->payload, command->flags);
+    queue_move_command(to, command);
+    queue_publish(producer);
+    return true;
+}
+
+static inline bool queue_put_event(struct queue_producer *producer,
+                                   const struct saddle_event *event)
+{
+    struct saddle_event *to = (struct saddle_event *)queue_reserve(producer);
+
+    if (!to)
+        return false;
+    queue_move_payload(to->payload, event->payload, event->flags);
+    queue_move_event(to, event);
     queue_publish(producer);
     return true;
 }

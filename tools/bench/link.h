@@ -32,7 +32,7 @@ static inline void link_put(struct link *link, uint64_t tag)
                                      .flags = SADDLE_ENTRY_INLINE,
                                      .tag = tag,
                                      .len = SADDLE_INLINE_BYTES};
-    while (!queue_put(&link->producer, &command))
+    while (!queue_put_command(&link->producer, &command))
         ;
 }
 

@@ -121,7 +121,7 @@ void fake_say(struct fake_engine *engine, uint32_t channel, const struct saddle_
 {
     struct queue_producer *completions = &engine->completions[channel];
 
-    ck_assert(queue_put(completions, event));
+    ck_assert(queue_put_event(completions, event));
     if (doorbell_due(&completions->queue.header->armed))
         doorbell_ring_application(engine->bells[channel].application_write);
 }

@@ -61,7 +61,7 @@ static void submit(uint32_t count)
     for (uint32_t i = 0; i < count; i++) {
         struct saddle_command command = {.op = SADDLE_CMD_NOP, .tag = tag++};
 
-        ck_assert(queue_put(&application_commands, &command));
+        ck_assert(queue_put_command(&application_commands, &command));
     }
 }
 
@@ -116,7 +116,7 @@ START_TEST(command_and_completion_cross)
 
     memcpy(sent.payload, "hello", 5);
     ck_assert_int_eq(take(), 0);
-    ck_assert(queue_put(&application_commands, &sent));
+    ck_assert(queue_put_command(&application_commands, &sent));
     ck_assert_int_eq(channel_take(&channel, &taken), 1);
     ck_assert_mem_eq(taken.payload, "hello", 5);
     ck_assert_uint_eq(taken.len, 5);
@@ -185,14 +185,14 @@ START_TEST(kept_slot_is_for_a_cancel)
     ck_assert_int_eq(complete(), 0);
     ck_assert_uint_eq(reap(1), 1);
     ck_assert_int_eq(take(), 1);
-    ck_assert(queue_put(&application_commands, &cancel));
+    ck_assert(queue_put_command(&application_commands, &cancel));
     ck_assert(channel_pending(&channel));
     ck_assert(channel_cancel_pending(&channel));
     ck_assert_int_eq(_i == 0 ? channel_take(&channel, &taken)
                              : channel_take_cancel(&channel, &taken),
                      1);
     ck_assert_uint_eq(taken.tag, cancel.tag);
-    ck_assert(queue_put(&application_commands, &cancel));
+    ck_assert(queue_put_command(&application_commands, &cancel));
     ck_assert(!channel_cancel_pending(&channel));
     ck_assert_int_eq(channel_take_cancel(&channel, &taken), 0);
     for (uint32_t i = 0; i < COMPLETIONS; i++)

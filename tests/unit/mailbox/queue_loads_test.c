@@ -67,7 +67,7 @@ static void put(uint8_t flags)
     struct saddle_command command = {.op = SADDLE_CMD_SEND, .flags = flags, .tag = 42, .len = 3};
 
     memset(command.payload, 0x11, sizeof(command.payload));
-    ck_assert(queue_put(&producer, &command));
+    ck_assert(queue_put_command(&producer, &command));
     loads = 0;
 }
 

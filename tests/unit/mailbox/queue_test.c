@@ -96,7 +96,7 @@ START_TEST(entries_come_out_once_and_in_order)
             ck_assert_int_eq(queue_room(&pair.producer), (int)capacity);
             for (uint32_t i = 0; i < capacity; i++) {
                 command = numbered(in++, SADDLE_ENTRY_INLINE);
-                ck_assert(queue_put(&pair.producer, &command));
+                ck_assert(queue_put_command(&pair.producer, &command));
             }
             ck_assert_ptr_null(queue_reserve(&pair.producer));
             ck_assert_int_eq(queue_room(&pair.producer), 0);
@@ -148,7 +148,7 @@ START_TEST(payload_moves_only_if_flagged)
     pair_open(&pair, 1, 0);
     memset(untouched, 0x5a, sizeof(untouched));
     memset(&copy, 0x5a, sizeof(copy));
-    ck_assert(queue_put(&pair.producer, &command));
+    ck_assert(queue_put_command(&pair.producer, &command));
     for (uint32_t i = 0; i < SADDLE_INLINE_BYTES; i++)
         ck_assert_uint_eq(queue_entry(&pair.queue, 0)[SADDLE_INLINE_BYTES + i], 0);
     queue_pop(&pair.consumer, &copy);
@@ -166,7 +166,7 @@ START_TEST(consumed_is_published_lazily)
 
     pair_open(&pair, 16, 0);
     for (uint32_t i = 0; i < 16; i++)
-        ck_assert(queue_put(&pair.producer, &command));
+        ck_assert(queue_put_command(&pair.producer, &command));
     for (uint32_t i = 0; i < 16; i++) {
         ck_assert_int_eq(queue_poll(&pair.consumer), 1);
         queue_pop(&pair.consumer, &command);
@@ -175,7 +175,7 @@ START_TEST(consumed_is_published_lazily)
     }
     ck_assert_uint_eq(told, 4);
     ck_assert(!queue_consumed(&pair.consumer, true));
-    ck_assert(queue_put(&pair.producer, &command));
+    ck_assert(queue_put_command(&pair.producer, &command));
     queue_pop(&pair.consumer, &command);
     ck_assert(!queue_consumed(&pair.consumer, false));
     ck_assert(queue_consumed(&pair.consumer, true));
@@ -196,7 +196,7 @@ START_TEST(sides_reopen_at_saved_positions)
             pair_open(&pair, 4, start);
             for (uint32_t i = 0; i < fill; i++) {
                 command = numbered(i, 0);
-                ck_assert(queue_put(&pair.producer, &command));
+                ck_assert(queue_put_command(&pair.producer, &command));
             }
             for (uint32_t i = 0; i < taken; i++)
                 queue_pop(&pair.consumer, &command);
@@ -253,7 +253,7 @@ START_TEST(absurd_consumed_positions_are_refused)
 
     pair_open(&pair, 8, start);
     for (uint32_t i = 0; i < 6; i++)
-        ck_assert(queue_put(&pair.producer, &command));
+        ck_assert(queue_put_command(&pair.producer, &command));
     pair.queue.header->consumed = start + 3;
     ck_assert_int_eq(queue_room(&pair.producer), 5);
     for (uint32_t offset = 0; offset < 1000; offset++) {
@@ -287,7 +287,7 @@ START_TEST(oscillating_consumer_never_gains_an_entry)
         room = queue_room(&pair.producer);
         ck_assert_int_le(room, 4);
         ck_assert_uint_le(pair.producer.position - pair.producer.consumed, 4);
-        if (queue_put(&pair.producer, &command))
+        if (queue_put_command(&pair.producer, &command))
             produced++;
     }
     ck_assert_uint_eq(pair.producer.position, produced);
@@ -321,7 +321,7 @@ START_TEST(overwritten_memory_does_no_harm)
             pair.queue.header->consumed = pair.producer.position;
         room = queue_room(&pair.producer);
         ck_assert(room == -EPROTO || (room >= 0 && room <= CAPACITY));
-        queue_put(&pair.producer, &command);
+        queue_put_command(&pair.producer, &command);
         if (queue_poll(&pair.consumer) == 1)
             queue_pop(&pair.consumer, &command);
         queue_consumed(&pair.consumer, false);

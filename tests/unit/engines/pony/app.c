@@ -101,7 +101,7 @@ void app_renew(struct app *app)
 
 bool app_submit_on(struct app *app, uint32_t channel, const struct saddle_command *command)
 {
-    return queue_put(&app->channels[channel].commands, command);
+    return queue_put_command(&app->channels[channel].commands, command);
 }
 
 bool app_submit(struct app *app, const struct saddle_command *command)
