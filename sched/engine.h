@@ -146,11 +146,11 @@ static inline uint32_t engine_run_rounds(struct engine *engine, uint64_t now, ui
         uint32_t work = round(engine, &now, end);
 
         total += work;
-        now = clock_now(engine->clock);
         if (work < ENGINE_ROUND_LITTLE) {
-            engine_mark_drained(engine, work == 0 ? now : begun);
+            engine_mark_drained(engine, begun);
             break;
         }
+        now = clock_now(engine->clock);
         if (now >= end)
             break;
     }
