@@ -43,6 +43,7 @@ static void link_timer(struct wheel *wheel, struct wheel_timer *timer, uint64_t 
 {
     uint64_t distance = tick > wheel->tick ? tick - wheel->tick : 0;
     uint32_t level = 0;
+    uint64_t turn;
     uint32_t slot;
     struct wheel_timer **head;
 
@@ -50,7 +51,10 @@ static void link_timer(struct wheel *wheel, struct wheel_timer *timer, uint64_t 
         distance = SPAN_TICKS - 1;
     while (distance >> (WHEEL_SLOT_BITS * (level + 1)))
         level++;
-    slot = ((wheel->tick + distance) >> (WHEEL_SLOT_BITS * level)) & SLOT_MASK;
+    turn = (wheel->tick + distance) >> (WHEEL_SLOT_BITS * level);
+    slot = turn & SLOT_MASK;
+    if (turn << (WHEEL_SLOT_BITS * level) < wheel->soonest)
+        wheel->soonest = turn << (WHEEL_SLOT_BITS * level);
     head = &wheel->slots[level][slot];
     timer->next = *head;
     timer->link = head;
@@ -167,29 +171,45 @@ static uint32_t fire_slot(struct wheel *wheel, uint64_t now, uint32_t max)
     return fired;
 }
 
-uint32_t wheel_advance(struct wheel *wheel, uint64_t now, uint32_t max)
+/* What wheel_advance does where a slot has come up, or may have. */
+static uint32_t advance_to(struct wheel *wheel, uint64_t target, uint64_t now, uint32_t max)
 {
-    uint64_t target = now / WHEEL_TICK_NS;
     uint32_t fired = 0;
 
-    if (now > wheel->now)
-        wheel->now = now;
+    wheel->soonest = NO_TICK;
     while (wheel->armed > 0) {
         uint64_t tick = next_tick(wheel);
 
-        if (tick > target)
+        if (tick > target) {
+            wheel->soonest = tick;
             break;
+        }
         if (tick > wheel->tick) {
             wheel->tick = tick;
             cascade(wheel);
         }
         fired += fire_slot(wheel, now, max - fired);
-        if (fired == max)
+        if (fired == max) {
+            wheel->soonest = wheel->tick;
             return fired;
+        }
     }
     if (target > wheel->tick)
         wheel->tick = target;
     return fired;
+}
+
+uint32_t wheel_advance(struct wheel *wheel, uint64_t now, uint32_t max)
+{
+    uint64_t target = now / WHEEL_TICK_NS;
+
+    if (now > wheel->now)
+        wheel->now = now;
+    if (target >= wheel->soonest)
+        return advance_to(wheel, target, now, max);
+    if (target > wheel->tick)
+        wheel->tick = target;
+    return 0;
 }
 
 uint64_t wheel_next(const struct wheel *wheel)

@@ -26,8 +26,9 @@ struct wheel_timer {
 };
 
 struct wheel {
-    uint64_t tick; /* all earlier ticks have fired */
-    uint64_t now;  /* ns, of the last advance */
+    uint64_t tick;    /* all earlier ticks have fired */
+    uint64_t now;     /* ns, of the last advance */
+    uint64_t soonest; /* tick: no slot comes up before it, of any level */
     uint32_t armed;
     uint64_t occupied[WHEEL_LEVELS][(1u << WHEEL_SLOT_BITS) / 64]; /* a bit per non-empty slot */
     struct wheel_timer *slots[WHEEL_LEVELS][1u << WHEEL_SLOT_BITS];
