@@ -155,6 +155,11 @@ void flow_kick(struct flow *flow)
         flow_make_ready(flow);
 }
 
+void flow_said_all(struct flow *flow)
+{
+    flow->said_all = true;
+}
+
 void flow_kick_light(struct flow *flow)
 {
     flow->wants_light = true;

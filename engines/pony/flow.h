@@ -45,6 +45,9 @@ struct flow_upper_ops {
 
 /* Says that `fill` would now find something. Cheap; may be said often. */
 void flow_kick(struct flow *flow);
+/* Inside `fill`: this packet has all that there is to say, and another call before the next
+ * flow_kick would find nothing. So none is made, whatever this one returns. */
+void flow_said_all(struct flow *flow);
 
 /* So that who says little does not wait for what others have in flight, a few packets more than the
  * window are for those who have nothing there ("light"). */

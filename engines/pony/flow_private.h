@@ -121,6 +121,7 @@ struct flow {
     bool ready;       /* is in the transport's list */
     bool shut;        /* is in that of flows which the port refused something */
     bool wants_fill;  /* the layer above has something */
+    bool said_all;    /* it has said that it has no more, in the last `fill` */
     bool wants_light; /* and perhaps of somebody who has nothing in flight */
     bool past;        /* the window is used up: what is filled now is beyond it */
     bool answered;    /* opened by the peer's call: nonce is the peer's */

@@ -345,11 +345,11 @@ static uint32_t fill(struct flow *flow, uint8_t *bytes, uint64_t now)
 
     if (flow->past || flow->wants_fill) {
         bool wants = flow->past && flow->wants_fill;
-        flow->wants_fill = flow->wants_light = false;
+        flow->wants_fill = flow->wants_light = flow->said_all = false;
         length = transport->ops->fill(transport->upper, flow, bytes + WIRE_FLOW_BYTES,
                                       flow_room(flow), now);
         /* Or it was kicked meanwhile: work went on that has brought nothing to be said yet. */
-        flow->wants_fill |= wants || length > 0;
+        flow->wants_fill |= wants || (length > 0 && !flow->said_all);
     }
     if (length == 0 && (flow->past || !flow->probe_due))
         return 0;

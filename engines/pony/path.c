@@ -433,6 +433,8 @@ uint32_t path_fill(struct upper *upper, struct path *path, struct packet *packet
         meter_part(upper->meter, meter_nobody(upper->meter), packet->used);
         if (full || !fill_all(path, packet))
             flow_kick(path->flow);
+        else
+            flow_said_all(path->flow);
     }
     meter_switch(upper->meter, meter_pool(upper->meter));
     path->busy = false;
