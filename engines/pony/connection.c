@@ -544,20 +544,32 @@ bool connection_fill(struct connection *connection, struct packet *packet, bool 
            !list_empty(&connection->answers);
 }
 
+/* One of its CONNECTION_EVENT_*, once: false if the channel had no room for it. */
+static bool announce_event(struct connection *connection, uint8_t what)
+{
+    bool incoming = what == CONNECTION_EVENT_INCOMING;
+    struct saddle_event event = {
+        .type = incoming ? SADDLE_EVT_INCOMING : SADDLE_EVT_CLOSED,
+        .handle = connection->number,
+        .tag = incoming ? connection->service->tag : connection->tag,
+        .value = incoming ? connection->service->number : 0,
+        .status = incoming ? 0 : connection->error,
+    };
+
+    if (!session_announce(connection->session, connection->channel, &event))
+        return false;
+    connection->events &= (uint8_t)~what;
+    return true;
+}
+
 bool connection_announce(struct connection *connection)
 {
-    struct pony_session *session = connection->session;
-    struct saddle_event event = {.handle = connection->number, .tag = connection->tag};
     struct list *node;
 
     if (connection->state == CONNECTION_INCOMING &&
         (connection->events & CONNECTION_EVENT_INCOMING)) {
-        event.type = SADDLE_EVT_INCOMING;
-        event.tag = connection->service->tag;
-        event.value = connection->service->number;
-        if (!session_announce(session, connection->channel, &event))
+        if (!announce_event(connection, CONNECTION_EVENT_INCOMING))
             return false;
-        connection->events &= (uint8_t)~CONNECTION_EVENT_INCOMING;
         connection->announced = true;
     }
     if (connection->announced) {
@@ -566,11 +578,8 @@ bool connection_announce(struct connection *connection)
             return false;
     }
     if (connection->events & CONNECTION_EVENT_CLOSED) {
-        event.type = SADDLE_EVT_CLOSED;
-        event.status = connection->error;
-        if (!session_announce(session, connection->channel, &event))
+        if (!announce_event(connection, CONNECTION_EVENT_CLOSED))
             return false;
-        connection->events &= (uint8_t)~CONNECTION_EVENT_CLOSED;
         connection_bury(connection);
     }
     list_remove(&connection->notice);

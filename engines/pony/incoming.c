@@ -477,18 +477,17 @@ static bool announce_message(struct stream *stream, struct slot *slot)
         return true;
     }
     const uint8_t *bytes = session_slot_bytes(session, slot);
-    struct saddle_event event = {
-        .type = SADDLE_EVT_MESSAGE,
-        .flags = order_flag(session, slot),
-        .stream = slot->number,
-        .tag = connection->tag,
-        .handle = connection->number,
-        .len = slot->length,
-    };
+    struct saddle_event event;
+    channel_event(&event, SADDLE_EVT_MESSAGE);
+    event.flags = order_flag(session, slot);
+    event.stream = slot->number;
+    event.tag = connection->tag;
+    event.handle = connection->number;
+    event.len = slot->length;
     bool in_entry = slot->length <= SADDLE_INLINE_BYTES;
     if (in_entry) {
         event.flags |= SADDLE_ENTRY_INLINE;
-        memcpy(event.payload, bytes, slot->length);
+        memcpy(event.payload, bytes, sizeof(event.payload)); /* the slot is larger */
     } else {
         event.flags |= SADDLE_ENTRY_SLOT;
         event.buf = (uint64_t)(bytes - session->config.arena);

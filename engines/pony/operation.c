@@ -7,6 +7,7 @@
 #include "engines/pony/message.h"
 #include "engines/pony/onesided.h"
 #include "engines/pony/ping.h"
+#include "engines/pony/zero.h"
 
 #include <string.h>
 
@@ -62,7 +63,8 @@ void operation_init(struct operation *operation, struct upper *upper)
 {
     uint16_t generation = operation->generation;
 
-    memset(operation, 0, sizeof(*operation));
+    /* What lies before is initialized below. */
+    zero(&operation->session, sizeof(*operation) - offsetof(struct operation, session));
     operation->generation = generation;
     operation->upper = upper;
     list_init(&operation->node);
@@ -152,16 +154,15 @@ void operation_answer(struct operation *operation, int status, uint32_t len)
     if (!session)
         return;
     disown(operation);
-    struct saddle_event event = {
-        .type = SADDLE_EVT_DONE,
-        .op = operation->op,
-        .tag = operation->tag,
-        .handle = operation->handle,
-        .status = status,
-        .stream = operation->number,
-        .len = status ? 0 : len,
-        .value = operation->found,
-    };
+    struct saddle_event event;
+    channel_event(&event, SADDLE_EVT_DONE);
+    event.op = operation->op;
+    event.tag = operation->tag;
+    event.handle = operation->handle;
+    event.status = status;
+    event.stream = operation->number;
+    event.len = status ? 0 : len;
+    event.value = operation->found;
     if (operation->op == SADDLE_CMD_POST_RECV)
         event.flags = operation->flags & SADDLE_ENTRY_UNORDERED;
     if (operation->op == SADDLE_CMD_POST_RECV || operation->op == SADDLE_CMD_READ)

@@ -5,6 +5,7 @@
 #include "engines/pony/fetch.h"
 #include "engines/pony/payload.h"
 #include "engines/pony/region.h"
+#include "engines/pony/zero.h"
 #include "mailbox/words.h"
 
 struct served *served_find(struct connection *connection, uint32_t id)
@@ -40,7 +41,15 @@ bool served_has_room(const struct upper *upper, const struct path *path,
 
 void served_init(struct served *served, struct connection *connection, uint32_t id, uint8_t type)
 {
-    *served = (struct served){.connection = connection, .id = id, .type = type};
+    zero(served, offsetof(struct served, fetch));
+    /* Of what is no fetch nothing else is looked at. */
+    if (type == WIRE_OP_READ || type == WIRE_OP_WRITE)
+        served->fetch.at = served->fetch.count = served->fetch.most = 0;
+    else
+        zero(&served->fetch, sizeof(served->fetch));
+    served->connection = connection;
+    served->id = id;
+    served->type = type;
     list_init(&served->node);
     list_init(&served->serving);
     list_push(&connection->served, &served->node);
