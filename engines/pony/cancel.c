@@ -45,9 +45,9 @@ uint32_t cancel_step(struct pony_session *session, uint32_t most)
     uint32_t looks = 0;
 
     for (uint32_t i = 0; i < count && looks < most; i++) {
-        uint32_t index = (first + i) % count;
+        uint32_t index = first + i < count ? first + i : first + i - count;
         looks += step(&session->channels[index], most - looks);
-        session->cancel_turn = (index + 1) % count;
+        session->cancel_turn = index + 1 < count ? index + 1 : 0;
     }
     return looks;
 }

@@ -243,13 +243,12 @@ static bool is_past(const struct stream *stream, const struct wire_op *op)
     return !(op->flags & WIRE_OP_UNORDERED) && (int32_t)(op->id - stream->receive_next) < 0;
 }
 
-bool incoming_insert(struct stream *stream, struct slot *slot)
+/* Puts a slot in its place among those of a stream, where there is none that is called so. */
+static void insert(struct stream *stream, struct slot *slot)
 {
     struct list *place = stream->incoming.prev;
     uint32_t distance = slot->id - stream->receive_next;
 
-    if (find(stream, slot->id, slot->unordered))
-        return false;
     for (; place != &stream->incoming && !slot->unordered; place = place->prev)
         if (!LIST_OF(place, struct slot, node)->unordered)
             break;
@@ -261,6 +260,13 @@ bool incoming_insert(struct stream *stream, struct slot *slot)
     list_remove(&slot->node);
     list_after(place, &slot->node);
     slot->stream = stream;
+}
+
+bool incoming_insert(struct stream *stream, struct slot *slot)
+{
+    if (find(stream, slot->id, slot->unordered))
+        return false;
+    insert(stream, slot);
     return true;
 }
 
@@ -290,7 +296,7 @@ static struct slot *slot_of(struct connection *connection, const struct wire_op 
     slot->number = op->stream;
     slot->unordered = unordered;
     slot->state = SLOT_PARTIAL;
-    incoming_insert(stream, slot);
+    insert(stream, slot);
     if (stream->unmatched > 0) { /* those behind it may wait for a buffer from now on */
         if (!unordered)
             connection->offer_least = 0;

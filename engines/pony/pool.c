@@ -37,13 +37,15 @@ uint32_t pool_take(struct pool *pool)
     if (!rested)
         return pool->fresh++;
     uint32_t index = pool->indices[pool->first];
-    pool->first = (pool->first + 1) % pool->size;
+    pool->first = pool->first + 1 < pool->size ? pool->first + 1 : 0;
     return index;
 }
 
 void pool_give(struct pool *pool, uint32_t index)
 {
-    pool->indices[(pool->first + resting(pool)) % pool->size] = index;
+    uint32_t end = pool->first + resting(pool);
+
+    pool->indices[end < pool->size ? end : end - pool->size] = index;
     pool->free++;
 }
 

@@ -389,6 +389,12 @@ static bool wants(struct pony_session *session)
     return false;
 }
 
+/* The channel that is `ahead` of another one, at most once round. */
+static uint32_t channel_after(uint32_t channel, uint32_t ahead, uint32_t count)
+{
+    return channel + ahead < count ? channel + ahead : channel + ahead - count;
+}
+
 uint32_t session_commands(struct pony_session *session)
 {
     uint32_t count = session->config.channel_count, first = session->command_turn;
@@ -401,9 +407,9 @@ uint32_t session_commands(struct pony_session *session)
         return 0;
     }
     for (uint32_t i = 0; i < count && total < SESSION_COMMANDS_PER_TURN; i++) {
-        uint32_t index = (first + i) % count;
+        uint32_t index = channel_after(first, i, count);
         total += channel_commands(session, index, SESSION_COMMANDS_PER_TURN - total);
-        session->command_turn = (index + 1) % count;
+        session->command_turn = channel_after(index, 1, count);
     }
     uint32_t looks = cancel_step(session, SESSION_LOOKS_PER_TURN);
     counter_add(&upper->counters.commands, total);
@@ -442,9 +448,9 @@ void session_notices(struct pony_session *session)
     if (!fair_may(session))
         return;
     for (uint32_t i = 0; i < count && looked < SESSION_NOTICES_PER_TURN; i++) {
-        uint32_t index = (first + i) % count;
+        uint32_t index = channel_after(first, i, count);
         looked += channel_notices(session, index, SESSION_NOTICES_PER_TURN - looked);
-        session->notice_turn = (index + 1) % count;
+        session->notice_turn = channel_after(index, 1, count);
     }
     session_charge(session->upper, NULL);
 }
@@ -454,7 +460,7 @@ void session_ring(struct pony_session *session)
     uint32_t count = session->config.channel_count;
 
     for (uint32_t i = 1; i <= count; i++) {
-        uint32_t turn = (session->ring_turn + i) % count;
+        uint32_t turn = channel_after(session->ring_turn, i, count);
         if (!session->channels[turn].channel.ring_due)
             continue;
         session_charge(session->upper, session);
