@@ -61,6 +61,7 @@ static int take(struct channel *channel, struct saddle_command *command, bool ca
     if (result <= 0)
         return result;
     queue_pop(&channel->commands, command);
+    queue_expect(&channel->commands);
     /* Changed after it was handed over. */
     if (cancel && command->op != SADDLE_CMD_CANCEL)
         return -EPROTO;
@@ -84,6 +85,11 @@ bool channel_cancel_pending(struct channel *channel)
     bool cancel = true;
 
     return takeable(channel, &cancel) != 0;
+}
+
+uint32_t channel_expected(const struct channel *channel, uint32_t ahead)
+{
+    return queue_expected_handle(&channel->commands, ahead);
 }
 
 void channel_unreserve(struct channel *channel)

@@ -57,6 +57,9 @@ int channel_take(struct channel *channel, struct saddle_command *command);
 int channel_take_cancel(struct channel *channel, struct saddle_command *command);
 /* Is the next command a CANCEL that channel_take_cancel would take? */
 bool channel_cancel_pending(struct channel *channel);
+/* What the command `ahead` of the next one says of its handle, 0 if it is not there yet: a hint of
+ * what is worth fetching, and nothing to believe. */
+uint32_t channel_expected(const struct channel *channel, uint32_t ahead);
 /* Gives a reservation back, for a command that does not complete (RELEASE). */
 void channel_unreserve(struct channel *channel);
 /* Completion slots free for unasked events, or -EPROTO. */

@@ -25,8 +25,12 @@
 #include "engines/pony/operation.h"
 #include "engines/pony/path.h"
 
+#include <stdalign.h>
+
 SADDLE_STATIC_ASSERT(SADDLE_CHANNELS_MAX <= 32, "a channel's number has 5 bits");
 
+#define CONNECTION_LINE       64u /* bytes of a cache line */
+#define CONNECTION_LINES      4u
 #define CONNECTION_ISSUED_MAX 128u /* one-sided operations begun; more wait here */
 
 enum connection_state {
@@ -53,31 +57,25 @@ enum connection_state {
 #define CONNECTION_EVENT_INCOMING 0x01u
 #define CONNECTION_EVENT_CLOSED   0x02u
 
+/* What each message and one-sided operation looks at comes first, in CONNECTION_LINES cache lines:
+ * with thousands of connections they are fetched ahead. */
 struct connection {
-    struct list path_node;    /* the path's; or, dead and without a path, upper->dead's */
-    struct list ring;         /* its session's turn on the path, while it has something to say */
-    struct list session_node; /* its session's connections, or its dead ones */
-    struct list notice;       /* its channel's, while it has events */
-    struct list thirst; /* its session's, while the peer wants credits that it may have; INCOMING:
-                         * its service's */
+    alignas(CONNECTION_LINE) struct list ring; /* its session's turn on the path, while it has
+                                                * something to say */
+    struct list notice;                        /* its channel's, while it has events */
     struct list streams;
-    struct list active;  /* streams with messages that may be begun */
-    struct list thirsty; /* streams that wait for credits */
-    struct list posted, wanted, issued;
-    struct list sending; /* operations with bytes to send, in turn */
+    struct list active; /* streams with messages that may be begun */
+
     struct list answers; /* slots to which something is due */
-    struct list served;  /* a peer's operations in progress */
-    struct list serving; /* those of them with something to say, in turn */
     struct upper *upper;
     struct path *path;            /* NULL once the flow is gone, or nothing is left to say */
     struct pony_session *session; /* NULL once the application is gone */
-    struct service *service;      /* while INCOMING */
-    struct operation *opening;    /* its payload is the service's name, with its NUL */
     struct operation *closing;
+    uint32_t number;                        /* handle, and what the peer calls it */
+    uint32_t peer;                          /* the peer's number; 0 while unknown */
+    uint32_t credits_allowed, credits_used; /* by the peer, for our messages */
+
     uint64_t tag;
-    uint32_t number;                            /* handle, and what the peer calls it */
-    uint32_t peer;                              /* the peer's number; 0 while unknown */
-    uint32_t credits_allowed, credits_used;     /* by the peer, for our messages */
     uint32_t credits_granted, credits_consumed; /* for the peer's */
     uint32_t answers_given, answers_taken;
     uint32_t close_answers; /* what the peer's CLOSE counted */
@@ -102,7 +100,57 @@ struct connection {
     bool parched : 1;      /* the peer wants credits, and holds as much as one may */
     bool again : 1;        /* it was called once more, after a reset */
     uint8_t data_turn : 2; /* messages, operations' bytes and served bytes take turns */
+
+    struct list wanted, issued;
+    struct list sending; /* operations with bytes to send, in turn */
+    struct list serving; /* a peer's operations with something to say, in turn */
+
+    struct list served;  /* a peer's operations in progress */
+    struct list thirst;  /* its session's, while the peer wants credits that it may have; INCOMING:
+                          * its service's */
+    struct list thirsty; /* streams that wait for credits */
+    struct list posted;
+
+    struct list path_node;     /* the path's; or, dead and without a path, upper->dead's */
+    struct list session_node;  /* its session's connections, or its dead ones */
+    struct service *service;   /* while INCOMING */
+    struct operation *opening; /* its payload is the service's name, with its NUL */
 };
+
+SADDLE_STATIC_ASSERT(offsetof(struct connection, served) == CONNECTION_LINES * CONNECTION_LINE,
+                     "what is fetched ahead is what is looked at");
+
+/* Fewer connections than this stay in the processor's own caches, and nothing is fetched ahead. */
+#define CONNECTION_EXPECT_MIN 128u
+
+static inline bool connection_expects(const struct upper *upper)
+{
+    return upper->counters.connections >= CONNECTION_EXPECT_MIN;
+}
+
+/* The connection of this number is looked at soon. Whoever asks may not be believed. */
+static inline void connection_expect(const struct upper *upper, uint32_t number)
+{
+    uint32_t index = number & HANDLE_INDEX_MASK;
+
+    if (index >= upper->connections_max)
+        return;
+    const char *lines = (const char *)&upper->connections[index];
+    for (uint32_t i = 0; i < CONNECTION_LINES; i++)
+        __builtin_prefetch(lines + i * CONNECTION_LINE);
+}
+
+/* And so are its streams, the first of which is enough; it was expected before. */
+static inline void connection_expect_stream(const struct upper *upper, uint32_t number)
+{
+    uint32_t index = number & HANDLE_INDEX_MASK;
+
+    if (index < upper->connections_max && upper->connections[index].state != CONNECTION_FREE) {
+        const char *stream = (const char *)upper->connections[index].streams.next;
+        __builtin_prefetch(stream);
+        __builtin_prefetch(stream + CONNECTION_LINE);
+    }
+}
 
 /* Commands. */
 void connection_connect(struct pony_session *session, uint32_t channel,

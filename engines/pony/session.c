@@ -356,6 +356,18 @@ static int next_command(struct pony_session *session, struct session_channel *si
     return 0;
 }
 
+/* Fetches ahead what the next commands are about: of the second the connection, of the first, whose
+ * connection is here by now, the stream. */
+static void expect_next(const struct upper *upper, const struct channel *channel)
+{
+    uint32_t first = channel_expected(channel, 0), second = channel_expected(channel, 1);
+
+    if (second)
+        connection_expect(upper, second);
+    if (first)
+        connection_expect_stream(upper, first);
+}
+
 /* Takes and runs up to `most` commands of a channel; returns how many. */
 static uint32_t channel_commands(struct pony_session *session, uint32_t index, uint32_t most)
 {
@@ -370,6 +382,8 @@ static uint32_t channel_commands(struct pony_session *session, uint32_t index, u
             break;
         taken++;
         session_charge(session->upper, session);
+        if (connection_expects(session->upper))
+            expect_next(session->upper, &session->channels[index].channel);
         session_command(session, index, &command);
     }
     return taken;

@@ -176,10 +176,13 @@ static bool admit(void *arg, struct flow *flow, const uint8_t *ops, uint32_t byt
     const struct path *path = flow_context(flow);
     uint32_t replies = path ? path->reply_count : 0;
     uint32_t requests = 0, at = 0;
+    bool expects = connection_expects(upper);
     const uint8_t *payload;
     struct wire_op op;
 
     while (wire_op_next(ops, bytes, &at, &op, &payload)) {
+        if (expects) /* all of them, before the first is delivered */
+            connection_expect(upper, op.connection);
         if (op.length && !payload_is_data(&op) &&
             crc32c_update(CRC32C_START, payload, op.length) != op.payload_crc)
             return false;
