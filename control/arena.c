@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <linux/memfd.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -21,6 +22,7 @@
 struct guarded {
     _Atomic uintptr_t base; /* 0: unused */
     _Atomic uint64_t bytes;
+    _Atomic uint64_t page_bytes; /* of the smallest piece that can be mapped anew */
     _Atomic bool broken;
 };
 
@@ -31,6 +33,7 @@ static _Atomic int guard_control_fd = -1;
 
 static_assert(sizeof(struct saddle_arena_header) <= ARENA_PAGE_BYTES, "the header is one page");
 static_assert(SADDLE_EAGER_MAX % ARENA_PAGE_BYTES == 0, "slots fill pages");
+static_assert(ARENA_BYTES_MAX % ARENA_HUGE_BYTES == 0, "rounding up exceeds no quota");
 
 static uint64_t page_up(uint64_t bytes)
 {
@@ -139,6 +142,15 @@ int arena_plan(const struct saddle_attach_request *request, struct saddle_attach
     return 0;
 }
 
+void arena_plan_huge(struct saddle_attach_reply *plan)
+{
+    uint64_t over = plan->arena_bytes % ARENA_HUGE_BYTES;
+    uint64_t more = over ? ARENA_HUGE_BYTES - over : 0;
+
+    plan->heap_bytes += more;
+    plan->arena_bytes += more;
+}
+
 int arena_check(const struct saddle_attach_reply *plan, uint64_t slots_offset)
 {
     const struct saddle_attach_request request = {
@@ -245,21 +257,22 @@ static struct guarded *guard_find(const uint8_t *arena)
     return NULL;
 }
 
-static int guard_add(uint8_t *arena, uint64_t bytes)
+static int guard_add(uint8_t *arena, uint64_t bytes, uint64_t page_bytes)
 {
     struct guarded *entry = guard_find(NULL);
 
     if (!entry)
         return -ENFILE;
     atomic_store_explicit(&entry->bytes, bytes, memory_order_relaxed);
+    atomic_store_explicit(&entry->page_bytes, page_bytes, memory_order_relaxed);
     atomic_store_explicit(&entry->broken, false, memory_order_relaxed);
     atomic_store_explicit(&entry->base, (uintptr_t)arena, memory_order_release);
     return 0;
 }
 
-static int sealed_memfd(uint64_t bytes, const char *name)
+static int sealed_memfd(uint64_t bytes, const char *name, unsigned int flags)
 {
-    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | flags);
     int error;
 
     if (fd < 0)
@@ -272,14 +285,14 @@ static int sealed_memfd(uint64_t bytes, const char *name)
 }
 
 /* Maps the memory and puts it under guard. */
-static int map_guarded(int memfd, uint64_t bytes, uint8_t **arena)
+static int map_guarded(int memfd, uint64_t bytes, uint64_t page_bytes, int flags, uint8_t **arena)
 {
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | flags, memfd, 0);
     int error;
 
     if (memory == MAP_FAILED)
         return -errno;
-    error = madvise(memory, bytes, MADV_DONTDUMP) ? -errno : guard_add(memory, bytes);
+    error = madvise(memory, bytes, MADV_DONTDUMP) ? -errno : guard_add(memory, bytes, page_bytes);
     if (error) {
         munmap(memory, bytes);
         return error;
@@ -290,12 +303,12 @@ static int map_guarded(int memfd, uint64_t bytes, uint8_t **arena)
 
 int arena_create(uint64_t bytes, const char *name, int *fd, uint8_t **arena)
 {
-    int memfd = sealed_memfd(bytes, name);
+    int memfd = sealed_memfd(bytes, name, 0);
     int error;
 
     if (memfd < 0)
         return memfd;
-    error = map_guarded(memfd, bytes, arena);
+    error = map_guarded(memfd, bytes, ARENA_PAGE_BYTES, 0, arena);
     if (error)
         close(memfd);
     else
@@ -303,17 +316,82 @@ int arena_create(uint64_t bytes, const char *name, int *fd, uint8_t **arena)
     return error;
 }
 
+/* Spares engines the faults by which pages that are there get mapped. A kernel before 5.14 does not
+ * know how, and one cannot for a page that was taken away: then they have them after all. */
+static void map_pages(uint8_t *arena, uint64_t bytes)
+{
+    madvise(arena, bytes, MADV_POPULATE_WRITE);
+}
+
+int arena_create_huge(uint64_t bytes, const char *name, int *fd, uint8_t **arena)
+{
+    int memfd = sealed_memfd(bytes, name, MFD_HUGETLB | MFD_HUGE_2MB);
+    uint8_t *memory = NULL;
+    int error;
+
+    if (memfd < 0)
+        return memfd;
+    /* Mapping reserves the pages, and takes none if there are too few. With pages that are only
+     * reserved a fault can still fail, by the limit of a cgroup: so all are brought into being. */
+    error = map_guarded(memfd, bytes, ARENA_HUGE_BYTES, 0, &memory);
+    if (!error && fallocate(memfd, 0, 0, (off_t)bytes))
+        error = -errno;
+    if (error) {
+        arena_destroy(memory, bytes);
+        close(memfd);
+        return error;
+    }
+    map_pages(memory, bytes);
+    *arena = memory;
+    *fd = memfd;
+    return 0;
+}
+
+const char *arena_huge_reason(int error)
+{
+    return error == -ENOMEM || error == -ENOSPC ? "too few are free" : strerror(-error);
+}
+
+/* What its pages have, or 0 if it is no memory that a daemon makes for sessions. */
+static uint64_t page_bytes_of(int fd)
+{
+    struct statfs system;
+
+    if (fstatfs(fd, &system))
+        return 0;
+    if (system.f_type == TMPFS_MAGIC)
+        return ARENA_PAGE_BYTES;
+    if (system.f_type == HUGETLBFS_MAGIC && (uint64_t)system.f_bsize == ARENA_HUGE_BYTES)
+        return ARENA_HUGE_BYTES;
+    return 0;
+}
+
 int arena_adopt(int fd, uint64_t bytes, uint8_t **arena)
 {
     int seals = fcntl(fd, F_GET_SEALS);
-    struct statfs system;
+    uint64_t page_bytes = page_bytes_of(fd);
     struct stat status;
+    int error;
 
-    /* Huge pages can be taken away under the daemon: they are another file system's. */
     if (seals < 0 || (seals & ARENA_SEALS) != ARENA_SEALS || fstat(fd, &status) ||
-        (uint64_t)status.st_size != bytes || fstatfs(fd, &system) || system.f_type != TMPFS_MAGIC)
+        (uint64_t)status.st_size != bytes || !page_bytes || bytes % page_bytes)
         return -EBADMSG;
-    return map_guarded(fd, bytes, arena);
+    if (page_bytes == ARENA_PAGE_BYTES)
+        return map_guarded(fd, bytes, page_bytes, 0, arena);
+    /* The pages are there. Where a hole was punched a reservation might be refused, and with it
+     * the whole take-over; without one it is a fault of that session alone. */
+    error = map_guarded(fd, bytes, page_bytes, MAP_NORESERVE, arena);
+    if (!error)
+        map_pages(*arena, bytes);
+    return error;
+}
+
+bool arena_huge(const uint8_t *arena)
+{
+    const struct guarded *entry = guard_find(arena);
+
+    return entry &&
+           atomic_load_explicit(&entry->page_bytes, memory_order_relaxed) == ARENA_HUGE_BYTES;
 }
 
 void arena_destroy(uint8_t *arena, uint64_t bytes)
@@ -335,6 +413,23 @@ bool arena_broken(const uint8_t *arena)
     return entry && atomic_load_explicit(&entry->broken, memory_order_acquire);
 }
 
+static bool is_inside(const struct guarded *entry, uintptr_t address)
+{
+    uintptr_t base = atomic_load_explicit(&entry->base, memory_order_acquire);
+
+    return base && address >= base &&
+           address - base < atomic_load_explicit(&entry->bytes, memory_order_relaxed);
+}
+
+/* Maps zeroes over the whole page: of a huge one a part cannot be mapped anew. */
+static bool map_zeroes(const struct guarded *entry, uintptr_t address)
+{
+    uint64_t bytes = atomic_load_explicit(&entry->page_bytes, memory_order_relaxed);
+
+    return mmap((void *)(address & ~(uintptr_t)(bytes - 1)), bytes, PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED;
+}
+
 /* Only async-signal-safe calls: mmap of a page, write, sigaction. */
 static void guard_handle(int signal, siginfo_t *info, void *context)
 {
@@ -344,15 +439,11 @@ static void guard_handle(int signal, siginfo_t *info, void *context)
     (void)signal;
     (void)context;
     for (uint32_t i = 0; i < ARENAS_MAX; i++) {
-        uintptr_t base = atomic_load_explicit(&guarded[i].base, memory_order_acquire);
-        uintptr_t page = address & ~(uintptr_t)(ARENA_PAGE_BYTES - 1);
         uint64_t one = 1;
 
-        if (!base || address < base ||
-            address - base >= atomic_load_explicit(&guarded[i].bytes, memory_order_relaxed))
+        if (!is_inside(&guarded[i], address))
             continue;
-        if (mmap((void *)page, ARENA_PAGE_BYTES, PROT_READ | PROT_WRITE,
-                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+        if (!map_zeroes(&guarded[i], address))
             break;
         atomic_store_explicit(&guarded[i].broken, true, memory_order_release);
         /* A failed ring means a full eventfd: control is already on its way. */

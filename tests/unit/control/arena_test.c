@@ -5,6 +5,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/memfd.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,6 +176,29 @@ START_TEST(test_plan_newer_application)
 }
 END_TEST
 
+/* It is one that arena_plan makes as well, and what was whole already stays as it is. */
+START_TEST(test_plan_of_huge_pages)
+{
+    struct saddle_attach_request request = good_request();
+    struct saddle_attach_reply plan;
+    uint64_t slots_offset, asked;
+    ck_assert_int_eq(arena_plan(&request, &plan, &slots_offset), 0);
+    asked = plan.heap_bytes;
+    for (int times = 0; times < 2; times++) {
+        arena_plan_huge(&plan);
+        ck_assert_uint_eq(plan.arena_bytes % ARENA_HUGE_BYTES, 0);
+        ck_assert_uint_eq(plan.arena_bytes, plan.heap_offset + plan.heap_bytes);
+        ck_assert_uint_ge(plan.heap_bytes, asked);
+        ck_assert_uint_lt(plan.heap_bytes, asked + ARENA_HUGE_BYTES);
+        ck_assert_int_eq(arena_check(&plan, slots_offset), 0);
+    }
+    request.heap_bytes = ARENA_BYTES_MAX - plan.heap_offset - ARENA_PAGE_BYTES;
+    ck_assert_int_eq(arena_plan(&request, &plan, &slots_offset), 0);
+    arena_plan_huge(&plan);
+    ck_assert_uint_eq(plan.arena_bytes, ARENA_BYTES_MAX);
+}
+END_TEST
+
 static uint8_t *make_arena(uint64_t bytes, int *fd)
 {
     uint8_t *arena = NULL;
@@ -306,6 +330,79 @@ START_TEST(test_guard_maps_zeroes)
 }
 END_TEST
 
+#define HUGE_PAGES 3u
+
+/* A memfd of huge pages, whether the machine has any or not. */
+static int huge_memfd(uint64_t bytes, int seals)
+{
+    int fd = memfd_create("huge", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | MFD_HUGE_2MB);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(ftruncate(fd, (off_t)bytes), 0);
+    ck_assert_int_eq(fcntl(fd, F_ADD_SEALS, seals), 0);
+    return fd;
+}
+
+/* Another daemon's, which is taken as it is: no page has to be free for that. */
+START_TEST(test_adopts_huge_pages)
+{
+    const uint64_t bytes = HUGE_PAGES * ARENA_HUGE_BYTES;
+    const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+    uint8_t *arena = NULL;
+    int fd = huge_memfd(bytes, seals);
+    ck_assert_int_eq(arena_adopt(fd, bytes - ARENA_HUGE_BYTES, &arena), -EBADMSG);
+    ck_assert_int_eq(arena_adopt(fd, bytes, &arena), 0);
+    ck_assert_uint_eq((uintptr_t)arena % ARENA_HUGE_BYTES, 0);
+    ck_assert(arena_huge(arena));
+    arena_destroy(arena, bytes);
+    ck_assert(!arena_huge(arena));
+    close(fd);
+    fd = huge_memfd(bytes, F_SEAL_SHRINK | F_SEAL_GROW);
+    ck_assert_int_eq(arena_adopt(fd, bytes, &arena), -EBADMSG);
+    close(fd);
+}
+END_TEST
+
+/* A huge page that is gone is replaced as a whole; its neighbours stay what they are. */
+START_TEST(test_guard_replaces_a_huge_page)
+{
+    const uint64_t bytes = HUGE_PAGES * ARENA_HUGE_BYTES;
+    int fd = huge_memfd(bytes, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+    int empty = huge_memfd(0, F_SEAL_SHRINK);
+    uint8_t *arena = NULL;
+    ck_assert_int_eq(arena_adopt(fd, bytes, &arena), 0);
+    ck_assert_int_eq(arena_guard_install(-1), 0);
+    uint8_t *page = arena + ARENA_HUGE_BYTES;
+    ck_assert_ptr_eq(mmap(page, ARENA_HUGE_BYTES, PROT_READ | PROT_WRITE,
+                          MAP_SHARED | MAP_FIXED | MAP_NORESERVE, empty, 0),
+                     page);
+    ck_assert(!arena_broken(arena));
+    volatile uint8_t *last = page + ARENA_HUGE_BYTES - 1;
+    ck_assert_uint_eq(*last, 0);
+    ck_assert(arena_broken(arena));
+    *last = 1;
+    ck_assert_uint_eq(page[0], 0);
+    ck_assert_uint_eq(*last, 1);
+    arena_destroy(arena, bytes);
+    arena_guard_remove();
+    close(fd);
+    close(empty);
+}
+END_TEST
+
+/* More than any machine has free: nothing is left of the attempt. */
+START_TEST(test_too_few_huge_pages)
+{
+    uint8_t *arena = NULL;
+    int fd = -1;
+    int error = arena_create_huge(1ull << 46, "test", &fd, &arena);
+    ck_assert_int_lt(error, 0);
+    ck_assert_str_eq(arena_huge_reason(error), "too few are free");
+    ck_assert_str_eq(arena_huge_reason(-EINVAL), strerror(EINVAL));
+    ck_assert_ptr_null(arena);
+    ck_assert_int_eq(fd, -1);
+}
+END_TEST
+
 /* A fault outside every arena, also where one used to be, is nobody's to repair. */
 START_TEST(test_guard_leaves_other_faults)
 {
@@ -354,6 +451,10 @@ int main(void)
     tcase_add_test(tcase, test_format_and_describe);
     tcase_add_test(tcase, test_memory_is_sealed);
     tcase_add_test(tcase, test_guard_maps_zeroes);
+    tcase_add_test(tcase, test_plan_of_huge_pages);
+    tcase_add_test(tcase, test_adopts_huge_pages);
+    tcase_add_test(tcase, test_guard_replaces_a_huge_page);
+    tcase_add_test(tcase, test_too_few_huge_pages);
     tcase_add_test_raise_signal(tcase, test_guard_leaves_other_faults, SIGBUS);
     tcase_add_test(tcase, test_table_is_bounded);
     suite_add_tcase(suite, tcase);
