@@ -71,6 +71,7 @@ static void rules_add(struct rules *rules, const struct policy *policy, uint32_t
     to->message.n_allow = fill_words(from->allow, to->allow);
     to->message.allow = to->allow;
     to->message.weight = from->weight;
+    to->message.hugepages = rpc_text(policy_hugepages_words[from->hugepages]);
     rules->pointers[rules->count++] = &to->message;
 }
 

@@ -48,6 +48,7 @@ static bool add(void *context, const struct session *session, pid_t pid)
     to->cpu_ns = view.usage.cpu_ns;
     to->weight = view.weight;
     to->cpu_share = view.cpu_share;
+    to->huge_pages = view.hugepages;
     to->throttled_ns = view.usage.throttled_ns;
     to->throttled = view.usage.throttled;
     to->connection_bytes = view.usage.connection_bytes;

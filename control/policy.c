@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 
 const char *const policy_words[POLICY_RIGHTS] = {"attach", "listen", "connect", "expose"};
+const char *const policy_hugepages_words[POLICY_HUGEPAGES_WORDS + 1] = {"off", "auto", "required",
+                                                                        NULL};
 
 const char *policy_text(uint32_t rights, char text[POLICY_TEXT_BYTES])
 {
@@ -88,6 +90,18 @@ uint32_t policy_weight(const struct policy *policy, const struct policy_peer *pe
             weight = rule->weight;
     }
     return weight;
+}
+
+enum policy_hugepages policy_hugepages(const struct policy *policy, const struct policy_peer *peer)
+{
+    enum policy_hugepages hugepages = POLICY_HUGEPAGES_OFF;
+
+    for (uint32_t i = 0; i < policy->rule_count; i++) {
+        const struct policy_rule *rule = &policy->rules[i];
+        if (rule->hugepages > hugepages && policy_rule_names(rule, peer))
+            hugepages = rule->hugepages;
+    }
+    return hugepages;
 }
 
 uint32_t policy_rights(const struct policy *policy, const struct policy_peer *peer)

@@ -38,12 +38,21 @@ enum policy_who {
     POLICY_ANY,
 };
 
+/* Whether sessions get memory of huge pages, from the weakest word to the strongest. */
+enum policy_hugepages {
+    POLICY_HUGEPAGES_OFF,
+    POLICY_HUGEPAGES_AUTO,     /* or ordinary ones, if too few are free */
+    POLICY_HUGEPAGES_REQUIRED, /* or no session */
+    POLICY_HUGEPAGES_WORDS,    /* how many words there are */
+};
+
 struct policy_rule {
     enum policy_who who;
     uint32_t id;     /* uid or gid */
     uint32_t allow;  /* rights */
     bool exclusive;  /* sessions have engines of their own */
     uint32_t weight; /* of sessions, beside others of their engine */
+    enum policy_hugepages hugepages;
 };
 
 struct policy {
@@ -60,6 +69,8 @@ struct policy_peer {
     uint32_t group_count;
 };
 
+/* The word for each of enum policy_hugepages, as in the configuration. */
+extern const char *const policy_hugepages_words[POLICY_HUGEPAGES_WORDS + 1];
 /* The word for each bit, lowest first, as in the configuration. */
 extern const char *const policy_words[POLICY_RIGHTS];
 /* Writes rights as words with commas, "nothing" for none; returns `text`. */
@@ -77,6 +88,8 @@ bool policy_names(const struct policy *policy, const struct policy_peer *peer);
 bool policy_exclusive(const struct policy *policy, const struct policy_peer *peer);
 /* The highest weight of a rule that names it, at least 1. */
 uint32_t policy_weight(const struct policy *policy, const struct policy_peer *peer);
+/* The strongest word of a rule that names it. */
+enum policy_hugepages policy_hugepages(const struct policy *policy, const struct policy_peer *peer);
 /* All that it may. */
 uint32_t policy_rights(const struct policy *policy, const struct policy_peer *peer);
 

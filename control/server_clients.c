@@ -142,6 +142,7 @@ static int attach(struct server *server, struct client *client,
         .uid = client->uid,
         .exclusive = client->exclusive,
         .cpu_per_uid = config->cpu_per_uid,
+        .hugepages = client->hugepages,
     };
     char rights[POLICY_TEXT_BYTES];
     struct placement placement;
@@ -153,6 +154,8 @@ static int attach(struct server *server, struct client *client,
                              "attach: the policy does not let uid %u attach; it allows %s",
                              client->uid, policy_text(client->rights, rights));
     error = arena_plan(request, reply, &slots_offset);
+    if (!error && client->hugepages != POLICY_HUGEPAGES_OFF)
+        arena_plan_huge(reply);
     if (!error)
         error = check_quota(server, client, reply);
     if (error)
@@ -179,6 +182,12 @@ static void tell_attached(struct server *server, const struct client *client, co
                told.application);
     log_limited_event(LOG_INFO, &about, "session %llu: attached, uid %u, process %d, engine %s",
                       (unsigned long long)session, client->uid, client->pid, engine);
+    if (session_hugepages_error(client->session))
+        log_limited_event(LOG_WARNING, &about,
+                          "session %llu: ordinary pages in place of %llu huge ones of 2 MiB: %s",
+                          (unsigned long long)session,
+                          session_bytes(client->session) / ARENA_HUGE_BYTES,
+                          arena_huge_reason(session_hugepages_error(client->session)));
 }
 
 static void client_request(struct server *server, struct client *client)
@@ -271,6 +280,7 @@ struct client *server_client_begin(struct server *server, int fd, const struct p
     client->rights = policy_rights(policy, peer);
     client->exclusive = policy_exclusive(policy, peer);
     client->weight = policy_weight(policy, peer);
+    client->hugepages = policy_hugepages(policy, peer);
     client->deadline = clock_now(&clock_machine) + server->config.handshake_timeout_ns;
     return client;
 }

@@ -38,11 +38,12 @@ struct client {
     int fd; /* -1 once it is closed */
     uint32_t uid;
     pid_t pid;
-    uint32_t rights;     /* by policy, when it connected */
-    bool exclusive;      /* likewise: its session is to have an engine of its own */
-    uint32_t weight;     /* likewise */
-    uint64_t deadline;   /* of the handshake */
-    uint32_t generation; /* an event of an earlier use of this slot is stale */
+    uint32_t rights;                 /* by policy, when it connected */
+    bool exclusive;                  /* likewise: its session is to have an engine of its own */
+    uint32_t weight;                 /* likewise */
+    enum policy_hugepages hugepages; /* likewise */
+    uint64_t deadline;               /* of the handshake */
+    uint32_t generation;             /* an event of an earlier use of this slot is stale */
     struct session *session;
 };
 

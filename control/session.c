@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define ARENA_NAME "saddle-arena" /* in /proc/PID/maps, of both sides */
+
 static const struct {
     uint32_t policy, pony;
 } rights_map[] = {
@@ -129,10 +131,24 @@ static int give_to_engine(struct session *session)
     return error;
 }
 
+static int make_arena(struct session *session)
+{
+    enum policy_hugepages wanted = session->owner.hugepages;
+    uint64_t bytes = session->plan.arena_bytes;
+
+    if (wanted != POLICY_HUGEPAGES_OFF) {
+        session->hugepages_error =
+            arena_create_huge(bytes, ARENA_NAME, &session->arena_fd, &session->arena);
+        session->hugepages = !session->hugepages_error;
+        if (session->hugepages || wanted == POLICY_HUGEPAGES_REQUIRED)
+            return session->hugepages_error;
+    }
+    return arena_create(bytes, ARENA_NAME, &session->arena_fd, &session->arena);
+}
+
 static int build(struct session *session, const struct saddle_attach_request *request)
 {
-    int error = arena_create(session->plan.arena_bytes, "saddle-arena", &session->arena_fd,
-                             &session->arena);
+    int error = make_arena(session);
 
     if (error)
         return error;
@@ -144,6 +160,19 @@ static int build(struct session *session, const struct saddle_attach_request *re
     if (!error)
         error = session_make_half(session, request->application);
     return error ? error : give_to_engine(session);
+}
+
+/* Says why there is no session. `made` is what there is of it, or NULL. */
+static int refuse(const struct session *made, const struct session_owner *owner, int error,
+                  struct saddle_attach_reply *plan)
+{
+    if (made && made->hugepages_error && owner->hugepages == POLICY_HUGEPAGES_REQUIRED)
+        return attach_refuse(
+            plan, error,
+            "attach: the policy requires huge pages for uid %u, %llu of 2 MiB in this case: %s",
+            owner->uid, made->plan.arena_bytes / ARENA_HUGE_BYTES, arena_huge_reason(error));
+    return attach_refuse(plan, error, "attach: engine %s: %s", owner->engine->name,
+                         strerror(-error));
 }
 
 int session_create(struct session **session, const struct session_owner *owner,
@@ -162,9 +191,9 @@ int session_create(struct session **session, const struct session_owner *owner,
         error = build(made, request);
     }
     if (error) {
+        refuse(made, owner, error, plan);
         session_destroy(made);
-        return attach_refuse(plan, error, "attach: engine %s: %s", owner->engine->name,
-                             strerror(-error));
+        return error;
     }
     *session = made;
     return 0;
@@ -252,6 +281,7 @@ void session_view(const struct session *session, struct session_view *view)
         .rights = rights_of(session),
         .weight = session->owner.grant.weight,
         .cpu_share = session->owner.grant.cpu_share,
+        .hugepages = session->hugepages,
         .engine = session->owner.engine->name,
         .application = session->application,
     };
@@ -281,4 +311,9 @@ uint32_t session_uid(const struct session *session)
 uint64_t session_bytes(const struct session *session)
 {
     return session->plan.arena_bytes;
+}
+
+int session_hugepages_error(const struct session *session)
+{
+    return session->hugepages_error;
 }

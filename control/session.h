@@ -12,6 +12,7 @@
 #define CONTROL_SESSION_H
 
 #include "control/attach.h"
+#include "control/policy.h"
 #include "engines/pony/pony.h"
 #include "sched/engine.h"
 
@@ -28,15 +29,17 @@ struct session_owner {
     uint64_t id; /* never reused */
     uint32_t uid;
     struct engine *engine;
-    bool exclusive;          /* nobody else is to have a session there */
-    struct pony_grant grant; /* what the engine is to let it do and have */
-    uint32_t cpu_per_uid;    /* the quota of all sessions of the user; 0: no bound */
+    bool exclusive;                  /* nobody else is to have a session there */
+    struct pony_grant grant;         /* what the engine is to let it do and have */
+    uint32_t cpu_per_uid;            /* the quota of all sessions of the user; 0: no bound */
+    enum policy_hugepages hugepages; /* what its memory is to be of; not known of one adopted */
 };
 
 /* Rights of the policy as the engine knows them, which has nothing to say about attaching. */
 uint32_t session_rights(uint32_t policy_rights);
 
-/* Sets a session up from a plan (see arena_plan) and gives it to the engine, which must be running.
+/* Sets a session up from a plan (see arena_plan, and arena_plan_huge unless its memory is to be of
+ * ordinary pages) and gives it to the engine, which must be running.
  * 0; or a negative errno, with the reply's error and reason set and nothing left behind. */
 int session_create(struct session **session, const struct session_owner *owner,
                    const struct saddle_attach_request *request, struct saddle_attach_reply *plan,
@@ -66,6 +69,7 @@ struct session_view {
     uint32_t uid, abi, channels;
     uint32_t rights; /* of the policy, as of when it attached */
     uint32_t weight, cpu_share;
+    bool hugepages; /* its memory is of them */
     struct pony_usage usage;
     const char *engine;
     const char *application; /* its own name for itself, printable */
@@ -77,5 +81,8 @@ const struct engine *session_engine(const struct session *session);
 bool session_exclusive(const struct session *session);
 uint32_t session_uid(const struct session *session);
 uint64_t session_bytes(const struct session *session);
+/* Why its memory is of ordinary pages though huge ones were wanted, as arena_huge_reason takes it;
+ * 0: it is as it was to be. */
+int session_hugepages_error(const struct session *session);
 
 #endif

@@ -217,6 +217,7 @@ static int build(struct session *session, const struct refusal *refusal)
     error = arena_adopt(session->arena_fd, session->plan.arena_bytes, &session->arena);
     if (error == -EBADMSG)
         return refuse(refusal, error, "its memory has another size, or is not sealed");
+    session->hugepages = !error && arena_huge(session->arena);
     if (!error)
         error = purses_take(session->owner.uid, session->owner.cpu_per_uid, &session->purse,
                             &session->purse_place);

@@ -18,6 +18,8 @@ struct session {
     uint64_t slots_offset;
     uint8_t *arena;
     int arena_fd;
+    bool hugepages;          /* the arena is of them */
+    int hugepages_error;     /* why it is not; 0: it is, or was not to be */
     uint32_t doorbell_count; /* made */
     uint32_t watched;        /* of them, by the engine */
     struct doorbells doorbells[SADDLE_CHANNELS_MAX];

@@ -185,11 +185,12 @@ struct config_group {
 /* One rule: exactly one of uid, gid and any is given. */
 struct config_rule {
     struct schema_place place;
-    uint64_t uid, gid; /* or SCHEMA_UNSET */
-    uint64_t any;      /* 1: everybody */
-    uint64_t allow;    /* a bit for each word; see config_rights */
-    uint64_t engines;  /* enum config_engines */
-    uint64_t weight;   /* of sessions, beside others of their engine */
+    uint64_t uid, gid;  /* or SCHEMA_UNSET */
+    uint64_t any;       /* 1: everybody */
+    uint64_t allow;     /* a bit for each word; see config_rights */
+    uint64_t engines;   /* enum config_engines */
+    uint64_t weight;    /* of sessions, beside others of their engine */
+    uint64_t hugepages; /* enum policy_hugepages */
 };
 
 /* Who may call: exactly one of them is given. */

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/config_check.h"
 
+#include "control/policy.h"
 #include "daemon/config_shape.h"
 #include "daemon/endpoint.h"
 #include "engines/pony/transport.h"
@@ -594,9 +595,13 @@ static int check_rule(struct schema_source *source, const struct config_rule *ru
 {
     int who = (rule->uid != SCHEMA_UNSET) + (rule->gid != SCHEMA_UNSET) + (rule->any != 0);
 
-    if (who == 1)
-        return 0;
-    return schema_fail(source, rule->place, "a rule has one of uid, gid and any, not %d", who);
+    if (who != 1)
+        return schema_fail(source, rule->place, "a rule has one of uid, gid and any, not %d", who);
+    if (rule->any && rule->hugepages != POLICY_HUGEPAGES_OFF)
+        return schema_fail(source, rule->place,
+                           "hugepages: %s: not for any: trust is of a uid or a gid",
+                           policy_hugepages_words[rule->hugepages]);
+    return 0;
 }
 
 static int check_callers(struct schema_source *source, const char *role,

@@ -328,6 +328,12 @@ static const struct schema_field rule_fields[] = {
     NUMBER(config_rule, weight, UNITS_COUNT, 1, FAIR_WEIGHT_MAX, "1",
            "how much of its engine's time a session gets beside others that want it too, in "
            "proportion; the highest of all rules that name somebody"),
+    CHOICE(config_rule, hugepages, SCHEMA_CHOICE, policy_hugepages_words, "off",
+           "of which pages the memory of sessions is, which is trust: not in a rule for `any`. "
+           "`auto`: huge ones if enough are free, else ordinary ones, and a line in the log; "
+           "`required`: huge ones, or the attach is refused; `off`: ordinary ones. The strongest "
+           "of all rules that name somebody",
+           .sparing = true),
     END,
 };
 static const struct schema rule_schema = {rule_fields, sizeof(struct config_rule)};

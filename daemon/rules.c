@@ -15,16 +15,17 @@ int rules_create(struct policy_rule **rules, struct server_config *server,
     if (!made)
         return -ENOMEM;
     for (uint32_t i = 0; i < config->policy.count; i++) {
-        uint32_t allow = config_rights(&given[i]);
-
+        made[i] = (struct policy_rule){
+            .who = POLICY_ANY,
+            .allow = config_rights(&given[i]),
+            .exclusive = given[i].engines == CONFIG_EXCLUSIVE,
+            .weight = (uint32_t)given[i].weight,
+            .hugepages = (enum policy_hugepages)given[i].hugepages,
+        };
         if (given[i].any)
-            made[i] = (struct policy_rule){POLICY_ANY, 0, allow, false, 1};
-        else if (given[i].uid != SCHEMA_UNSET)
-            made[i] = (struct policy_rule){POLICY_UID, (uint32_t)given[i].uid, allow, false, 1};
-        else
-            made[i] = (struct policy_rule){POLICY_GID, (uint32_t)given[i].gid, allow, false, 1};
-        made[i].exclusive = given[i].engines == CONFIG_EXCLUSIVE;
-        made[i].weight = (uint32_t)given[i].weight;
+            continue;
+        made[i].who = given[i].uid != SCHEMA_UNSET ? POLICY_UID : POLICY_GID;
+        made[i].id = (uint32_t)(made[i].who == POLICY_UID ? given[i].uid : given[i].gid);
     }
     *server = (struct server_config){
         .path = config->socket.path.text,

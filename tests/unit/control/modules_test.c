@@ -24,9 +24,9 @@
 #define OWNER 900u
 
 static const struct policy_rule rules[] = {
-    {POLICY_ANY, 0, POLICY_ATTACH, false, 1},
-    {POLICY_GID, 50, POLICY_LISTEN | POLICY_CONNECT, false, 1},
-    {POLICY_UID, 1001, POLICY_EXPOSE, false, 1},
+    {POLICY_ANY, 0, POLICY_ATTACH, false, 1, POLICY_HUGEPAGES_OFF},
+    {POLICY_GID, 50, POLICY_LISTEN | POLICY_CONNECT, false, 1, POLICY_HUGEPAGES_OFF},
+    {POLICY_UID, 1001, POLICY_EXPOSE, false, 1, POLICY_HUGEPAGES_OFF},
 };
 
 static void setup(void)

@@ -28,8 +28,9 @@ END_TEST
 
 START_TEST(test_rules)
 {
-    const struct policy_rule rules[] = {{POLICY_UID, 1001, POLICY_ATTACH, false, 1},
-                                        {POLICY_GID, 50, POLICY_ATTACH, false, 1}};
+    const struct policy_rule rules[] = {
+        {POLICY_UID, 1001, POLICY_ATTACH, false, 1, POLICY_HUGEPAGES_OFF},
+        {POLICY_GID, 50, POLICY_ATTACH, false, 1, POLICY_HUGEPAGES_OFF}};
     const struct policy policy = {OWNER, rules, 2};
     struct policy_peer peer = {.uid = STRANGER, .gid = STRANGER};
     ck_assert(!policy_rights(&policy, &peer));
@@ -54,7 +55,7 @@ END_TEST
 
 START_TEST(test_anybody)
 {
-    const struct policy_rule rule = {POLICY_ANY, 0, POLICY_ATTACH, false, 1};
+    const struct policy_rule rule = {POLICY_ANY, 0, POLICY_ATTACH, false, 1, POLICY_HUGEPAGES_OFF};
     const struct policy policy = {OWNER, &rule, 1};
     const struct policy_peer peer = {.uid = STRANGER, .gid = STRANGER};
     ck_assert_uint_eq(policy_rights(&policy, &peer), POLICY_ATTACH);
@@ -65,11 +66,11 @@ END_TEST
 START_TEST(test_union)
 {
     const struct policy_rule rules[] = {
-        {POLICY_ANY, 0, POLICY_ATTACH, false, 1},
-        {POLICY_GID, 50, POLICY_LISTEN | POLICY_CONNECT, false, 1},
-        {POLICY_UID, 1001, POLICY_EXPOSE, false, 1},
-        {POLICY_UID, 1002, POLICY_LISTEN, false, 1},
-        {POLICY_UID, 1003, 0, false, 1},
+        {POLICY_ANY, 0, POLICY_ATTACH, false, 1, POLICY_HUGEPAGES_OFF},
+        {POLICY_GID, 50, POLICY_LISTEN | POLICY_CONNECT, false, 1, POLICY_HUGEPAGES_OFF},
+        {POLICY_UID, 1001, POLICY_EXPOSE, false, 1, POLICY_HUGEPAGES_OFF},
+        {POLICY_UID, 1002, POLICY_LISTEN, false, 1, POLICY_HUGEPAGES_OFF},
+        {POLICY_UID, 1003, 0, false, 1, POLICY_HUGEPAGES_OFF},
     };
     const struct policy policy = {OWNER, rules, 5};
     struct policy_peer peer = {.uid = STRANGER, .gid = STRANGER};
@@ -87,8 +88,9 @@ END_TEST
 /* One right brings no other along, and a rule may grant none. */
 START_TEST(test_no_more_than_said)
 {
-    const struct policy_rule rules[] = {{POLICY_UID, 1001, POLICY_CONNECT, false, 1},
-                                        {POLICY_UID, 1003, 0, false, 1}};
+    const struct policy_rule rules[] = {{POLICY_UID, 1001, POLICY_CONNECT, false, 1,
+                                         POLICY_HUGEPAGES_OFF},
+                                        {POLICY_UID, 1003, 0, false, 1, POLICY_HUGEPAGES_OFF}};
     const struct policy policy = {OWNER, rules, 2};
     struct policy_peer peer = {.uid = 1001, .gid = STRANGER};
     ck_assert_uint_eq(policy_rights(&policy, &peer), POLICY_CONNECT);
@@ -101,9 +103,10 @@ END_TEST
 /* Any rule that names somebody makes his sessions exclusive, and none of the others. */
 START_TEST(test_exclusive)
 {
-    const struct policy_rule rules[] = {{POLICY_ANY, 0, POLICY_ATTACH, false, 1},
-                                        {POLICY_GID, 50, 0, true, 1},
-                                        {POLICY_UID, 1001, POLICY_ALL, true, 1}};
+    const struct policy_rule rules[] = {
+        {POLICY_ANY, 0, POLICY_ATTACH, false, 1, POLICY_HUGEPAGES_OFF},
+        {POLICY_GID, 50, 0, true, 1, POLICY_HUGEPAGES_OFF},
+        {POLICY_UID, 1001, POLICY_ALL, true, 1, POLICY_HUGEPAGES_OFF}};
     const struct policy policy = {OWNER, rules, 3};
     struct policy_peer peer = {.uid = STRANGER, .gid = STRANGER};
     ck_assert(!policy_exclusive(&policy, &peer));
@@ -147,9 +150,10 @@ END_TEST
 /* The highest of all rules that name somebody, and 1 without any. */
 START_TEST(weights)
 {
-    const struct policy_rule rules[] = {{POLICY_ANY, 0, POLICY_ATTACH, false, 1},
-                                        {POLICY_GID, 50, 0, false, 8},
-                                        {POLICY_UID, 1001, 0, false, 4}};
+    const struct policy_rule rules[] = {{POLICY_ANY, 0, POLICY_ATTACH, false, 1,
+                                         POLICY_HUGEPAGES_OFF},
+                                        {POLICY_GID, 50, 0, false, 8, POLICY_HUGEPAGES_OFF},
+                                        {POLICY_UID, 1001, 0, false, 4, POLICY_HUGEPAGES_OFF}};
     const struct policy policy = {OWNER, rules, 3};
     struct policy_peer peer = {.uid = 1001, .gid = 1};
 
@@ -159,6 +163,31 @@ START_TEST(weights)
     peer = (struct policy_peer){.uid = 7, .gid = 7};
     ck_assert_uint_eq(policy_weight(&policy, &peer), 1);
     ck_assert_uint_eq(policy_weight(&(struct policy){.owner = OWNER}, &peer), 1);
+}
+END_TEST
+
+/* The strongest of all rules that name somebody; whom none names, root included, is not trusted. */
+START_TEST(hugepages)
+{
+    const struct policy_rule rules[] = {{POLICY_ANY, 0, POLICY_ATTACH, false, 1,
+                                         POLICY_HUGEPAGES_OFF},
+                                        {POLICY_GID, 50, 0, false, 1, POLICY_HUGEPAGES_REQUIRED},
+                                        {POLICY_UID, 1001, 0, false, 1, POLICY_HUGEPAGES_AUTO}};
+    const struct policy policy = {OWNER, rules, 3};
+    struct policy_peer peer = {.uid = 1001, .gid = 1};
+
+    ck_assert_int_eq(policy_hugepages(&policy, &peer), POLICY_HUGEPAGES_AUTO);
+    peer.gid = 50;
+    ck_assert_int_eq(policy_hugepages(&policy, &peer), POLICY_HUGEPAGES_REQUIRED);
+    peer.uid = 7;
+    ck_assert_int_eq(policy_hugepages(&policy, &peer), POLICY_HUGEPAGES_REQUIRED);
+    peer = (struct policy_peer){.uid = 7, .gid = 7};
+    ck_assert_int_eq(policy_hugepages(&policy, &peer), POLICY_HUGEPAGES_OFF);
+    peer = (struct policy_peer){.uid = 0, .gid = 0};
+    ck_assert_int_eq(policy_hugepages(&policy, &peer), POLICY_HUGEPAGES_OFF);
+    peer.uid = OWNER;
+    ck_assert_int_eq(policy_hugepages(&policy, &peer), POLICY_HUGEPAGES_OFF);
+    ck_assert_str_eq(policy_hugepages_words[POLICY_HUGEPAGES_REQUIRED], "required");
 }
 END_TEST
 
@@ -175,6 +204,7 @@ int main(void)
     tcase_add_test(tcase, test_words);
     tcase_add_test(tcase, test_identify);
     tcase_add_test(tcase, weights);
+    tcase_add_test(tcase, hugepages);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -15,6 +15,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/memfd.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -28,6 +29,9 @@
 #define FAILURES_MAX 100 /* more calls than a set-up makes */
 
 static int calls_left = -1; /* until one fails; negative: none does */
+
+static bool no_huge_pages;
+static enum policy_hugepages hugepages;
 
 static bool fails(void)
 {
@@ -45,7 +49,18 @@ int __real_memfd_create(const char *name, unsigned int flags);
 int __wrap_memfd_create(const char *name, unsigned int flags);
 int __wrap_memfd_create(const char *name, unsigned int flags)
 {
-    return fails() ? (errno = EMFILE, -1) : __real_memfd_create(name, flags);
+    if (no_huge_pages && flags & MFD_HUGETLB)
+        return (errno = ENOMEM, -1);
+    /* No machine has to have any for this: what is made of them is made of ordinary ones. */
+    return fails() ? (errno = EMFILE, -1)
+                   : __real_memfd_create(name, flags & ~(MFD_HUGETLB | MFD_HUGE_2MB));
+}
+
+int __real_fallocate64(int fd, int mode, off_t offset, off_t length);
+int __wrap_fallocate64(int fd, int mode, off_t offset, off_t length);
+int __wrap_fallocate64(int fd, int mode, off_t offset, off_t length)
+{
+    return fails() ? (errno = ENOSPC, -1) : __real_fallocate64(fd, mode, offset, length);
 }
 
 int __real_ftruncate64(int fd, off_t length);
@@ -165,8 +180,11 @@ static int create(struct session **session)
         .uid = 77,
         .engine = &toy->engine,
         .grant = {.rights = PONY_RIGHT_LISTEN | PONY_RIGHT_EXPOSE, .regions = 5},
+        .hugepages = hugepages,
     };
     ck_assert_int_eq(arena_plan(&request, &reply, &slots_offset), 0);
+    if (hugepages != POLICY_HUGEPAGES_OFF)
+        arena_plan_huge(&reply);
     return session_create(session, &owner, &request, &reply, slots_offset);
 }
 
@@ -233,6 +251,67 @@ START_TEST(test_every_failure)
 }
 END_TEST
 
+static bool is_huge(const struct session *session)
+{
+    struct session_view view;
+
+    session_view(session, &view);
+    return view.hugepages;
+}
+
+/* Those that the policy wants, or what it says is to be had in their place. */
+START_TEST(test_huge_pages)
+{
+    struct session *session = NULL;
+    uint32_t before = open_descriptors();
+    for (hugepages = POLICY_HUGEPAGES_OFF; hugepages < POLICY_HUGEPAGES_WORDS; hugepages++) {
+        ck_assert_int_eq(create(&session), 0);
+        ck_assert_int_eq(is_huge(session), hugepages != POLICY_HUGEPAGES_OFF);
+        ck_assert_int_eq(session_hugepages_error(session), 0);
+        ck_assert_int_eq(session_destroy(session), 0);
+    }
+    no_huge_pages = true;
+    hugepages = POLICY_HUGEPAGES_AUTO;
+    ck_assert_int_eq(create(&session), 0);
+    ck_assert(!is_huge(session));
+    ck_assert_int_eq(session_hugepages_error(session), -ENOMEM);
+    ck_assert_int_eq(session_destroy(session), 0);
+    hugepages = POLICY_HUGEPAGES_REQUIRED;
+    session = NULL;
+    ck_assert_int_eq(create(&session), -ENOMEM);
+    ck_assert_ptr_null(session);
+    ck_assert_str_eq(reply.reason, "attach: the policy requires huge pages for uid 77, 1 of 2 MiB "
+                                   "in this case: too few are free");
+    ck_assert_uint_eq(open_descriptors(), before);
+    no_huge_pages = false;
+}
+END_TEST
+
+/* Whatever fails on the way to them, ordinary ones do, or nothing is left. */
+START_TEST(test_every_failure_of_huge_pages)
+{
+    uint32_t before = open_descriptors();
+    uint32_t fallbacks = 0;
+    bool failed = true;
+    hugepages = POLICY_HUGEPAGES_AUTO;
+    for (int failures = 0; failures < FAILURES_MAX && failed; failures++) {
+        struct session *session = NULL;
+        calls_left = failures;
+        int error = create(&session);
+        failed = calls_left < 0;
+        calls_left = -1;
+        if (!error) {
+            fallbacks += !is_huge(session);
+            ck_assert_int_eq(session_destroy(session), 0);
+        }
+        ck_assert_uint_eq(open_descriptors(), before);
+        ck_assert_int_eq(toy_pony.made, 0);
+    }
+    ck_assert(!failed);
+    ck_assert_uint_eq(fallbacks, 6); /* memfd_create, ftruncate, fcntl, mmap, madvise, fallocate */
+}
+END_TEST
+
 START_TEST(test_engine_refuses)
 {
     struct session *session = NULL;
@@ -266,6 +345,8 @@ int main(void)
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, test_life);
     tcase_add_test(tcase, test_every_failure);
+    tcase_add_test(tcase, test_huge_pages);
+    tcase_add_test(tcase, test_every_failure_of_huge_pages);
     tcase_add_test(tcase, test_engine_refuses);
     tcase_add_test(tcase, test_silent_engine_keeps_its_session);
     suite_add_tcase(suite, tcase);

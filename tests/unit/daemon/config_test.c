@@ -279,6 +279,12 @@ static const struct wrong {
     {SHARED "  - {name: z, port: a, addresses: [10.0.0.1], udp_port: 50708}\n"
             "policy: [{any: true, allow: all, engines: some}]\n",
      "f:9:43: engines: \"some\" is none of shared, exclusive"},
+    {SHARED "  - {name: z, port: a, addresses: [10.0.0.1], udp_port: 50708}\n"
+            "policy: [{uid: 7, allow: all, hugepages: some}]\n",
+     "f:9:42: hugepages: \"some\" is none of off, auto, required"},
+    {SHARED "  - {name: z, port: a, addresses: [10.0.0.1], udp_port: 50708}\n"
+            "policy: [{any: true, allow: all, hugepages: auto}]\n",
+     "f:9:10: hugepages: auto: not for any: trust is of a uid or a gid"},
     {PORTS "engines: [{name: x, port: a}]",
      "f:4:11: engine \"x\": the key \"addresses\" is missing"},
     {PORTS "engines: [{name: x, port: a, addresses: [10.0.0]}]",
@@ -525,6 +531,26 @@ START_TEST(test_print_spares_older_builds)
 }
 END_TEST
 
+/* Nor what builds from before sessions of huge pages do not know. */
+START_TEST(test_print_spares_huge_pages)
+{
+    char *text = NULL;
+    size_t length;
+    ck_assert_int_eq(parse("ports: [{name: t, driver: net_null}]\n" ON_T
+                           "}]\npolicy: [{uid: 7, allow: all}, {gid: 8, allow: all, hugepages: "
+                           "auto}]"),
+                     0);
+    FILE *stream = open_memstream(&text, &length);
+    config_print(&config, stream);
+    fclose(stream);
+    const char *first = strstr(text, "uid: 7"), *second = strstr(text, "gid: 8");
+    const char *found = first ? strstr(first, "hugepages:") : NULL;
+    ck_assert(found && second && found > second);
+    ck_assert_int_eq(strncmp(found, "hugepages: auto\n", strlen("hugepages: auto\n")), 0);
+    free(text);
+}
+END_TEST
+
 /* A word grants what it says; one stands for all of them. */
 START_TEST(test_rights)
 {
@@ -708,6 +734,7 @@ int main(void)
     tcase_add_test(tcase, test_wrong);
     tcase_add_test(tcase, test_print_and_parse);
     tcase_add_test(tcase, test_print_spares_older_builds);
+    tcase_add_test(tcase, test_print_spares_huge_pages);
     tcase_add_test(tcase, test_rights);
     tcase_add_test(tcase, test_described);
     tcase_add_test(tcase, test_cpus);
