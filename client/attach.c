@@ -281,6 +281,9 @@ static int attach_map(int fd, uint64_t bytes, uint8_t **arena)
         return client_errorf(-ENOMEM, "an arena of %llu bytes cannot be mapped",
                              (unsigned long long)bytes);
     madvise(memory, bytes, MADV_DONTFORK);
+    /* Before there are any pages. Here alone: where the daemon brings one into being it is not to
+     * be charged two megabytes for it. It maps as they are the large ones that come of this. */
+    madvise(memory, bytes, MADV_HUGEPAGE);
     error = attach_populate((uint8_t *)memory, bytes);
     if (error) {
         munmap(memory, bytes);
