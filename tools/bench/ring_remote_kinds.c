@@ -9,16 +9,18 @@
 
 /* ---- Where a slot is ---- */
 
+/* Those of a slot lie side by side: at a distance of a power of two they would all be in the same
+ * few sets of a cache. */
 static uint32_t place_of(const struct remote *r, uint32_t slot)
 {
-    return slot + r->shared->what.window * r->slots[slot].turn;
+    return slot * r->turns + r->slots[slot].turn;
 }
 
 /* Of the item of a batch: the places of a slot in their turn, as many at a time. */
 static uint32_t item_of(const struct remote *r, uint32_t slot, uint32_t item)
 {
     uint32_t turn = (r->slots[slot].turn * SADDLE_BATCH_ITEMS + item) % r->turns;
-    return slot + r->shared->what.window * turn;
+    return slot * r->turns + turn;
 }
 
 static uint64_t visits(const struct remote *r, uint32_t slot)
