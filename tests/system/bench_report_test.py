@@ -23,7 +23,8 @@ from harness import expect, expect_equal
 BUILD = pathlib.Path(sys.argv[1]).resolve()
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 REPORT, PAGE = ROOT / "tools/bench-report", ROOT / "docs/performance.md"
-PARTS = ["steps", "ring", "sweep", "wire", "scale", "job", "sched", "upgrades", "ports", "fabric"]
+PARTS = ["steps", "ring", "cost", "sweep", "wire", "scale", "job", "sched", "upgrades", "ports",
+         "fabric"]
 WITH_ROOT = ["ports"]
 # The demonstration would build all of it once more.
 TRIED = [part for part in PARTS if part != "job"]

@@ -151,6 +151,8 @@ static int make_world(void)
 {
     struct port_ring_config wire = {.name = {"bench-left", "bench-right"}, .mtu = MTU};
     struct port *ports[WORLD_HOSTS];
+    if (!bench_virtual_time())
+        (void)clock_calibrate(); /* as a daemon does: accounts are by the processor's own clock */
     int rc = eal_start();
     if (rc || (rc = port_ring_create(&ports[0], &ports[1], &wire)))
         return rc;
