@@ -173,12 +173,15 @@ class Notice(collections.namedtuple("Notice", "pid connection")):
 
 
 class Director:
-    """Answers each daemon that asks at a step. Those of the case at hand are held at its step."""
+    """Answers each daemon that asks at a step. Those of the case at hand are held at its step; who
+    is not asked there, at the next one, until the deed is done: it must not begin to wait for who
+    is to be stopped before it can be told to hurry."""
 
     def __init__(self, path):
         self.lock = threading.Condition()
         self.case = None
         self.held = {}      # by side
+        self.beyond = []    # of who has come further than the case
         self.newcomer = None  # its number, once it was heard of
         self.given_up = False  # the newcomer has, and said so
         self.word = "go"    # for whoever asks
@@ -210,12 +213,16 @@ class Director:
                 self.held[side] = notice
                 self.lock.notify_all()
                 return
+            if case and side not in case.witnesses() and back == "0" and \
+                    POSITIONS.index((step, int(number))) > case.position:
+                self.beyond.append(notice)
+                return
             word = self.word
         notice.answer(word)
 
     def expect(self, case):
         with self.lock:
-            self.case, self.held, self.word = case, {}, "go"
+            self.case, self.held, self.beyond, self.word = case, {}, [], "go"
             self.newcomer, self.given_up = None, False
 
     def await_all(self):
@@ -226,13 +233,18 @@ class Director:
             expect(there, f"only {set(self.held)} came to the step")
             return dict(self.held)
 
-    def hurry(self):
+    def release(self, word):
         with self.lock:
-            self.case, self.word = None, "hurry"
+            self.case, self.word = None, word
+            beyond, self.beyond = self.beyond, []
+        for notice in beyond:
+            notice.answer(word)
+
+    def hurry(self):
+        self.release("hurry")
 
     def leave_alone(self):
-        with self.lock:
-            self.case, self.word = None, "go"
+        self.release("go")
 
     def close(self):
         self.socket.close()
