@@ -36,8 +36,9 @@ static bool read_column(const char *text, const char *title, double *value)
         if (at[-1] != ',')
             continue;
         numbers = strchr(numbers, ',');
-        if (!numbers++)
+        if (!numbers)
             return false;
+        numbers++;
     }
     *value = strtod(numbers, &end);
     return end != numbers && strchr(",\n", *end) && *value > 0;
