@@ -19,7 +19,7 @@ NAME = "cost"
 LINE_SHIFT = 6  # of a cache line of 64 bytes
 VALGRIND_BASE = 0x108000  # where valgrind puts a program that may lie anywhere
 WINDOW = 64  # messages on their way at a time in saddle-bench micro
-WINDOWS = 4  # traced; the first is to warm up
+WINDOWS = 4  # traced; the last but one counts: before it things get warm, after it they end
 PERF_HZ = 4000
 SECONDS_NS = 3e9  # of one case under perf
 MARK = "saddle_send"  # entered once for each message
@@ -111,10 +111,11 @@ def count_lines(bench):
         if kind == "I ":
             address = int(where, 16) - VALGRIND_BASE
             sent += where == mark
-            if sent == WINDOW * (WINDOWS - 1) + 1 and where == mark:
-                touched, written, code = {}, set(), set()  # the last window begins
-            code.add((address + VALGRIND_BASE) >> LINE_SHIFT)
-        elif kind in (" L", " S", " M"):
+            if sent == WINDOW * (WINDOWS - 2) + 1 and where == mark:
+                touched, written, code = {}, set(), set()
+            if sent <= WINDOW * (WINDOWS - 1):
+                code.add((address + VALGRIND_BASE) >> LINE_SHIFT)
+        elif kind in (" L", " S", " M") and sent <= WINDOW * (WINDOWS - 1):
             first = int(where, 16) >> LINE_SHIFT
             last = int(where, 16) + int(size) - 1 >> LINE_SHIFT
             for line in range(first, last + 1):
