@@ -44,32 +44,15 @@ static void *echo(void *arg)
 }
 
 /* Application to engine, engine to application, and likewise for the answer. */
-static int trip(struct hops *hops, uint64_t number)
+static int trip(void *context, uint64_t number)
 {
+    struct hops *hops = context;
     for (uint32_t way = 0; way < 2; way++) {
         link_put(&hops->there, number);
         if (link_take(&hops->back) != number)
             return ring_error(hops->shared, -EBADMSG, "an entry that came back is another one");
     }
     return 0;
-}
-
-static int measure_hops(struct hops *hops)
-{
-    struct ring_shared *shared = hops->shared;
-    uint64_t now = bench_now(), counts = now + ring_warm_up_ns(shared);
-    uint64_t end = counts + ring_length_ns(shared), number = 0;
-    uint32_t samples = 0;
-    int rc = 0;
-    while (!rc && (now < end || samples < RING_LEAST) && samples < RING_SAMPLES) {
-        uint64_t before = now;
-        rc = trip(hops, number++);
-        now = bench_now();
-        if (before >= counts)
-            shared->samples_ns[samples++] = now - before;
-    }
-    ring_note_trips(shared, samples, number);
-    return rc;
 }
 
 static int run_hops(struct ring_shared *shared)
@@ -83,7 +66,7 @@ static int run_hops(struct ring_shared *shared)
         return ring_error(shared, rc, "no memory for two queues");
     if ((rc = -pthread_create(&thread, NULL, echo, &hops)))
         return ring_error(shared, rc, "starting a thread: %s", strerror(-rc));
-    rc = measure_hops(&hops);
+    rc = ring_measure_trips(shared, trip, &hops);
     link_put(&hops.there, STOP);
     pthread_join(thread, NULL);
     return rc;

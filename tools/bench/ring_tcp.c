@@ -149,8 +149,9 @@ static void *echo(void *arg)
     return NULL;
 }
 
-static int trip(struct tcp *tcp, uint64_t number)
+static int trip(void *context, uint64_t number)
 {
+    struct tcp *tcp = context;
     uint32_t bytes = tcp->shared->what.bytes;
     uint64_t stamp = ramp_stamp(0, number);
     ramp_fill(tcp->out, bytes, stamp);
@@ -164,24 +165,6 @@ static int trip(struct tcp *tcp, uint64_t number)
         return ring_error(tcp->shared, -EBADMSG, "round trip %llu over TCP brought wrong bytes",
                           (unsigned long long)number);
     return 0;
-}
-
-static int measure_trips(struct tcp *tcp)
-{
-    struct ring_shared *shared = tcp->shared;
-    uint64_t now = bench_now(), counts = now + ring_warm_up_ns(shared);
-    uint64_t end = counts + ring_length_ns(shared), number = 0;
-    uint32_t samples = 0;
-    int rc = 0;
-    while (!rc && (now < end || samples < RING_LEAST) && samples < RING_SAMPLES) {
-        uint64_t before = now;
-        rc = trip(tcp, number++);
-        now = bench_now();
-        if (before >= counts)
-            shared->samples_ns[samples++] = now - before;
-    }
-    ring_note_trips(shared, samples, number);
-    return rc;
 }
 
 /* ---- One way ---- */
@@ -269,7 +252,7 @@ static int run(struct tcp *tcp)
     if (rc)
         return rc;
     bool trips = shared->what.work == RING_TRIPS;
-    rc = trips ? measure_trips(tcp) : measure_messages(tcp);
+    rc = trips ? ring_measure_trips(shared, trip, tcp) : measure_messages(tcp);
     shutdown(tcp->near, SHUT_WR);
     pthread_join(thread, NULL);
     uint64_t got = arrived(tcp);

@@ -20,7 +20,6 @@ struct trips {
     uint32_t unsent[PAIR_ENDS]; /* messages whose memory is the engine's still */
     uint64_t numbers[PAIR_ENDS];
     uint64_t checked;
-    uint32_t samples;
 };
 
 static int post(struct trips *t, uint32_t end)
@@ -130,26 +129,12 @@ static int carry(struct trips *t, uint32_t from)
     return rc < 0 ? rc : 0;
 }
 
-static int trip(struct trips *t)
+static int trip(void *context, uint64_t number)
 {
+    struct trips *t = context;
+    (void)number; /* each end numbers what it is sent */
     int rc = carry(t, PAIR_LEFT);
     return rc ? rc : carry(t, PAIR_RIGHT);
-}
-
-static int measure(struct trips *t)
-{
-    uint64_t start = bench_now();
-    uint64_t counts = start + ring_warm_up_ns(t->shared);
-    uint64_t end = counts + ring_length_ns(t->shared), now = start;
-    int rc = 0;
-    while (!rc && (now < end || t->samples < RING_LEAST) && t->samples < RING_SAMPLES) {
-        uint64_t before = now;
-        rc = trip(t);
-        now = bench_now();
-        if (before >= counts)
-            t->shared->samples_ns[t->samples++] = now - before;
-    }
-    return rc;
 }
 
 int ring_trips(struct ring_shared *shared)
@@ -160,9 +145,9 @@ int ring_trips(struct ring_shared *shared)
     t->shared = shared;
     int rc = prepare(t);
     if (!rc)
-        rc = measure(t);
+        rc = ring_measure_trips(shared, trip, t);
     if (!rc)
-        ring_note_trips(shared, t->samples, t->checked);
+        shared->result.checked = t->checked; /* both ways */
     pair_close(&t->pair);
     free(t);
     return rc;

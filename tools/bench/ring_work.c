@@ -45,12 +45,31 @@ uint64_t ring_warm_up_ns(const struct ring_shared *shared)
     return ring_length_ns(shared) / WARM_UP_SHARE;
 }
 
-void ring_note_trips(struct ring_shared *shared, uint32_t samples, uint64_t checked)
+static void note_trips(struct ring_shared *shared, uint32_t samples, uint64_t checked)
 {
     struct quantiles quantiles = quantiles_of(shared->samples_ns, samples);
     shared->result.values[RING_P50] = quantiles.p50;
     shared->result.values[RING_P99] = quantiles.p99;
     shared->result.checked = checked;
+}
+
+int ring_measure_trips(struct ring_shared *shared, int (*trip)(void *context, uint64_t number),
+                       void *context)
+{
+    uint64_t now = bench_now(), counts = now + ring_warm_up_ns(shared);
+    uint64_t end = counts + ring_length_ns(shared), number = 0;
+    uint32_t samples = 0;
+    int rc = 0;
+    while (!rc && (now < end || samples < RING_LEAST) && samples < RING_SAMPLES) {
+        uint64_t before = now;
+        rc = trip(context, number++);
+        now = bench_now();
+        if (before >= counts)
+            shared->samples_ns[samples++] = now - before;
+    }
+    if (!rc)
+        note_trips(shared, samples, number);
+    return rc;
 }
 
 /* ---- Messages of all sessions ---- */

@@ -79,6 +79,10 @@ ring_missing(struct ring_shared *shared, const char *format, ...);
 uint64_t ring_length_ns(const struct ring_shared *shared);
 /* How long a case is done before it counts. */
 uint64_t ring_warm_up_ns(const struct ring_shared *shared);
-void ring_note_trips(struct ring_shared *shared, uint32_t samples, uint64_t checked);
+/* Makes round trips, numbered from 0, for the length of a case, and notes how long they took.
+ * `trip` makes one: 0, or a negative errno with a line in `reason`, which ends it and is returned.
+ */
+int ring_measure_trips(struct ring_shared *shared, int (*trip)(void *context, uint64_t number),
+                       void *context);
 
 #endif
