@@ -11,6 +11,7 @@
 #define WINDOW      64u      /* operations outstanding: a quarter of a queue */
 #define EVENTS      16       /* polled at once */
 #define PATIENCE    1000000u /* turns without progress: far above any step here */
+#define SETTLED     1000u    /* turns after which nothing is left of what was before */
 
 /* One thread drives two applications and two engines: a message there and one back. */
 static int run_round_trip(uint64_t iterations, uint64_t *elapsed_ns)
@@ -38,6 +39,22 @@ static int run_round_trip(uint64_t iterations, uint64_t *elapsed_ns)
     for (unsigned host = 0; host < WORLD_HOSTS; host++)
         while (saddle_poll(w->channel[host], &event, 1) == 1)
             ;
+    return 0;
+}
+
+/* What an engine that waits for something does meanwhile. */
+static int run_idle(uint64_t iterations, uint64_t *elapsed_ns)
+{
+    struct world *w;
+    int rc = world_get(&w);
+    if (rc)
+        return rc;
+    for (uint32_t i = 0; i < SETTLED; i++)
+        world_turn();
+    uint64_t start = bench_now();
+    for (uint64_t i = 0; i < iterations; i += WORLD_HOSTS)
+        world_turn();
+    *elapsed_ns = bench_now() - start;
     return 0;
 }
 
@@ -113,6 +130,8 @@ static int run_bulk(uint64_t iterations, uint64_t *elapsed_ns)
 }
 
 const struct bench_case bench_message_cases[] = {
+    {"turn-idle", "an engine's turn that finds nothing to do, with a session and a connection",
+     1000000, true, run_idle},
     {"message-round-trip", "64 bytes there and back through two engines, all on one thread", 20000,
      true, run_round_trip},
     {"message", "one 64-byte message of a full window, through two engines, on one thread", 100000,
