@@ -89,5 +89,10 @@ bool channel_arm(struct channel *channel);
 void channel_disarm(struct channel *channel);
 /* True if channel_take would not answer 0: a command can be taken, or the channel is broken. */
 bool channel_pending(struct channel *channel);
+/* Has no command come, and no event gone out without a look at the doorbell? */
+static inline bool channel_quiet(const struct channel *channel)
+{
+    return !channel->ring_due && queue_empty(&channel->commands);
+}
 
 #endif

@@ -60,6 +60,23 @@ uint32_t crc32c_update(uint32_t crc, const void *bytes, size_t length)
     return ~crc;
 }
 
+uint32_t crc32c_copy_own(uint32_t crc, void *to, const void *from, size_t length)
+{
+    uint8_t *out = to;
+    const uint8_t *in = from;
+
+    while (length > 0) {
+        size_t block = length < COPY_BLOCK_BYTES ? length : COPY_BLOCK_BYTES;
+
+        crc = crc32c_update(crc, in, block);
+        memcpy(out, in, block);
+        out += block;
+        in += block;
+        length -= block;
+    }
+    return crc;
+}
+
 uint32_t crc32c_copy(uint32_t crc, void *to, const void *from, size_t length)
 {
     uint8_t *out = to;

@@ -20,5 +20,8 @@ uint32_t crc32c_update(uint32_t crc, const void *bytes, size_t length);
 /* Copies and continues `crc` over the copy in one pass: when another process changes `from`
  * meanwhile, the CRC is still that of the bytes at `to`. The two do not overlap. */
 uint32_t crc32c_copy(uint32_t crc, void *to, const void *from, size_t length);
+/* The same where nobody else changes `from`: continues `crc` over that, and need not wait until
+ * what it stored can be read, which takes long if another processor had those lines. */
+uint32_t crc32c_copy_own(uint32_t crc, void *to, const void *from, size_t length);
 
 #endif

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 /* How connections end; see connection.h. */
 #include "engines/pony/connection.h"
+#include "engines/pony/dialogue.h"
 #include "engines/pony/incoming.h"
 #include "engines/pony/payload.h"
 #include "engines/pony/served.h"
@@ -114,6 +115,7 @@ void connection_free(struct connection *connection)
     }
     orphan(connection);
     connection_leave(connection);
+    dialogue_end(connection);
     names_give(&upper->names, connection->name);
     connection->name = 0;
     connection->state = CONNECTION_FREE;

@@ -27,6 +27,7 @@ void connection_init(struct connection *connection, struct upper *upper, uint16_
         &connection->active,    &connection->thirsty, &connection->posted,
         &connection->wanted,    &connection->issued,  &connection->sending,
         &connection->answers,   &connection->served,  &connection->serving,
+        &connection->late,
     };
 
     memset(connection, 0, sizeof(*connection));

@@ -30,7 +30,7 @@
 SADDLE_STATIC_ASSERT(SADDLE_CHANNELS_MAX <= 32, "a channel's number has 5 bits");
 
 #define CONNECTION_LINE       64u /* bytes of a cache line */
-#define CONNECTION_LINES      4u
+#define CONNECTION_LINES      5u
 #define CONNECTION_ISSUED_MAX 128u /* one-sided operations begun; more wait here */
 
 enum connection_state {
@@ -57,8 +57,8 @@ enum connection_state {
 #define CONNECTION_EVENT_INCOMING 0x01u
 #define CONNECTION_EVENT_CLOSED   0x02u
 
-/* What each message and one-sided operation looks at comes first, in CONNECTION_LINES cache lines:
- * with thousands of connections they are fetched ahead. */
+/* What messages, one-sided operations and credits look at comes first, in CONNECTION_LINES cache
+ * lines: with thousands of connections they are fetched ahead. */
 struct connection {
     alignas(CONNECTION_LINE) struct list ring; /* its session's turn on the path, while it has
                                                 * something to say */
@@ -88,9 +88,11 @@ struct connection {
     uint16_t held; /* slots of its messages that are not free again */
     uint16_t generation;
     uint16_t stream_count;
-    uint16_t name; /* of the service, in upper->names; 0: not known */
-    uint8_t state; /* enum connection_state */
-    uint8_t say;   /* CONNECTION_SAY_* */
+    uint16_t name;     /* of the service, in upper->names; 0: not known */
+    uint8_t state : 4; /* enum connection_state */
+    uint8_t turns : 2; /* in a row that a message came and one was sent; see dialogue.h */
+    bool heard : 1;    /* a message came since one was sent */
+    uint8_t say;       /* CONNECTION_SAY_* */
     uint8_t channel : 5;
     uint8_t events : 2; /* CONNECTION_EVENT_* */
     bool announced : 1; /* the application knows the handle */
@@ -115,9 +117,10 @@ struct connection {
     struct list session_node;  /* its session's connections, or its dead ones */
     struct service *service;   /* while INCOMING */
     struct operation *opening; /* its payload is the service's name, with its NUL */
+    struct list late;          /* the engine's, while answers wait for the application's message */
 };
 
-SADDLE_STATIC_ASSERT(offsetof(struct connection, served) == CONNECTION_LINES * CONNECTION_LINE,
+SADDLE_STATIC_ASSERT(offsetof(struct connection, path_node) == CONNECTION_LINES * CONNECTION_LINE,
                      "what is fetched ahead is what is looked at");
 
 /* Fewer connections than this stay in the processor's own caches, and nothing is fetched ahead. */

@@ -222,9 +222,18 @@ static void relieve(const struct pony_session *session, uint32_t owner)
         queue_up(connection);
 }
 
+/* Is nobody interested in it? Each field by itself, as it was stored: one of them a moment ago, and
+ * of a load that spans more than that store the processor waits until all older ones have left for
+ * the cache, those to lines of the application's among them. */
+static bool is_settled(const struct slot *slot)
+{
+    return __atomic_load_n(&slot->state, __ATOMIC_RELAXED) == SLOT_SPENT &&
+           __atomic_load_n(&slot->due, __ATOMIC_RELAXED) == SLOT_DUE_NOTHING;
+}
+
 void session_slot_settle(struct pony_session *session, struct slot *slot)
 {
-    if (slot->state != SLOT_SPENT || slot->due != SLOT_DUE_NOTHING)
+    if (!is_settled(slot))
         return;
     slot->state = SLOT_FREE;
     slot->connection = NULL;

@@ -2,9 +2,11 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "engines/pony/incoming.h"
 
+#include "engines/pony/dialogue.h"
 #include "engines/pony/payload.h"
 
 #define ANSWERS_PER_OPERATION 32u /* entries of one DELIVERED: its bytes lie on the stack */
+#define SLOTS_SPARE_SHARE     2u  /* with fewer free than this part of all they are scarce */
 
 /* Something has to be said to the peer about this message. */
 static void due(struct slot *slot, enum slot_due what)
@@ -12,13 +14,13 @@ static void due(struct slot *slot, enum slot_due what)
     slot->due = (uint8_t)what;
     if (list_empty(&slot->answer))
         list_push(&slot->connection->answers, &slot->answer);
-    connection_schedule(slot->connection);
 }
 
 static void answer(struct slot *slot, uint16_t status)
 {
     slot->status = status;
     due(slot, SLOT_DUE_ANSWER);
+    connection_schedule(slot->connection);
     connection_notice(slot->connection);
 }
 
@@ -98,6 +100,7 @@ static bool match_buffer(struct connection *connection, struct operation *buffer
     slot->waiting = false;
     slot->stream->unmatched--;
     due(slot, SLOT_DUE_PULL);
+    connection_schedule(connection);
     return true;
 }
 
@@ -210,15 +213,33 @@ void incoming_give_up(struct operation *operation, int status)
     operation_finish(operation, status);
 }
 
+/* May the news of a message that has come wait for the application's own? Not if there is other
+ * news, nor where slots are scarce. */
+static bool may_wait(struct connection *connection)
+{
+    const struct pony_session *session = connection->session;
+    bool turns = dialogue_hear(connection);
+
+    return turns && list_empty(&connection->answers) &&
+           session->free_count > session->config.slot_count / SLOTS_SPARE_SHARE;
+}
+
 /* Complete: the bytes lie in the application's memory. */
 static void ready(struct slot *slot)
 {
-    struct upper *upper = slot->connection->upper;
+    struct connection *connection = slot->connection;
+    struct upper *upper = connection->upper;
 
     slot->state = SLOT_READY;
     counter_add(&upper->counters.messages_received, 1);
     counter_add(&upper->counters.message_bytes_received, slot->length);
-    answer(slot, 0);
+    if (!may_wait(connection)) {
+        answer(slot, 0);
+        return;
+    }
+    due(slot, SLOT_DUE_ANSWER);
+    dialogue_wait(connection);
+    connection_notice(connection);
 }
 
 /* The message of this stream that an operation speaks of. */
@@ -362,7 +383,7 @@ void incoming_on_fragment(struct connection *connection, const struct wire_op *o
     }
     uint8_t *to = session_slot_bytes(connection->session, slot) + op->offset;
     slot->received += op->length;
-    if (crc32c_copy(CRC32C_START, to, payload, op->length) != op->payload_crc) {
+    if (crc32c_copy_own(CRC32C_START, to, payload, op->length) != op->payload_crc) {
         counter_add(&connection->upper->counters.payload_damaged, 1);
         fail(slot, EBADMSG);
         return;
@@ -427,7 +448,7 @@ void incoming_on_bulk(struct connection *connection, const struct wire_op *op,
     }
     uint8_t *to = operation_buffer(slot->buffer, op->offset);
     slot->received += op->length;
-    if (crc32c_copy(CRC32C_START, to, payload, op->length) != op->payload_crc) {
+    if (crc32c_copy_own(CRC32C_START, to, payload, op->length) != op->payload_crc) {
         counter_add(&connection->upper->counters.payload_damaged, 1);
         fail(slot, EBADMSG);
         return;
@@ -632,6 +653,7 @@ bool incoming_fill(struct connection *connection, struct packet *packet)
                                          : fill_delivered(connection, packet)))
             return false;
     }
+    dialogue_end(connection);
     return true;
 }
 

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "engines/pony/message.h"
 
+#include "engines/pony/dialogue.h"
 #include "engines/pony/payload.h"
 
 static bool is_large(const struct operation *operation)
@@ -72,6 +73,7 @@ void message_send(struct pony_session *session, uint32_t channel,
     operation->gather = gather;
     list_push(&stream->queue, &operation->node);
     connection->unanswered++;
+    dialogue_say(connection);
     stream_schedule(stream);
 }
 

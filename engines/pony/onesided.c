@@ -262,7 +262,7 @@ void onesided_on_data(struct connection *connection, const struct wire_op *op,
     }
     uint8_t *to = operation_buffer(operation, op->offset);
     operation->received += op->length;
-    if (crc32c_copy(CRC32C_START, to, payload, op->length) != op->payload_crc) {
+    if (crc32c_copy_own(CRC32C_START, to, payload, op->length) != op->payload_crc) {
         counter_add(&connection->upper->counters.payload_damaged, 1);
         end(operation, -EBADMSG);
     } else {

@@ -41,7 +41,8 @@ static uint32_t receive(struct pony *pony, uint64_t *now)
     for (uint32_t i = 0; i < BURSTS_PER_ROUND && count == PORT_BURST; i++) {
         count = transport_receive(pony->transport, *now);
         work += count;
-        *now = clock_now(pony->engine.clock);
+        if (count > 0)
+            *now = clock_now(pony->engine.clock);
     }
     return work;
 }
@@ -52,10 +53,13 @@ static uint32_t round_of(struct engine *engine, uint64_t *now, uint64_t end)
     struct pony *pony = (struct pony *)engine;
     uint32_t work = receive(pony, now);
 
-    work += upper_commands(&pony->upper, *now);
     pony->upper.now = *now;
+    bool quiet = work == 0 && upper_quiet(&pony->upper);
+    if (!quiet)
+        work += upper_commands(&pony->upper, *now);
     work += wheel_advance(&pony->wheel, *now, TIMERS_PER_ROUND);
-    upper_notices(&pony->upper);
+    if (!quiet || work > 0)
+        upper_notices(&pony->upper);
     work += transport_send(pony->transport, *now, end < *now + SEND_NS ? end : *now + SEND_NS);
     return work + pony->upper.waiting;
 }
@@ -262,6 +266,7 @@ static int make_layers(struct pony *pony, const struct pony_config *config)
     pony->upper.clock = clock;
     pony->upper.meter = &pony->engine.meter;
     pony->upper.rng = &pony->rng;
+    pony->upper.served_secret = rng_u64(&pony->rng) | 1;
     pony->upper.wheel = &pony->wheel;
     pony->upper.control_fd = config->control_fd;
     pony->upper.directory = config->directory;

@@ -5,12 +5,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
-int pool_init(struct pool *pool, uint32_t size)
+int pool_init(struct pool *pool, uint32_t size, uint32_t rest)
 {
     pool->indices = malloc(size * sizeof(pool->indices[0]));
     if (!pool->indices)
         return -ENOMEM;
     pool->size = size;
+    pool->rest = rest;
     pool_reset(pool, 0);
     return 0;
 }
@@ -29,7 +30,7 @@ static uint32_t resting(const struct pool *pool)
 
 uint32_t pool_take(struct pool *pool)
 {
-    bool rested = resting(pool) > POOL_REST || pool->fresh == pool->size;
+    bool rested = resting(pool) > pool->rest || pool->fresh == pool->size;
 
     if (pool->free == 0)
         return POOL_NONE;

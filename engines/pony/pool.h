@@ -2,9 +2,10 @@
  * SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which entries of a table are free. An entry that is given back, and with it a handle that named
- * it, rests until POOL_REST others have been given back after it; only then is it taken before one
- * that never was. So names come back late, and a table whose entries come and go all day does not
- * become resident as a whole. And shares: how much of a table one session may take.
+ * it, rests until as many others as the pool says have been given back after it (POOL_REST, if
+ * names are made of places); only then is it taken before one that never was. So names come back
+ * late, and a table whose entries come and go all day does not become resident as a whole. And
+ * shares: how much of a table one session may take.
  *
  * Ownership: the pool owns its array of indices; the table is the caller's. Threads: one.
  */
@@ -22,13 +23,15 @@
 struct pool {
     uint32_t *indices; /* a ring of `size`: those that were given back, the oldest first */
     uint32_t size;
+    uint32_t rest;  /* entries */
     uint32_t first; /* ring position of the next to take */
     uint32_t fresh; /* entries from here on were never taken */
     uint32_t free;  /* of both kinds */
 };
 
-/* All of `size` entries free, none touched. 0 or -ENOMEM. */
-int pool_init(struct pool *pool, uint32_t size);
+/* All of `size` entries free, none touched; those given back rest for `rest` others. 0 or
+ * -ENOMEM. */
+int pool_init(struct pool *pool, uint32_t size, uint32_t rest);
 void pool_fini(struct pool *pool);
 /* An index, or POOL_NONE. */
 uint32_t pool_take(struct pool *pool);

@@ -8,17 +8,43 @@
 #include "engines/pony/zero.h"
 #include "mailbox/words.h"
 
+/* Where those are that a connection's peer calls `id`: by multiplication with a secret odd number,
+ * so that a peer cannot choose names that all come to lie in one place. */
+static struct served **chain_of(const struct upper *upper, const struct connection *connection,
+                                uint32_t id)
+{
+    uint64_t name = (uint64_t)connection->number << 32 | id;
+
+    return &upper->served_chains[(name * upper->served_secret) >> (64 - UPPER_SERVED_BITS)];
+}
+
 struct served *served_find(struct connection *connection, uint32_t id)
 {
-    struct list *node;
+    struct served *served = *chain_of(connection->upper, connection, id);
 
-    LIST_EACH(node, &connection->served)
-    {
-        struct served *served = LIST_OF(node, struct served, node);
-        if (served->id == id)
-            return served;
-    }
-    return NULL;
+    while (served && (served->id != id || served->connection != connection))
+        served = served->chain;
+    return served;
+}
+
+void served_name(struct served *served, uint32_t id)
+{
+    struct served **chain = chain_of(served->connection->upper, served->connection, id);
+
+    served->id = id;
+    served->chain = *chain;
+    *chain = served;
+}
+
+/* It may have no name yet, if it was read from a document that is wrong. */
+static void unname(struct served *served)
+{
+    struct served **at = chain_of(served->connection->upper, served->connection, served->id);
+
+    while (*at && *at != served)
+        at = &(*at)->chain;
+    if (*at)
+        *at = served->chain;
 }
 
 /* What waits for a session's quota is not to take all places that its peer may have. */
@@ -39,7 +65,7 @@ bool served_has_room(const struct upper *upper, const struct path *path,
            leaves_room(connection, wanted);
 }
 
-void served_init(struct served *served, struct connection *connection, uint32_t id, uint8_t type)
+void served_init(struct served *served, struct connection *connection, uint8_t type)
 {
     zero(served, offsetof(struct served, fetch));
     /* Of what is no fetch nothing else is looked at. */
@@ -48,7 +74,6 @@ void served_init(struct served *served, struct connection *connection, uint32_t 
     else
         zero(&served->fetch, sizeof(served->fetch));
     served->connection = connection;
-    served->id = id;
     served->type = type;
     list_init(&served->node);
     list_init(&served->serving);
@@ -65,7 +90,8 @@ static struct served *take(struct connection *connection, const struct wire_op *
     if (!served_has_room(upper, connection->path, connection, 1))
         return NULL;
     struct served *served = &upper->served[pool_take(&upper->served_pool)];
-    served_init(served, connection, op->id, op->type);
+    served_init(served, connection, op->type);
+    served_name(served, op->id);
     return served;
 }
 
@@ -75,6 +101,7 @@ void served_free(struct served *served)
     /* The analyzer does not see that what is freed has left its lists. */
     struct upper *upper = connection->upper; /* NOLINT(clang-analyzer-core.NullDereference) */
 
+    unname(served);
     list_remove(&served->node);
     list_remove(&served->serving);
     connection->served_count--;
@@ -122,30 +149,33 @@ void served_finish(struct served *served, int status)
 }
 
 /* The whole of what is asked for, so that an operation that must fail changes nothing. */
-static int check(struct served *served, uint32_t right)
+static int check(struct served *served, uint32_t right, uint8_t **memory)
 {
     const struct wire_access *access = &served->access;
-    uint8_t *memory;
 
     if (access->length == 0 || access->length > SADDLE_MESSAGE_MAX)
         return -EPROTO;
     return region_access(served->connection->session, access->key, right, access->offset,
-                         access->length, &memory);
+                         access->length, memory);
 }
 
 void served_on_read(struct connection *connection, const struct wire_op *op, const uint8_t *payload)
 {
     struct served *served = served_begin(connection, op);
+    uint8_t *memory;
 
     if (!served)
         return;
     payload_get_access(&served->access, payload);
     served->begun = true;
-    int error = check(served, SADDLE_RIGHT_READ);
-    if (error)
+    int error = check(served, SADDLE_RIGHT_READ, &memory);
+    if (error) {
         served_finish(served, error);
-    else
-        served_schedule(served);
+        return;
+    }
+    /* It is read when the answer has its turn, and may be in nobody's cache. */
+    __builtin_prefetch(memory);
+    served_schedule(served);
 }
 
 /* One intact fragment of a write: puts its bytes where they belong. */
@@ -164,7 +194,7 @@ static int place(struct served *served, const struct wire_op *op, const uint8_t 
                access.length != served->access.length) {
         return -EPROTO;
     }
-    int error = check(served, SADDLE_RIGHT_WRITE);
+    int error = check(served, SADDLE_RIGHT_WRITE, &memory);
     if (error)
         return error;
     if (op->offset > access.length || bytes > access.length - op->offset)

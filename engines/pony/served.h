@@ -34,6 +34,7 @@ struct fetch {
 struct served {
     struct list node;              /* connection->served */
     struct list serving;           /* connection->serving, while it has something to say */
+    struct served *chain;          /* those whose names lie in one place */
     struct connection *connection; /* NULL: free */
     struct wire_access access;
     uint64_t value; /* of RESULT */
@@ -68,8 +69,10 @@ void served_on_write(struct connection *connection, const struct wire_op *op,
 bool served_fill_answers(struct connection *connection, struct packet *packet);
 /* Writes one fragment of an answer: false if the packet is full. */
 bool served_fill_data(struct connection *connection, struct packet *packet);
-/* An empty entry of this connection. */
-void served_init(struct served *served, struct connection *connection, uint32_t id, uint8_t type);
+/* An empty entry of this connection, which nobody finds before it has a name. */
+void served_init(struct served *served, struct connection *connection, uint8_t type);
+/* The peer calls it `id` from now on, and calls no other one so. */
+void served_name(struct served *served, uint32_t id);
 /* Puts it where fill looks: answers first. */
 void served_schedule(struct served *served);
 void served_free(struct served *served);

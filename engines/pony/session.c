@@ -409,6 +409,20 @@ static uint32_t channel_after(uint32_t channel, uint32_t ahead, uint32_t count)
     return channel + ahead < count ? channel + ahead : channel + ahead - count;
 }
 
+bool session_quiet(const struct pony_session *session)
+{
+    /* Debts are paid, and quotas refilled, by rounds. */
+    bool quiet = !session->dropped && fair_may(session) && !fair_limited(session) &&
+                 list_empty(&session->fair.parked);
+
+    for (uint32_t i = 0; i < session->config.channel_count && quiet; i++) {
+        const struct session_channel *side = &session->channels[i];
+        quiet = channel_quiet(&side->channel) && list_empty(&side->notices) &&
+                list_empty(&side->cancels);
+    }
+    return quiet;
+}
+
 uint32_t session_commands(struct pony_session *session)
 {
     uint32_t count = session->config.channel_count, first = session->command_turn;

@@ -137,6 +137,8 @@ static inline void session_charge(struct upper *upper, struct pony_session *sess
     meter_switch(upper->meter, session ? &session->account : meter_nobody(upper->meter));
 }
 
+/* Has nothing come, and nothing stayed, that it would do if it were asked to? */
+bool session_quiet(const struct pony_session *session);
 /* Takes and runs commands, a bounded number, of its channels in turn; returns how many. */
 uint32_t session_commands(struct pony_session *session);
 /* Runs one command, already taken from `channel`. */

@@ -300,12 +300,20 @@ uint32_t transport_receive(struct transport *transport, uint64_t now)
     return count;
 }
 
+static bool has_nothing_to_send(const struct transport *transport)
+{
+    return TAILQ_EMPTY(&transport->ready) && transport->tx_count == 0 && !transport->tagged &&
+           !wheel_timer_armed(&transport->blocked_timer);
+}
+
 uint32_t transport_send(struct transport *transport, uint64_t now, uint64_t end)
 {
     uint64_t before = transport->stats.tx_packets;
     enum output_result result = OUTPUT_DONE;
 
     now = transport_time(transport, now);
+    if (has_nothing_to_send(transport))
+        return 0;
     if (transport->tagged && transport->port->ops->tx_reopened(transport->port))
         tagging_reopen(transport);
     transport->room = transport->port->ops->tx_room(transport->port);

@@ -4,6 +4,7 @@
 
 #include "engines/pony/atomic.h"
 #include "engines/pony/connection.h"
+#include "engines/pony/dialogue.h"
 #include "engines/pony/fetch.h"
 #include "engines/pony/incoming.h"
 #include "engines/pony/message.h"
@@ -31,25 +32,25 @@ static int make_pools(struct upper *upper)
 {
     const struct {
         struct pool *pool;
-        uint32_t size;
+        uint32_t size, rest;
     } pools[] = {
-        {&upper->connection_pool, upper->connections_max},
-        {&upper->service_pool, UPPER_LISTENERS},
-        {&upper->stream_pool, upper->streams_max},
-        {&upper->operation_pool, upper->operations_max},
-        {&upper->gather_pool, upper->gathers_max},
-        {&upper->served_pool, UPPER_SERVED},
-        {&upper->region_pool, upper->regions_max},
-        {&upper->path_pool, upper->paths_max},
+        {&upper->connection_pool, upper->connections_max, POOL_REST},
+        {&upper->service_pool, UPPER_LISTENERS, POOL_REST},
+        {&upper->stream_pool, upper->streams_max, POOL_REST},
+        {&upper->operation_pool, upper->operations_max, POOL_REST},
+        {&upper->gather_pool, upper->gathers_max, POOL_REST},
+        {&upper->served_pool, UPPER_SERVED, 0},
+        {&upper->region_pool, upper->regions_max, POOL_REST},
+        {&upper->path_pool, upper->paths_max, POOL_REST},
     };
 
     for (uint32_t i = 0; i < sizeof(pools) / sizeof(pools[0]); i++)
-        if (pool_init(pools[i].pool, pools[i].size))
+        if (pool_init(pools[i].pool, pools[i].size, pools[i].rest))
             return -ENOMEM;
     return 0;
 }
 
-#define UPPER_TABLES 11u
+#define UPPER_TABLES 12u
 
 /* A pointer of struct upper to a table, and how large that is. */
 struct upper_table {
@@ -68,6 +69,7 @@ static void list_tables(struct upper *upper, struct upper_table tables[UPPER_TAB
         {&upper->operations, upper->operations_max, sizeof(upper->operations[0])},
         {&upper->gathers, upper->gathers_max, sizeof(upper->gathers[0])},
         {&upper->served, UPPER_SERVED, sizeof(upper->served[0])},
+        {&upper->served_chains, UPPER_SERVED, sizeof(upper->served_chains[0])},
         {&upper->regions, upper->regions_max, sizeof(upper->regions[0])},
         {&upper->paths, upper->paths_max, sizeof(upper->paths[0])},
         {&upper->turns, (size_t)upper->paths_max * (upper->sessions_max + 1),
@@ -126,6 +128,7 @@ int upper_init(struct upper *upper, const struct upper_limits *limits)
         limits->connections + (spare > UPPER_STREAMS_SPARE ? spare : UPPER_STREAMS_SPARE);
     list_init(&upper->dead);
     list_init(&upper->ending);
+    dialogue_init(upper);
     share_init(&upper->connection_share, limits->connections, limits->sessions);
     share_init(&upper->operation_share, limits->operations, limits->sessions);
     share_init(&upper->gather_share, upper->gathers_max, limits->sessions);
@@ -140,6 +143,7 @@ void upper_fini(struct upper *upper)
 {
     struct upper_table tables[UPPER_TABLES];
 
+    dialogue_fini(upper);
     pool_fini(&upper->connection_pool);
     pool_fini(&upper->service_pool);
     pool_fini(&upper->stream_pool);
@@ -379,6 +383,15 @@ const struct flow_upper_ops upper_flow_ops = {
     .opened = opened,
     .ended = ended,
 };
+
+bool upper_quiet(const struct upper *upper)
+{
+    bool quiet = !upper->violated && !upper->waiting && list_empty(&upper->ending);
+
+    for (uint32_t i = 0; i < upper->sessions_end && quiet; i++)
+        quiet = !upper->sessions[i] || session_quiet(upper->sessions[i]);
+    return quiet;
+}
 
 uint32_t upper_commands(struct upper *upper, uint64_t now)
 {

@@ -40,8 +40,9 @@
 #define HANDLE_INDEX_MASK     ((1u << HANDLE_INDEX_BITS) - 1)
 #define HANDLE_LISTENERS      0xf000u
 #define UPPER_CONNECTIONS_MAX HANDLE_LISTENERS
-#define UPPER_LISTENERS       256u       /* one host's services */
-#define UPPER_SERVED          4096u      /* one-sided operations of peers in progress */
+#define UPPER_LISTENERS       256u /* one host's services */
+#define UPPER_SERVED_BITS     12u
+#define UPPER_SERVED          (1u << UPPER_SERVED_BITS) /* peers' one-sided operations in progress */
 #define UPPER_STREAMS_SPARE   256u       /* beyond one stream per connection, at least */
 #define UPPER_OPERATIONS_MAX  (1u << 20) /* an operation's wire id has 20 bits of index */
 #define UPPER_ERRNO_MAX       4095u      /* the largest error number a peer may name */
@@ -113,7 +114,9 @@ struct upper {
     uint32_t connections_max;
     struct pool connection_pool;
     struct share connection_share;
-    struct list dead; /* over, not yet closed by the application: oldest first */
+    struct list dead;          /* over, not yet closed by the application: oldest first */
+    struct list late, overdue; /* those that wait for a message; see dialogue.h */
+    struct wheel_timer late_timer;
 
     struct service *services;
     struct pool service_pool;
@@ -134,6 +137,8 @@ struct upper {
     struct share gather_share;
 
     struct served *served;
+    struct served **served_chains; /* UPPER_SERVED: by name */
+    uint64_t served_secret;        /* odd */
     struct pool served_pool;
 
     struct region *regions;
@@ -171,6 +176,9 @@ void upper_warm(struct upper *upper);
 /* What the transport calls; `upper` is the argument. */
 extern const struct flow_upper_ops upper_flow_ops;
 
+/* Has nothing come, and nothing stayed, that upper_commands or upper_notices would do? By a short
+ * look: what is rare is not quiet. */
+bool upper_quiet(const struct upper *upper);
 /* Takes commands of all sessions, a bounded number of each; returns how many. */
 uint32_t upper_commands(struct upper *upper, uint64_t now);
 /* Goes on with what ends piece by piece, announces what waits for applications, drops sessions that

@@ -365,8 +365,17 @@ static struct served *loaded_served(struct upper *upper, struct state_reader *re
         return NULL;
     }
     struct served *served = &upper->served[pool_take(&upper->served_pool)];
-    served_init(served, connection, 0, WIRE_OP_READ);
+    served_init(served, connection, WIRE_OP_READ);
     return served;
+}
+
+/* Gives it the name that the document says: false if another one has it. */
+static bool name(struct served *served, uint32_t id)
+{
+    if (served_find(served->connection, id))
+        return false;
+    served_name(served, id);
+    return true;
 }
 
 static void load_table(struct fetch *fetch, struct state_reader *reader)
@@ -401,7 +410,7 @@ void upper_load_fetch(struct upper *upper, struct state_reader *reader)
     if (!served)
         return;
     served->type = state_get_u8(reader);
-    served->id = state_get_u32(reader);
+    bool named = name(served, state_get_u32(reader));
     served->status = state_get_u16(reader);
     served->begun = state_get_u8(reader);
     served->answer = state_get_u8(reader);
@@ -414,7 +423,7 @@ void upper_load_fetch(struct upper *upper, struct state_reader *reader)
     load_table(&served->fetch, reader);
     /* Of what is not being read nothing has been sent. */
     uint32_t sent_end = served->begun ? served->access.length : 1;
-    if (reader->error || !answered_fits(served) || served->sent >= sent_end)
+    if (reader->error || !named || !answered_fits(served) || served->sent >= sent_end)
         wrong(reader);
     else
         served_schedule(served);
@@ -429,7 +438,7 @@ void upper_load_served(struct upper *upper, struct state_reader *reader)
     served->access.key = state_get_u64(reader);
     served->access.offset = state_get_u64(reader);
     served->access.length = state_get_u32(reader);
-    served->id = state_get_u32(reader);
+    bool named = name(served, state_get_u32(reader));
     served->sent = state_get_u32(reader);
     served->received = state_get_u32(reader);
     served->whole = state_get_u32(reader);
@@ -441,7 +450,7 @@ void upper_load_served(struct upper *upper, struct state_reader *reader)
     served->type = write ? WIRE_OP_WRITE : WIRE_OP_READ;
     if (!write)
         served->begun = true;
-    if (served->sent > served->access.length ||
+    if (!named || served->sent > served->access.length ||
         (!write && !served->answer && served->sent == served->access.length))
         wrong(reader);
     else if (served->answer || !write)

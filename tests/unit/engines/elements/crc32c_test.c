@@ -76,13 +76,17 @@ START_TEST(copies)
     uint8_t *from = malloc(length + 1);
     uint8_t *to = malloc(length + 2);
     uint32_t start = crc32c_update(CRC32C_START, "before", 6);
+    uint32_t (*const copy[])(uint32_t, void *, const void *, size_t) = {crc32c_copy,
+                                                                        crc32c_copy_own};
 
     fill(from, length + 1);
-    memset(to, 0xa5, length + 2);
-    ck_assert_uint_eq(crc32c_copy(start, to + 1, from, length), crc32c_update(start, from, length));
-    ck_assert_uint_eq(memcmp(to + 1, from, length), 0);
-    ck_assert_uint_eq(to[0], 0xa5);
-    ck_assert_uint_eq(to[length + 1], 0xa5);
+    for (uint32_t i = 0; i < 2; i++) {
+        memset(to, 0xa5, length + 2);
+        ck_assert_uint_eq(copy[i](start, to + 1, from, length), crc32c_update(start, from, length));
+        ck_assert_uint_eq(memcmp(to + 1, from, length), 0);
+        ck_assert_uint_eq(to[0], 0xa5);
+        ck_assert_uint_eq(to[length + 1], 0xa5);
+    }
     free(from);
     free(to);
 }

@@ -12,7 +12,7 @@ START_TEST(used_again_as_late_as_possible)
 {
     struct pool pool;
 
-    ck_assert_int_eq(pool_init(&pool, SIZE), 0);
+    ck_assert_int_eq(pool_init(&pool, SIZE, POOL_REST), 0);
     for (uint32_t i = 0; i < SIZE; i++)
         ck_assert_uint_eq(pool_take(&pool), i);
     ck_assert_uint_eq(pool_take(&pool), POOL_NONE);
@@ -35,7 +35,7 @@ START_TEST(rest)
     enum { TABLE = 4 * POOL_REST };
     struct pool pool;
 
-    ck_assert_int_eq(pool_init(&pool, TABLE), 0);
+    ck_assert_int_eq(pool_init(&pool, TABLE, POOL_REST), 0);
     for (uint32_t i = 0; i <= POOL_REST; i++) {
         ck_assert_uint_eq(pool_take(&pool), i);
         pool_give(&pool, i);
@@ -59,11 +59,33 @@ START_TEST(rest)
 }
 END_TEST
 
+/* Where nothing has a name of its place, no more are touched than are in use at a time. */
+START_TEST(no_rest)
+{
+    enum { AT_A_TIME = 3 };
+    struct pool pool;
+    uint32_t taken[AT_A_TIME];
+
+    ck_assert_int_eq(pool_init(&pool, SIZE, 0), 0);
+    for (uint32_t round = 0; round < 4 * SIZE; round++) {
+        for (uint32_t i = 0; i < AT_A_TIME; i++) {
+            taken[i] = pool_take(&pool);
+            ck_assert_uint_lt(taken[i], AT_A_TIME);
+        }
+        for (uint32_t i = 0; i < AT_A_TIME; i++)
+            pool_give(&pool, taken[i]);
+    }
+    ck_assert_uint_eq(pool_end(&pool), AT_A_TIME);
+    ck_assert_uint_eq(pool.free, SIZE);
+    pool_fini(&pool);
+}
+END_TEST
+
 START_TEST(loaded)
 {
     struct pool pool;
 
-    ck_assert_int_eq(pool_init(&pool, SIZE), 0);
+    ck_assert_int_eq(pool_init(&pool, SIZE, POOL_REST), 0);
     pool_reset(&pool, 3);
     ck_assert_uint_eq(pool.free, SIZE - 3);
     pool_give(&pool, 1);
@@ -130,6 +152,7 @@ int main(void)
 
     tcase_add_test(tcase, used_again_as_late_as_possible);
     tcase_add_test(tcase, rest);
+    tcase_add_test(tcase, no_rest);
     tcase_add_test(tcase, loaded);
     tcase_add_test(tcase, shares_leave_everybody_something);
     tcase_add_test(tcase, lists);

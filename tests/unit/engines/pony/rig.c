@@ -203,6 +203,7 @@ static void make_host(struct rig *rig, uint32_t index)
     host->upper.transport = (struct transport *)(void *)host;
     host->upper.clock = &rig->clock;
     host->upper.rng = &host->rng;
+    host->upper.served_secret = 1;
     host->upper.wheel = &host->wheel;
     host->upper.now = rig->now;
     host->flow = (struct flow){
@@ -343,12 +344,16 @@ bool rig_step(struct rig *rig)
         moved |= deliver_one(rig);
     for (uint32_t i = 0; i < RIG_HOSTS; i++) {
         struct rig_host *host = &rig->hosts[i];
-        moved |= upper_commands(&host->upper, rig->now) > 0;
         host->upper.now = rig->now;
-        wheel_advance(&host->wheel, rig->now, 64);
-        upper_notices(&host->upper);
+        bool quiet = !moved && upper_quiet(&host->upper);
+        if (!quiet)
+            moved |= upper_commands(&host->upper, rig->now) > 0;
+        if (wheel_advance(&host->wheel, rig->now, 64) > 0 || !quiet)
+            upper_notices(&host->upper);
         for (uint32_t j = 0; j < PER_STEP; j++)
             moved |= fill_one(rig, host);
+        /* What waits for an application's word is under way. */
+        moved |= wheel_timer_armed(&host->upper.late_timer);
     }
     for (uint32_t i = 0; i < rig->app_count; i++)
         if (rig->apps[i]->arena && !rig->apps[i]->hold)

@@ -321,6 +321,41 @@ START_TEST(scribbling_on_the_header_changes_nothing)
 }
 END_TEST
 
+/* The short look finds what the long one would do something about. */
+START_TEST(quiet_when_nothing_came)
+{
+    struct upper *upper = &rig->hosts[1].upper;
+    const struct saddle_command nop = {.op = SADDLE_CMD_NOP, .tag = 10};
+
+    rig_settle(rig);
+    ck_assert(upper_quiet(upper));
+    ck_assert(app_submit_on(client, 1, &nop));
+    ck_assert(!upper_quiet(upper));
+    rig_settle(rig);
+    ck_assert_int_eq(app_done(client, 10)->status, 0);
+    ck_assert(upper_quiet(upper));
+    /* Events that wait for room. */
+    client->hold = true;
+    for (uint32_t i = 0; i < APP_ENTRIES + 1; i++) {
+        app_send(server, incoming, 0, 0, 8, 100 + i);
+        rig_step(rig);
+    }
+    rig_settle(rig);
+    ck_assert(!upper_quiet(upper));
+    client->hold = false;
+    rig_settle(rig);
+    ck_assert(upper_quiet(upper));
+    /* A word of nonsense is something, too. */
+    queue_word32 *seq = (queue_word32 *)(void *)queue_entry(&client->channels[0].commands.queue,
+                                                            client->channels[0].commands.position);
+    const uint32_t before = *seq;
+    *seq = 0x12345678;
+    ck_assert(!upper_quiet(upper));
+    *seq = before;
+    ck_assert(upper_quiet(upper));
+}
+END_TEST
+
 START_TEST(no_session_without_geometry)
 {
     struct pony_session *session = NULL;
@@ -356,6 +391,7 @@ int main(void)
     tcase_add_test(tcase, absurd_sequence_word);
     tcase_add_test(tcase, absurd_consumed_position);
     tcase_add_test(tcase, mistakes_are_answered);
+    tcase_add_test(tcase, quiet_when_nothing_came);
     tcase_add_test(tcase, handles_of_others);
     tcase_add_test(tcase, region_keys_of_others);
     tcase_add_test(tcase, accepted_on_another_channel);
