@@ -121,6 +121,11 @@ static void queue_up(struct connection *connection)
         list_move(&session->thirst_more, &connection->thirst);
 }
 
+bool session_credit_left(const struct connection *connection)
+{
+    return unused(connection) > 0;
+}
+
 bool session_credit_use(struct connection *connection)
 {
     struct pony_session *session = connection->session;

@@ -21,7 +21,6 @@ static void answer(struct slot *slot, uint16_t status)
     slot->status = status;
     due(slot, SLOT_DUE_ANSWER);
     connection_schedule(slot->connection);
-    connection_notice(slot->connection);
 }
 
 /* Does the application expect to be given `a` before `b`? It was told of it earlier. */
@@ -166,6 +165,7 @@ static void fail(struct slot *slot, uint16_t status)
     slot->buffer = NULL;
     counter_add(&connection->upper->counters.messages_failed, 1);
     answer(slot, status);
+    connection_notice(connection);
     if (!buffer)
         return;
     buffer->state = OPERATION_POSTED;
@@ -225,12 +225,11 @@ static bool may_wait(struct connection *connection)
 }
 
 /* Complete: the bytes lie in the application's memory. */
-static void ready(struct slot *slot)
+static void arrived(struct slot *slot)
 {
     struct connection *connection = slot->connection;
     struct upper *upper = connection->upper;
 
-    slot->state = SLOT_READY;
     counter_add(&upper->counters.messages_received, 1);
     counter_add(&upper->counters.message_bytes_received, slot->length);
     if (!may_wait(connection)) {
@@ -239,7 +238,13 @@ static void ready(struct slot *slot)
     }
     due(slot, SLOT_DUE_ANSWER);
     dialogue_wait(connection);
-    connection_notice(connection);
+}
+
+static void ready(struct slot *slot)
+{
+    slot->state = SLOT_READY;
+    arrived(slot);
+    connection_notice(slot->connection);
 }
 
 /* The message of this stream that an operation speaks of. */
@@ -360,10 +365,67 @@ static void drop_fragment(struct slot *slot, const struct wire_op *op)
     settle_failed(slot);
 }
 
+/* What its event says, but for the bytes. */
+static void describe(struct saddle_event *event, const struct connection *connection,
+                     uint16_t stream, uint32_t length)
+{
+    channel_event(event, SADDLE_EVT_MESSAGE);
+    event->stream = stream;
+    event->tag = connection->tag;
+    event->handle = connection->number;
+    event->len = length;
+}
+
+/* Is it an ordered message, whole, short, and the very next of its stream, and may its application
+ * be told right now? */
+static bool is_next(const struct connection *connection, const struct stream *stream,
+                    const struct wire_op *op)
+{
+    return op->flags == WIRE_OP_LAST && op->offset == 0 && op->length <= SADDLE_INLINE_BYTES &&
+           op->id == stream->receive_next && list_empty(&stream->incoming) &&
+           connection->announced && list_empty(&connection->notice) &&
+           fair_may(connection->session) && session_credit_left(connection);
+}
+
+/* A short message goes from its packet into the queue: neither its slot's memory nor a turn of
+ * notices is needed, and the slot stands for the credit and the answer alone. False if it has to
+ * take the long way, where what is wrong with it is found out, too. */
+static bool hand_over(struct connection *connection, const struct wire_op *op,
+                      const uint8_t *payload)
+{
+    struct pony_session *session = connection->session;
+    struct stream *stream = stream_find(connection, op->stream);
+    struct saddle_event event;
+
+    if (!stream || !is_next(connection, stream, op))
+        return false;
+    describe(&event, connection, op->stream, op->length);
+    event.flags = SADDLE_ENTRY_INLINE;
+    memcpy(event.payload, payload, op->length);
+    memset(event.payload + op->length, 0, SADDLE_INLINE_BYTES - op->length);
+    if (crc32c_update(CRC32C_START, payload, op->length) != op->payload_crc ||
+        !session_announce(session, connection->channel, &event))
+        return false;
+    clock_charge(connection->upper->clock, UPPER_COST_NOTICE_NS);
+    fair_work(session);
+    stream->receive_next++;
+    session_credit_use(connection);
+    struct slot *slot = session_slot_take(connection);
+    slot->id = op->id;
+    slot->number = op->stream;
+    slot->length = op->length;
+    slot->state = SLOT_SPENT;
+    arrived(slot);
+    return true;
+}
+
 void incoming_on_fragment(struct connection *connection, const struct wire_op *op,
                           const uint8_t *payload)
 {
     bool fresh;
+
+    if (hand_over(connection, op, payload))
+        return;
     struct slot *slot = slot_of(connection, op, &fresh);
 
     if (!slot)
@@ -505,12 +567,8 @@ static bool announce_message(struct stream *stream, struct slot *slot)
     }
     const uint8_t *bytes = session_slot_bytes(session, slot);
     struct saddle_event event;
-    channel_event(&event, SADDLE_EVT_MESSAGE);
+    describe(&event, connection, slot->number, slot->length);
     event.flags = order_flag(session, slot);
-    event.stream = slot->number;
-    event.tag = connection->tag;
-    event.handle = connection->number;
-    event.len = slot->length;
     bool in_entry = slot->length <= SADDLE_INLINE_BYTES;
     if (in_entry) {
         event.flags |= SADDLE_ENTRY_INLINE;

@@ -18,6 +18,10 @@
 /* Entries of tables that scans may look at for one packet: 8 KiB, about the work of filling it. */
 #define PACKET_SCAN_ENTRIES 256u
 
+/* Bytes of a packet after which a session is charged for what it wrote: some small messages of as
+ * many connections, each of which takes less time than it takes to read the clock. */
+#define PACKET_CHARGE_BYTES 256u
+
 struct packet {
     uint8_t *bytes;
     uint32_t room; /* bytes */
@@ -25,6 +29,7 @@ struct packet {
     uint32_t operations;
     uint32_t data;    /* bytes of applications' data, looked at or copied */
     uint32_t scanned; /* entries of tables */
+    uint32_t charged; /* of `used`, to accounts */
     /* One-sided requests in this packet, and the write that goes on in it. A peer may decline a
      * packet with requests; what completes a write must not be declined with it. */
     uint32_t requests;

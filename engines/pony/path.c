@@ -257,18 +257,22 @@ static bool put_replies(struct path *path, struct packet *packet)
 }
 
 /* The same as connection_fill, on its session's account, which stays the present one: it is charged
- * at once, since whether the session may go on is asked next. */
+ * soon, since whether the session may go on is asked next. */
 static bool fill_connection(struct connection *connection, struct packet *packet, bool *full)
 {
     struct upper *upper = connection->upper;
     uint32_t operations = packet->operations, data = packet->data, used = packet->used;
+    uint32_t scanned = packet->scanned;
     struct account *account =
         connection->session ? &connection->session->account : meter_nobody(upper->meter);
 
     meter_switch(upper->meter, account);
     bool more = connection_fill(connection, packet, full);
     clock_charge(upper->clock, upper_cost(packet->operations - operations, packet->data - data));
-    meter_charge(upper->meter);
+    if (packet->used - packet->charged >= PACKET_CHARGE_BYTES || packet->scanned > scanned) {
+        meter_charge(upper->meter);
+        packet->charged = packet->used;
+    }
     meter_part(upper->meter, account, packet->used - used);
     if (connection->session && packet->used > used)
         fair_work(connection->session);

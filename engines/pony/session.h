@@ -199,6 +199,8 @@ bool session_announce(struct pony_session *session, uint32_t channel,
                       const struct saddle_event *event);
 
 /* Slots and credits. */
+/* Has the peer a credit of this connection that it has not used? */
+bool session_credit_left(const struct connection *connection);
 /* A slot for a message that used a credit of this connection, so there is one. */
 struct slot *session_slot_take(struct connection *connection);
 /* Frees the slot if nobody needs it any more, and lets a thirsty peer have the credit. */

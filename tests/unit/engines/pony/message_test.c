@@ -147,6 +147,95 @@ START_TEST(ordered_ones_do_not_wait_for_them)
 END_TEST
 
 /* A packet with the first message of stream 1 is late: only what is ordered behind it waits. */
+/* Those that go from the packet into the queue wait for those before them that do not. */
+START_TEST(short_ones_keep_their_turn)
+{
+    uint32_t at = server->event_count;
+
+    send(0, LARGE, 0, 10);
+    send(0, 8, 0, 11);
+    rig_settle(rig);
+    saw(&at, 0, 0, 0);
+    post(LARGE, 0, 20);
+    rig_settle(rig);
+    saw(&at, LARGE, 8, 0);
+    send(0, 100, 0, 12);
+    send(0, 8, 0, 13);
+    send(0, 9, 0, 14);
+    rig_settle(rig);
+    saw(&at, 100, 8, 9);
+    for (uint32_t i = 10; i <= 14; i++)
+        ck_assert_int_eq(app_done(client, i)->status, 0);
+}
+END_TEST
+
+/* Whatever lay beside it in its packet. */
+START_TEST(a_short_one_says_no_more_than_it_is)
+{
+    uint32_t at = server->event_count, seen_all = 0;
+
+    memset(app_heap(client, 0), 0xa5, SADDLE_INLINE_BYTES);
+    for (uint32_t len = 1; len <= SADDLE_INLINE_BYTES; len++) {
+        send(0, len, 0, 100 + len);
+        if (len % (APP_ENTRIES / 4) == 0)
+            rig_settle(rig);
+    }
+    for (; at < server->event_count; at++) {
+        const struct saddle_event *event = &server->events[at];
+        if (event->type != SADDLE_EVT_MESSAGE)
+            continue;
+        ck_assert_uint_eq(event->flags, SADDLE_ENTRY_INLINE);
+        ck_assert_uint_eq(event->len, ++seen_all);
+        for (uint32_t i = 0; i < SADDLE_INLINE_BYTES; i++)
+            ck_assert_uint_eq(event->payload[i], i < event->len ? 0xa5 : 0);
+    }
+    ck_assert_uint_eq(seen_all, SADDLE_INLINE_BYTES);
+}
+END_TEST
+
+/* Without room in the queue they wait, and come in order. */
+START_TEST(short_ones_without_room)
+{
+    uint32_t at = server->event_count, expected = 0;
+
+    server->hold = true;
+    for (uint32_t i = 0; i < 2 * APP_ENTRIES; i++) {
+        send(0, 1 + i % SADDLE_INLINE_BYTES, 0, 100 + i);
+        rig_step(rig);
+        rig_step(rig);
+    }
+    rig_settle(rig);
+    ck_assert_uint_eq(server->event_count, at);
+    server->hold = false;
+    rig_settle(rig);
+    for (; at < server->event_count; at++)
+        if (server->events[at].type == SADDLE_EVT_MESSAGE)
+            ck_assert_uint_eq(server->events[at].len, 1 + expected++ % SADDLE_INLINE_BYTES);
+    ck_assert_uint_eq(expected, 2 * APP_ENTRIES);
+}
+END_TEST
+
+/* A damaged one fails by itself; those around it arrive. */
+START_TEST(a_short_one_that_was_damaged)
+{
+    uint32_t at = server->event_count;
+
+    send(0, 8, 0, 10);
+    rig_settle(rig);
+    rig->corrupt_per_million = 1000000;
+    send(0, 9, 0, 11);
+    while (rig->damaged == 0)
+        ck_assert(rig_step(rig));
+    rig->corrupt_per_million = 0;
+    rig_settle(rig);
+    send(0, 10, 0, 12);
+    rig_settle(rig);
+    saw(&at, 8, 10, 0);
+    ck_assert_int_eq(app_done(client, 11)->status, -EBADMSG);
+    ck_assert_int_eq(app_done(client, 12)->status, 0);
+}
+END_TEST
+
 START_TEST(streams_do_not_wait_for_each_other)
 {
     uint32_t at = server->event_count;
@@ -608,6 +697,10 @@ int main(void)
     tcase_add_checked_fixture(order, setup, teardown);
     tcase_add_test(order, unordered_ones_do_not_wait);
     tcase_add_test(order, ordered_ones_do_not_wait_for_them);
+    tcase_add_test(order, short_ones_keep_their_turn);
+    tcase_add_test(order, a_short_one_says_no_more_than_it_is);
+    tcase_add_test(order, short_ones_without_room);
+    tcase_add_test(order, a_short_one_that_was_damaged);
     tcase_add_test(order, streams_do_not_wait_for_each_other);
     tcase_add_loop_test(order, a_pull_that_its_failure_overtakes, 0, 2);
     tcase_add_loop_test(order, slots_come_back, 0, 12);
