@@ -14,6 +14,7 @@ void channel_open(struct channel *channel, const struct channel_config *config)
     channel->kept = config->kept;
     channel->doorbell_fd = config->doorbell_fd;
     channel->ring_due = false;
+    channel->staged = 0;
 }
 
 void channel_resume(struct channel *channel, const struct channel_config *config)
@@ -23,19 +24,27 @@ void channel_resume(struct channel *channel, const struct channel_config *config
     channel->ring_due = true;
 }
 
+/* What is left of this many free slots for what nobody was promised. */
+static int beyond(const struct channel *channel, uint32_t room)
+{
+    uint32_t taken = channel->staged + channel->reserved;
+
+    return room > taken ? (int)(room - taken) : 0;
+}
+
 /* Unpromised completion slots. Looks at shared memory only when those it knows of are used up. */
 static int unpromised(struct channel *channel)
 {
     uint32_t room = queue_room_known(&channel->completions);
 
-    if (room <= channel->reserved + channel->kept) {
+    if (room <= channel->staged + channel->reserved + channel->kept) {
         int seen = queue_room(&channel->completions);
 
         if (seen < 0)
             return seen;
         room = (uint32_t)seen;
     }
-    return room > channel->reserved ? (int)(room - channel->reserved) : 0;
+    return beyond(channel, room);
 }
 
 /* Can the next command be taken, if it need not, or need, be a CANCEL? 1, 0 or -EPROTO. What is
@@ -102,17 +111,38 @@ int channel_room(struct channel *channel)
 {
     int room = queue_room(&channel->completions);
 
-    if (room < 0)
-        return room;
-    return (uint32_t)room > channel->reserved ? room - (int)channel->reserved : 0;
+    return room < 0 ? room : beyond(channel, (uint32_t)room);
+}
+
+void channel_publish(struct channel *channel)
+{
+    for (uint32_t i = 0; i < channel->staged; i++)
+        queue_intend(&channel->completions, i, channel->stage[i].flags);
+    for (uint32_t i = 0; i < channel->staged; i++)
+        queue_put_event(&channel->completions, &channel->stage[i]);
+    channel->staged = 0;
+}
+
+/* False if there is no room, by what the application says now. */
+static bool stage(struct channel *channel, const struct saddle_event *event)
+{
+    if (queue_room_known(&channel->completions) <= channel->staged &&
+        queue_room(&channel->completions) <= (int)channel->staged)
+        return false;
+    if (channel->staged == CHANNEL_STAGE)
+        channel_publish(channel);
+    struct saddle_event *to = &channel->stage[channel->staged++];
+    queue_move_payload(to->payload, event->payload, event->flags);
+    queue_move_event(to, event);
+    channel->ring_due = true;
+    return true;
 }
 
 int channel_complete(struct channel *channel, const struct saddle_event *event)
 {
-    if (channel->reserved == 0 || !queue_put_event(&channel->completions, event))
+    if (channel->reserved == 0 || !stage(channel, event))
         return -EPROTO;
     channel->reserved--;
-    channel->ring_due = true;
     return 0;
 }
 
@@ -122,10 +152,7 @@ int channel_announce(struct channel *channel, const struct saddle_event *event)
 
     if (room < 0)
         return room;
-    if (room == 0 || !queue_put_event(&channel->completions, event))
-        return -EAGAIN;
-    channel->ring_due = true;
-    return 0;
+    return room > 0 && stage(channel, event) ? 0 : -EAGAIN;
 }
 
 bool channel_ring(struct channel *channel)
@@ -133,6 +160,7 @@ bool channel_ring(struct channel *channel)
     if (!channel->ring_due)
         return false;
     channel->ring_due = false;
+    channel_publish(channel);
     if (!doorbell_due(&channel->completions.queue.header->armed) || channel->doorbell_fd < 0)
         return false;
     doorbell_ring_application(channel->doorbell_fd);

@@ -35,13 +35,19 @@ struct channel_config {
     int doorbell_fd;   /* the daemon's end of the application's bell; -1: none (simulator) */
 };
 
+/* Events that are held back at most: as long as it takes to write so many, the lines of the first
+ * few come from the other processor. */
+#define CHANNEL_STAGE 16u
+
 struct channel {
     struct queue_consumer commands;
     struct queue_producer completions;
     uint32_t reserved; /* completion slots promised to accepted commands */
     uint32_t kept;     /* for CANCELs alone */
     int doorbell_fd;
-    bool ring_due; /* completions were published since the last channel_ring */
+    bool ring_due; /* there were completions since the last channel_ring */
+    uint32_t staged;
+    struct saddle_event stage[CHANNEL_STAGE]; /* those not written into the queue yet */
 };
 
 /* Touches no shared memory. */
@@ -73,15 +79,20 @@ static inline void channel_event(struct saddle_event *event, uint8_t type)
     memset(event, 0, QUEUE_PAYLOAD_OFFSET);
     event->type = type;
 }
-/* Publishes the completion of an accepted command, from its reservation. `event->seq` is ignored.
- * 0; or -EPROTO if nothing was reserved, or if after a hand-over the application denies the slots
- * that were promised. */
+/* Completes an accepted command, from its reservation. `event->seq` is ignored. 0; or -EPROTO if
+ * nothing was reserved, or if after a hand-over the application denies the slots that were
+ * promised. */
 int channel_complete(struct channel *channel, const struct saddle_event *event);
-/* Publishes an unasked event: 0, -EAGAIN if there is no room, or -EPROTO. */
+/* Adds an unasked event: 0, -EAGAIN if there is no room, or -EPROTO. */
 int channel_announce(struct channel *channel, const struct saddle_event *event);
+/* Publishes what was completed and announced. An application that polls has the lines of the next
+ * entries in its cache, and takes each back as soon as it is written: so events are collected,
+ * their lines are asked for all at once, and they are written faster than it looks. Nothing may be
+ * held back when the engine's turn ends. */
+void channel_publish(struct channel *channel);
 
-/* Rings the application if completions were published and it sleeps: true if it made the system
- * call. */
+/* Publishes, and rings the application if there was anything and it sleeps: true if it made the
+ * system call. */
 bool channel_ring(struct channel *channel);
 /* Before the engine sleeps: true if armed and nothing is pending; false, and not armed, otherwise.
  * An engine with events that it could not announce asks channel_room after this. */

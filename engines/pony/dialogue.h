@@ -5,7 +5,7 @@
  * is to be told of the first (DELIVERED) then waits a little for the second, and goes with it: one
  * packet each way instead of two, and nobody is woken twice. Like a delayed acknowledgement of TCP
  * (RFC 9293 section 3.8.6.3), but only where the last turns were taken so; who does not answer in
- * time is not waited for again before he has.
+ * time is not waited for again before he has taken his turns once more.
  *
  * Ownership: two lists in the engine and three bits of a connection. Threads: the engine's. Trust:
  * none is needed: who pretends to take turns delays the news of messages to himself.
@@ -23,6 +23,8 @@
 
 void dialogue_init(struct upper *upper);
 void dialogue_fini(struct upper *upper);
+/* Before the engine sleeps: nobody is to be woken because something waited a moment ago. */
+void dialogue_rest(struct upper *upper);
 
 /* The application sends a message on this connection. */
 static inline void dialogue_say(struct connection *connection)

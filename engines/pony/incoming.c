@@ -377,14 +377,17 @@ static void describe(struct saddle_event *event, const struct connection *connec
 }
 
 /* Is it an ordered message, whole, short, and the very next of its stream, and may its application
- * be told right now? */
+ * be told right now? Not before others of the channel that wait for room. */
 static bool is_next(const struct connection *connection, const struct stream *stream,
                     const struct wire_op *op)
 {
-    return op->flags == WIRE_OP_LAST && op->offset == 0 && op->length <= SADDLE_INLINE_BYTES &&
-           op->id == stream->receive_next && list_empty(&stream->incoming) &&
-           connection->announced && list_empty(&connection->notice) &&
-           fair_may(connection->session) && session_credit_left(connection);
+    const struct session_channel *side = &connection->session->channels[connection->channel];
+
+    return list_empty(&side->notices) && op->flags == WIRE_OP_LAST && op->offset == 0 &&
+           op->length <= SADDLE_INLINE_BYTES && op->id == stream->receive_next &&
+           list_empty(&stream->incoming) && connection->announced &&
+           list_empty(&connection->notice) && fair_may(connection->session) &&
+           session_credit_left(connection);
 }
 
 /* A short message goes from its packet into the queue: neither its slot's memory nor a turn of

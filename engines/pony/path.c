@@ -256,8 +256,9 @@ static bool put_replies(struct path *path, struct packet *packet)
     return true;
 }
 
-/* The same as connection_fill, on its session's account, which stays the present one: it is charged
- * soon, since whether the session may go on is asked next. */
+/* The same as connection_fill, on its session's account, which stays the present one. It is charged
+ * before it writes much more, and at once if it wrote nothing, since whether the session may go on
+ * is asked next. */
 static bool fill_connection(struct connection *connection, struct packet *packet, bool *full)
 {
     struct upper *upper = connection->upper;
@@ -269,7 +270,8 @@ static bool fill_connection(struct connection *connection, struct packet *packet
     meter_switch(upper->meter, account);
     bool more = connection_fill(connection, packet, full);
     clock_charge(upper->clock, upper_cost(packet->operations - operations, packet->data - data));
-    if (packet->used - packet->charged >= PACKET_CHARGE_BYTES || packet->scanned > scanned) {
+    if (packet->used == used || packet->used - packet->charged >= PACKET_CHARGE_BYTES ||
+        packet->scanned > scanned) {
         meter_charge(upper->meter);
         packet->charged = packet->used;
     }

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "engines/pony/pony.h"
 
+#include "engines/pony/dialogue.h"
 #include "engines/pony/session.h"
 #include "engines/pony/upper.h"
 #include "engines/pony/view.h"
@@ -61,6 +62,7 @@ static uint32_t round_of(struct engine *engine, uint64_t *now, uint64_t end)
     if (!quiet || work > 0)
         upper_notices(&pony->upper);
     work += transport_send(pony->transport, *now, end < *now + SEND_NS ? end : *now + SEND_NS);
+    upper_publish(&pony->upper);
     return work + pony->upper.waiting;
 }
 
@@ -73,8 +75,9 @@ static uint64_t arm(struct engine *engine, uint64_t now)
 {
     struct pony *pony = (struct pony *)engine;
     struct port *port = pony->port;
-    uint64_t deadline = wheel_next(&pony->wheel);
 
+    dialogue_rest(&pony->upper);
+    uint64_t deadline = wheel_next(&pony->wheel);
     if (transport_pending(pony->transport) || !upper_arm(&pony->upper))
         return 0;
     int result = port->ops->arm ? port->ops->arm(port) : -ENOTSUP;

@@ -59,6 +59,7 @@ int pony_session_create(struct pony_session **result, const struct pony_session_
         pony_session_destroy(session);
         return -ENOMEM;
     }
+    list_init(&session->staged);
     list_init(&session->free_slots);
     list_init(&session->thirst);
     list_init(&session->thirst_more);
@@ -151,6 +152,7 @@ void session_drop(struct pony_session *session)
     region_drop(session);
     ping_drop(session);
     cancel_drop(session);
+    session_publish(session);
     session->dropped = true;
     fair_leave(session);
     if (!pony_session_error(session))
@@ -166,14 +168,30 @@ void session_drop(struct pony_session *session)
         doorbell_ring_engine(upper->control_fd);
 }
 
+/* It has an event that is to be written into a queue. */
+static void stage(struct pony_session *session)
+{
+    counter_add(&session->upper->counters.events, 1);
+    if (list_empty(&session->staged))
+        list_push(&session->upper->staged, &session->staged);
+}
+
+void session_publish(struct pony_session *session)
+{
+    list_remove(&session->staged);
+    for (uint32_t i = 0; i < session->config.channel_count; i++)
+        channel_publish(&session->channels[i].channel);
+}
+
 void session_complete(struct pony_session *session, uint32_t channel,
                       const struct saddle_event *event)
 {
     if (pony_session_error(session) || session->dropped)
         return;
-    counter_add(&session->upper->counters.events, 1);
     if (channel_complete(&session->channels[channel].channel, event))
         session_violate(session, -EPROTO, "the completion queue's consumed position is absurd");
+    else
+        stage(session);
 }
 
 bool session_announce(struct pony_session *session, uint32_t channel,
@@ -188,7 +206,7 @@ bool session_announce(struct pony_session *session, uint32_t channel,
         session_violate(session, -EPROTO, "the completion queue's consumed position is absurd");
         return false;
     }
-    counter_add(&session->upper->counters.events, 1);
+    stage(session);
     return true;
 }
 

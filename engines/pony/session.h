@@ -101,6 +101,7 @@ struct session_channel {
 
 struct pony_session {
     struct pony_session_config config;
+    struct list staged;     /* the engine's, while events of it are not in their queues yet */
     struct upper *upper;    /* NULL while not attached */
     struct account account; /* of the engine's time */
     struct fair fair;
@@ -139,6 +140,8 @@ static inline void session_charge(struct upper *upper, struct pony_session *sess
 
 /* Has nothing come, and nothing stayed, that it would do if it were asked to? */
 bool session_quiet(const struct pony_session *session);
+/* Writes its events into their queues. */
+void session_publish(struct pony_session *session);
 /* Takes and runs commands, a bounded number, of its channels in turn; returns how many. */
 uint32_t session_commands(struct pony_session *session);
 /* Runs one command, already taken from `channel`. */

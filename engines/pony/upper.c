@@ -26,7 +26,9 @@ SADDLE_STATIC_ASSERT(sizeof(struct connection) + sizeof(struct stream) + 2 * siz
                          CONNECTION_BYTES_MAX,
                      "20,000 connections fit in 10 MB");
 
-#define STREAM_SPARE 4u /* one spare stream to so many connections */
+/* A packet with less than this is no part of a stream of them: somebody may wait for it. */
+#define PUBLISH_SOON_BYTES 256u
+#define STREAM_SPARE       4u /* one spare stream to so many connections */
 
 static int make_pools(struct upper *upper)
 {
@@ -128,6 +130,7 @@ int upper_init(struct upper *upper, const struct upper_limits *limits)
         limits->connections + (spare > UPPER_STREAMS_SPARE ? spare : UPPER_STREAMS_SPARE);
     list_init(&upper->dead);
     list_init(&upper->ending);
+    list_init(&upper->staged);
     dialogue_init(upper);
     share_init(&upper->connection_share, limits->connections, limits->sessions);
     share_init(&upper->operation_share, limits->operations, limits->sessions);
@@ -352,6 +355,8 @@ static void deliver(void *arg, struct flow *flow, const uint8_t *ops, uint32_t b
     }
     path->busy = true;
     deliver_all(upper, path, ops, bytes);
+    if (bytes < PUBLISH_SOON_BYTES)
+        upper_publish(upper);
     path->busy = false;
     path_settle(upper, path);
 }
@@ -383,6 +388,14 @@ const struct flow_upper_ops upper_flow_ops = {
     .opened = opened,
     .ended = ended,
 };
+
+void upper_publish(struct upper *upper)
+{
+    struct list *node;
+
+    while ((node = list_first(&upper->staged)))
+        session_publish(LIST_OF(node, struct pony_session, staged));
+}
 
 bool upper_quiet(const struct upper *upper)
 {

@@ -108,6 +108,7 @@ struct upper {
     uint32_t sessions_max;
     uint32_t sessions_end; /* all attached sessions lie below it: every turn looks that far */
     uint32_t session_turn; /* whose commands are taken first */
+    struct list staged;    /* sessions with events that are not in their queues yet */
     struct pony_session **adopted; /* handed in before loading */
 
     struct connection *connections;
@@ -179,6 +180,9 @@ extern const struct flow_upper_ops upper_flow_ops;
 /* Has nothing come, and nothing stayed, that upper_commands or upper_notices would do? By a short
  * look: what is rare is not quiet. */
 bool upper_quiet(const struct upper *upper);
+/* Writes events into applications' queues that were collected for them: after a packet with little
+ * in it, before doorbells are rung, and at the end of a round at the latest. */
+void upper_publish(struct upper *upper);
 /* Takes commands of all sessions, a bounded number of each; returns how many. */
 uint32_t upper_commands(struct upper *upper, uint64_t now);
 /* Goes on with what ends piece by piece, announces what waits for applications, drops sessions that

@@ -365,7 +365,7 @@ static void load_connection(struct upper *upper, struct state_reader *reader)
     struct pony_session *session =
         owner == UPPER_STATE_NONE ? NULL : upper_loaded_session(upper, reader, owner);
 
-    if (reader->error || index >= pool_end(&upper->connection_pool) ||
+    if (reader->error || state > CONNECTION_DEAD || index >= pool_end(&upper->connection_pool) ||
         upper->connections[index].state != CONNECTION_FREE) {
         wrong(reader);
         return;

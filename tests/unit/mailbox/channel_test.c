@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { COMMANDS = 8, COMPLETIONS = 4 };
 static const uint32_t START = UINT32_MAX - 5; /* the positions wrap early in every test */
@@ -89,14 +90,20 @@ static int complete(void)
 {
     const struct saddle_event event = {.type = SADDLE_EVT_DONE, .seq = 0xbad};
 
-    return channel_complete(&channel, &event);
+    int error = channel_complete(&channel, &event);
+
+    channel_publish(&channel);
+    return error;
 }
 
 static int announce(void)
 {
     const struct saddle_event event = {.type = SADDLE_EVT_MESSAGE};
 
-    return channel_announce(&channel, &event);
+    int error = channel_announce(&channel, &event);
+
+    channel_publish(&channel);
+    return error;
 }
 
 static bool readable(int fd)
@@ -121,6 +128,7 @@ START_TEST(command_and_completion_cross)
     ck_assert_mem_eq(taken.payload, "hello", 5);
     ck_assert_uint_eq(taken.len, 5);
     ck_assert_int_eq(channel_complete(&channel, &done), 0);
+    channel_publish(&channel);
     ck_assert_int_eq(queue_poll(&application_completions), 1);
     queue_pop(&application_completions, &reaped);
     ck_assert_uint_eq(reaped.tag, 9);
@@ -197,6 +205,57 @@ START_TEST(kept_slot_is_for_a_cancel)
     ck_assert_int_eq(channel_take_cancel(&channel, &taken), 0);
     for (uint32_t i = 0; i < COMPLETIONS; i++)
         ck_assert_int_eq(complete(), 0);
+}
+END_TEST
+
+/* What is held back is counted, and comes out in order: when it is to, when there is too much of
+ * it, or with the bell. */
+START_TEST(held_back_until_published)
+{
+    struct saddle_event event = {.type = SADDLE_EVT_MESSAGE, .flags = SADDLE_ENTRY_INLINE};
+
+    for (uint32_t i = 0; i < COMPLETIONS; i++) {
+        event.tag = i;
+        memset(event.payload, (int)i, sizeof(event.payload));
+        ck_assert_int_eq(channel_room(&channel), (int)(COMPLETIONS - i));
+        ck_assert_int_eq(channel_announce(&channel, &event), 0);
+    }
+    ck_assert_int_eq(channel_announce(&channel, &event), -EAGAIN);
+    ck_assert(queue_empty(&application_completions));
+    if (_i == 0)
+        channel_publish(&channel);
+    else
+        channel_ring(&channel);
+    for (uint32_t i = 0; i < COMPLETIONS; i++) {
+        struct saddle_event seen;
+        ck_assert_int_eq(queue_poll(&application_completions), 1);
+        queue_pop(&application_completions, &seen);
+        ck_assert_uint_eq(seen.tag, i);
+        ck_assert_uint_eq(seen.payload[SADDLE_INLINE_BYTES - 1], i);
+    }
+    ck_assert(queue_empty(&application_completions));
+}
+END_TEST
+
+START_TEST(as_many_as_can_be_held_back)
+{
+    enum { MANY = 4 * CHANNEL_STAGE, LEFT = 3 };
+    struct saddle_event event = {.type = SADDLE_EVT_MESSAGE};
+    uint32_t count = 0;
+    void *bytes = open_queue(&config.completion, MANY);
+
+    config.reserved = 0;
+    channel_open(&channel, &config);
+    queue_consumer_open(&application_completions, &config.completion, START);
+    for (uint32_t i = 0; i < CHANNEL_STAGE + LEFT; i++) {
+        event.tag = i;
+        ck_assert_int_eq(channel_announce(&channel, &event), 0);
+    }
+    count = reap(UINT32_MAX);
+    ck_assert_uint_eq(count, CHANNEL_STAGE);
+    channel_publish(&channel);
+    ck_assert_uint_eq(reap(UINT32_MAX), LEFT);
+    free(bytes);
 }
 END_TEST
 
@@ -451,6 +510,8 @@ int main(void)
     tcase_add_test(honest, commands_wait_for_a_completion_slot);
     tcase_add_test(honest, announcements_leave_promised_slots_alone);
     tcase_add_loop_test(honest, kept_slot_is_for_a_cancel, 0, 2);
+    tcase_add_loop_test(honest, held_back_until_published, 0, 2);
+    tcase_add_test(honest, as_many_as_can_be_held_back);
     tcase_add_test(honest, unreserved_slot_is_free_again);
     tcase_add_loop_test(honest, random_walk_keeps_the_books, 0, 4);
     tcase_add_test(honest, rings_once_and_only_a_sleeper);

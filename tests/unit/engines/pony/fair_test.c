@@ -364,6 +364,7 @@ START_TEST(commands_of_a_flood)
     many.client->event_count = single.client->event_count = 0;
     for (uint32_t turn = 1; turn <= 3; turn++) {
         ck_assert_uint_eq(upper_commands(upper, rig->now), 2 * SESSION_COMMANDS_PER_TURN);
+        upper_publish(upper);
         app_reap(many.client);
         app_reap(single.client);
         ck_assert_uint_eq(many.client->event_count, turn * SESSION_COMMANDS_PER_TURN);

@@ -15,8 +15,9 @@
 
 #define START_NS   1000000u
 #define STEP_NS    2000u
-#define PER_STEP   8u /* packets delivered or filled in a step */
-#define FLOW_TAKEN 7u /* the number of the one flow */
+#define PER_STEP   8u                  /* packets delivered or filled in a step */
+#define SECRET     0x9e3779b97f4a7c15u /* odd: names of operations served are spread by it */
+#define FLOW_TAKEN 7u                  /* the number of the one flow */
 
 /* ---- The lower layer that is not there ---- */
 
@@ -203,7 +204,7 @@ static void make_host(struct rig *rig, uint32_t index)
     host->upper.transport = (struct transport *)(void *)host;
     host->upper.clock = &rig->clock;
     host->upper.rng = &host->rng;
-    host->upper.served_secret = 1;
+    host->upper.served_secret = SECRET;
     host->upper.wheel = &host->wheel;
     host->upper.now = rig->now;
     host->flow = (struct flow){
@@ -352,6 +353,7 @@ bool rig_step(struct rig *rig)
             upper_notices(&host->upper);
         for (uint32_t j = 0; j < PER_STEP; j++)
             moved |= fill_one(rig, host);
+        upper_publish(&host->upper);
         /* What waits for an application's word is under way. */
         moved |= wheel_timer_armed(&host->upper.late_timer);
     }
@@ -446,6 +448,7 @@ void rig_reload(struct rig *rig, uint32_t index)
 {
     struct state_writer writer;
 
+    upper_publish(&rig->hosts[index].upper); /* as at the end of each turn */
     state_writer_init(&writer);
     upper_save(&rig->hosts[index].upper, &writer);
     ck_assert_int_eq(state_writer_finish(&writer), 0);
