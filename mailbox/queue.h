@@ -21,6 +21,8 @@
 #ifndef MAILBOX_QUEUE_H
 #define MAILBOX_QUEUE_H
 
+#include "mailbox/line.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -230,22 +232,15 @@ static inline bool queue_put_event(struct queue_producer *producer,
 }
 
 /* Producer: the entry that is `ahead` of the next one is written soon, its second half too if
- * `flags` say that it is inline. Its lines are the other side's, and are asked for as those that
- * nobody else has (PREFETCHW; processors without it do nothing). */
+ * `flags` say that it is inline. */
 static inline void queue_intend(const struct queue_producer *producer, uint32_t ahead,
                                 uint8_t flags)
 {
-#ifdef __x86_64__
     const uint8_t *entry = queue_entry(&producer->queue, producer->position + ahead);
 
-    __asm__ volatile("prefetchw %0" : : "m"(*entry));
+    line_intend(entry);
     if (flags & SADDLE_ENTRY_INLINE)
-        __asm__ volatile("prefetchw %0" : : "m"(entry[QUEUE_PAYLOAD_OFFSET]));
-#else
-    (void)producer;
-    (void)ahead;
-    (void)flags;
-#endif
+        line_intend(entry + QUEUE_PAYLOAD_OFFSET);
 }
 
 /* Consumer: 1 if an entry is ready, 0 if not, -EPROTO if the sequence word is neither the one of

@@ -4,6 +4,7 @@
 
 #include "engines/pony/message.h"
 #include "engines/pony/payload.h"
+#include "mailbox/line.h"
 #include "mailbox/words.h"
 
 bool onesided_agreed(const struct connection *connection)
@@ -242,6 +243,15 @@ static void go_on(struct operation *operation)
         end_with_result(operation);
     else
         connection_advance(operation->connection);
+}
+
+void onesided_expect(const struct upper *upper, const struct wire_op *op)
+{
+    uint32_t index = op->id & OPERATION_INDEX_MASK;
+    const struct operation *operation = &upper->operations[index];
+
+    if (index < upper->operations_max && operation->session && op->offset < operation->len)
+        line_intend(operation_buffer(operation, op->offset));
 }
 
 void onesided_on_data(struct connection *connection, const struct wire_op *op,

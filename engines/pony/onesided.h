@@ -23,6 +23,9 @@
 void onesided_command(struct pony_session *session, uint32_t channel,
                       const struct saddle_command *command);
 /* From the peer. */
+/* This READ_DATA is delivered soon, and fills memory that the application has looked at. Whoever
+ * says so may not be believed. */
+void onesided_expect(const struct upper *upper, const struct wire_op *op);
 void onesided_on_data(struct connection *connection, const struct wire_op *op,
                       const uint8_t *payload);
 void onesided_on_done(struct connection *connection, const struct wire_op *op);

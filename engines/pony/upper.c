@@ -196,6 +196,8 @@ static bool admit(void *arg, struct flow *flow, const uint8_t *ops, uint32_t byt
         if (op.type == WIRE_OP_OPEN || op.type == WIRE_OP_OPENED || op.type == WIRE_OP_CLOSE ||
             op.type == WIRE_OP_ECHO)
             replies++;
+        if (op.type == WIRE_OP_READ_DATA)
+            onesided_expect(upper, &op);
         if (!payload_is_request(&op))
             continue;
         struct connection *connection = connection_find(upper, op.connection);

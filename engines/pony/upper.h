@@ -42,10 +42,11 @@
 #define UPPER_CONNECTIONS_MAX HANDLE_LISTENERS
 #define UPPER_LISTENERS       256u /* one host's services */
 #define UPPER_SERVED_BITS     12u
-#define UPPER_SERVED          (1u << UPPER_SERVED_BITS) /* peers' one-sided operations in progress */
-#define UPPER_STREAMS_SPARE   256u       /* beyond one stream per connection, at least */
-#define UPPER_OPERATIONS_MAX  (1u << 20) /* an operation's wire id has 20 bits of index */
-#define UPPER_ERRNO_MAX       4095u      /* the largest error number a peer may name */
+/* One-sided operations of peers in progress. */
+#define UPPER_SERVED         (1u << UPPER_SERVED_BITS)
+#define UPPER_STREAMS_SPARE  256u       /* beyond one stream per connection, at least */
+#define UPPER_OPERATIONS_MAX (1u << 20) /* an operation's wire id has 20 bits of index */
+#define UPPER_ERRNO_MAX      4095u      /* the largest error number a peer may name */
 
 /* What a modelled clock is charged for one item; measured orders of magnitude, not promises. */
 #define UPPER_COST_COMMAND_NS 100u

@@ -3,8 +3,6 @@
 /* Operations by way of a table, and atomic ones: two engines, packets in any order. */
 #include "engines/pony/connection.h"
 #include "engines/pony/fetch.h"
-#include "engines/pony/upper_state.h"
-#include "sched/state.h"
 #include "tests/unit/engines/pony/rig.h"
 
 #include <check.h>
@@ -719,43 +717,6 @@ START_TEST(damaged_on_the_way)
 END_TEST
 
 /* Everything at once, over an engine that is replaced all the time. */
-/* No honest engine wrote down two operations of one name. */
-START_TEST(a_name_twice_in_a_document)
-{
-    struct upper *upper = &rig->hosts[server->host].upper;
-    struct state_writer writer;
-    struct state_reader reader;
-    uint16_t type, version;
-    uint32_t met = 0;
-
-    /* What is asked is not answered yet. */
-    rig->hosts[server->host].flow.past = true;
-    add(words, 0, 1);
-    while (upper->served_pool.free == UPPER_SERVED)
-        ck_assert(rig_step(rig));
-    state_writer_init(&writer);
-    upper_save(upper, &writer);
-    ck_assert_int_eq(state_writer_finish(&writer), 0);
-    rig_blank(rig, server->host);
-    ck_assert_int_eq(state_reader_init(&reader, writer.bytes, writer.length), 0);
-    while (state_record_next(&reader, &type, &version)) {
-        struct state_reader again = reader;
-        upper_load_record(upper, &reader, type, rig->now);
-        if (type != UPPER_RECORD_FETCH)
-            continue;
-        ck_assert_int_eq(reader.error, 0);
-        upper_load_record(upper, &again, type, rig->now);
-        ck_assert_int_ne(again.error, 0);
-        met++;
-    }
-    ck_assert_uint_eq(met, 1);
-    state_writer_destroy(&writer);
-    /* That engine is fit only to be destroyed. */
-    rig_destroy(rig);
-    open_rig(1);
-}
-END_TEST
-
 START_TEST(reloaded_at_any_moment)
 {
     uint64_t tag[60];
@@ -815,7 +776,6 @@ static void add_tests(TCase *tcase)
     tcase_add_loop_test(tcase, a_session_of_version_2, 0, 5);
     tcase_add_test(tcase, given_up);
     tcase_add_test(tcase, damaged_on_the_way);
-    tcase_add_test(tcase, a_name_twice_in_a_document);
     tcase_add_loop_test(tcase, reloaded_at_any_moment, 0, 10);
 }
 
