@@ -55,7 +55,8 @@ int pony_session_create(struct pony_session **result, const struct pony_session_
     session->config = *config;
     session->slots = calloc(config->slot_count, sizeof(session->slots[0]));
     session->spares = calloc(config->channel_count, sizeof(session->spares[0]));
-    if (!session->slots || !session->spares) {
+    session->channels = calloc(config->channel_count, sizeof(session->channels[0]));
+    if (!session->slots || !session->spares || !session->channels) {
         pony_session_destroy(session);
         return -ENOMEM;
     }
@@ -85,6 +86,7 @@ void pony_session_destroy(struct pony_session *session)
         return;
     free(session->slots);
     free(session->spares);
+    free(session->channels);
     free(session);
 }
 
@@ -104,7 +106,8 @@ void pony_session_usage(const struct pony_session *session, struct pony_usage *u
         .operation_bytes = bytes_of(&session->operation_count, sizeof(struct operation)) +
                            bytes_of(&session->gather_count, sizeof(struct gather)),
         .region_bytes = bytes_of(&session->region_count, sizeof(struct region)),
-        .record_bytes = sizeof(*session) + session->config.slot_count * sizeof(session->slots[0]),
+        .record_bytes = sizeof(*session) + session->config.slot_count * sizeof(session->slots[0]) +
+                        session->config.channel_count * sizeof(session->channels[0]),
     };
 }
 

@@ -129,7 +129,7 @@ struct pony_session {
     uint32_t ring_turn;                              /* channel rung last */
     uint32_t command_turn, notice_turn, cancel_turn; /* channels that are looked at first */
     uint64_t rings;
-    struct session_channel channels[SADDLE_CHANNELS_MAX];
+    struct session_channel *channels; /* as many as its configuration says */
 };
 
 /* The engine's time is a session's from now on, or nobody's (NULL). */
