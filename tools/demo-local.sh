@@ -43,7 +43,7 @@ engines:
     addresses: [ 10.0.0.2, "fd00::2" ]
     peers: [ { name: left, address: 10.0.0.1, mac: 02:00:00:00:00:01 } ]
 groups:
-  - { name: engines, mode: spreading, threads: 1, engines: [ left, right ] }
+  - { name: engines, mode: compacting, threads: 1, engines: [ left, right ] }
 END
     more_config both
 }
