@@ -3,6 +3,7 @@
 #include "engines/elements/crc32c.h"
 
 #include <isa-l/crc.h>
+#include <stdbool.h>
 #include <string.h>
 #if defined(__x86_64__) && defined(__SSE4_2__)
 #include <x86intrin.h>
@@ -60,18 +61,22 @@ uint32_t crc32c_update(uint32_t crc, const void *bytes, size_t length)
     return ~crc;
 }
 
-uint32_t crc32c_copy_own(uint32_t crc, void *to, const void *from, size_t length)
+/* `own`: nobody else changes `from`, so its CRC is that of the copy. */
+static inline uint32_t copy(uint32_t crc, uint8_t *to, const uint8_t *from, size_t length, bool own)
 {
-    uint8_t *out = to;
-    const uint8_t *in = from;
-
     while (length > 0) {
         size_t block = length < COPY_BLOCK_BYTES ? length : COPY_BLOCK_BYTES;
 
-        crc = crc32c_update(crc, in, block);
-        memcpy(out, in, block);
-        out += block;
-        in += block;
+        if (own)
+            crc = crc32c_update(crc, from, block);
+        memcpy(to, from, block);
+        if (!own) {
+            /* The compiler must not read the source again in place of the copy. */
+            __asm__ volatile("" : : "r"(to) : "memory");
+            crc = crc32c_update(crc, to, block);
+        }
+        to += block;
+        from += block;
         length -= block;
     }
     return crc;
@@ -79,19 +84,10 @@ uint32_t crc32c_copy_own(uint32_t crc, void *to, const void *from, size_t length
 
 uint32_t crc32c_copy(uint32_t crc, void *to, const void *from, size_t length)
 {
-    uint8_t *out = to;
-    const uint8_t *in = from;
+    return copy(crc, to, from, length, false);
+}
 
-    while (length > 0) {
-        size_t block = length < COPY_BLOCK_BYTES ? length : COPY_BLOCK_BYTES;
-
-        memcpy(out, in, block);
-        /* The compiler must not read the source again in place of the copy. */
-        __asm__ volatile("" : : "r"(out) : "memory");
-        crc = crc32c_update(crc, out, block);
-        out += block;
-        in += block;
-        length -= block;
-    }
-    return crc;
+uint32_t crc32c_copy_own(uint32_t crc, void *to, const void *from, size_t length)
+{
+    return copy(crc, to, from, length, true);
 }

@@ -395,8 +395,12 @@ void upper_publish(struct upper *upper)
 {
     struct list *node;
 
-    while ((node = list_first(&upper->staged)))
-        session_publish(LIST_OF(node, struct pony_session, staged));
+    while ((node = list_first(&upper->staged))) {
+        struct pony_session *session = LIST_OF(node, struct pony_session, staged);
+        struct account *before = meter_switch(upper->meter, &session->account);
+        session_publish(session);
+        meter_switch(upper->meter, before);
+    }
 }
 
 bool upper_quiet(const struct upper *upper)

@@ -26,7 +26,8 @@ SADDLED, VICTIM, WORKER, CONTROL, SADDLECTL = (pathlib.Path(word).resolve()
 ENGINES = ("alpha", "beta")
 READS = 128  # in a round of a worker's
 PIECES = 25
-CYCLES = 48  # in a piece: what else the machine does has its effect on all parts of it alike
+CYCLES = 4  # in a piece: what else the machine does has its effect on all parts of it alike
+PART_ROUNDS = 128  # of a part
 ROUNDS = 200  # some time's work for two operations at a time
 LOAD_PIECES = 15
 LOAD_ROUNDS = 60
@@ -137,12 +138,13 @@ def running(*users, limits="", victim=False):
 
 
 def work_in_turn(large, small, spacer):
-    """Three parts of one and one of the other. A third works before each, so that they all begin
-    with equally cold caches."""
+    """Three parts of one and one of the other. A third works before each, so that none follows
+    itself; and each works for so long that it matters little how cold its caches were, which those
+    of the one that works seldom are most."""
     for cycle in range(CYCLES):
         for turn in range(4):
             spacer.work(1)
-            (small if turn == cycle % 4 else large).work(1)
+            (small if turn == cycle % 4 else large).work(PART_ROUNDS)
 
 
 def test_three_to_one():
