@@ -215,12 +215,11 @@ void incoming_give_up(struct operation *operation, int status)
 
 /* May the news of a message that has come wait for the application's own? Not if there is other
  * news, nor where slots are scarce. */
-static bool may_wait(struct connection *connection)
+static bool may_wait(const struct connection *connection)
 {
     const struct pony_session *session = connection->session;
-    bool turns = dialogue_hear(connection);
 
-    return turns && list_empty(&connection->answers) &&
+    return list_empty(&connection->answers) &&
            session->free_count > session->config.slot_count / SLOTS_SPARE_SHARE;
 }
 
@@ -232,7 +231,7 @@ static void arrived(struct slot *slot)
 
     counter_add(&upper->counters.messages_received, 1);
     counter_add(&upper->counters.message_bytes_received, slot->length);
-    if (!may_wait(connection)) {
+    if (!dialogue_hear(connection) || !may_wait(connection)) {
         answer(slot, 0);
         return;
     }

@@ -248,9 +248,11 @@ static void go_on(struct operation *operation)
 void onesided_expect(const struct upper *upper, const struct wire_op *op)
 {
     uint32_t index = op->id & OPERATION_INDEX_MASK;
-    const struct operation *operation = &upper->operations[index];
 
-    if (index < upper->operations_max && operation->session && op->offset < operation->len)
+    if (index >= upper->operations_max)
+        return;
+    const struct operation *operation = &upper->operations[index];
+    if (operation->session && op->offset < operation->len)
         line_intend(operation_buffer(operation, op->offset));
 }
 

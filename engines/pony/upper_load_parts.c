@@ -370,7 +370,7 @@ static struct served *loaded_served(struct upper *upper, struct state_reader *re
 }
 
 /* Gives it the name that the document says: false if another one has it. */
-static bool name(struct served *served, uint32_t id)
+static bool load_served_name(struct served *served, uint32_t id)
 {
     if (served_find(served->connection, id))
         return false;
@@ -410,7 +410,7 @@ void upper_load_fetch(struct upper *upper, struct state_reader *reader)
     if (!served)
         return;
     served->type = state_get_u8(reader);
-    bool named = name(served, state_get_u32(reader));
+    bool named = load_served_name(served, state_get_u32(reader));
     served->status = state_get_u16(reader);
     served->begun = state_get_u8(reader);
     served->answer = state_get_u8(reader);
@@ -438,7 +438,7 @@ void upper_load_served(struct upper *upper, struct state_reader *reader)
     served->access.key = state_get_u64(reader);
     served->access.offset = state_get_u64(reader);
     served->access.length = state_get_u32(reader);
-    bool named = name(served, state_get_u32(reader));
+    bool named = load_served_name(served, state_get_u32(reader));
     served->sent = state_get_u32(reader);
     served->received = state_get_u32(reader);
     served->whole = state_get_u32(reader);
