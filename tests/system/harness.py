@@ -139,12 +139,13 @@ class Daemon:
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
-    def resident_kib(self):
+    def resident_kib(self, kind="VmRSS"):
+        """`kind` is a line of /proc/PID/status, proc(5)."""
         with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:
             for line in status:
-                if line.startswith("VmRSS:"):
+                if line.startswith(f"{kind}:"):
                     return int(line.split()[1])
-        raise Failure("saddled has no VmRSS")
+        raise Failure(f"saddled has no {kind}")
 
     def check_alive(self):
         expect(self.process.poll() is None, f"saddled died:\n{self.text()}")
