@@ -28,8 +28,8 @@
 #define ARENA_PAGE_BYTES        4096u        /* alignment of every part of an arena */
 #define ARENA_HUGE_BYTES        (2ull << 20) /* of one huge page, the smallest kind on x86-64 */
 #define ARENA_QUEUE_ENTRIES_MIN 8u
-#define ARENA_SLOTS_MAX         4096u
-#define ARENAS_MAX              1024u /* mapped at a time: size of the SIGBUS guard's table */
+#define ARENA_SLOTS_MAX         32768u /* half of the quota; three for each of 10,000 callers */
+#define ARENAS_MAX              1024u  /* mapped at a time: size of the SIGBUS guard's table */
 
 /* Checks an attach request and plans its arena: fills the geometry of `reply` (magic, bytes, abi,
  * channels, arena_bytes, heap, channel[]) and *slots_offset. On error `reply->error` and

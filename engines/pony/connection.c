@@ -499,16 +499,23 @@ static void fill_fragment(struct connection *connection, struct packet *packet, 
     }
 }
 
+static bool has_data(const struct connection *connection)
+{
+    return !list_empty(&connection->active) || !list_empty(&connection->sending) ||
+           !list_empty(&connection->serving);
+}
+
 /* One fragment, or several small ones. */
 static void fill_data(struct connection *connection, struct packet *packet, bool *full)
 {
     const uint32_t begin = packet->used;
-    uint32_t before;
+    bool wrote = true;
 
-    do {
-        before = packet->used;
+    while (wrote && !*full && packet->used - begin < BURST_BYTES && has_data(connection)) {
+        uint32_t before = packet->used;
         fill_fragment(connection, packet, full);
-    } while (!*full && packet->used > before && packet->used - begin < BURST_BYTES);
+        wrote = packet->used > before;
+    }
 }
 
 bool connection_fill(struct connection *connection, struct packet *packet, bool *full)
@@ -540,9 +547,8 @@ bool connection_fill(struct connection *connection, struct packet *packet, bool 
         *full = !say(connection, packet, CONNECTION_SAY_STARVED);
     if (!*full && (connection->say & CONNECTION_SAY_UNWANTED))
         *full = !message_fill_unwanted(connection, packet);
-    return *full || !list_empty(&connection->active) || !list_empty(&connection->sending) ||
-           !list_empty(&connection->serving) || connection->say != 0 ||
-           !list_empty(&connection->answers);
+    return *full || connection->say != 0 || !list_empty(&connection->answers) ||
+           has_data(connection);
 }
 
 /* One of its CONNECTION_EVENT_*, once: false if the channel had no room for it. */

@@ -92,6 +92,7 @@ struct connection {
     uint8_t state : 4; /* enum connection_state */
     uint8_t turns : 2; /* in a row that a message came and one was sent; see dialogue.h */
     bool heard : 1;    /* a message came since one was sent */
+    bool again : 1;    /* it was called once more, after a reset */
     uint8_t say;       /* CONNECTION_SAY_* */
     uint8_t channel : 5;
     uint8_t events : 2; /* CONNECTION_EVENT_* */
@@ -100,8 +101,8 @@ struct connection {
     bool close_wanted : 1; /* while DEAD: the peer's CLOSED is awaited */
     bool receives : 1;     /* one of its session's receivers */
     bool parched : 1;      /* the peer wants credits, and holds as much as one may */
-    bool again : 1;        /* it was called once more, after a reset */
     uint8_t data_turn : 2; /* messages, operations' bytes and served bytes take turns */
+    uint8_t appetite : 2;  /* how often its peer ran out of credits while there were plenty */
 
     struct list wanted, issued;
     struct list sending; /* operations with bytes to send, in turn */

@@ -3,6 +3,9 @@
 /* Receive slots and the credits promised from them; see session.h. */
 #include "engines/pony/connection.h"
 
+#define APPETITE_MAX 2u /* doublings of CREDITS_FIRST */
+static_assert(CREDITS_FIRST << APPETITE_MAX == CREDIT_BATCH, "what a busy connection holds");
+
 static uint32_t least(uint32_t a, uint32_t b)
 {
     return a < b ? a : b;
@@ -68,17 +71,26 @@ static void grant(struct connection *connection, uint32_t credits)
     connection_schedule(connection);
 }
 
+/* What is not kept for those that ask, divided. */
+static void divide(struct pony_session *session)
+{
+    uint32_t slots = session->config.slot_count - part(session, SESSION_SLOTS_RESERVED);
+
+    session->share = least(CREDIT_BATCH, slots / most(1, session->receivers));
+}
+
 void session_credit_join(struct connection *connection)
 {
     connection->receives = true;
     connection->session->receivers++;
+    divide(connection->session);
 }
 
-/* A small share of what is left, so that the first connections leave something to the next. */
+/* Part of what is left, so that the first connections leave something to the next. */
 void session_credit_first(struct connection *connection)
 {
     uint32_t credits =
-        least(CREDIT_BATCH, (allowance(connection) + CREDIT_BATCH - 1) / CREDIT_BATCH);
+        least(CREDITS_FIRST, (allowance(connection) + CREDIT_BATCH - 1) / CREDIT_BATCH);
 
     give(connection, credits);
 }
@@ -138,18 +150,38 @@ bool session_credit_use(struct connection *connection)
     return true;
 }
 
+static bool is_plenty(const struct pony_session *session, uint32_t left)
+{
+    return left >= part(session, SESSION_SLOTS_PLENTY);
+}
+
+/* How many unused credits it may hold without asking: its share, and more if it runs out of them
+ * while there are plenty. */
+static uint32_t portion(const struct connection *connection, uint32_t left)
+{
+    uint32_t share = connection->session->share;
+
+    return is_plenty(connection->session, left) ? most(share, CREDITS_FIRST << connection->appetite)
+                                                : share;
+}
+
 /* Called when a slot was taken for the credit: what is spare is known only then. */
 static void top_up(struct connection *connection)
 {
-    uint32_t credits = least(beyond(CREDIT_BATCH, unused(connection)), allowance(connection));
+    uint32_t left = allowance(connection), wanted = portion(connection, left);
+    uint32_t credits = least(beyond(wanted, unused(connection)), left);
 
-    if (credits >= CREDIT_BATCH / 2 && !fair_throttled(connection->session) &&
+    if (credits >= most(CREDITS_UNASKED, wanted / 2) && !fair_throttled(connection->session) &&
         connection->state == CONNECTION_OPEN)
         grant(connection, credits);
 }
 
 void session_credit_thirst(struct connection *connection, uint32_t total)
 {
+    /* Also if it crossed a grant: it had run out. */
+    if (connection->appetite < APPETITE_MAX &&
+        is_plenty(connection->session, allowance(connection)))
+        connection->appetite++;
     if (total != connection->credits_granted || !list_empty(&connection->thirst) ||
         connection->parched)
         return;
@@ -166,6 +198,7 @@ void session_credit_return(struct connection *connection)
     if (holds(connection) > 0)
         session->holders--;
     session->receivers--;
+    divide(session);
     session->promised -= unused(connection);
     connection->receives = false;
     connection->parched = false;
@@ -242,7 +275,7 @@ void session_slot_settle(struct pony_session *session, struct slot *slot)
         return;
     slot->state = SLOT_FREE;
     slot->connection = NULL;
-    list_move(&session->free_slots, &slot->node);
+    list_after(&session->free_slots, &slot->node); /* the next to be taken: its lines are near */
     session->free_count++;
     relieve(session, slot->owner);
     session_credit_quench(session);

@@ -233,7 +233,8 @@ void message_on_credit(struct connection *connection, const struct wire_op *op)
     connection->say &= (uint8_t)~CONNECTION_SAY_STARVED;
     list_splice(&connection->active, &connection->thirsty);
     check_wanted(connection);
-    connection_schedule(connection);
+    if (!list_empty(&connection->active) || connection->say)
+        connection_schedule(connection);
 }
 
 bool message_fill_unwanted(struct connection *connection, struct packet *packet)

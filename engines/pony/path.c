@@ -20,6 +20,7 @@ struct path *path_of(struct upper *upper, struct flow *flow)
         return NULL;
     path = &upper->paths[index];
     path->flow = flow;
+    path->turns = &upper->turns[(size_t)index * (upper->sessions_max + 1)];
     list_init(&path->connections);
     list_init(&path->ring);
     list_init(&path->light);
@@ -100,10 +101,9 @@ void path_settle(struct upper *upper, struct path *path)
 /* The turn that a connection has a part in: its session's, or that of all whose session is gone. */
 static struct path_turn *turn_of(const struct connection *connection)
 {
-    const struct upper *upper = connection->upper;
     const struct pony_session *session = connection->session;
-    size_t row = (size_t)(connection->path - upper->paths) * (upper->sessions_max + 1);
-    struct path_turn *turn = &upper->turns[row + (session ? session->index : upper->sessions_max)];
+    uint32_t place = session ? session->index : connection->upper->sessions_max;
+    struct path_turn *turn = &connection->path->turns[place];
 
     if (!turn->node.next) {
         list_init(&turn->node);

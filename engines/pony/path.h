@@ -43,7 +43,8 @@ struct path_turn {
 };
 
 struct path {
-    struct flow *flow; /* NULL: free */
+    struct flow *flow;       /* NULL: free */
+    struct path_turn *turns; /* one for each session, and one for those whose session is gone */
     struct list connections;
     struct list ring;   /* turns of sessions whose connections have something to say */
     struct list light;  /* those of them that have nothing in flight */

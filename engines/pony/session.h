@@ -19,6 +19,9 @@
  *   beyond one for each connection that holds nothing if that is more, up to half of the slots;
  * - one that holds nothing gets a credit, when its peer asks, as long as there is a free slot, and
  *   before all others.
+ * And so that few have to ask, which takes a round trip: a connection whose messages are taken gets
+ * credits unasked, up to its equal share of the slots, or up to CREDIT_BATCH if it has run out of
+ * them while there were plenty; never a single one, which a peer with no use for it gives back.
  *
  * Rules whose breach closes the session (-EPROTO), because no honest library does it: an absurd
  * sequence word or consumed position; an operation unknown to the session's version of the ABI; a
@@ -46,8 +49,11 @@
 #define SESSION_NOTICES_PER_TURN  64u /* connections of all channels whose events are looked at */
 #define SESSION_ENDS_PER_TURN     64u /* connections of a dropped one that are ended */
 #define SESSION_SLOTS_RESERVED    8u  /* one in this many is kept for those that hold none */
+#define SESSION_SLOTS_PLENTY      8u  /* if one in this many is left nobody gets less for it */
 #define SESSION_SLOTS_SHARE       2u  /* one connection may hold one in this many, at most */
 #define CREDIT_BATCH              16u /* unused credits that a busy connection holds at most */
+#define CREDITS_FIRST             4u  /* what one holds that has not asked for more */
+#define CREDITS_UNASKED           2u  /* at least: a single one that nobody needs is given back */
 
 enum slot_state {
     SLOT_FREE,
@@ -115,6 +121,7 @@ struct pony_session {
     uint32_t free_count;
     uint32_t promised;       /* credits granted and not used */
     uint32_t receivers;      /* connections that may be sent messages */
+    uint32_t share;          /* credits, unused, that each of them may hold without asking */
     uint32_t holders;        /* those of them that hold slots or credits */
     struct list thirst;      /* connections whose peers want credits: those that hold no slot */
     struct list thirst_more; /* and those that do */

@@ -69,7 +69,7 @@ struct saddle_attach_options {
     const char *application; /* a name for operators; NULL: the program's */
     uint32_t channels;       /* 0: 1; at most 32 */
     uint32_t queue_entries;  /* of each queue, rounded up to a power of two; 0: 256 */
-    uint32_t receive_slots;  /* messages up to 16 KiB that may wait here; 0: 256 */
+    uint32_t receive_slots;  /* messages up to 16 KiB that may wait here; 0: 256; at most 32768 */
     uint32_t timeout_ms;     /* for the handshake; 0: 5000 */
     uint64_t heap_bytes;     /* memory for saddle_alloc; 0: 16 MiB */
 };

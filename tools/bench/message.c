@@ -106,6 +106,23 @@ static int run_messages(uint64_t iterations, uint64_t *elapsed_ns)
     return run_window(iterations, elapsed_ns, submit_message);
 }
 
+static int submit_elsewhere(struct world *w, uint64_t number)
+{
+    uint8_t payload[SMALL_BYTES];
+    memset(payload, (int)number, sizeof(payload));
+    return saddle_send(w->channel[0], w->connections[number % WORLD_CONNECTIONS], payload,
+                       sizeof(payload), NULL);
+}
+
+static int run_many(uint64_t iterations, uint64_t *elapsed_ns)
+{
+    struct world *w;
+    int rc = world_get(&w);
+    if (!rc)
+        rc = world_connect(w);
+    return rc ? rc : run_window(iterations, elapsed_ns, submit_elsewhere);
+}
+
 static int submit_read(struct world *w, uint64_t number)
 {
     uint32_t at = (uint32_t)(number * SMALL_BYTES % WORLD_REGION_BYTES);
@@ -136,6 +153,7 @@ const struct bench_case bench_message_cases[] = {
      true, run_round_trip},
     {"message", "one 64-byte message of a full window, through two engines, on one thread", 100000,
      true, run_messages},
+    {"message-many", "likewise, each over another of 256 connections", 100000, true, run_many},
     {"read", "one 64-byte one-sided read of a full window, likewise", 100000, true, run_reads},
     {"write-1MiB", "one write of 1 MiB, several outstanding, likewise", 100, true, run_bulk},
 };

@@ -11,9 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define QUEUE_ENTRIES 1024u /* twice the widest window */
-#define RECEIVE_SLOTS 1024u /* of which one connection may hold half */
-#define SLOTS_FEW     64u   /* of each of many sessions: four times their window */
+#define QUEUE_ENTRIES 1024u  /* twice the widest window */
+#define RECEIVE_SLOTS 1024u  /* of which one connection may hold half */
+#define SLOTS_FEW     64u    /* of each of many sessions: four times their window */
+#define SLOTS_MANY    32768u /* as many as there can be, for thousands of connections */
 #define SESSIONS_FEW  8u
 #define HEAP_SPARE    (1u << 20) /* what the allocator rounds up, and the library takes */
 #define CALLS         32u        /* fewer at a time than may wait to be accepted */
@@ -31,16 +32,22 @@ int pair_error(const struct pair *pair, uint32_t end, struct ring_shared *shared
                       text && *text ? ": " : "", text ? text : "");
 }
 
+static uint32_t receive_slots(const struct ring_case *what)
+{
+    if (what->sessions > SESSIONS_FEW)
+        return SLOTS_FEW;
+    return what->connections > RECEIVE_SLOTS ? SLOTS_MANY : RECEIVE_SLOTS;
+}
+
 static int attach(struct pair *pair, uint32_t end, struct ring_shared *shared, uint64_t heap_bytes)
 {
-    bool many = shared->what.sessions > SESSIONS_FEW;
     const struct saddle_attach_options options = {
         .size = sizeof(options),
         .socket = shared->hosts[end].socket,
         .engine = engines[end],
         .application = "saddle-bench",
         .queue_entries = QUEUE_ENTRIES,
-        .receive_slots = many ? SLOTS_FEW : RECEIVE_SLOTS,
+        .receive_slots = receive_slots(&shared->what),
         .timeout_ms = RING_PATIENCE_MS,
         .heap_bytes = heap_bytes + HEAP_SPARE,
     };

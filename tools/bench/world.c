@@ -15,7 +15,7 @@
 #include <sys/mman.h>
 
 #define QUEUE_ENTRIES 256u
-#define SLOTS         512u
+#define SLOTS         1024u /* of which each of all connections holds some */
 #define HEAP_BYTES    (64u << 20)
 #define PATIENCE      1000000u /* turns without an event: far above any step here */
 #define VIRTUAL_STEP  100u     /* ns between two looks at the virtual clock: as in a busy engine */
@@ -124,21 +124,31 @@ static int expect(unsigned host, uint8_t kind, struct saddle_completion *event)
     return event->kind == kind ? event->status : -EPROTO;
 }
 
-static int make_connection(void)
+static int make_connection(saddle_handle *left, saddle_handle *right)
+{
+    struct world *w = &the_world;
+    struct saddle_completion event;
+    int rc;
+    if ((rc = saddle_connect(w->channel[0], "right", "bench", NULL)) ||
+        (rc = expect(1, SADDLE_INCOMING, &event)))
+        return rc;
+    *right = event.handle;
+    if ((rc = saddle_accept(w->channel[1], event.handle, NULL)) ||
+        (rc = expect(1, SADDLE_DONE, &event)) || (rc = expect(0, SADDLE_DONE, &event)))
+        return rc;
+    *left = event.handle;
+    return 0;
+}
+
+static int furnish(void)
 {
     struct world *w = &the_world;
     struct saddle_completion event;
     int rc;
     if ((rc = saddle_listen(w->channel[1], "bench", NULL)) ||
         (rc = expect(1, SADDLE_DONE, &event)) ||
-        (rc = saddle_connect(w->channel[0], "right", "bench", NULL)) ||
-        (rc = expect(1, SADDLE_INCOMING, &event)))
+        (rc = make_connection(&w->connection[0], &w->connection[1])))
         return rc;
-    w->connection[1] = event.handle;
-    if ((rc = saddle_accept(w->channel[1], event.handle, NULL)) ||
-        (rc = expect(1, SADDLE_DONE, &event)) || (rc = expect(0, SADDLE_DONE, &event)))
-        return rc;
-    w->connection[0] = event.handle;
     rc = saddle_expose(w->channel[1], w->buffer[1], WORLD_REGION_BYTES,
                        SADDLE_READABLE | SADDLE_WRITABLE, NULL);
     if (rc || (rc = expect(1, SADDLE_DONE, &event)))
@@ -159,7 +169,7 @@ static int make_world(void)
     for (unsigned host = 0; host < WORLD_HOSTS; host++)
         if ((rc = make_engine(host, ports)) || (rc = make_session(host)))
             return rc;
-    return make_connection();
+    return furnish();
 }
 
 int world_get(struct world **world)
@@ -171,5 +181,16 @@ int world_get(struct world **world)
         made = true;
     }
     *world = &the_world;
+    return 0;
+}
+
+int world_connect(struct world *world)
+{
+    for (; world->many < WORLD_CONNECTIONS; world->many++) {
+        saddle_handle right;
+        int rc = make_connection(&world->connections[world->many], &right);
+        if (rc)
+            return rc;
+    }
     return 0;
 }

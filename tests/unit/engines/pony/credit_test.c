@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
-/* A receiver that does not read stalls its own connections, and nobody else. */
+/* A receiver that does not read stalls its own connections, and nobody else; and what credits there
+ * are is divided so that few have to ask. */
 #include "engines/pony/stream.h"
 #include "tests/unit/engines/pony/rig.h"
 
@@ -12,10 +13,19 @@
 #define UNREAD   3u /* connections that nobody reads */
 #define LENGTH   3000u
 
+/* Of many connections. */
+#define CROWD_SLOTS       256u
+#define CROWD_CONNECTIONS 256u /* of each host: half of them any one session may have */
+#define CROWD_MOST        96u
+#define CROWD_IDLE        24u
+#define ROUNDS            12u
+#define LEARNT            6u  /* rounds after which all have been divided */
+#define BURST             40u /* messages: more than one may have the credits for */
+
 static struct rig *rig;
 static struct app *server, *client;
 static uint32_t incoming, outgoing; /* the connection that is read */
-static uint32_t others_in[UNREAD], others_out[UNREAD];
+static uint32_t others_in[CROWD_MOST], others_out[CROWD_MOST];
 static uint32_t looked; /* events of the server that were looked at */
 
 static void connect(uint32_t i, uint32_t channel)
@@ -221,10 +231,93 @@ START_TEST(saved_and_loaded)
 }
 END_TEST
 
+/* ---- Many connections ---- */
+
+static void setup_crowd(void)
+{
+    rig = rig_create_wide(1, CROWD_SLOTS, CROWD_CONNECTIONS);
+    server = rig->apps[0];
+    client = rig->apps[1];
+    rig_pair(rig, server, client, &incoming, &outgoing);
+}
+
+static uint32_t credits(uint32_t handle)
+{
+    const struct connection *connection = connection_find(&rig->hosts[1].upper, handle);
+
+    return connection->credits_allowed - connection->credits_used;
+}
+
+/* One message after the other, on each of them. */
+static void say_on_each(uint32_t count, uint32_t round)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (round >= LEARNT)
+            ck_assert_uint_gt(credits(others_out[i]), 0);
+        app_send(client, others_out[i], 0, 0, LENGTH, 1000 * (1 + round) + i);
+        rig_settle(rig);
+        ck_assert_int_eq(app_done(client, 1000 * (1 + round) + i)->status, 0);
+        rig_check(rig);
+    }
+}
+
+/* Whoever was there first does not keep so many that others have to ask each time. */
+START_TEST(each_of_many_has_a_share)
+{
+    for (uint32_t i = 0; i < CROWD_MOST; i++)
+        connect(i, 0);
+    for (uint32_t round = 0; round < ROUNDS; round++)
+        say_on_each(CROWD_MOST, round);
+}
+END_TEST
+
+/* And goes on having it in another process. */
+START_TEST(each_of_many_after_a_change)
+{
+    for (uint32_t i = 0; i < CROWD_MOST; i++)
+        connect(i, 0);
+    for (uint32_t round = 0; round < LEARNT; round++)
+        say_on_each(CROWD_MOST, round);
+    rig_reload(rig, 0);
+    say_on_each(CROWD_MOST, LEARNT);
+}
+END_TEST
+
+/* Where most have nothing to say, who has gets more than his share. */
+START_TEST(a_busy_one_among_many)
+{
+    for (uint32_t i = 0; i < CROWD_IDLE; i++)
+        connect(i, 0);
+    ck_assert_uint_lt(server->session->share, CREDIT_BATCH);
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        for (uint32_t i = 0; i < BURST; i++)
+            app_send(client, outgoing, 0, 0, LENGTH, 100000 + i);
+        rig_settle(rig);
+    }
+    ck_assert_uint_gt(credits(outgoing), server->session->share);
+    for (uint32_t i = 0; i < CROWD_IDLE; i++)
+        ck_assert_uint_gt(credits(others_out[i]), 0);
+    /* Until the others want theirs. */
+    for (uint32_t i = CROWD_IDLE; i < CROWD_MOST; i++)
+        connect(i, 0);
+    for (uint32_t round = 0; round < ROUNDS; round++)
+        say_on_each(CROWD_MOST, round);
+}
+END_TEST
+
+/* Who is alone has all that one may have. */
+START_TEST(one_alone)
+{
+    app_send(client, outgoing, 0, 0, LENGTH, 1000);
+    rig_settle(rig);
+    ck_assert_uint_ge(credits(outgoing), CREDIT_BATCH / 2);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("credit");
-    TCase *tcase = tcase_create("credit");
+    TCase *tcase = tcase_create("credit"), *crowd = tcase_create("crowd");
     SRunner *runner;
     int failed;
 
@@ -237,6 +330,13 @@ int main(void)
     tcase_add_test(tcase, one_that_comes_late);
     tcase_add_test(tcase, saved_and_loaded);
     suite_add_tcase(suite, tcase);
+    tcase_set_timeout(crowd, 60);
+    tcase_add_checked_fixture(crowd, setup_crowd, teardown);
+    tcase_add_test(crowd, each_of_many_has_a_share);
+    tcase_add_test(crowd, each_of_many_after_a_change);
+    tcase_add_test(crowd, a_busy_one_among_many);
+    tcase_add_test(crowd, one_alone);
+    suite_add_tcase(suite, crowd);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
