@@ -233,6 +233,7 @@ static void fill_group(const struct plant *plant, uint32_t index, Saddle__V1__Gr
     to->cpus = rpc_text(from->cpus);
     to->nodes = rpc_text(from->nodes);
     to->idle_ns = config->idle_ns;
+    to->moderation_ns = config->idle_ns == GROUP_NEVER ? 0 : config->moderation_ns;
     to->slo_ns = config->mode == &group_mode_compacting ? config->slo_ns : 0;
     to->pause = rpc_text(config->pause && pause_available() ? "tpause" : "pause");
     to->engines = parts->engines;
@@ -301,6 +302,7 @@ static void change_group(void *state, struct rpc_call *call, const ProtobufCMess
         .period = wanted->period,
         .slo = wanted->slo,
         .pause = wanted->pause,
+        .moderation = wanted->moderation,
     };
 
     if (module_edit(state, call, &edit))

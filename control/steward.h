@@ -38,7 +38,8 @@ enum steward_edit_kind {
     STEWARD_DESTROY_ENGINE,
     STEWARD_MOVE_ENGINE,  /* name, group */
     STEWARD_CREATE_GROUP, /* text */
-    /* name; mode, cpus, threads, idle, slo, pause, class, runtime, period: "" as it is */
+    /* name; mode, cpus, threads, idle, slo, pause, class, runtime, period, moderation: "" as it
+     * is */
     STEWARD_CHANGE_GROUP,
     STEWARD_DESTROY_GROUP,
     STEWARD_SET_CLASS,    /* name of the engine, text */
@@ -53,7 +54,7 @@ struct steward_edit {
     const char *group;
     /* A group's, or a shaper's by its name. */
     const char *class;
-    const char *mode, *cpus, *threads, *idle, *slo, *pause, *runtime, *period;
+    const char *mode, *cpus, *threads, *idle, *slo, *pause, *runtime, *period, *moderation;
     bool disrupt; /* sessions may end */
 };
 

@@ -176,7 +176,8 @@ struct config_group {
     uint64_t threads;
     uint64_t class; /* enum quanta_class */
     uint64_t runtime, period;
-    uint64_t idle; /* ns, SCHEMA_NEVER, or SCHEMA_UNSET: as the mode has it */
+    uint64_t idle;       /* ns, SCHEMA_NEVER, or SCHEMA_UNSET: as the mode has it */
+    uint64_t moderation; /* ns, or SCHEMA_NEVER */
     uint64_t slo;
     uint64_t pause;             /* enum config_pause */
     struct schema_list engines; /* struct schema_text */

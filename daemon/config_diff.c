@@ -39,8 +39,8 @@ bool config_same_group(const struct config_group *a, const struct config_group *
 {
     return !strcmp(a->name.text, b->name.text) && a->mode == b->mode &&
            !strcmp(a->cpus.text, b->cpus.text) && a->threads == b->threads && a->idle == b->idle &&
-           a->slo == b->slo && a->pause == b->pause && a->class == b->class &&
-           a->runtime == b->runtime && a->period == b->period;
+           a->moderation == b->moderation && a->slo == b->slo && a->pause == b->pause &&
+           a->class == b->class && a->runtime == b->runtime && a->period == b->period;
 }
 
 static bool same_addresses(const struct schema_list *a, const struct schema_list *b)

@@ -321,6 +321,7 @@ static int load_settings(struct config_group *group, const struct config_edit_gr
     write_setting(stream, "period", settings->period);
     write_setting(stream, "slo", settings->slo);
     write_setting(stream, "pause", settings->pause);
+    write_setting(stream, "moderation", settings->moderation);
     if (fclose(stream)) {
         free(text);
         return no_memory(source);
@@ -361,6 +362,8 @@ int config_edit_change_group(struct config *config, const char *name,
             group->slo = wanted.slo;
         if (*settings->pause)
             group->pause = wanted.pause;
+        if (*settings->moderation)
+            group->moderation = wanted.moderation;
         error = check(config, source);
     }
     schema_free(part_schema("groups"), &wanted);

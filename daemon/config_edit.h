@@ -37,7 +37,7 @@ int config_edit_remove_class(struct config *config, const char *engine, const ch
 
 /* As in the file; "": as it is. */
 struct config_edit_group {
-    const char *mode, *cpus, *threads, *idle, *slo, *pause, *class, *runtime, *period;
+    const char *mode, *cpus, *threads, *idle, *slo, *pause, *class, *runtime, *period, *moderation;
 };
 int config_edit_change_group(struct config *config, const char *name,
                              const struct config_edit_group *settings,

@@ -37,7 +37,9 @@
 #define RATE_MAX             (8 * BUCKET_RATE_MAX)
 #define BURST_MIN            256u /* bytes; what the port's frames need is more, and known later */
 #define TIME_MAX             (3600 * NSEC_PER_SEC)
-#define PERCENT              10000u /* parts per million */
+#define PERCENT              10000u                 /* parts per million */
+#define MODERATION_MIN_NS    (10 * NSEC_PER_USEC)   /* a sleep and a wake-up take that long */
+#define MODERATION_MAX_NS    (1000 * NSEC_PER_USEC) /* receive rings hold what comes meanwhile */
 
 static const char *const hugepages_choices[] = {"auto", "off", "required", NULL};
 const char *const config_drivers[] = {"net_ring", "net_null", "ethdev", "xdp", "memif", NULL};
@@ -297,6 +299,10 @@ static const struct schema_field group_fields[] = {
            "how long a thread looks for work before it sleeps; one that has no engine sleeps at "
            "once",
            .otherwise = "`never` if dedicated, else `20us`", .never = "never"),
+    NUMBER(config_group, moderation, UNITS_DURATION, MODERATION_MIN_NS, MODERATION_MAX_NS, "20us",
+           "how long a thread that sleeps at all does not look for packets in the midst of large "
+           "messages; `never`: it looks for each",
+           .never = "never"),
     NUMBER(config_group, slo, UNITS_DURATION, NSEC_PER_USEC, NSEC_PER_SEC, "50us",
            "compacting: how long work may wait for its engine before that, or another one, gets "
            "another thread"),

@@ -444,6 +444,7 @@ int host_describe_group(const struct host *host, struct host_layout *layout, uin
         .mode = mode_of(group->mode),
         .threads = (uint32_t)group->threads,
         .idle_ns = idle_of(group->idle),
+        .moderation_ns = group->moderation == SCHEMA_NEVER ? 0 : group->moderation,
         .slo_ns = group->slo,
         .pause = group->pause == CONFIG_PAUSE_AUTO,
         .quanta = config_quanta(layout->config, group),

@@ -360,6 +360,7 @@ static int perform(struct config *config, const struct steward_edit *edit,
         .class = edit->class,
         .runtime = edit->runtime,
         .period = edit->period,
+        .moderation = edit->moderation,
     };
 
     switch (edit->kind) {

@@ -85,6 +85,9 @@ struct engine {
     const struct clock *clock;
     int epoll_fd; /* all descriptors that may wake it: mailbox, doorbells, port interrupts */
     struct mailbox mailbox;
+    /* Set by `run`: what came is of a large transfer of which more is to come than comes in a
+     * moment, and whatever comes next may wait that long. Its thread takes it back as it naps. */
+    bool streaming;
     struct meter meter; /* a turn begins and ends on it; who gives one sees to that */
     /* Shared, written by the engine's thread: when all inputs were last seen empty, in ns. Others
      * subtract it from the time: the queueing delay. */

@@ -53,6 +53,10 @@ struct group_config {
     /* How long a thread finds nothing before it sleeps, or GROUP_NEVER; 0: as the mode has it,
      * which is never for dedicated and 20 us for the others. A thread without engines sleeps. */
     uint64_t idle_ns;
+    /* What a thread sleeps without looking, while all its engines are in the midst of large
+     * transfers and it finds nothing: as a NIC moderates its interrupts. 0: it looks on. Nor does
+     * one that never sleeps. */
+    uint64_t moderation_ns;
     uint64_t slo_ns;             /* compacting: what a queueing delay is to stay below; 0: 50 us */
     bool pause;                  /* spin with TPAUSE, where the processor has it (pause.h) */
     struct quanta_config quanta; /* what threads ask of the kernel's scheduler */

@@ -11,11 +11,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 /* What an engine is charged of a turn, at most, when shares are compared: in one that took longer
  * the kernel ran somebody else. */
 #define TURN_NS_MAX (4 * ENGINE_BUDGET_NS)
+/* How much later than it asked the kernel may wake the thread: by default that is longer than most
+ * of what is waited for here, 50 us (prctl(2)). */
+#define TIMER_SLACK_NS NSEC_PER_USEC
 
 /* ---- The thread ---- */
 
@@ -65,6 +69,14 @@ static bool may_rest(const struct worker *worker, uint64_t now)
     return worker->count == 0 || (idle_ns != GROUP_NEVER && now - worker->idle_since >= idle_ns);
 }
 
+static void sleep_by(struct worker *worker, uint64_t now,
+                     void (*way)(struct worker *worker, uint64_t now))
+{
+    quanta_rest(&worker->quanta, now);
+    way(worker, now);
+    quanta_wake(&worker->quanta, clock_now(&clock_machine));
+}
+
 static void serve(struct worker *worker)
 {
     uint64_t now = clock_now(&clock_machine);
@@ -81,11 +93,10 @@ static void serve(struct worker *worker)
             work += leader_look(worker->leader, now);
         if (work > 0) {
             worker->idle_since = now;
+        } else if (worker_may_nap(worker)) {
+            sleep_by(worker, now, worker_nap);
         } else if (may_rest(worker, now)) {
-            quanta_rest(&worker->quanta, now);
-            worker_rest(worker, now);
-            now = clock_now(&clock_machine);
-            quanta_wake(&worker->quanta, now);
+            sleep_by(worker, now, worker_rest);
         } else {
             pause_processor(worker->config.pause);
         }
@@ -111,6 +122,7 @@ static void *worker_main(void *argument)
     atomic_store_explicit(&worker->stats.tid, gettid(), memory_order_relaxed);
     worker->start_error = config->thread_start ? config->thread_start(config->arg) : 0;
     bool started = worker->start_error == 0;
+    (void)prctl(PR_SET_TIMERSLACK, (unsigned long)TIMER_SLACK_NS);
     if (started)
         enter_class(worker);
     sem_post(&worker->started);

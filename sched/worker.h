@@ -8,7 +8,9 @@
  * mailbox; each looks at its inputs once more. If any has work, all are disarmed and the round goes
  * on. Otherwise it waits on its epoll descriptor, which holds its mailbox and every engine's own
  * epoll descriptor, until the nearest deadline. A thread without engines has nothing to look for:
- * it sleeps at once, whatever its group says.
+ * it sleeps at once, whatever its group says. In the midst of large transfers it naps instead
+ * (moderation): to look for each packet costs more than the packet, and to be woken for each as
+ * much.
  *
  * Moving (worker_move.c): an engine is handed over by the thread that has it, by a message to the
  * one that is to have it; neither waits. It happens between two turns, when nothing is armed. The
@@ -115,6 +117,10 @@ uint32_t worker_read_inbox(struct worker *worker);
 void worker_tell(struct worker *worker, struct engine *engine, enum worker_message what);
 /* Arms everything and sleeps if all agree; everything is disarmed again when it returns. */
 void worker_rest(struct worker *worker, uint64_t now);
+/* May it nap: are all its engines in the midst of large transfers? */
+bool worker_may_nap(const struct worker *worker);
+/* Sleeps by the clock: nothing is armed, and nobody rings meanwhile. */
+void worker_nap(struct worker *worker, uint64_t now);
 
 /* Counts up what has a single writer: no read-modify-write is needed. */
 static inline void worker_count(_Atomic uint64_t *counter, uint64_t by)

@@ -77,6 +77,31 @@ static void wait_until(struct worker *worker, uint64_t deadline)
     }
 }
 
+bool worker_may_nap(const struct worker *worker)
+{
+    const struct group_config *config = &worker->config;
+    bool streaming = config->moderation_ns > 0 && config->idle_ns != GROUP_NEVER;
+
+    for (uint32_t i = 0; i < worker->count; i++)
+        streaming = streaming && worker->engines[i]->streaming;
+    return streaming && worker->count > 0;
+}
+
+void worker_nap(struct worker *worker, uint64_t now)
+{
+    const struct timespec span = {.tv_nsec = (long)worker->config.moderation_ns};
+
+    for (uint32_t i = 0; i < worker->count; i++)
+        worker->engines[i]->streaming = false;
+    worker_count(&worker->stats.sleeps, 1);
+    SADDLE_PROBE2(thread_sleep, worker->config.name, now + worker->config.moderation_ns);
+    (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &span, NULL);
+    /* What came has waited for the thread, not for its turn. */
+    mark_drained(worker);
+    SADDLE_PROBE2(thread_wake, worker->config.name, 0);
+    worker_count(&worker->stats.wakes_deadline, 1);
+}
+
 /* Arms its own inputs: false, and none is armed, if one has something. */
 static bool arm_self(struct worker *worker)
 {

@@ -96,6 +96,7 @@ static bool match_buffer(struct connection *connection, struct operation *buffer
     list_remove(&buffer->node);
     slot->buffer = buffer;
     slot->state = SLOT_FILLING;
+    connection->upper->expected += slot->length;
     slot->waiting = false;
     slot->stream->unmatched--;
     due(slot, SLOT_DUE_PULL);
@@ -151,6 +152,13 @@ void incoming_post(struct pony_session *session, uint32_t channel,
     posted(connection, operation);
 }
 
+/* Of a large message, as it ends before its time. */
+static void expect_no_more(const struct slot *slot)
+{
+    if (slot->state == SLOT_FILLING)
+        slot->connection->upper->expected -= slot->length - slot->received;
+}
+
 /* The message will not be: its turn passes, and the peer is told. A buffer goes back to where it
  * was, before all others. */
 static void fail(struct slot *slot, uint16_t status)
@@ -160,6 +168,7 @@ static void fail(struct slot *slot, uint16_t status)
 
     if (slot->state == SLOT_OFFERED)
         slot->stream->unmatched--;
+    expect_no_more(slot);
     slot->state = SLOT_SKIPPED;
     slot->waiting = false;
     slot->buffer = NULL;
@@ -495,6 +504,7 @@ void incoming_on_offer(struct connection *connection, const struct wire_op *op)
 void incoming_on_bulk(struct connection *connection, const struct wire_op *op,
                       const uint8_t *payload)
 {
+    struct upper *upper = connection->upper;
     struct stream *stream = stream_find(connection, op->stream);
     struct slot *slot = stream ? find(stream, op->id, op->flags & WIRE_OP_UNORDERED) : NULL;
 
@@ -512,8 +522,10 @@ void incoming_on_bulk(struct connection *connection, const struct wire_op *op,
     }
     uint8_t *to = operation_buffer(slot->buffer, op->offset);
     slot->received += op->length;
+    upper->expected -= op->length;
+    upper->streaming = upper->expected >= UPPER_STREAM_LEAST;
     if (crc32c_copy_own(CRC32C_START, to, payload, op->length) != op->payload_crc) {
-        counter_add(&connection->upper->counters.payload_damaged, 1);
+        counter_add(&upper->counters.payload_damaged, 1);
         fail(slot, EBADMSG);
         return;
     }
@@ -738,6 +750,7 @@ void incoming_purge(struct stream *stream, bool keep, int status)
             continue;
         if (slot->buffer)
             operation_finish(slot->buffer, status);
+        expect_no_more(slot);
         slot->buffer = NULL;
         slot->state = SLOT_SPENT;
         leave(slot);

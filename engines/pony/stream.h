@@ -12,8 +12,9 @@
 
 #include "engines/pony/connection.h"
 
-#define STREAM_OFFERS_MAX                                                                          \
-    4u /* large messages begun and not answered: enough to hide a round trip */
+/* Large messages begun and not answered: enough to hide a round trip, also where they are short
+ * (64 KiB) and the receiver naps. */
+#define STREAM_OFFERS_MAX 16u
 
 /* Ordered messages begun behind a large one that waits for a buffer: enough to hide a round trip.
  * More would only take the connection's credits from other streams. */

@@ -46,7 +46,10 @@
 #define UPPER_SERVED         (1u << UPPER_SERVED_BITS)
 #define UPPER_STREAMS_SPARE  256u       /* beyond one stream per connection, at least */
 #define UPPER_OPERATIONS_MAX (1u << 20) /* an operation's wire id has 20 bits of index */
-#define UPPER_ERRNO_MAX      4095u      /* the largest error number a peer may name */
+/* Bytes: what comes in 100 us at 10 Gbit/s. While more of large messages is expected, nobody waits
+ * for the last of them yet. */
+#define UPPER_STREAM_LEAST (128u << 10)
+#define UPPER_ERRNO_MAX    4095u /* the largest error number a peer may name */
 
 /* What a modelled clock is charged for one item; measured orders of magnitude, not promises. */
 #define UPPER_COST_COMMAND_NS 100u
@@ -154,6 +157,8 @@ struct upper {
     struct path_turn *turns; /* of each path: one per session, and one for connections without */
     struct pool path_pool;
 
+    uint64_t expected; /* bytes of large messages that were asked for and are not here yet */
+    bool streaming;    /* some came, and many more are expected */
     struct upper_counters counters;
 
     struct names names; /* of services that connections are for */

@@ -346,6 +346,8 @@ void upper_load_slot(struct upper *upper, struct state_reader *reader)
     slot->connection =
         owner == UPPER_STATE_NONE ? NULL : upper_loaded_connection(upper, reader, owner);
     slot->state = state;
+    if (slot->state == SLOT_FILLING)
+        upper->expected += slot->length - slot->received;
     list_remove(&slot->node);
     session->free_count--;
     if (reader->error || (slot->connection && slot->connection->session != session) ||

@@ -186,11 +186,13 @@ def test_a_group_changes():
             mode = ("dedicated", "spreading", "compacting")[i % 3]
             threads = 2 if mode == "spreading" else 1 + i % 2
             plane.do("group", "change", "main", f"mode={mode}", f"cpus={last if i % 4 else 0}",
-                     f"threads={1 + i % 2}", f"idle={i + 1}us", f"slo={i + 10}us")
+                     f"threads={1 + i % 2}", f"idle={i + 1}us", f"slo={i + 10}us",
+                     f"moderation={i + 20}us")
             plane.check()
             group = plane.groups()["main"]
             expect_equal((group["mode"], group["cpus"], len(group["threads"]), group["idle_ns"]),
                          (mode, str(last if i % 4 else 0), threads, (i + 1) * 1000), "the group")
+            expect_equal(group["moderation_ns"], (i + 20) * 1000, "the moderation")
             expect_equal(group["slo_ns"], (i + 10) * 1000 if mode == "compacting" else 0, "the SLO")
             expect_equal(sorted(sum((thread["engine_names"] for thread in group["threads"]), [])),
                          ["alpha", "beta"], "the engines are on its threads")

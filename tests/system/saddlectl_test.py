@@ -59,6 +59,7 @@ ANSWERS = {
          "sessions_ns": MAX64, "overhead_ns": MAX64, "remainder_ns": 10**15}]},
     "saddle.v1.Groups/List": {"groups": [
         {"name": "main", "mode": "spreading", "cpus": "0-2,5", "idle_ns": 50_000,
+         "moderation_ns": 20_000,
          "engines": ["alpha", "beta"], "class": "auto", "runtime_ns": 900_000,
          "period_ns": 10**6, "nodes": "0-1,3", "threads": [
              {"tid": 1, "sleeps": MAX64, "cpus": "2", "engine_names": ["alpha", "beta"],

@@ -226,6 +226,7 @@ const struct command commands[] = {
                     {"threads", "THREADS", FORMAT_SIZE, 1},
                     {"engines", "ENGINES", FORMAT_LIST, 1},
                     {"slo_ns", "SLO", FORMAT_SPAN, 4},
+                    {"moderation_ns", "MODERATION", FORMAT_SPAN, 5},
                     {"pause", "PAUSE", FORMAT_TEXT, 5},
                     {"class", "CLASS", FORMAT_TEXT, 4},
                     {"runtime_ns", "RUNTIME", FORMAT_DURATION, 5},

@@ -177,9 +177,9 @@ END_TEST
 
 START_TEST(test_change_group)
 {
-    const struct config_edit_group none = {"", "", "", "", "", "", "", "", ""};
-    const struct config_edit_group all = {"spreading", "1",    "2",     "7us",  "9us",
-                                          "off",       "fifo", "200us", "400us"};
+    const struct config_edit_group none = {"", "", "", "", "", "", "", "", "", ""};
+    const struct config_edit_group all = {"spreading", "1",    "2",     "7us",   "9us",
+                                          "off",       "fifo", "200us", "400us", "30us"};
     ck_assert_int_eq(config_edit_change_group(&edited, "h", &none, &source), 0);
     ck_assert(same());
     ck_assert_int_eq(config_edit_change_group(&edited, "h", &all, &source), 0);
@@ -192,6 +192,7 @@ START_TEST(test_change_group)
     ck_assert_uint_eq(config_group(&edited, 1)->class, QUANTA_FIFO);
     ck_assert_uint_eq(config_group(&edited, 1)->runtime, 200000);
     ck_assert_uint_eq(config_group(&edited, 1)->period, 400000);
+    ck_assert_uint_eq(config_group(&edited, 1)->moderation, 30000);
     ck_assert_str_eq(config_group(&edited, 1)->name.text, "h");
     refused(config_edit_change_group(&edited, "q", &all, &source), -ENOENT, "no group \"q\"");
 }
@@ -201,22 +202,24 @@ static const struct {
     struct config_edit_group settings;
     const char *line;
 } wrong_settings[] = {
-    {{"run", "", "", "", "", "", "", "", ""},
+    {{"run", "", "", "", "", "", "", "", "", ""},
      "mode: \"run\" is none of dedicated, spreading, compacting"},
-    {{"", "x", "", "", "", "", "", "", ""}, "cpus: \"x\" is no list of CPUs"},
-    {{"", "", "-1", "", "", "", "", "", ""}, "threads: \"-1\" is not a number"},
-    {{"", "", "", "20", "", "", "", "", ""}, "idle: \"20\" needs a unit"},
+    {{"", "x", "", "", "", "", "", "", "", ""}, "cpus: \"x\" is no list of CPUs"},
+    {{"", "", "-1", "", "", "", "", "", "", ""}, "threads: \"-1\" is not a number"},
+    {{"", "", "", "20", "", "", "", "", "", ""}, "idle: \"20\" needs a unit"},
     /* It stays one value. */
-    {{"dedicated\"\nname: \"g", "", "", "", "", "", "", "", ""}, "mode: "},
-    {{"", "", "", "sometimes", "", "", "", "", ""}, "idle: \"sometimes\" is not a number"},
-    {{"", "", "", "", "0us", "", "", "", ""}, "slo: 0us is not from 1us to 1s"},
-    {{"", "", "", "", "", "on", "", "", ""}, "pause: \"on\" is none of auto, off"},
-    {{"", "", "", "", "", "", "best", "", ""}, "class: \"best\" is none of ordinary, nice"},
-    {{"", "", "", "", "", "", "", "1us", ""}, "runtime: 1us is not from 10us to 100ms"},
-    {{"", "", "", "", "", "", "", "", "200ms"}, "period: 200ms is not from 100us to 100ms"},
-    {{"", "", "", "", "", "", "", "", "500us"},
+    {{"dedicated\"\nname: \"g", "", "", "", "", "", "", "", "", ""}, "mode: "},
+    {{"", "", "", "sometimes", "", "", "", "", "", ""}, "idle: \"sometimes\" is not a number"},
+    {{"", "", "", "", "0us", "", "", "", "", ""}, "slo: 0us is not from 1us to 1s"},
+    {{"", "", "", "", "", "on", "", "", "", ""}, "pause: \"on\" is none of auto, off"},
+    {{"", "", "", "", "", "", "best", "", "", ""}, "class: \"best\" is none of ordinary, nice"},
+    {{"", "", "", "", "", "", "", "1us", "", ""}, "runtime: 1us is not from 10us to 100ms"},
+    {{"", "", "", "", "", "", "", "", "200ms", ""}, "period: 200ms is not from 100us to 100ms"},
+    {{"", "", "", "", "", "", "", "", "500us", ""},
      "runtime leaves at least 10us of the period to others"},
-    {{"\x01", "", "", "", "", "", "", "", ""}, "not YAML"},
+    {{"", "", "", "", "", "", "", "", "", "2ms"}, "moderation: 2ms is not from 10us to 1ms"},
+    {{"", "", "", "", "", "", "", "", "", "off"}, "moderation: \"off\" is not a number"},
+    {{"\x01", "", "", "", "", "", "", "", "", ""}, "not YAML"},
 };
 
 START_TEST(test_wrong_settings)

@@ -228,7 +228,8 @@ START_TEST(test_edits)
                                         .pause = "",
                                         .class = "nice",
                                         .runtime = "",
-                                        .period = ""};
+                                        .period = "",
+                                        .moderation = ""};
     const struct steward_edit engine = {.kind = STEWARD_CREATE_ENGINE,
                                         .text = "{name: z, port: n, addresses: [10.0.0.3]}",
                                         .group = "h"};

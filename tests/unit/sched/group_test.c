@@ -10,15 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ITEMS    1000u
-#define TOYS     4u
-#define MOVES    200u /* between groups, under load */
-#define CHANGES  60u  /* of a group, under load */
-#define SLO_NS   (30 * NSEC_PER_USEC)
-#define COST_NS  (40 * NSEC_PER_USEC) /* of a turn: whoever waits for another one is late */
-#define LATER_NS (20 * NSEC_PER_MSEC)
-#define CALL_NS  (30 * NSEC_PER_SEC)
-#define TURNS    1000u /* of a quiet engine beside a busy one */
+#define ITEMS     1000u
+#define TOYS      4u
+#define MOVES     200u /* between groups, under load */
+#define CHANGES   60u  /* of a group, under load */
+#define SLO_NS    (30 * NSEC_PER_USEC)
+#define COST_NS   (40 * NSEC_PER_USEC) /* of a turn: whoever waits for another one is late */
+#define LATER_NS  (20 * NSEC_PER_MSEC)
+#define NAP_NS    (100 * NSEC_PER_USEC)
+#define TRANSFERS 100u
+#define CALL_NS   (30 * NSEC_PER_SEC)
+#define TURNS     1000u /* of a quiet engine beside a busy one */
 
 static struct group *make_group(const struct group_mode *mode, uint32_t threads)
 {
@@ -138,6 +140,42 @@ START_TEST(sleeper_wakes_by_deadline)
     ck_assert_uint_ge(woken, 1);
     toy->engine.ops->destroy(&toy->engine);
     group_destroy(group);
+}
+END_TEST
+
+static void handle_transfers(const struct group_mode *mode, uint64_t moderation_ns, bool streams,
+                             bool naps)
+{
+    const struct group_config config = {
+        .name = "test", .mode = mode, .threads = 1, .moderation_ns = moderation_ns};
+    struct group *group = NULL;
+    struct toy *toy = toy_create("toy");
+    ck_assert_int_eq(group_create(&group, &config), 0);
+    atomic_store(&toy->streams, streams);
+    ck_assert_int_eq(group_add(group, &toy->engine), 0);
+    for (uint32_t i = 1; i <= TRANSFERS; i++) {
+        toy_arrive(toy);
+        toy_await_handled(toy, i);
+        /* By the clock: the engine has no deadline. */
+        while (naps && first_thread(group).wakes_deadline < i)
+            sched_yield();
+    }
+    ck_assert_uint_eq(first_thread(group).wakes_deadline, naps ? TRANSFERS : 0);
+    drop(group, toy);
+    group_destroy(group);
+}
+
+START_TEST(one_that_streams_naps)
+{
+    handle_transfers(modes[_i], NAP_NS, true, true);
+}
+END_TEST
+
+START_TEST(others_do_not_nap)
+{
+    handle_transfers(modes[_i], NAP_NS, false, false);
+    handle_transfers(modes[_i], 0, true, false);
+    handle_transfers(&group_mode_dedicated, NAP_NS, true, false);
 }
 END_TEST
 
@@ -691,6 +729,8 @@ int main(void)
     tcase_add_test(tests, sleeper_wakes_by_port);
     tcase_add_test(tests, sleeper_wakes_by_mailbox);
     tcase_add_test(tests, sleeper_wakes_by_deadline);
+    tcase_add_loop_test(tests, one_that_streams_naps, 1, MODES); /* of those that sleep */
+    tcase_add_loop_test(tests, others_do_not_nap, 1, MODES);
     tcase_add_test(tests, spinner_never_sleeps);
     tcase_add_loop_test(tests, busy_neighbour_does_not_starve, 0, 2);
     tcase_add_loop_test(tests, moving_engines_loses_nothing, 0, MODES);

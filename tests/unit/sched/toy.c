@@ -35,6 +35,8 @@ static uint32_t toy_run(struct engine *engine, uint64_t now, uint64_t budget_ns)
     uint64_t work = waiting(toy);
     if (work > TOY_BATCH)
         work = TOY_BATCH;
+    if (work > 0)
+        engine->streaming = atomic_load(&toy->streams);
     atomic_fetch_add(&toy->handled, work);
     uint32_t expired = 0;
     if (atomic_load(&toy->deadline) <= now) {

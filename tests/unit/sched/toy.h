@@ -23,6 +23,7 @@ struct toy {
     _Atomic uint64_t deadline; /* of the next expiry; ENGINE_NEVER if none */
     _Atomic uint32_t running;  /* threads inside run: never two */
     _Atomic uint32_t overlaps; /* times there were, or there was no budget */
+    _Atomic bool streams;      /* what it handles is of a large transfer */
     _Atomic bool endless;      /* always finds something to do */
     _Atomic uint64_t cost_ns;  /* what a run that is endless takes */
     uint32_t armed;

@@ -478,6 +478,17 @@ void rig_pair(struct rig *rig, struct app *server, struct app *client, uint32_t 
     *outgoing = app_done(client, 2)->handle;
 }
 
+static uint64_t expected_of(const struct pony_session *session)
+{
+    uint64_t expected = 0;
+
+    for (uint32_t i = 0; i < session->config.slot_count; i++) {
+        const struct slot *slot = &session->slots[i];
+        expected += slot->state == SLOT_FILLING ? slot->length - slot->received : 0;
+    }
+    return expected;
+}
+
 static void check_session(const struct pony_session *session)
 {
     uint32_t free = 0, promised = 0, connections = 0, receivers = 0, holders = 0, held = 0;
@@ -542,9 +553,14 @@ void rig_check_host(struct rig *rig, uint32_t index)
     ck_assert_uint_eq(served, rig->hosts[index].flow.load);
     ck_assert_uint_eq(connections, upper->counters.connections);
     ck_assert_uint_eq(operations, upper->counters.operations);
-    for (uint32_t j = 0; j < upper->sessions_max; j++)
-        if (upper->sessions[j])
+    uint64_t expected = 0;
+    for (uint32_t j = 0; j < upper->sessions_max; j++) {
+        if (upper->sessions[j]) {
             check_session(upper->sessions[j]);
+            expected += expected_of(upper->sessions[j]);
+        }
+    }
+    ck_assert_uint_eq(expected, upper->expected);
 }
 
 void rig_check(struct rig *rig)
