@@ -301,7 +301,7 @@ static const struct schema_field group_fields[] = {
            .otherwise = "`never` if dedicated, else `20us`", .never = "never"),
     NUMBER(config_group, moderation, UNITS_DURATION, MODERATION_MIN_NS, MODERATION_MAX_NS, "20us",
            "how long a thread that sleeps at all does not look for packets in the midst of large "
-           "messages; `never`: it looks for each",
+           "messages and reads; `never`: it looks for each",
            .never = "never"),
     NUMBER(config_group, slo, UNITS_DURATION, NSEC_PER_USEC, NSEC_PER_SEC, "50us",
            "compacting: how long work may wait for its engine before that, or another one, gets "

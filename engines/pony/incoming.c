@@ -522,8 +522,7 @@ void incoming_on_bulk(struct connection *connection, const struct wire_op *op,
     }
     uint8_t *to = operation_buffer(slot->buffer, op->offset);
     slot->received += op->length;
-    upper->expected -= op->length;
-    upper->streaming = upper->expected >= UPPER_STREAM_LEAST;
+    upper_came(upper, op->length);
     if (crc32c_copy_own(CRC32C_START, to, payload, op->length) != op->payload_crc) {
         counter_add(&upper->counters.payload_damaged, 1);
         fail(slot, EBADMSG);

@@ -274,6 +274,8 @@ void onesided_on_data(struct connection *connection, const struct wire_op *op,
     }
     uint8_t *to = operation_buffer(operation, op->offset);
     operation->received += op->length;
+    if (operation->op == SADDLE_CMD_READ)
+        upper_came(connection->upper, op->length);
     if (crc32c_copy_own(CRC32C_START, to, payload, op->length) != op->payload_crc) {
         counter_add(&connection->upper->counters.payload_damaged, 1);
         end(operation, -EBADMSG);
@@ -439,6 +441,7 @@ bool onesided_fill(struct connection *connection, struct packet *packet)
         else if (!put_request(operation, packet))
             return false;
         operation->state = OPERATION_ISSUED;
+        connection->upper->expected += onesided_expected(operation);
         list_move(&connection->issued, node);
         connection->issued_count++;
     }

@@ -46,6 +46,14 @@ static inline bool onesided_has_result(uint8_t op)
     return op >= SADDLE_CMD_READ_INDIRECT && op <= SADDLE_CMD_FETCH_ADD;
 }
 
+/* Bytes of a read that were asked for and are not here. */
+static inline uint32_t onesided_expected(const struct operation *operation)
+{
+    bool comes = operation->state == OPERATION_ISSUED && operation->op == SADDLE_CMD_READ;
+
+    return comes ? operation->len - operation->received : 0;
+}
+
 /* Begins operations that wait: false if the packet is full. */
 bool onesided_fill(struct connection *connection, struct packet *packet);
 /* Writes one fragment of a WRITE. False if the packet is full. */

@@ -182,6 +182,7 @@ void operation_free(struct operation *operation)
     list_remove(&operation->sending);
     if (operation->session)
         disown(operation);
+    upper->expected -= onesided_expected(operation);
     operation->state = OPERATION_FREE;
     if (operation->spare)
         return;

@@ -52,10 +52,10 @@ static uint32_t receive(struct pony *pony, uint64_t *now)
 static uint32_t round_of(struct engine *engine, uint64_t *now, uint64_t end)
 {
     struct pony *pony = (struct pony *)engine;
-    pony->upper.streaming = false;
+    pony->upper.came = false;
     uint32_t work = receive(pony, now);
     if (work > 0)
-        engine->streaming = pony->upper.streaming;
+        engine->streaming = upper_streams(&pony->upper);
 
     pony->upper.now = *now;
     bool quiet = work == 0 && upper_quiet(&pony->upper);

@@ -46,7 +46,7 @@
 #define UPPER_SERVED         (1u << UPPER_SERVED_BITS)
 #define UPPER_STREAMS_SPARE  256u       /* beyond one stream per connection, at least */
 #define UPPER_OPERATIONS_MAX (1u << 20) /* an operation's wire id has 20 bits of index */
-/* Bytes: what comes in 100 us at 10 Gbit/s. While more of large messages is expected, nobody waits
+/* Bytes: what comes in 100 us at 10 Gbit/s. While more is expected, nobody waits
  * for the last of them yet. */
 #define UPPER_STREAM_LEAST (128u << 10)
 #define UPPER_ERRNO_MAX    4095u /* the largest error number a peer may name */
@@ -157,8 +157,8 @@ struct upper {
     struct path_turn *turns; /* of each path: one per session, and one for connections without */
     struct pool path_pool;
 
-    uint64_t expected; /* bytes of large messages that were asked for and are not here yet */
-    bool streaming;    /* some came, and many more are expected */
+    uint64_t expected; /* bytes of large messages and of reads, asked for and not here yet */
+    bool came;         /* some of them, in this round */
     struct upper_counters counters;
 
     struct names names; /* of services that connections are for */
@@ -229,6 +229,18 @@ static inline void counter_sub(uint64_t *counter, uint64_t value)
 static inline uint64_t counter_get(const uint64_t *counter)
 {
     return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+/* Some of what was expected is here. */
+static inline void upper_came(struct upper *upper, uint32_t bytes)
+{
+    upper->expected -= bytes;
+    upper->came = true;
+}
+
+static inline bool upper_streams(const struct upper *upper)
+{
+    return upper->came && upper->expected >= UPPER_STREAM_LEAST;
 }
 
 /* What a modelled clock is charged for so many operations with so much payload. */

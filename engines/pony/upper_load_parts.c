@@ -223,6 +223,7 @@ void upper_load_operation(struct upper *upper, struct state_reader *reader)
         return;
     }
     counter_add(&upper->counters.operations, 1);
+    upper->expected += onesided_expected(operation);
     if (!operation->session)
         return;
     operation_own(operation, session);

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #define LARGE      100000u
-#define MANY_LARGE 8u
 #define OVER       (WIRE_MESSAGE_BASE + 12345u)
 #define LARGE_HEAP (5ull << 30) /* more than a message can have */
 #define STORM      400u
@@ -100,43 +99,6 @@ static void saw(uint32_t *at, uint32_t first, uint32_t second, uint32_t third)
     ck_assert_uint_eq(lengths[2], third);
     ck_assert_uint_eq(lengths[3], 0);
 }
-
-/* Nobody is to be kept waiting for the end of what comes. */
-START_TEST(many_large_ones_are_a_stream_until_the_last)
-{
-    const struct upper *upper = &rig->hosts[0].upper;
-    uint32_t streaming = 0;
-
-    for (uint32_t i = 0; i < MANY_LARGE; i++) {
-        post(LARGE, 0, 20 + i);
-        send(0, LARGE, 0, 100 + i);
-    }
-    for (bool more = true; more; rig_check(rig)) {
-        more = rig_step(rig);
-        streaming += upper->streaming;
-        ck_assert(!upper->streaming || upper->expected >= UPPER_STREAM_LEAST);
-    }
-    ck_assert_uint_gt(streaming, 0);
-    ck_assert_uint_eq(upper->expected, 0);
-    ck_assert(!upper->streaming);
-    for (uint32_t i = 0; i < MANY_LARGE; i++)
-        ck_assert_int_eq(app_done(client, 100 + i)->status, 0);
-}
-END_TEST
-
-START_TEST(a_large_one_is_no_stream)
-{
-    const struct upper *upper = &rig->hosts[0].upper;
-
-    post(LARGE, 0, 20);
-    send(0, LARGE, 0, 100);
-    for (bool more = true; more;) {
-        more = rig_step(rig);
-        ck_assert(!upper->streaming);
-    }
-    ck_assert_int_eq(app_done(client, 100)->status, 0);
-}
-END_TEST
 
 START_TEST(unordered_ones_do_not_wait)
 {
@@ -742,8 +704,6 @@ int main(void)
 
     tcase_set_timeout(order, 60);
     tcase_add_checked_fixture(order, setup, teardown);
-    tcase_add_test(order, many_large_ones_are_a_stream_until_the_last);
-    tcase_add_test(order, a_large_one_is_no_stream);
     tcase_add_test(order, unordered_ones_do_not_wait);
     tcase_add_test(order, ordered_ones_do_not_wait_for_them);
     tcase_add_test(order, short_ones_keep_their_turn);

@@ -3,6 +3,7 @@
 #include "tests/unit/engines/pony/rig.h"
 
 #include "engines/pony/connection.h"
+#include "engines/pony/onesided.h"
 #include "engines/pony/path.h"
 #include "engines/pony/served.h"
 #include "engines/pony/stream.h"
@@ -540,8 +541,11 @@ void rig_check_host(struct rig *rig, uint32_t index)
     ck_assert_uint_eq(gathers + upper->gather_pool.free, upper->gathers_max);
     for (uint32_t j = 0; j < upper->connections_max; j++)
         connections += upper->connections[j].state != CONNECTION_FREE;
-    for (uint32_t j = 0; j < upper->operations_max; j++)
+    uint64_t expected = 0;
+    for (uint32_t j = 0; j < upper->operations_max; j++) {
         operations += upper->operations[j].state != OPERATION_FREE;
+        expected += onesided_expected(&upper->operations[j]);
+    }
     for (uint32_t j = 0; j < upper->streams_max; j++)
         streams += upper->streams[j].connection != NULL;
     for (uint32_t j = 0; j < UPPER_SERVED; j++)
@@ -553,7 +557,6 @@ void rig_check_host(struct rig *rig, uint32_t index)
     ck_assert_uint_eq(served, rig->hosts[index].flow.load);
     ck_assert_uint_eq(connections, upper->counters.connections);
     ck_assert_uint_eq(operations, upper->counters.operations);
-    uint64_t expected = 0;
     for (uint32_t j = 0; j < upper->sessions_max; j++) {
         if (upper->sessions[j]) {
             check_session(upper->sessions[j]);

@@ -1,0 +1,152 @@
+/* SPDX-FileCopyrightText: 2026 The Saddle authors
+ * SPDX-License-Identifier: Apache-2.0 */
+/* What is expected of large messages and of reads, and that nobody is kept waiting for its end. */
+#include "engines/pony/connection.h"
+#include "tests/unit/engines/pony/rig.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+#define LARGE      100000u /* bytes of a message */
+#define MANY_LARGE 8u
+#define DATA_BYTES (256u << 10) /* of a read */
+#define READS      4u
+
+static struct rig *rig;
+static struct app *server, *client;
+static uint32_t incoming, outgoing;
+
+static void setup(void)
+{
+    rig = rig_create(1, APP_SLOTS);
+    server = rig->apps[0];
+    client = rig->apps[1];
+    rig_pair(rig, server, client, &incoming, &outgoing);
+}
+
+static void teardown(void)
+{
+    rig_settle(rig);
+    rig_check(rig);
+    ck_assert_uint_eq(rig->hosts[0].upper.expected, 0);
+    ck_assert_uint_eq(rig->hosts[1].upper.expected, 0);
+    ck_assert_int_eq(pony_session_error(server->session), 0);
+    ck_assert_int_eq(pony_session_error(client->session), 0);
+    rig_destroy(rig);
+}
+
+static void post(uint64_t tag)
+{
+    const struct saddle_command command = {.op = SADDLE_CMD_POST_RECV,
+                                           .handle = incoming,
+                                           .buf = server->config.heap_offset,
+                                           .len = LARGE,
+                                           .tag = tag};
+    ck_assert(app_submit(server, &command));
+}
+
+static uint64_t expose(void)
+{
+    const struct saddle_command command = {.op = SADDLE_CMD_EXPOSE,
+                                           .buf = server->config.heap_offset,
+                                           .len = DATA_BYTES,
+                                           .key = SADDLE_RIGHT_READ,
+                                           .tag = 10};
+    ck_assert(app_submit(server, &command));
+    rig_settle(rig);
+    return app_done(server, 10)->value;
+}
+
+static void revoke(uint64_t key)
+{
+    const struct saddle_command command = {.op = SADDLE_CMD_REVOKE, .key = key, .tag = 11};
+    ck_assert(app_submit(server, &command));
+}
+
+START_TEST(many_large_ones_are_a_stream_until_the_last)
+{
+    const struct upper *upper = &rig->hosts[0].upper;
+    uint32_t streaming = 0;
+
+    for (uint32_t i = 0; i < MANY_LARGE; i++) {
+        post(20 + i);
+        app_send(client, outgoing, 0, 0, LARGE, 100 + i);
+    }
+    for (bool more = true; more; rig_check(rig)) {
+        more = rig_step(rig);
+        streaming += upper_streams(upper);
+    }
+    ck_assert_uint_gt(streaming, 0);
+    ck_assert_uint_eq(upper->expected, 0);
+    ck_assert(!upper_streams(upper));
+    for (uint32_t i = 0; i < MANY_LARGE; i++)
+        ck_assert_int_eq(app_done(client, 100 + i)->status, 0);
+}
+END_TEST
+
+START_TEST(a_large_one_is_no_stream)
+{
+    const struct upper *upper = &rig->hosts[0].upper;
+
+    post(20);
+    app_send(client, outgoing, 0, 0, LARGE, 100);
+    for (bool more = true; more;) {
+        more = rig_step(rig);
+        ck_assert(!upper_streams(upper));
+    }
+    ck_assert_int_eq(app_done(client, 100)->status, 0);
+}
+END_TEST
+
+/* Also where they fail half-way. */
+START_TEST(large_reads_are_a_stream_until_the_last)
+{
+    const struct upper *upper = &rig->hosts[1].upper;
+    bool fails = _i == 1, revoked = false;
+    uint64_t key = expose();
+    uint32_t streaming = 0;
+
+    for (uint32_t i = 0; i < READS; i++) {
+        const struct saddle_command command = {.op = SADDLE_CMD_READ,
+                                               .handle = outgoing,
+                                               .key = key,
+                                               .buf = client->config.heap_offset,
+                                               .len = DATA_BYTES,
+                                               .tag = 100 + i};
+        ck_assert(app_submit(client, &command));
+    }
+    for (bool more = true; more; rig_check(rig)) {
+        more = rig_step(rig);
+        streaming += upper_streams(upper);
+        if (streaming > 0 && fails && !revoked) {
+            revoke(key);
+            revoked = true;
+        }
+    }
+    ck_assert_uint_gt(streaming, 0);
+    ck_assert(!upper_streams(upper));
+    for (uint32_t i = 0; i < READS && !fails; i++)
+        ck_assert_int_eq(app_done(client, 100 + i)->status, 0);
+    if (fails)
+        ck_assert_int_ne(app_done(client, 100 + READS - 1)->status, 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("expected");
+    TCase *tcase = tcase_create("expected");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, many_large_ones_are_a_stream_until_the_last);
+    tcase_add_test(tcase, a_large_one_is_no_stream);
+    tcase_add_loop_test(tcase, large_reads_are_a_stream_until_the_last, 0, 2);
+    suite_add_tcase(suite, tcase);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
