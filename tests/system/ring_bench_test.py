@@ -253,18 +253,20 @@ def test_sweep():
         expect(made["checked"][case] > 0, f"nothing was compared: {one}")
 
 
-def test_batches_and_sessions():
+def test_batches_sessions_and_flows():
     with Place() as at:
         status, out, errors = at.run("--quick", "--json", "-", "--batches", "1,256",
-                                     "--sessions", "3", "--case", "batch/*", "--case", "sessions/*")
+                                     "--sessions", "3", "--flows", "1,8", "--case", "batch/*",
+                                     "--case", "sessions/*", "--case", "flows/*")
     expect_equal((status, errors), (0, ""), "sweeps")
     made = json.loads(out)
-    expect_equal([(one["window"], one.get("batch"), one.get("sessions"))
-                  for one in made["sweep"]], [(256, 1, None), (256, 256, None), (85, None, 3)],
-                 "the sweeps")
+    expect_equal([(one["window"], one.get("batch"), one.get("sessions"), one.get("flows"))
+                  for one in made["sweep"]],
+                 [(256, 1, None, None), (256, 256, None, None), (85, None, 3, None),
+                  (256, None, None, 1), (256, None, None, 8)], "the sweeps")
     for one in made["sweep"]:
         check_spread(one["messages_per_s"], f"{one}")
-    for name in ("batch/1", "batch/256", "sessions/3"):
+    for name in ("batch/1", "batch/256", "sessions/3", "flows/1", "flows/8"):
         expect(made["checked"][name] > 0, f"nothing was compared in {name}")
 
 
@@ -308,6 +310,7 @@ def test_usage():
                             (["--sizes", "64,16777217"], "'16777217'"), (["--sizes", ""], "''"),
                             (["--windows", "1,x"], "'x'"), (["--windows", "513"], "'513'"),
                             (["--batches", "257"], "'257'"), (["--sessions", "0"], "'0'"),
+                            (["--flows", "9"], "'9'"),
                             (["--case", "no/such"], "'no/such'"), (["--json"], "json"),
                             (["--svg", "a.svg"], "--sizes"),
                             (["--sizes", "8", "--svg", "-", "--json", "-"], "both")):
@@ -323,5 +326,5 @@ def test_usage():
 if len(os.sched_getaffinity(0)) < 2:
     sys.exit(harness.LEFT_OUT)
 harness.main([test_all_of_it, test_ucx, test_ucx_says_something_else, test_libfabric,
-              test_libfabric_without_shm, test_sweep, test_batches_and_sessions,
+              test_libfabric_without_shm, test_sweep, test_batches_sessions_and_flows,
               test_interrupted, test_daemon_does_not_start, test_list, test_usage])

@@ -26,6 +26,10 @@
 #define SESSIONS_DEFAULT    64u
 #define CONNECTIONS_DEFAULT 1024u
 
+/* One of the names that the left knows the right by. */
+#define RIGHT(name, last)                                                                          \
+    "{name: " FLEET_RIGHT name ", address: 10.0.0." last ", mac: 02:00:00:00:00:02}"
+
 static const char config_text[] =
     "socket: {path: %s, mode: \"0600\"}\n"
     "memory: 128MiB\n"
@@ -38,13 +42,24 @@ static const char config_text[] =
     "engines:\n"
     "  - {name: " FLEET_LEFT ", port: wire0, addresses: [10.0.0.1],\n"
     "     sessions: %u, connections: %u,\n"
-    "     peers: [{name: " FLEET_RIGHT ", address: 10.0.0.2, mac: 02:00:00:00:00:02}]}\n"
-    "  - {name: " FLEET_RIGHT ", port: wire1, addresses: [10.0.0.2],\n"
-    "     sessions: %u, connections: %u,\n"
-    "     peers: [{name: " FLEET_LEFT ", address: 10.0.0.1, mac: 02:00:00:00:00:01}]}\n"
-    "groups:\n"
-    "  - {name: " FLEET_GROUP ", mode: %s, class: %s, engines: [" FLEET_LEFT ", " FLEET_RIGHT
-    "]%s}\n";
+    "     peers: [" RIGHT("", "2") ", " RIGHT("-1", "3") ", " RIGHT(
+        "-2", "4") ",\n"
+                   "       " RIGHT("-3", "5") ", " RIGHT("-4", "6") ", " RIGHT(
+                       "-5",
+                       "7") ",\n"
+                            "       " RIGHT("-6", "8") ", " RIGHT(
+                                "-7",
+                                "9") "]}\n"
+                                     "  - {name: " FLEET_RIGHT
+                                     ", port: wire1, addresses: [10.0.0.2, 10.0.0.3, 10.0.0.4,\n"
+                                     "       10.0.0.5, 10.0.0.6, 10.0.0.7, 10.0.0.8, 10.0.0.9],\n"
+                                     "     sessions: %u, connections: %u,\n"
+                                     "     peers: [{name: " FLEET_LEFT
+                                     ", address: 10.0.0.1, mac: 02:00:00:00:00:01}]}\n"
+                                     "groups:\n"
+                                     "  - {name: " FLEET_GROUP
+                                     ", mode: %s, class: %s, engines: [" FLEET_LEFT ", " FLEET_RIGHT
+                                     "]%s}\n";
 
 static void path_of(const struct fleet *fleet, const char *name, char path[PATH_BYTES])
 {

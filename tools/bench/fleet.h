@@ -21,6 +21,9 @@
 #define FLEET_GROUP "bench"
 #define FLEET_LEFT  FLEET_GROUP "-left"
 #define FLEET_RIGHT FLEET_GROUP "-right"
+/* The right has as many addresses as an engine may: FLEET_RIGHT, and FLEET_RIGHT-1 to -7. What goes
+ * to each is a flow. */
+#define FLEET_FLOWS 8u
 
 struct fleet {
     const char *program; /* saddled */

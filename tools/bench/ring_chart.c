@@ -13,7 +13,7 @@
 
 /* By what points are told. Of BY_WINDOW and others there is a line for each size, of BY_BYTES for
  * each window. */
-enum by { BY_BYTES, BY_WINDOW, BY_BATCH, BY_SESSIONS };
+enum by { BY_BYTES, BY_WINDOW, BY_BATCH, BY_SESSIONS, BY_FLOWS };
 
 /* One panel, with room for the largest sweep. */
 struct drawn {
@@ -42,6 +42,8 @@ static const struct view views[] = {
     {"Messages a second, by batch", "messages that are sent together", RING_SWEEP_BATCHES, BY_BATCH,
      false, RING_PER_S},
     {"Messages a second, by sessions", "sessions at each engine", RING_SWEEP_SESSIONS, BY_SESSIONS,
+     false, RING_PER_S},
+    {"Messages a second, by flows", "flows, a connection on each", RING_SWEEP_FLOWS, BY_FLOWS,
      false, RING_PER_S},
 };
 #define VIEWS (sizeof(views) / sizeof(views[0]))
@@ -99,6 +101,8 @@ static double x_of(const struct view *view, const struct ring_case *what)
         return what->batch;
     case BY_SESSIONS:
         return what->sessions;
+    case BY_FLOWS:
+        return what->flows;
     default:
         return what->bytes;
     }

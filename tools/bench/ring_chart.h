@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 /*
  * Draws the sweeps of `saddle-bench ring`: rates by size, with a line for each window, and by
- * window, with a line for each size, and round trips by size; and rates by batch, and by sessions.
+ * window, with a line for each size, and round trips by size; and rates by batch, sessions and
+ * flows.
  *
  * Ownership: all is borrowed. Threads: any.
  */

@@ -3,6 +3,7 @@
 #include "tools/bench/ring_options.h"
 
 #include "tools/bench/bench.h"
+#include "tools/bench/fleet.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -66,8 +67,8 @@ static const char *sweep_option(int option)
     static const struct {
         int option;
         const char *name;
-    } options[] = {
-        {'b', "sizes"}, {'w', "windows"}, {'t', "batches"}, {'n', "sessions"}, {'v', "svg"}};
+    } options[] = {{'b', "sizes"},    {'w', "windows"}, {'t', "batches"},
+                   {'n', "sessions"}, {'f', "flows"},   {'v', "svg"}};
     for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
         if (options[i].option == option)
             return options[i].name;
@@ -112,6 +113,8 @@ static bool take_option(const struct ring_form *form, struct ring_options *optio
         return parse_list("--batches", optarg, 1, RING_WINDOW_SMALL, s->batches, &s->batch_count);
     case 'n':
         return parse_list("--sessions", optarg, 1, RING_SESSIONS, s->sessions, &s->session_count);
+    case 'f':
+        return parse_list("--flows", optarg, 1, FLEET_FLOWS, s->flows, &s->flow_count);
     case 'c':
         return add_pattern(options, optarg);
     default:
@@ -123,10 +126,11 @@ static bool take_option(const struct ring_form *form, struct ring_options *optio
 static bool is_whole(const struct ring_options *options)
 {
     const struct ring_settings *s = &options->settings;
-    if (options->svg && s->size_count + s->window_count + s->batch_count + s->session_count == 0) {
-        fputs(
-            "saddle-bench: --svg draws what --sizes, --windows, --batches or --sessions ask for\n",
-            stderr);
+    if (options->svg &&
+        s->size_count + s->window_count + s->batch_count + s->session_count + s->flow_count == 0) {
+        fputs("saddle-bench: --svg draws what --sizes, --windows, --batches, --sessions or --flows "
+              "ask for\n",
+              stderr);
         return false;
     }
     if (options->svg && options->json && strcmp(options->svg, "-") == 0 &&
@@ -141,13 +145,21 @@ enum ring_parsed ring_options_read(struct ring_options *options, const struct ri
                                    int argc, char **argv)
 {
     static const struct option longs[] = {
-        {"json", required_argument, 0, 'j'},     {"svg", required_argument, 0, 'v'},
-        {"seconds", required_argument, 0, 's'},  {"runs", required_argument, 0, 'r'},
-        {"quick", no_argument, 0, 'q'},          {"sizes", required_argument, 0, 'b'},
-        {"windows", required_argument, 0, 'w'},  {"batches", required_argument, 0, 't'},
-        {"sessions", required_argument, 0, 'n'}, {"case", required_argument, 0, 'c'},
-        {"list", no_argument, 0, 'l'},           {"saddled", required_argument, 0, 'd'},
-        {"help", no_argument, 0, 'h'},           {0, 0, 0, 0},
+        {"json", required_argument, 0, 'j'},
+        {"svg", required_argument, 0, 'v'},
+        {"seconds", required_argument, 0, 's'},
+        {"runs", required_argument, 0, 'r'},
+        {"quick", no_argument, 0, 'q'},
+        {"sizes", required_argument, 0, 'b'},
+        {"windows", required_argument, 0, 'w'},
+        {"batches", required_argument, 0, 't'},
+        {"sessions", required_argument, 0, 'n'},
+        {"flows", required_argument, 0, 'f'},
+        {"case", required_argument, 0, 'c'},
+        {"list", no_argument, 0, 'l'},
+        {"saddled", required_argument, 0, 'd'},
+        {"help", no_argument, 0, 'h'},
+        {0, 0, 0, 0},
     };
     int option;
     *options =

@@ -85,12 +85,21 @@ struct opening {
     uint32_t begun, done, accepted, called;
 };
 
+static int call_one(const struct opening *o)
+{
+    const struct saddle_op op = {.size = sizeof(op), .tag = o->begun};
+    uint32_t flow = o->begun % o->shared->what.flows;
+    char host[NAME_BYTES] = FLEET_RIGHT;
+    if (flow > 0)
+        snprintf(host, sizeof(host), FLEET_RIGHT "-%u", flow);
+    return saddle_connect(o->pair->ends[PAIR_LEFT].channel, host, o->service, &op);
+}
+
 static int call_more(struct opening *o)
 {
     struct pair *pair = o->pair;
     while (o->begun < pair->connections && o->begun - o->accepted < CALLS) {
-        const struct saddle_op op = {.size = sizeof(op), .tag = o->begun};
-        int rc = saddle_connect(pair->ends[PAIR_LEFT].channel, FLEET_RIGHT, o->service, &op);
+        int rc = call_one(o);
         if (rc == -EAGAIN)
             return 0;
         if (rc)

@@ -360,6 +360,8 @@ static void add(struct ring_outcome *outcomes, uint32_t *count, const struct rin
         outcome->what.connections = 1;
     if (outcome->what.streams == 0)
         outcome->what.streams = 1;
+    if (outcome->what.flows == 0)
+        outcome->what.flows = 1;
     if (outcome->what.slots == 0)
         outcome->what.slots = outcome->what.window ? outcome->what.window : 1;
 }
@@ -414,6 +416,19 @@ static void add_sessions(struct ring_outcome *outcomes, uint32_t *count, uint32_
     add(outcomes, count, &flow);
 }
 
+/* A connection on each. */
+static void add_flows(struct ring_outcome *outcomes, uint32_t *count, uint32_t flows)
+{
+    struct ring_case many = {.sweep = RING_SWEEP_FLOWS,
+                             .work = RING_MESSAGES,
+                             .bytes = RING_SMALL_BYTES,
+                             .window = RING_WINDOW_SMALL,
+                             .connections = flows,
+                             .flows = flows};
+    snprintf(many.name, sizeof(many.name), "flows/%u", flows);
+    add(outcomes, count, &many);
+}
+
 uint32_t ring_plan(const struct ring_settings *settings, struct ring_outcome *outcomes)
 {
     static const uint32_t one_window[] = {RING_WINDOW_SMALL}, one_size[] = {RING_SMALL_BYTES};
@@ -427,6 +442,8 @@ uint32_t ring_plan(const struct ring_settings *settings, struct ring_outcome *ou
         add_batch(outcomes, &count, settings->batches[i]);
     for (uint32_t i = 0; i < settings->session_count; i++)
         add_sessions(outcomes, &count, settings->sessions[i]);
+    for (uint32_t i = 0; i < settings->flow_count; i++)
+        add_flows(outcomes, &count, settings->flows[i]);
     return count;
 }
 

@@ -24,7 +24,7 @@
 #define RING_RUNS_MAX     99u
 #define RING_SECONDS_MIN  0.01
 #define RING_SECONDS_MAX  600.0
-#define RING_LIST_MAX     24u /* sizes, or windows, batches, sessions */
+#define RING_LIST_MAX     24u /* sizes, or windows, batches, sessions, flows */
 #define RING_BYTES_MIN    8u
 #define RING_BYTES_MAX    (16u << 20)
 #define RING_WINDOW_MAX   512u        /* messages: half of a queue's entries */
@@ -87,6 +87,7 @@ enum ring_sweep {
     RING_SWEEP_SIZES, /* and windows */
     RING_SWEEP_BATCHES,
     RING_SWEEP_SESSIONS,
+    RING_SWEEP_FLOWS,
 };
 
 struct ring_case {
@@ -105,6 +106,7 @@ struct ring_case {
     uint32_t sessions;    /* at each engine */
     uint32_t connections; /* of each session */
     uint32_t streams;     /* of each connection */
+    uint32_t flows;       /* that connections are on, in turn */
     uint32_t copies;      /* of each byte, of RING_FLOOR */
 };
 
@@ -162,8 +164,8 @@ enum ring_fixed {
     RING_CASES_FIXED,
 };
 
-/* Sizes with windows, batches and sessions. */
-#define RING_CASES_MAX (RING_CASES_FIXED + RING_LIST_MAX * (RING_LIST_MAX + 1 + 2))
+/* Sizes with windows, batches, sessions and flows. */
+#define RING_CASES_MAX (RING_CASES_FIXED + RING_LIST_MAX * (RING_LIST_MAX + 1 + 3))
 
 struct ring_settings {
     double seconds; /* of one case in one round */
@@ -172,6 +174,7 @@ struct ring_settings {
     uint32_t windows[RING_LIST_MAX], window_count;
     uint32_t batches[RING_LIST_MAX], batch_count;
     uint32_t sessions[RING_LIST_MAX], session_count;
+    uint32_t flows[RING_LIST_MAX], flow_count;
 };
 
 /* What one case gave in one round. Of RING_TRIPS: microseconds, p50 and p99, or the mean, of who

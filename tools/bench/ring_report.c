@@ -153,6 +153,8 @@ static void put_sweep(FILE *out, const struct ring_form *form, const struct ring
             fprintf(out, ",\"batch\":%u", what->batch);
         if (what->sweep == RING_SWEEP_SESSIONS)
             fprintf(out, ",\"sessions\":%u", what->sessions);
+        if (what->sweep == RING_SWEEP_FLOWS)
+            fprintf(out, ",\"flows\":%u", what->flows);
         between = ",";
         if (what->work == RING_TRIPS) {
             put_value(out, "rtt_us", outcome, RING_P50);

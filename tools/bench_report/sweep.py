@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Saddle authors
 # SPDX-License-Identifier: Apache-2.0
-"""Messages of every size, window, batch and number of sessions, by `saddle-bench ring`."""
+"""Messages of every size, window, batch, and number of sessions and flows: `saddle-bench ring`."""
 from .page import digits, put, put_figure, table
 
 NAME = "sweep"
@@ -9,9 +9,11 @@ WINDOWS = [1, 4, 16, 64, 256]
 LONG = ("--runs", "3", "--seconds", "0.5")  # the windows of each size make it long
 BATCHES = [1, 4, 16, 64, 256]
 SESSIONS = [1, 4, 16, 64, 100]
+FLOWS = [1, 2, 4, 8]
 SIZES_QUICK, WINDOWS_QUICK = [64, 65536], [1, 16]
 KIB = 1024
-STEPS = {"batch": "64 B, so many sent together", "sessions": "64 B, sessions at each engine"}
+STEPS = {"batch": "64 B, so many sent together", "sessions": "64 B, sessions at each engine",
+         "flows": "64 B, flows, with a connection on each"}
 
 
 def files(_):
@@ -27,9 +29,10 @@ def measure(place):
     place.bench("ring", "--saddled", place.program("daemon/saddled"),
                 "--json", place.folder / "sweep.json", "--svg", place.folder / "sweep.svg",
                 *(("--quick",) if place.quick else LONG), "--case", "size/*",
-                "--case", "batch/*", "--case", "sessions/*", "--sizes", listed(sizes),
+                "--case", "batch/*", "--case", "sessions/*", "--case", "flows/*",
+                "--sizes", listed(sizes),
                 "--windows", listed(windows), "--batches", listed(BATCHES),
-                "--sessions", listed(SESSIONS))
+                "--sessions", listed(SESSIONS), "--flows", listed(FLOWS))
 
 
 def size(number):
@@ -62,7 +65,7 @@ def text(made):
     return "\n".join([
         f"Medians of {settings['runs']} rounds of {settings['seconds']:g} s a case; messages a "
         "second, with so many of them on their way.", "",
-        "![Rates by size, window, batch and sessions](figures/sweep.svg)", "",
+        "![Rates by size, window, batch, sessions and flows](figures/sweep.svg)", "",
         *table(["Size", "There and back, us", *(f"{window}" for window in windows)],
                [[size(number), row.get("rtt", ""), *(row.get(window, "") for window in windows)]
                 for number, row in sorted(rows.items())]),

@@ -47,10 +47,11 @@ START_TEST(a_sweep)
 END_TEST
 
 /* Each by itself, and nothing of the others. */
-START_TEST(batches_and_sessions)
+START_TEST(batches_sessions_and_flows)
 {
     const struct ring_settings batches = {.runs = 1, .batches = {1, 64}, .batch_count = 2};
     const struct ring_settings sessions = {.runs = 1, .sessions = {1, 2, 8}, .session_count = 3};
+    const struct ring_settings flows = {.runs = 1, .flows = {1, 2, 4, 8}, .flow_count = 4};
     uint32_t count = ring_plan(&batches, outcomes);
     give(count);
     write_chart(&batches, count);
@@ -64,6 +65,12 @@ START_TEST(batches_and_sessions)
     write_chart(&sessions, count);
     ck_assert_uint_eq(count_of("class=\"panel\""), 1);
     ck_assert_uint_eq(count_of("class=\"spread\""), 3);
+    free(text);
+    count = ring_plan(&flows, outcomes);
+    give(count);
+    write_chart(&flows, count);
+    ck_assert_uint_eq(count_of("class=\"panel\""), 1);
+    ck_assert_uint_eq(count_of("class=\"spread\""), 4);
     free(text);
 }
 END_TEST
@@ -110,7 +117,7 @@ int main(void)
     Suite *suite = suite_create("tools/bench/ring_chart");
     TCase *tests = tcase_create("ring_chart");
     tcase_add_test(tests, a_sweep);
-    tcase_add_test(tests, batches_and_sessions);
+    tcase_add_test(tests, batches_sessions_and_flows);
     tcase_add_test(tests, lines_go_to_the_right);
     tcase_add_test(tests, much_and_nothing);
     suite_add_tcase(suite, tests);

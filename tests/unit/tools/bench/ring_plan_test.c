@@ -187,12 +187,16 @@ START_TEST(sizes_or_windows_alone)
 END_TEST
 
 /* A batch fits into its window, and all sessions together have what one has, at least. */
-START_TEST(batches_and_sessions)
+START_TEST(batches_sessions_and_flows)
 {
-    const struct ring_settings settings = {
-        .batches = {1, 256}, .batch_count = 2, .sessions = {1, 4, 100}, .session_count = 3};
+    const struct ring_settings settings = {.batches = {1, 256},
+                                           .batch_count = 2,
+                                           .sessions = {1, 4, 100},
+                                           .session_count = 3,
+                                           .flows = {1, 8},
+                                           .flow_count = 2};
     uint32_t count = ring_plan(&settings, outcomes);
-    ck_assert_uint_eq(count, RING_CASES_FIXED + 2 + 3);
+    ck_assert_uint_eq(count, RING_CASES_FIXED + 2 + 3 + 2);
     ck_assert_uint_eq(case_of(count, "batch/256")->batch, 256);
     ck_assert_uint_ge(case_of(count, "batch/256")->window, 256);
     ck_assert_uint_eq(case_of(count, "batch/1")->sweep, RING_SWEEP_BATCHES);
@@ -200,6 +204,10 @@ START_TEST(batches_and_sessions)
     ck_assert_uint_eq(case_of(count, "sessions/4")->window, 64);
     ck_assert_uint_eq(case_of(count, "sessions/100")->window, 16);
     ck_assert_uint_eq(case_of(count, "sessions/100")->sessions, 100);
+    ck_assert_uint_eq(case_of(count, "sessions/100")->flows, 1);
+    ck_assert_uint_eq(case_of(count, "flows/8")->flows, 8);
+    ck_assert_uint_eq(case_of(count, "flows/8")->connections, 8);
+    ck_assert_uint_eq(case_of(count, "flows/1")->sweep, RING_SWEEP_FLOWS);
 }
 END_TEST
 
@@ -209,12 +217,14 @@ START_TEST(the_largest_sweep)
     struct ring_settings settings = {.size_count = RING_LIST_MAX,
                                      .window_count = RING_LIST_MAX,
                                      .batch_count = RING_LIST_MAX,
-                                     .session_count = RING_LIST_MAX};
+                                     .session_count = RING_LIST_MAX,
+                                     .flow_count = RING_LIST_MAX};
     for (uint32_t i = 0; i < RING_LIST_MAX; i++) {
         settings.sizes[i] = 8 + i;
         settings.windows[i] = 1 + i;
         settings.batches[i] = 1 + i;
         settings.sessions[i] = 1 + i;
+        settings.flows[i] = 1 + i;
     }
     ck_assert_uint_eq(ring_plan(&settings, outcomes), RING_CASES_MAX);
 }
@@ -302,7 +312,7 @@ int main(void)
     tcase_add_test(tests, programs_of_others);
     tcase_add_test(tests, a_sweep);
     tcase_add_test(tests, sizes_or_windows_alone);
-    tcase_add_test(tests, batches_and_sessions);
+    tcase_add_test(tests, batches_sessions_and_flows);
     tcase_add_test(tests, the_largest_sweep);
     tcase_add_test(tests, a_figure);
     tcase_add_test(tests, a_quotient);

@@ -89,8 +89,13 @@ END_TEST
 /* What a sweep is of is said of each of its steps. */
 START_TEST(sweeps_in_the_document)
 {
-    const struct ring_settings sweeps = {
-        .runs = 1, .batches = {4}, .batch_count = 1, .sessions = {10}, .session_count = 1};
+    const struct ring_settings sweeps = {.runs = 1,
+                                         .batches = {4},
+                                         .batch_count = 1,
+                                         .sessions = {10},
+                                         .session_count = 1,
+                                         .flows = {4},
+                                         .flow_count = 1};
     uint32_t count = ring_plan(&sweeps, outcomes);
     for (uint32_t i = RING_CASES_FIXED; i < count; i++) {
         outcomes[i].runs[0] = (struct ring_result){.values = {1, 2, 3, 4}};
@@ -99,6 +104,7 @@ START_TEST(sweeps_in_the_document)
     char *text = written(ring_write_json, count);
     expect(text, "{\"bytes\":64,\"window\":256,\"batch\":4,\"messages_per_s\":{\"median\":1,");
     expect(text, "{\"bytes\":64,\"window\":25,\"sessions\":10,\"messages_per_s\":{\"median\":1,");
+    expect(text, "{\"bytes\":64,\"window\":256,\"flows\":4,\"messages_per_s\":{\"median\":1,");
     free(text);
 }
 END_TEST
