@@ -385,16 +385,17 @@ static void describe(struct saddle_event *event, const struct connection *connec
 }
 
 /* Is it an ordered message, whole, short, and the very next of its stream, and may its application
- * be told right now? Not before others of the channel that wait for room. */
+ * be told right now? Not before others of the channel that wait for room; but also while its
+ * session is in debt: to keep it for a later round costs more than to hand it over. */
 static bool is_next(const struct connection *connection, const struct stream *stream,
                     const struct wire_op *op)
 {
     const struct session_channel *side = &connection->session->channels[connection->channel];
 
-    return list_empty(&side->notices) && op->flags == WIRE_OP_LAST && op->offset == 0 &&
+    return !side->full && op->flags == WIRE_OP_LAST && op->offset == 0 &&
            op->length <= SADDLE_INLINE_BYTES && op->id == stream->receive_next &&
            list_empty(&stream->incoming) && connection->announced &&
-           list_empty(&connection->notice) && fair_may(connection->session) &&
+           list_empty(&connection->notice) && !fair_throttled(connection->session) &&
            session_credit_left(connection);
 }
 

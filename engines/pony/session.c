@@ -472,17 +472,19 @@ uint32_t session_commands(struct pony_session *session)
 /* Announces events of up to `most` connections of a channel; returns how many it looked at. */
 static uint32_t channel_notices(struct pony_session *session, uint32_t index, uint32_t most)
 {
-    struct list *notices = &session->channels[index].notices;
+    struct session_channel *side = &session->channels[index];
     uint32_t looked = 0;
 
     while (looked < most) {
-        struct list *node = list_first(notices);
+        struct list *node = list_first(&side->notices);
+        side->full = false;
         if (!node || pony_session_error(session))
             break;
         looked++;
         session_charge(session->upper, session);
         clock_charge(session->upper->clock, UPPER_COST_NOTICE_NS);
-        if (!connection_announce(LIST_OF(node, struct connection, notice)))
+        side->full = !connection_announce(LIST_OF(node, struct connection, notice));
+        if (side->full)
             break;
         fair_work(session);
     }

@@ -99,6 +99,7 @@ struct slot {
 struct session_channel {
     struct channel channel;
     struct list notices;      /* connections with events */
+    bool full;                /* the first of them found no room: they go before all others */
     struct list operations;   /* outstanding, in the order accepted */
     struct list cancels;      /* CANCELs in progress */
     struct list *cancel_next; /* the operation that the first of them looks at next; or NULL */
