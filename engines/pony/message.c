@@ -173,7 +173,7 @@ static bool delivered(struct connection *connection, const struct wire_delivered
     if (!operation)
         return false;
     if (is_large(operation))
-        stream->offers--;
+        stream_answered(stream, operation);
     connection->unanswered--;
     if (entry->status == 0) {
         counter_add(&connection->upper->counters.messages_sent, 1);
@@ -315,7 +315,7 @@ static bool fill_offer(struct operation *operation, struct packet *packet)
     if (!packet_put(packet, &op, NULL))
         return false;
     begin(operation);
-    stream->offers++;
+    stream_offer(stream, operation);
     operation->state = OPERATION_BEGUN;
     list_move(&stream->begun, &operation->node);
     return true;
@@ -340,7 +340,7 @@ static bool is_far_ahead(const struct stream *stream)
 static bool is_held_back(const struct stream *stream, const struct operation *operation)
 {
     if (is_large(operation))
-        return stream->offers >= STREAM_OFFERS_MAX;
+        return stream_offers_enough(stream);
     return !is_unordered(operation) && is_far_ahead(stream);
 }
 

@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "engines/pony/stream.h"
 
+#include "engines/pony/operation.h"
+
 struct stream *stream_find(struct connection *connection, uint16_t number)
 {
     struct list *node;
@@ -43,6 +45,29 @@ struct stream *stream_get(struct connection *connection, uint16_t number)
     if (connection->stream_count++ == 0)
         upper->streams_first++;
     return stream;
+}
+
+static uint32_t kib_of(const struct operation *operation)
+{
+    return operation->len / UPPER_KIB + (operation->len % UPPER_KIB > 0);
+}
+
+void stream_offer(struct stream *stream, const struct operation *operation)
+{
+    stream->offers++;
+    stream->offered_kib += kib_of(operation);
+}
+
+void stream_answered(struct stream *stream, const struct operation *operation)
+{
+    stream->offers--;
+    stream->offered_kib -= kib_of(operation);
+}
+
+bool stream_offers_enough(const struct stream *stream)
+{
+    return stream->offers >= STREAM_OFFERS_LEAST &&
+           (stream->offers >= STREAM_OFFERS_MAX || stream->offered_kib >= STREAM_OFFERED_KIB);
 }
 
 void stream_free(struct stream *stream)

@@ -13,8 +13,11 @@
 #include "engines/pony/connection.h"
 
 /* Large messages begun and not answered: enough to hide a round trip, also where they are short
- * (64 KiB) and the receiver naps. */
-#define STREAM_OFFERS_MAX 16u
+ * (64 KiB) and the receiver naps. They take turns, so that more of long ones would only come later
+ * all of them: some, and beyond these as many as make a MiB. */
+#define STREAM_OFFERS_LEAST 4u
+#define STREAM_OFFERS_MAX   16u
+#define STREAM_OFFERED_KIB  1024u
 
 /* Ordered messages begun behind a large one that waits for a buffer: enough to hide a round trip.
  * More would only take the connection's credits from other streams. */
@@ -32,7 +35,8 @@ struct stream {
     uint32_t send_unordered;       /* id of the next unordered one */
     uint32_t receive_next;         /* id of the next ordered message to announce */
     uint32_t unmatched;            /* the peer's large messages without a buffer */
-    uint16_t offers;               /* our large messages, begun and not answered */
+    uint32_t offered_kib;          /* our large messages, begun and not answered: each rounded up */
+    uint16_t offers;               /* and how many these are */
     uint16_t number;
 };
 
@@ -41,6 +45,11 @@ struct stream {
 struct stream *stream_get(struct connection *connection, uint16_t number);
 /* As stream_get, but never makes one. */
 struct stream *stream_find(struct connection *connection, uint16_t number);
+/* This large message is begun; or it is answered. */
+void stream_offer(struct stream *stream, const struct operation *operation);
+void stream_answered(struct stream *stream, const struct operation *operation);
+/* May no other one be begun? */
+bool stream_offers_enough(const struct stream *stream);
 /* Frees it; its lists are empty. */
 void stream_free(struct stream *stream);
 /* Puts it where fill looks, if it has a message that may be begun. */

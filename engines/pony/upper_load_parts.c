@@ -87,7 +87,7 @@ static void enlist_message(struct operation *operation)
     }
     list_push(&stream->begun, &operation->node);
     if (operation->len > SADDLE_EAGER_MAX && !operation->answered)
-        stream->offers++;
+        stream_offer(stream, operation);
 }
 
 /* Puts it in the list of its state: false if its place is taken. */

@@ -1,7 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
-/* What is expected of large messages and of reads, and that nobody is kept waiting for its end. */
-#include "engines/pony/connection.h"
+/* What is expected of large messages and of reads, and that nobody is kept waiting for its end; and
+ * how many messages that is. */
+#include "engines/pony/stream.h"
 #include "tests/unit/engines/pony/rig.h"
 
 #include <check.h>
@@ -11,6 +12,8 @@
 #define MANY_LARGE 8u
 #define DATA_BYTES (256u << 10) /* of a read */
 #define READS      4u
+#define SLOTS      256u
+#define QUEUED     20u /* messages: more than are begun at a time */
 
 static struct rig *rig;
 static struct app *server, *client;
@@ -18,7 +21,7 @@ static uint32_t incoming, outgoing;
 
 static void setup(void)
 {
-    rig = rig_create(1, APP_SLOTS);
+    rig = rig_create(1, SLOTS);
     server = rig->apps[0];
     client = rig->apps[1];
     rig_pair(rig, server, client, &incoming, &outgoing);
@@ -98,6 +101,41 @@ START_TEST(a_large_one_is_no_stream)
 }
 END_TEST
 
+/* Short ones hide a round trip by their number, and long ones do not wait for each other. */
+static const struct {
+    uint32_t bytes, begun;
+} offers[] = {{SADDLE_EAGER_MAX + 1, 16}, {65536, 16}, {100000, 11}, {300000, 4}, {1u << 20, 4}};
+#define OFFERS (sizeof(offers) / sizeof(offers[0]))
+
+static uint32_t begun(void)
+{
+    return stream_find(connection_find(&rig->hosts[1].upper, outgoing), 0)->offers;
+}
+
+START_TEST(as_many_are_begun_as_make_a_mib)
+{
+    for (uint32_t i = 0; i < QUEUED; i++)
+        app_send(client, outgoing, 0, 0, offers[_i].bytes, 100 + i);
+    rig_settle(rig);
+    ck_assert_uint_eq(begun(), offers[_i].begun);
+    rig_reload(rig, 1);
+    rig_settle(rig);
+    ck_assert_uint_eq(begun(), offers[_i].begun);
+    for (uint32_t i = 0; i < QUEUED; i++) {
+        const struct saddle_command command = {.op = SADDLE_CMD_POST_RECV,
+                                               .handle = incoming,
+                                               .buf = server->config.heap_offset,
+                                               .len = offers[_i].bytes,
+                                               .tag = 200 + i};
+        ck_assert(app_submit(server, &command));
+    }
+    rig_settle(rig);
+    ck_assert_uint_eq(begun(), 0);
+    for (uint32_t i = 0; i < QUEUED; i++)
+        ck_assert_int_eq(app_done(client, 100 + i)->status, 0);
+}
+END_TEST
+
 /* Also where they fail half-way. */
 START_TEST(large_reads_are_a_stream_until_the_last)
 {
@@ -142,6 +180,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, many_large_ones_are_a_stream_until_the_last);
     tcase_add_test(tcase, a_large_one_is_no_stream);
+    tcase_add_loop_test(tcase, as_many_are_begun_as_make_a_mib, 0, OFFERS);
     tcase_add_loop_test(tcase, large_reads_are_a_stream_until_the_last, 0, 2);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
