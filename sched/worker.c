@@ -93,7 +93,7 @@ static void serve(struct worker *worker)
             work += leader_look(worker->leader, now);
         if (work > 0) {
             worker->idle_since = now;
-        } else if (worker_may_nap(worker)) {
+        } else if (worker_nap_ns(worker, now) > 0) {
             sleep_by(worker, now, worker_nap);
         } else if (may_rest(worker, now)) {
             sleep_by(worker, now, worker_rest);

@@ -117,8 +117,9 @@ uint32_t worker_read_inbox(struct worker *worker);
 void worker_tell(struct worker *worker, struct engine *engine, enum worker_message what);
 /* Arms everything and sleeps if all agree; everything is disarmed again when it returns. */
 void worker_rest(struct worker *worker, uint64_t now);
-/* May it nap: are all its engines in the midst of large transfers? */
-bool worker_may_nap(const struct worker *worker);
+/* How long it may nap, ns: 0, not at all, unless all its engines are in the midst of large
+ * transfers; and no longer than until the first of them has something due. */
+uint64_t worker_nap_ns(const struct worker *worker, uint64_t now);
 /* Sleeps by the clock: nothing is armed, and nobody rings meanwhile. */
 void worker_nap(struct worker *worker, uint64_t now);
 

@@ -7,7 +7,8 @@
 #include <sys/epoll.h>
 #include <time.h>
 
-#define EVENTS_MAX 32 /* taken from the kernel at a time */
+#define EVENTS_MAX   32                  /* taken from the kernel at a time */
+#define NAP_LEAST_NS (5 * NSEC_PER_USEC) /* about what a sleep and a wake-up cost */
 
 /* An engine that is about to come may wake the thread before it is the thread's. */
 static bool has(const struct worker *worker, int epoll_fd)
@@ -77,27 +78,32 @@ static void wait_until(struct worker *worker, uint64_t deadline)
     }
 }
 
-bool worker_may_nap(const struct worker *worker)
+uint64_t worker_nap_ns(const struct worker *worker, uint64_t now)
 {
     const struct group_config *config = &worker->config;
-    bool streaming = config->moderation_ns > 0 && config->idle_ns != GROUP_NEVER;
+    uint64_t span = config->idle_ns != GROUP_NEVER ? config->moderation_ns : 0;
 
-    for (uint32_t i = 0; i < worker->count; i++)
-        streaming = streaming && worker->engines[i]->streaming;
-    return streaming && worker->count > 0;
+    for (uint32_t i = 0; i < worker->count && span > 0; i++) {
+        uint64_t until = worker->engines[i]->patient_until;
+        uint64_t left = until > now ? until - now : 0;
+        span = left < span ? left : span;
+    }
+    return worker->count > 0 && span >= NAP_LEAST_NS ? span : 0;
 }
 
 void worker_nap(struct worker *worker, uint64_t now)
 {
-    const struct timespec span = {.tv_nsec = (long)worker->config.moderation_ns};
+    const struct timespec span = {.tv_nsec = (long)worker_nap_ns(worker, now)};
 
     for (uint32_t i = 0; i < worker->count; i++)
-        worker->engines[i]->streaming = false;
+        worker->engines[i]->patient_until = 0;
     worker_count(&worker->stats.sleeps, 1);
-    SADDLE_PROBE2(thread_sleep, worker->config.name, now + worker->config.moderation_ns);
+    mark_rest(worker);
+    SADDLE_PROBE2(thread_sleep, worker->config.name, now + (uint64_t)span.tv_nsec);
     (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &span, NULL);
     /* What came has waited for the thread, not for its turn. */
     mark_drained(worker);
+    mark_rest(worker);
     SADDLE_PROBE2(thread_wake, worker->config.name, 0);
     worker_count(&worker->stats.wakes_deadline, 1);
 }

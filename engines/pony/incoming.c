@@ -419,7 +419,8 @@ static bool hand_over(struct connection *connection, const struct wire_op *op,
         !session_announce(session, connection->channel, &event))
         return false;
     clock_charge(connection->upper->clock, UPPER_COST_NOTICE_NS);
-    fair_work(session);
+    if (fair_may(session))
+        fair_work(session);
     stream->receive_next++;
     session_credit_use(connection);
     struct slot *slot = session_slot_take(connection);

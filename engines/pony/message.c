@@ -222,6 +222,7 @@ void message_on_pull(struct connection *connection, const struct wire_op *op)
         return;
     }
     list_move(&connection->sending, &operation->sending);
+    stream_pulled(stream, operation);
     connection_schedule(connection);
 }
 
@@ -326,12 +327,13 @@ static bool is_far_ahead(const struct stream *stream)
 {
     const struct list *node;
 
-    if (stream->offers == 0)
+    if (stream->offers_waiting == 0)
         return false;
     LIST_EACH(node, &stream->begun)
     {
         const struct operation *operation = LIST_OF(node, struct operation, node);
-        if (is_large(operation) && !is_unordered(operation) && !operation->answered)
+        if (is_large(operation) && !is_unordered(operation) && !operation->answered &&
+            !operation->pulled)
             return stream->send_next - operation->id > STREAM_BEHIND_MAX;
     }
     return false;

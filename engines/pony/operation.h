@@ -71,6 +71,7 @@ struct operation {
     uint8_t flags; /* SADDLE_ENTRY_INLINE, _GATHER, _UNORDERED */
     bool skip;     /* a SEND that was given up: the peer has to be told */
     bool answered; /* a SEND, of which the peer has said what became of it: only SKIP is due */
+    bool pulled;   /* a large SEND that has a buffer */
     bool called;   /* a PING that had to open its flow */
     bool again;    /* a PING that was asked once more, after a reset */
     bool spare;    /* its channel's, of no table */

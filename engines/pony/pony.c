@@ -30,7 +30,8 @@ struct pony {
     struct wheel wheel;
     struct transport *transport;
     struct upper upper;
-    bool watched; /* asleep, and a packet wakes it at once */
+    bool streaming; /* as of the last packets that came */
+    bool watched;   /* asleep, and a packet wakes it at once */
 };
 
 /* Packets that arrived first: while they wait nobody can tell whose they are. Those that come in
@@ -48,6 +49,15 @@ static uint32_t receive(struct pony *pony, uint64_t *now)
     return work;
 }
 
+/* Until when nothing of its own waits, in the midst of what is coming. */
+static uint64_t patience(struct pony *pony)
+{
+    pony->streaming = false;
+    if (transport_pending(pony->transport) || !upper_quiet(&pony->upper))
+        return 0;
+    return wheel_next(&pony->wheel);
+}
+
 /* One round of everything that may have work. */
 static uint32_t round_of(struct engine *engine, uint64_t *now, uint64_t end)
 {
@@ -55,7 +65,7 @@ static uint32_t round_of(struct engine *engine, uint64_t *now, uint64_t end)
     pony->upper.came = false;
     uint32_t work = receive(pony, now);
     if (work > 0)
-        engine->streaming = upper_streams(&pony->upper);
+        pony->streaming = upper_streams(&pony->upper);
 
     pony->upper.now = *now;
     bool quiet = work == 0 && upper_quiet(&pony->upper);
@@ -66,6 +76,7 @@ static uint32_t round_of(struct engine *engine, uint64_t *now, uint64_t end)
         upper_notices(&pony->upper);
     work += transport_send(pony->transport, *now, end < *now + SEND_NS ? end : *now + SEND_NS);
     upper_publish(&pony->upper);
+    engine->patient_until = work == 0 && pony->streaming ? patience(pony) : 0;
     return work + pony->upper.waiting;
 }
 

@@ -47,27 +47,41 @@ struct stream *stream_get(struct connection *connection, uint16_t number)
     return stream;
 }
 
-static uint32_t kib_of(const struct operation *operation)
+/* One that is by itself more than enough counts as no more than that. */
+static uint16_t parts_of(const struct operation *operation)
 {
-    return operation->len / UPPER_KIB + (operation->len % UPPER_KIB > 0);
+    uint32_t parts = (operation->len - 1) / STREAM_OFFER_BYTES + 1;
+
+    return (uint16_t)(parts < STREAM_OFFERS_MAX ? parts : STREAM_OFFERS_MAX);
 }
 
 void stream_offer(struct stream *stream, const struct operation *operation)
 {
     stream->offers++;
-    stream->offered_kib += kib_of(operation);
+    stream->offers_waiting++;
+    stream->offered = (uint16_t)(stream->offered + parts_of(operation));
+}
+
+void stream_pulled(struct stream *stream, struct operation *operation)
+{
+    if (operation->pulled)
+        return;
+    operation->pulled = true;
+    stream->offers_waiting--;
+    stream_schedule(stream);
 }
 
 void stream_answered(struct stream *stream, const struct operation *operation)
 {
     stream->offers--;
-    stream->offered_kib -= kib_of(operation);
+    stream->offers_waiting = (uint16_t)(stream->offers_waiting - !operation->pulled);
+    stream->offered = (uint16_t)(stream->offered - parts_of(operation));
 }
 
 bool stream_offers_enough(const struct stream *stream)
 {
-    return stream->offers >= STREAM_OFFERS_LEAST &&
-           (stream->offers >= STREAM_OFFERS_MAX || stream->offered_kib >= STREAM_OFFERED_KIB);
+    return stream->offers_waiting >= STREAM_OFFERS_LEAST || stream->offers >= STREAM_OFFERS_MAX ||
+           (stream->offers >= STREAM_OFFERS_LEAST && stream->offered >= STREAM_OFFERS_MAX);
 }
 
 void stream_free(struct stream *stream)

@@ -14,10 +14,11 @@
 
 /* Large messages begun and not answered: enough to hide a round trip, also where they are short
  * (64 KiB) and the receiver naps. They take turns, so that more of long ones would only come later
- * all of them: some, and beyond these as many as make a MiB. */
+ * all of them: some, and beyond these as many as make a MiB. Of those that wait for a buffer, which
+ * hold a slot of the receiver's each, some. */
 #define STREAM_OFFERS_LEAST 4u
 #define STREAM_OFFERS_MAX   16u
-#define STREAM_OFFERED_KIB  1024u
+#define STREAM_OFFER_BYTES  (64u << 10) /* as many as these are counted as, each rounded up */
 
 /* Ordered messages begun behind a large one that waits for a buffer: enough to hide a round trip.
  * More would only take the connection's credits from other streams. */
@@ -35,8 +36,9 @@ struct stream {
     uint32_t send_unordered;       /* id of the next unordered one */
     uint32_t receive_next;         /* id of the next ordered message to announce */
     uint32_t unmatched;            /* the peer's large messages without a buffer */
-    uint32_t offered_kib;          /* our large messages, begun and not answered: each rounded up */
-    uint16_t offers;               /* and how many these are */
+    uint16_t offers;               /* our large messages, begun and not answered */
+    uint16_t offers_waiting;       /* of them, for a buffer */
+    uint16_t offered;              /* they count as so many of STREAM_OFFER_BYTES */
     uint16_t number;
 };
 
@@ -45,8 +47,9 @@ struct stream {
 struct stream *stream_get(struct connection *connection, uint16_t number);
 /* As stream_get, but never makes one. */
 struct stream *stream_find(struct connection *connection, uint16_t number);
-/* This large message is begun; or it is answered. */
+/* This large message is begun; it has a buffer; it is answered. */
 void stream_offer(struct stream *stream, const struct operation *operation);
+void stream_pulled(struct stream *stream, struct operation *operation);
 void stream_answered(struct stream *stream, const struct operation *operation);
 /* May no other one be begun? */
 bool stream_offers_enough(const struct stream *stream);

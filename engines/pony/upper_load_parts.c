@@ -86,8 +86,11 @@ static void enlist_message(struct operation *operation)
         return;
     }
     list_push(&stream->begun, &operation->node);
-    if (operation->len > SADDLE_EAGER_MAX && !operation->answered)
-        stream_offer(stream, operation);
+    if (operation->len <= SADDLE_EAGER_MAX || operation->answered)
+        return;
+    stream_offer(stream, operation);
+    if (operation->sent > 0 || (!operation->skip && !list_empty(&operation->sending)))
+        stream_pulled(stream, operation);
 }
 
 /* Puts it in the list of its state: false if its place is taken. */
@@ -216,7 +219,9 @@ void upper_load_operation(struct upper *upper, struct state_reader *reader)
     get_fields(operation, reader);
     get_more(operation, reader);
     if (reader->error || operation->channel >= session->config.channel_count ||
-        !kind_fits(operation) || !extent_fits(operation) || !enlist(operation)) {
+        !kind_fits(operation) || !extent_fits(operation) ||
+        (operation->op == SADDLE_CMD_READ && operation->received > operation->len) ||
+        !enlist(operation)) {
         list_remove(&operation->sending);
         operation->state = OPERATION_FREE;
         wrong(reader);
@@ -284,6 +289,8 @@ static bool slot_fits(const struct slot *slot, bool in_stream)
         streamed != in_stream || slot->length > most)
         return false;
     if ((by_buffer && !slot->large) || (by_slot && slot->large))
+        return false;
+    if (slot->state == SLOT_FILLING && slot->received > slot->length)
         return false;
     if (slot->counted ? !slot->unordered || slot->state != SLOT_SKIPPED : slot->offered)
         return false;

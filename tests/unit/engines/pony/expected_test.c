@@ -13,6 +13,7 @@
 #define DATA_BYTES (256u << 10) /* of a read */
 #define READS      4u
 #define SLOTS      256u
+#define RELOAD_AT  9u  /* steps: some are begun, and some have a buffer */
 #define QUEUED     20u /* messages: more than are begun at a time */
 
 static struct rig *rig;
@@ -38,12 +39,12 @@ static void teardown(void)
     rig_destroy(rig);
 }
 
-static void post(uint64_t tag)
+static void post(uint32_t bytes, uint64_t tag)
 {
     const struct saddle_command command = {.op = SADDLE_CMD_POST_RECV,
                                            .handle = incoming,
                                            .buf = server->config.heap_offset,
-                                           .len = LARGE,
+                                           .len = bytes,
                                            .tag = tag};
     ck_assert(app_submit(server, &command));
 }
@@ -72,7 +73,7 @@ START_TEST(many_large_ones_are_a_stream_until_the_last)
     uint32_t streaming = 0;
 
     for (uint32_t i = 0; i < MANY_LARGE; i++) {
-        post(20 + i);
+        post(LARGE, 20 + i);
         app_send(client, outgoing, 0, 0, LARGE, 100 + i);
     }
     for (bool more = true; more; rig_check(rig)) {
@@ -91,7 +92,7 @@ START_TEST(a_large_one_is_no_stream)
 {
     const struct upper *upper = &rig->hosts[0].upper;
 
-    post(20);
+    post(LARGE, 20);
     app_send(client, outgoing, 0, 0, LARGE, 100);
     for (bool more = true; more;) {
         more = rig_step(rig);
@@ -104,35 +105,55 @@ END_TEST
 /* Short ones hide a round trip by their number, and long ones do not wait for each other. */
 static const struct {
     uint32_t bytes, begun;
-} offers[] = {{SADDLE_EAGER_MAX + 1, 16}, {65536, 16}, {100000, 11}, {300000, 4}, {1u << 20, 4}};
+} offers[] = {{SADDLE_EAGER_MAX + 1, 16}, {65536, 16}, {100000, 8}, {300000, 4}, {1u << 20, 4}};
 #define OFFERS (sizeof(offers) / sizeof(offers[0]))
 
-static uint32_t begun(void)
+static const struct stream *first_stream(void)
 {
-    return stream_find(connection_find(&rig->hosts[1].upper, outgoing), 0)->offers;
+    return stream_find(connection_find(&rig->hosts[1].upper, outgoing), 0);
 }
 
 START_TEST(as_many_are_begun_as_make_a_mib)
 {
-    for (uint32_t i = 0; i < QUEUED; i++)
-        app_send(client, outgoing, 0, 0, offers[_i].bytes, 100 + i);
-    rig_settle(rig);
-    ck_assert_uint_eq(begun(), offers[_i].begun);
-    rig_reload(rig, 1);
-    rig_settle(rig);
-    ck_assert_uint_eq(begun(), offers[_i].begun);
+    uint32_t most = 0;
+
     for (uint32_t i = 0; i < QUEUED; i++) {
-        const struct saddle_command command = {.op = SADDLE_CMD_POST_RECV,
-                                               .handle = incoming,
-                                               .buf = server->config.heap_offset,
-                                               .len = offers[_i].bytes,
-                                               .tag = 200 + i};
-        ck_assert(app_submit(server, &command));
+        post(offers[_i].bytes, 200 + i);
+        app_send(client, outgoing, 0, 0, offers[_i].bytes, 100 + i);
     }
-    rig_settle(rig);
-    ck_assert_uint_eq(begun(), 0);
+    for (uint32_t step = 1; rig_step(rig); step++) {
+        const struct stream *stream = first_stream();
+        if (stream && stream->offers > most)
+            most = stream->offers;
+        if (step == RELOAD_AT)
+            rig_reload(rig, 1);
+        rig_check(rig);
+    }
+    ck_assert_uint_eq(most, offers[_i].begun);
+    ck_assert_uint_eq(first_stream()->offers, 0);
+    ck_assert_uint_eq(first_stream()->offers_waiting, 0);
+    ck_assert_uint_eq(first_stream()->offered, 0);
     for (uint32_t i = 0; i < QUEUED; i++)
         ck_assert_int_eq(app_done(client, 100 + i)->status, 0);
+}
+END_TEST
+
+/* Those without a buffer leave slots for others, and a short one goes past those that have one. */
+START_TEST(few_wait_for_a_buffer)
+{
+    for (uint32_t i = 0; i < QUEUED; i++)
+        app_send(client, outgoing, 0, 0, LARGE, 100 + i);
+    rig_settle(rig);
+    ck_assert_uint_eq(first_stream()->offers, STREAM_OFFERS_LEAST);
+    rig_reload(rig, 1);
+    rig_settle(rig);
+    ck_assert_uint_eq(first_stream()->offers_waiting, STREAM_OFFERS_LEAST);
+    for (uint32_t i = 0; i < QUEUED; i++)
+        post(LARGE, 200 + i);
+    rig_settle(rig);
+    for (uint32_t i = 0; i < QUEUED; i++)
+        ck_assert_int_eq(app_done(client, 100 + i)->status, 0);
+    ck_assert_uint_eq(first_stream()->offers_waiting, 0);
 }
 END_TEST
 
@@ -181,6 +202,7 @@ int main(void)
     tcase_add_test(tcase, many_large_ones_are_a_stream_until_the_last);
     tcase_add_test(tcase, a_large_one_is_no_stream);
     tcase_add_loop_test(tcase, as_many_are_begun_as_make_a_mib, 0, OFFERS);
+    tcase_add_test(tcase, few_wait_for_a_buffer);
     tcase_add_loop_test(tcase, large_reads_are_a_stream_until_the_last, 0, 2);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
