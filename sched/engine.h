@@ -87,7 +87,7 @@ struct engine {
     struct mailbox mailbox;
     /* Set by `run`: what came is of a large transfer of which more is to come than comes in a
      * moment, and whatever comes next may wait, but not beyond this time, in ns, at which something
-     * is due; 0: it may not. Its thread takes it back as it naps. */
+     * is due; 0: it may not. */
     uint64_t patient_until;
     struct meter meter; /* a turn begins and ends on it; who gives one sees to that */
     /* Shared, written by the engine's thread: when all inputs were last seen empty, in ns. Others

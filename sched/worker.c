@@ -69,11 +69,14 @@ static bool may_rest(const struct worker *worker, uint64_t now)
     return worker->count == 0 || (idle_ns != GROUP_NEVER && now - worker->idle_since >= idle_ns);
 }
 
-static void sleep_by(struct worker *worker, uint64_t now,
-                     void (*way)(struct worker *worker, uint64_t now))
+/* `nap_ns`: 0, until something wakes it. */
+static void go_to_sleep(struct worker *worker, uint64_t now, uint64_t nap_ns)
 {
     quanta_rest(&worker->quanta, now);
-    way(worker, now);
+    if (nap_ns > 0)
+        worker_nap(worker, now, nap_ns);
+    else
+        worker_rest(worker, now);
     quanta_wake(&worker->quanta, clock_now(&clock_machine));
 }
 
@@ -91,12 +94,12 @@ static void serve(struct worker *worker)
         quanta_turn(&worker->quanta, now);
         if (worker->leader && worker->count == 0)
             work += leader_look(worker->leader, now);
+        uint64_t nap_ns = work == 0 ? worker_nap_ns(worker, now) : 0;
         if (work > 0) {
             worker->idle_since = now;
-        } else if (worker_nap_ns(worker, now) > 0) {
-            sleep_by(worker, now, worker_nap);
-        } else if (may_rest(worker, now)) {
-            sleep_by(worker, now, worker_rest);
+            worker->napped = false;
+        } else if (nap_ns > 0 || may_rest(worker, now)) {
+            go_to_sleep(worker, now, nap_ns);
         } else {
             pause_processor(worker->config.pause);
         }
@@ -122,9 +125,10 @@ static void *worker_main(void *argument)
     atomic_store_explicit(&worker->stats.tid, gettid(), memory_order_relaxed);
     worker->start_error = config->thread_start ? config->thread_start(config->arg) : 0;
     bool started = worker->start_error == 0;
-    (void)prctl(PR_SET_TIMERSLACK, (unsigned long)TIMER_SLACK_NS);
-    if (started)
+    if (started) {
+        (void)prctl(PR_SET_TIMERSLACK, (unsigned long)TIMER_SLACK_NS);
         enter_class(worker);
+    }
     sem_post(&worker->started);
     if (started) {
         serve(worker);

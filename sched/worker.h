@@ -8,9 +8,11 @@
  * mailbox; each looks at its inputs once more. If any has work, all are disarmed and the round goes
  * on. Otherwise it waits on its epoll descriptor, which holds its mailbox and every engine's own
  * epoll descriptor, until the nearest deadline. A thread without engines has nothing to look for:
- * it sleeps at once, whatever its group says. In the midst of large transfers it naps instead
- * (moderation): to look for each packet costs more than the packet, and to be woken for each as
- * much.
+ * it sleeps at once, whatever its group says.
+ *
+ * Naps. In the midst of large transfers a thread that sleeps at all sleeps by the clock
+ * (moderation), once for what came: to look for each packet costs more than the packet, and to be
+ * woken for each as much.
  *
  * Moving (worker_move.c): an engine is handed over by the thread that has it, by a message to the
  * one that is to have it; neither waits. It happens between two turns, when nothing is armed. The
@@ -62,6 +64,7 @@ struct worker {
     uint32_t count;
     uint64_t turn;         /* counts them */
     uint64_t idle_since;   /* ns: nothing was found since */
+    bool napped;           /* since something was found: what comes does not come any more */
     struct leader *leader; /* moves the group's engines; NULL: this thread does not */
     bool stopping;
     struct quanta quanta; /* the thread's, see there */
@@ -120,8 +123,8 @@ void worker_rest(struct worker *worker, uint64_t now);
 /* How long it may nap, ns: 0, not at all, unless all its engines are in the midst of large
  * transfers; and no longer than until the first of them has something due. */
 uint64_t worker_nap_ns(const struct worker *worker, uint64_t now);
-/* Sleeps by the clock: nothing is armed, and nobody rings meanwhile. */
-void worker_nap(struct worker *worker, uint64_t now);
+/* Sleeps for so long, by the clock: nothing is armed, and nobody rings meanwhile. */
+void worker_nap(struct worker *worker, uint64_t now, uint64_t span_ns);
 
 /* Counts up what has a single writer: no read-modify-write is needed. */
 static inline void worker_count(_Atomic uint64_t *counter, uint64_t by)

@@ -88,18 +88,17 @@ uint64_t worker_nap_ns(const struct worker *worker, uint64_t now)
         uint64_t left = until > now ? until - now : 0;
         span = left < span ? left : span;
     }
-    return worker->count > 0 && span >= NAP_LEAST_NS ? span : 0;
+    return worker->count > 0 && !worker->napped && span >= NAP_LEAST_NS ? span : 0;
 }
 
-void worker_nap(struct worker *worker, uint64_t now)
+void worker_nap(struct worker *worker, uint64_t now, uint64_t span_ns)
 {
-    const struct timespec span = {.tv_nsec = (long)worker_nap_ns(worker, now)};
+    const struct timespec span = {.tv_nsec = (long)span_ns};
 
-    for (uint32_t i = 0; i < worker->count; i++)
-        worker->engines[i]->patient_until = 0;
+    worker->napped = true;
     worker_count(&worker->stats.sleeps, 1);
     mark_rest(worker);
-    SADDLE_PROBE2(thread_sleep, worker->config.name, now + (uint64_t)span.tv_nsec);
+    SADDLE_PROBE2(thread_sleep, worker->config.name, now + span_ns);
     (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &span, NULL);
     /* What came has waited for the thread, not for its turn. */
     mark_drained(worker);

@@ -4,7 +4,7 @@
 #include "engines/pony/connection.h"
 
 #define APPETITE_MAX 2u /* doublings of CREDITS_FIRST */
-static_assert(CREDITS_FIRST << APPETITE_MAX == CREDIT_BATCH, "what a busy connection holds");
+SADDLE_STATIC_ASSERT(CREDITS_FIRST << APPETITE_MAX == CREDIT_BATCH, "what a busy connection holds");
 
 static uint32_t least(uint32_t a, uint32_t b)
 {

@@ -49,11 +49,10 @@ static uint32_t receive(struct pony *pony, uint64_t *now)
     return work;
 }
 
-/* Until when nothing of its own waits, in the midst of what is coming. */
-static uint64_t patience(struct pony *pony)
+/* Until when nothing of its own waits, in the midst of what is coming; 0: something does. */
+static uint64_t patience(const struct pony *pony)
 {
-    pony->streaming = false;
-    if (transport_pending(pony->transport) || !upper_quiet(&pony->upper))
+    if (!pony->streaming || transport_pending(pony->transport) || !upper_quiet(&pony->upper))
         return 0;
     return wheel_next(&pony->wheel);
 }
@@ -76,7 +75,7 @@ static uint32_t round_of(struct engine *engine, uint64_t *now, uint64_t end)
         upper_notices(&pony->upper);
     work += transport_send(pony->transport, *now, end < *now + SEND_NS ? end : *now + SEND_NS);
     upper_publish(&pony->upper);
-    engine->patient_until = work == 0 && pony->streaming ? patience(pony) : 0;
+    engine->patient_until = work == 0 ? patience(pony) : 0;
     return work + pony->upper.waiting;
 }
 

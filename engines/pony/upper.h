@@ -46,8 +46,8 @@
 #define UPPER_SERVED         (1u << UPPER_SERVED_BITS)
 #define UPPER_STREAMS_SPARE  256u       /* beyond one stream per connection, at least */
 #define UPPER_OPERATIONS_MAX (1u << 20) /* an operation's wire id has 20 bits of index */
-/* Bytes: what comes in 100 us at 10 Gbit/s. While more is expected, nobody waits
- * for the last of them yet. */
+/* Bytes: what comes in 100 us at 10 Gbit/s. While more is expected, nobody waits for the last of
+ * them yet. */
 #define UPPER_STREAM_LEAST (128u << 10)
 #define UPPER_ERRNO_MAX    4095u /* the largest error number a peer may name */
 

@@ -14,21 +14,19 @@
 #include <string.h>
 #include <time.h>
 
-#define STOP_NS     (10 * 1000000000ull)
-#define PATH_BYTES  (FLEET_PATH_BYTES + 16u)
-#define LINE_BYTES  256u
-#define CONFIG_NAME "saddled.yaml"
-#define LOG_NAME    "saddled.log"
-#define CORE_BYTES  32u
-#define LOOKS       30u       /* for what the log says of a refusal, */
-#define LOOK_NS     100000000 /* each: it comes with the daemon's next look at its threads */
+#define STOP_NS      (10 * 1000000000ull)
+#define PATH_BYTES   (FLEET_PATH_BYTES + 16u)
+#define LINE_BYTES   256u
+#define CONFIG_NAME  "saddled.yaml"
+#define LOG_NAME     "saddled.log"
+#define CORE_BYTES   32u
+#define FIRST_RIGHT  2u /* the end of its first address */
+#define RIGHTS_BYTES 1024u
+#define LOOKS        30u       /* for what the log says of a refusal, */
+#define LOOK_NS      100000000 /* each: it comes with the daemon's next look at its threads */
 /* What an engine has room for, unless somebody asks for more: as in saddled.conf(5). */
 #define SESSIONS_DEFAULT    64u
 #define CONNECTIONS_DEFAULT 1024u
-
-/* One of the names that the left knows the right by. */
-#define RIGHT(name, last)                                                                          \
-    "{name: " FLEET_RIGHT name ", address: 10.0.0." last ", mac: 02:00:00:00:00:02}"
 
 static const char config_text[] =
     "socket: {path: %s, mode: \"0600\"}\n"
@@ -42,24 +40,13 @@ static const char config_text[] =
     "engines:\n"
     "  - {name: " FLEET_LEFT ", port: wire0, addresses: [10.0.0.1],\n"
     "     sessions: %u, connections: %u,\n"
-    "     peers: [" RIGHT("", "2") ", " RIGHT("-1", "3") ", " RIGHT(
-        "-2", "4") ",\n"
-                   "       " RIGHT("-3", "5") ", " RIGHT("-4", "6") ", " RIGHT(
-                       "-5",
-                       "7") ",\n"
-                            "       " RIGHT("-6", "8") ", " RIGHT(
-                                "-7",
-                                "9") "]}\n"
-                                     "  - {name: " FLEET_RIGHT
-                                     ", port: wire1, addresses: [10.0.0.2, 10.0.0.3, 10.0.0.4,\n"
-                                     "       10.0.0.5, 10.0.0.6, 10.0.0.7, 10.0.0.8, 10.0.0.9],\n"
-                                     "     sessions: %u, connections: %u,\n"
-                                     "     peers: [{name: " FLEET_LEFT
-                                     ", address: 10.0.0.1, mac: 02:00:00:00:00:01}]}\n"
-                                     "groups:\n"
-                                     "  - {name: " FLEET_GROUP
-                                     ", mode: %s, class: %s, engines: [" FLEET_LEFT ", " FLEET_RIGHT
-                                     "]%s}\n";
+    "     peers: [%s]}\n"
+    "  - {name: " FLEET_RIGHT ", port: wire1, addresses: [%s],\n"
+    "     sessions: %u, connections: %u,\n"
+    "     peers: [{name: " FLEET_LEFT ", address: 10.0.0.1, mac: 02:00:00:00:00:01}]}\n"
+    "groups:\n"
+    "  - {name: " FLEET_GROUP ", mode: %s, class: %s, engines: [" FLEET_LEFT ", " FLEET_RIGHT
+    "]%s}\n";
 
 static void path_of(const struct fleet *fleet, const char *name, char path[PATH_BYTES])
 {
@@ -90,16 +77,42 @@ static void choose_core(const struct plan_variant *variant, char *text, size_t t
             snprintf(text, text_bytes, ", cpus: \"%d\"", cpu);
 }
 
+void fleet_right(uint32_t flow, char name[FLEET_NAME_BYTES])
+{
+    if (flow == 0)
+        snprintf(name, FLEET_NAME_BYTES, FLEET_RIGHT);
+    else
+        snprintf(name, FLEET_NAME_BYTES, FLEET_RIGHT "-%u", flow);
+}
+
+/* What the right has, and what the left knows of it. */
+static void list_rights(char addresses[RIGHTS_BYTES], char peers[RIGHTS_BYTES])
+{
+    char name[FLEET_NAME_BYTES];
+    size_t address_end = 0, peer_end = 0;
+    for (uint32_t flow = 0; flow < FLEET_FLOWS; flow++) {
+        const char *between = flow > 0 ? ", " : "";
+        uint32_t last = FIRST_RIGHT + flow;
+        fleet_right(flow, name);
+        address_end += (size_t)snprintf(addresses + address_end, RIGHTS_BYTES - address_end,
+                                        "%s10.0.0.%u", between, last);
+        peer_end += (size_t)snprintf(peers + peer_end, RIGHTS_BYTES - peer_end,
+                                     "%s{name: %s, address: 10.0.0.%u, mac: 02:00:00:00:00:02}",
+                                     between, name, last);
+    }
+}
+
 static int write_config(const struct fleet *fleet, const struct plan_variant *variant)
 {
-    char path[PATH_BYTES], core[CORE_BYTES];
+    char path[PATH_BYTES], core[CORE_BYTES], addresses[RIGHTS_BYTES], peers[RIGHTS_BYTES];
     path_of(fleet, CONFIG_NAME, path);
     choose_core(variant, core, sizeof(core));
     FILE *file = fopen(path, "we");
     if (!file)
         return -errno;
-    fprintf(file, config_text, fleet->socket, fleet->sessions, fleet->connections, fleet->sessions,
-            fleet->connections, variant->mode, variant->class, core);
+    list_rights(addresses, peers);
+    fprintf(file, config_text, fleet->socket, fleet->sessions, fleet->connections, peers, addresses,
+            fleet->sessions, fleet->connections, variant->mode, variant->class, core);
     return fclose(file) ? -errno : 0;
 }
 

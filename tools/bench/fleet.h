@@ -21,9 +21,10 @@
 #define FLEET_GROUP "bench"
 #define FLEET_LEFT  FLEET_GROUP "-left"
 #define FLEET_RIGHT FLEET_GROUP "-right"
-/* The right has as many addresses as an engine may: FLEET_RIGHT, and FLEET_RIGHT-1 to -7. What goes
- * to each is a flow. */
-#define FLEET_FLOWS 8u
+/* The right has as many addresses as an engine may, each with a name. What goes to each is a flow.
+ */
+#define FLEET_FLOWS      8u
+#define FLEET_NAME_BYTES 32u
 
 struct fleet {
     const char *program; /* saddled */
@@ -46,5 +47,7 @@ int fleet_provide(struct fleet *fleet, const struct plan_variant *variant, char 
 void fleet_stop(struct fleet *fleet);
 /* Stops, and removes the folder. */
 void fleet_fini(struct fleet *fleet);
+/* What the left calls the right over this flow, below FLEET_FLOWS; FLEET_RIGHT over the first. */
+void fleet_right(uint32_t flow, char name[FLEET_NAME_BYTES]);
 
 #endif

@@ -94,11 +94,16 @@ static int run_window(uint64_t iterations, uint64_t *elapsed_ns,
     return 0;
 }
 
-static int submit_message(struct world *w, uint64_t number)
+static int send_small(struct world *w, saddle_handle connection, uint64_t number)
 {
     uint8_t payload[SMALL_BYTES];
     memset(payload, (int)number, sizeof(payload));
-    return saddle_send(w->channel[0], w->connection[0], payload, sizeof(payload), NULL);
+    return saddle_send(w->channel[0], connection, payload, sizeof(payload), NULL);
+}
+
+static int submit_message(struct world *w, uint64_t number)
+{
+    return send_small(w, w->connection[0], number);
 }
 
 static int run_messages(uint64_t iterations, uint64_t *elapsed_ns)
@@ -108,10 +113,7 @@ static int run_messages(uint64_t iterations, uint64_t *elapsed_ns)
 
 static int submit_elsewhere(struct world *w, uint64_t number)
 {
-    uint8_t payload[SMALL_BYTES];
-    memset(payload, (int)number, sizeof(payload));
-    return saddle_send(w->channel[0], w->connections[number % WORLD_CONNECTIONS], payload,
-                       sizeof(payload), NULL);
+    return send_small(w, w->connections[number % WORLD_CONNECTIONS], number);
 }
 
 static int run_many(uint64_t iterations, uint64_t *elapsed_ns)

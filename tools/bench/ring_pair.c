@@ -88,10 +88,8 @@ struct opening {
 static int call_one(const struct opening *o)
 {
     const struct saddle_op op = {.size = sizeof(op), .tag = o->begun};
-    uint32_t flow = o->begun % o->shared->what.flows;
-    char host[NAME_BYTES] = FLEET_RIGHT;
-    if (flow > 0)
-        snprintf(host, sizeof(host), FLEET_RIGHT "-%u", flow);
+    char host[FLEET_NAME_BYTES];
+    fleet_right(o->begun % o->shared->what.flows, host);
     return saddle_connect(o->pair->ends[PAIR_LEFT].channel, host, o->service, &op);
 }
 

@@ -18,6 +18,7 @@
 #define COST_NS   (40 * NSEC_PER_USEC) /* of a turn: whoever waits for another one is late */
 #define LATER_NS  (20 * NSEC_PER_MSEC)
 #define NAP_NS    (100 * NSEC_PER_USEC)
+#define SOON_NS   NSEC_PER_USEC
 #define TRANSFERS 100u
 #define CALL_NS   (30 * NSEC_PER_SEC)
 #define TURNS     1000u /* of a quiet engine beside a busy one */
@@ -143,15 +144,15 @@ START_TEST(sleeper_wakes_by_deadline)
 }
 END_TEST
 
-static void handle_transfers(const struct group_mode *mode, uint64_t moderation_ns, bool streams,
-                             bool naps)
+static void handle_transfers(const struct group_mode *mode, uint64_t moderation_ns,
+                             uint64_t patience_ns, bool naps)
 {
     const struct group_config config = {
         .name = "test", .mode = mode, .threads = 1, .moderation_ns = moderation_ns};
     struct group *group = NULL;
     struct toy *toy = toy_create("toy");
     ck_assert_int_eq(group_create(&group, &config), 0);
-    atomic_store(&toy->streams, streams);
+    atomic_store(&toy->patience_ns, patience_ns);
     ck_assert_int_eq(group_add(group, &toy->engine), 0);
     for (uint32_t i = 1; i <= TRANSFERS; i++) {
         toy_arrive(toy);
@@ -167,15 +168,17 @@ static void handle_transfers(const struct group_mode *mode, uint64_t moderation_
 
 START_TEST(one_that_streams_naps)
 {
-    handle_transfers(modes[_i], NAP_NS, true, true);
+    handle_transfers(modes[_i], NAP_NS, LATER_NS, true);
 }
 END_TEST
 
 START_TEST(others_do_not_nap)
 {
-    handle_transfers(modes[_i], NAP_NS, false, false);
-    handle_transfers(modes[_i], 0, true, false);
-    handle_transfers(&group_mode_dedicated, NAP_NS, true, false);
+    handle_transfers(modes[_i], NAP_NS, 0, false);
+    handle_transfers(modes[_i], 0, LATER_NS, false);
+    handle_transfers(&group_mode_dedicated, NAP_NS, LATER_NS, false);
+    /* Something is due before a nap would be over. */
+    handle_transfers(modes[_i], NAP_NS, SOON_NS, false);
 }
 END_TEST
 

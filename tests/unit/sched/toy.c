@@ -36,7 +36,7 @@ static uint32_t toy_run(struct engine *engine, uint64_t now, uint64_t budget_ns)
     if (work > TOY_BATCH)
         work = TOY_BATCH;
     if (work > 0)
-        engine->patient_until = atomic_load(&toy->streams) ? ENGINE_NEVER : 0;
+        engine->patient_until = now + atomic_load(&toy->patience_ns);
     atomic_fetch_add(&toy->handled, work);
     uint32_t expired = 0;
     if (atomic_load(&toy->deadline) <= now) {

@@ -16,16 +16,16 @@
 
 struct toy {
     struct engine engine;
-    _Atomic uint64_t posted;   /* by doorbell */
-    _Atomic uint64_t arrived;  /* by port */
-    _Atomic uint64_t handled;  /* of both */
-    _Atomic uint64_t expired;  /* deadlines met */
-    _Atomic uint64_t deadline; /* of the next expiry; ENGINE_NEVER if none */
-    _Atomic uint32_t running;  /* threads inside run: never two */
-    _Atomic uint32_t overlaps; /* times there were, or there was no budget */
-    _Atomic bool streams;      /* what it handles is of a large transfer */
-    _Atomic bool endless;      /* always finds something to do */
-    _Atomic uint64_t cost_ns;  /* what a run that is endless takes */
+    _Atomic uint64_t posted;      /* by doorbell */
+    _Atomic uint64_t arrived;     /* by port */
+    _Atomic uint64_t handled;     /* of both */
+    _Atomic uint64_t expired;     /* deadlines met */
+    _Atomic uint64_t deadline;    /* of the next expiry; ENGINE_NEVER if none */
+    _Atomic uint32_t running;     /* threads inside run: never two */
+    _Atomic uint32_t overlaps;    /* times there were, or there was no budget */
+    _Atomic uint64_t patience_ns; /* after what it handled; 0: none */
+    _Atomic bool endless;         /* always finds something to do */
+    _Atomic uint64_t cost_ns;     /* what a run that is endless takes */
     uint32_t armed;
     int bell_fd;
     int port_fd;

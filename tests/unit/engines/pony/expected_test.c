@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 The Saddle authors
  * SPDX-License-Identifier: Apache-2.0 */
 /* What is expected of large messages and of reads, and that nobody is kept waiting for its end; and
- * how many messages that is. */
+ * how many large messages are under way. */
 #include "engines/pony/stream.h"
 #include "tests/unit/engines/pony/rig.h"
 
@@ -10,7 +10,8 @@
 
 #define LARGE      100000u /* bytes of a message */
 #define MANY_LARGE 8u
-#define DATA_BYTES (256u << 10) /* of a read */
+#define SHORTEST   (SADDLE_EAGER_MAX + 1) /* of large ones: as many as may be are begun */
+#define DATA_BYTES (256u << 10)           /* of a read */
 #define READS      4u
 #define SLOTS      256u
 #define RELOAD_AT  9u  /* steps: some are begun, and some have a buffer */
@@ -20,12 +21,22 @@ static struct rig *rig;
 static struct app *server, *client;
 static uint32_t incoming, outgoing;
 
-static void setup(void)
+static void open_rig(uint32_t slots)
 {
-    rig = rig_create(1, SLOTS);
+    rig = rig_create(1, slots);
     server = rig->apps[0];
     client = rig->apps[1];
     rig_pair(rig, server, client, &incoming, &outgoing);
+}
+
+static void setup(void)
+{
+    open_rig(SLOTS);
+}
+
+static void setup_few(void)
+{
+    open_rig(APP_SLOTS);
 }
 
 static void teardown(void)
@@ -105,7 +116,7 @@ END_TEST
 /* Short ones hide a round trip by their number, and long ones do not wait for each other. */
 static const struct {
     uint32_t bytes, begun;
-} offers[] = {{SADDLE_EAGER_MAX + 1, 16}, {65536, 16}, {100000, 8}, {300000, 4}, {1u << 20, 4}};
+} offers[] = {{SHORTEST, 16}, {65536, 16}, {100000, 8}, {300000, 4}, {1u << 20, 4}};
 #define OFFERS (sizeof(offers) / sizeof(offers[0]))
 
 static const struct stream *first_stream(void)
@@ -138,7 +149,6 @@ START_TEST(as_many_are_begun_as_make_a_mib)
 }
 END_TEST
 
-/* Those without a buffer leave slots for others, and a short one goes past those that have one. */
 START_TEST(few_wait_for_a_buffer)
 {
     for (uint32_t i = 0; i < QUEUED; i++)
@@ -154,6 +164,24 @@ START_TEST(few_wait_for_a_buffer)
     for (uint32_t i = 0; i < QUEUED; i++)
         ck_assert_int_eq(app_done(client, 100 + i)->status, 0);
     ck_assert_uint_eq(first_stream()->offers_waiting, 0);
+}
+END_TEST
+
+/* Those that wait for a buffer leave slots for others: of the same connection, too, whose short
+ * message the application may wait for before it posts any. */
+START_TEST(another_stream_goes_past_those_that_wait)
+{
+    for (uint32_t i = 0; i < QUEUED; i++)
+        app_send(client, outgoing, 0, 0, SHORTEST, 100 + i);
+    rig_settle(rig);
+    app_send(client, outgoing, 1, 0, 1000, 300);
+    rig_settle(rig);
+    ck_assert_int_eq(app_done(client, 300)->status, 0);
+    for (uint32_t i = 0; i < QUEUED; i++)
+        post(SHORTEST, 200 + i);
+    rig_settle(rig);
+    for (uint32_t i = 0; i < QUEUED; i++)
+        ck_assert_int_eq(app_done(client, 100 + i)->status, 0);
 }
 END_TEST
 
@@ -194,7 +222,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("expected");
-    TCase *tcase = tcase_create("expected");
+    TCase *tcase = tcase_create("expected"), *few = tcase_create("few slots");
     SRunner *runner;
     int failed;
 
@@ -205,6 +233,9 @@ int main(void)
     tcase_add_test(tcase, few_wait_for_a_buffer);
     tcase_add_loop_test(tcase, large_reads_are_a_stream_until_the_last, 0, 2);
     suite_add_tcase(suite, tcase);
+    tcase_add_checked_fixture(few, setup_few, teardown);
+    tcase_add_test(few, another_stream_goes_past_those_that_wait);
+    suite_add_tcase(suite, few);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
