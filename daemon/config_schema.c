@@ -302,7 +302,7 @@ static const struct schema_field group_fields[] = {
     NUMBER(config_group, moderation, UNITS_DURATION, MODERATION_MIN_NS, MODERATION_MAX_NS, "20us",
            "how long a thread that sleeps at all does not look for packets in the midst of large "
            "messages and reads; `never`: it looks for each",
-           .never = "never"),
+           .never = "never", .sparing = true),
     NUMBER(config_group, slo, UNITS_DURATION, NSEC_PER_USEC, NSEC_PER_SEC, "50us",
            "compacting: how long work may wait for its engine before that, or another one, gets "
            "another thread"),

@@ -551,6 +551,39 @@ START_TEST(test_print_spares_huge_pages)
 }
 END_TEST
 
+/* Nor what builds from before moderation do not know. */
+START_TEST(test_print_spares_moderation)
+{
+    static const struct {
+        const char *given, *printed; /* NULL: nothing */
+    } cases[] = {
+        {"", NULL},
+        {", moderation: 20us", NULL},
+        {", moderation: 30us", "moderation: 30us\n"},
+        {", moderation: never", "moderation: never\n"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char given[256], *text = NULL;
+        size_t length;
+        snprintf(given, sizeof(given),
+                 "ports: [{name: t, driver: net_null}]\n" ON_T
+                 "}]\ngroups: [{name: g, engines: [x]%s}]",
+                 cases[i].given);
+        ck_assert_msg(parse(given) == 0, "%s", source.error);
+        FILE *stream = open_memstream(&text, &length);
+        config_print(&config, stream);
+        fclose(stream);
+        const char *found = strstr(text, "moderation: ");
+        if (cases[i].printed)
+            ck_assert(found && !strncmp(found, cases[i].printed, strlen(cases[i].printed)));
+        else
+            ck_assert_ptr_null(found);
+        free(text);
+        config_free(&config);
+    }
+}
+END_TEST
+
 /* A word grants what it says; one stands for all of them. */
 START_TEST(test_rights)
 {
@@ -735,6 +768,7 @@ int main(void)
     tcase_add_test(tcase, test_print_and_parse);
     tcase_add_test(tcase, test_print_spares_older_builds);
     tcase_add_test(tcase, test_print_spares_huge_pages);
+    tcase_add_test(tcase, test_print_spares_moderation);
     tcase_add_test(tcase, test_rights);
     tcase_add_test(tcase, test_described);
     tcase_add_test(tcase, test_cpus);
