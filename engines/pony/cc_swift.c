@@ -9,7 +9,8 @@
  * plus a share that grows as the window shrinks: many flows need a longer queue to stay apart, and
  * of two flows the smaller one yields later, which makes them equal.
  *
- * Beyond the paper: slow start until the first decrease, since the path's speed is not known; an
+ * Beyond the paper: below one packet only a delay counts that hosts do not make by waking their
+ * threads; slow start until the first decrease, since the path's speed is not known; an
  * ECN echo counts as a loss, as RFC 3168 demands of who sends ECN-capable packets; and pacing
  * counts with the target where the round trip is longer, so that one monstrous sample, of a thread
  * that did not run, cannot put the next packet off for a multiple of it.
@@ -23,6 +24,13 @@
 #define PACED_BELOW   (4 * CC_PACKET)   /* a window this small is coarse without pacing */
 #define EXCESS_TENTHS 8u                /* of the excess, relative to the delay, is taken away */
 #define CUT_MOST      2u                /* a decrease leaves a half at least */
+
+/* A window below one packet is for more flows than there is room for. Engines that sleep make the
+ * same delays, since each thread on the way there and back has to be woken, and longer ones the
+ * less is sent. So for less than a packet it takes more delay beyond the base than ten such threads
+ * make, and what is below a packet by losses comes back meanwhile, a 32nd with each packet. */
+#define WAKES_NS     500000u
+#define REGAIN_PARTS 32u
 
 /* Flow scaling: nothing for windows of 100 packets, everything from a tenth of a packet down;
  * between them as the inverse of the square root, here in fractions of CC_PACKET. */
@@ -81,19 +89,25 @@ static void swift_init(void *private, const struct cc_params *params, uint64_t n
     state->decreased_ns = now;
 }
 
-/* By `amount`, but not below a half, and once a round trip: what left before the last decrease did
- * not know of it. */
-static void decrease(struct swift_state *state, uint64_t amount, uint64_t now)
+/* By `amount`, but not below a half nor below `least`, and once a round trip: what left before the
+ * last decrease did not know of it. */
+static void decrease(struct swift_state *state, uint64_t amount, uint32_t least, uint64_t now)
 {
     uint64_t most = state->window / CUT_MOST;
 
     state->settled = true;
-    if (now - state->decreased_ns < state->rtt_ns)
+    if (now - state->decreased_ns < state->rtt_ns || state->window <= least)
         return;
     state->window -= (uint32_t)(amount < most ? amount : most);
-    if (state->window < WINDOW_LEAST)
-        state->window = WINDOW_LEAST;
+    if (state->window < least)
+        state->window = least;
     state->decreased_ns = now;
+}
+
+/* By a half: something was lost, or might have been. */
+static void halve(struct swift_state *state, uint64_t now)
+{
+    decrease(state, state->window / CUT_MOST, WINDOW_LEAST, now);
 }
 
 static void increase(struct swift_state *state, uint32_t packets)
@@ -109,6 +123,28 @@ static void increase(struct swift_state *state, uint32_t packets)
     state->window = window > state->max ? state->max : (uint32_t)window;
 }
 
+static void regain(struct swift_state *state)
+{
+    uint32_t window = state->window + state->window / REGAIN_PARTS;
+
+    state->window = window < CC_PACKET ? window : CC_PACKET;
+}
+
+/* The round trip was longer than the target. */
+static void answer_delay(struct swift_state *state, uint64_t now)
+{
+    uint64_t excess = state->rtt_ns - state->target_ns;
+    bool woken = state->rtt_ns < state->base.base_ns + WAKES_NS;
+
+    if (!state->settled)
+        cc_base_yield(&state->base, now);
+    if (woken && state->window < CC_PACKET)
+        regain(state);
+    else
+        decrease(state, state->window * EXCESS_TENTHS * excess / (10 * state->rtt_ns),
+                 woken ? CC_PACKET : WINDOW_LEAST, now);
+}
+
 /* Nothing is computed while the round trip is short and the window is not the limit. */
 static void swift_acked(void *private, const struct cc_ack *ack)
 {
@@ -117,7 +153,7 @@ static void swift_acked(void *private, const struct cc_ack *ack)
 
     state->timeouts = 0;
     if (ack->ecn)
-        decrease(state, state->window / CUT_MOST, ack->now);
+        halve(state, ack->now);
     if (delay == 0)
         return;
     cc_base_sample(&state->base, delay, state->target_ns, ack->now);
@@ -132,11 +168,7 @@ static void swift_acked(void *private, const struct cc_ack *ack)
         if (cc_limited(ack, state->window))
             increase(state, ack->packets);
     } else {
-        uint64_t excess = state->rtt_ns - state->target_ns;
-
-        if (!state->settled)
-            cc_base_yield(&state->base, ack->now);
-        decrease(state, state->window * EXCESS_TENTHS * excess / (10 * state->rtt_ns), ack->now);
+        answer_delay(state, ack->now);
     }
 }
 
@@ -144,7 +176,7 @@ static void swift_lost(void *private, uint64_t now)
 {
     struct swift_state *state = private;
 
-    decrease(state, state->window / CUT_MOST, now);
+    halve(state, now);
 }
 
 static void swift_timed_out(void *private, uint64_t now)
@@ -155,7 +187,7 @@ static void swift_timed_out(void *private, uint64_t now)
     if (++state->timeouts >= CC_RESETS)
         state->window = WINDOW_LEAST;
     else
-        decrease(state, state->window / CUT_MOST, now);
+        halve(state, now);
 }
 
 /* Rounded up: pacing keeps the fraction. */

@@ -24,7 +24,7 @@
 
 #include <rte_mempool.h>
 
-#define FABRIC_HOSTS_MAX   64u
+#define FABRIC_HOSTS_MAX   128u
 #define FABRIC_ENGINES_MAX (2 * FABRIC_HOSTS_MAX)
 #define FABRIC_MTU         5000u /* bytes of an IP packet */
 #define FABRIC_RING        1024u /* packets received and not taken; a power of two */

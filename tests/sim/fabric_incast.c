@@ -5,14 +5,17 @@
  * its own; round trips are spread from 8 to 12 us. What the last 20 ms are like counts.
  *
  * Forty of them have opened their flows before, as hosts that work together have, and so have
- * measured the empty path. Eight open them when they start, and find a queue.
+ * measured the empty path; so have a hundred, who are more than the path has room for with a packet
+ * of each. Eight open them when they start, and find a queue.
  */
 #include "tests/sim/fabric_scene.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-#define SENDERS_MAX   40u
+#define SENDERS       40u
+#define CROWD         100u
+#define SENDERS_MAX   CROWD
 #define QUEUE_NS      (400 * USEC) /* of each output: 250 packets of 5000 bytes */
 #define COUNTED_NS    (20 * MSEC)  /* at the end */
 #define SAMPLE_NS     (10 * USEC)  /* of the queue */
@@ -20,6 +23,8 @@
 #define RTT_SPREAD_NS (4 * USEC)
 #define STARVED       0.25 /* of a fair share: less is starving */
 #define USED          0.9  /* of a link: less is waste */
+#define CROWD_JAIN    0.9
+#define CROWD_NS      (200 * USEC) /* their queue: a packet of each takes 160 */
 
 struct plan {
     uint32_t senders; /* the next host receives */
@@ -129,7 +134,7 @@ static void print_head(const char *what)
 
 void scene_incast(struct scene *scene)
 {
-    static const struct plan plan = {.senders = SENDERS_MAX,
+    static const struct plan plan = {.senders = SENDERS,
                                      .stagger_ns = 2 * MSEC,
                                      .end_ns = 50 * MSEC};
     struct outcome outcome;
@@ -148,6 +153,21 @@ void scene_incast(struct scene *scene)
                      "without congestion control the bounds of %s are broken", wanted[i].cc->name);
     scene_expect(scene, outcome.jain < wanted[1].jain && outcome.median_ns > wanted[1].queue_ns,
                  "without congestion control it is unfair, and the queue is long");
+}
+
+/* Timely is shown beside it: its rates have no such bound. */
+void scene_crowd(struct scene *scene)
+{
+    static const struct plan plan = {.senders = CROWD, .stagger_ns = 2 * MSEC, .end_ns = 50 * MSEC};
+    struct outcome outcome;
+    print_head("100 to 1, starts within 2 ms, 8 to 12 us, the last 20 of 50 ms");
+    one(scene, &cc_swift, &plan, &outcome);
+    scene_expect(scene, keeps(&outcome, CROWD_JAIN, CROWD_NS),
+                 "swift: fair, nobody starved, a queue of a packet of each");
+    scene_expect(scene, outcome.goodput >= USED, "swift: the link is used");
+    scene_expect(scene, outcome.dropped == 0, "swift: nothing is dropped");
+    one(scene, &cc_timely, &plan, &outcome);
+    scene_expect(scene, outcome.goodput >= USED, "timely: the link is used");
 }
 
 void scene_late(struct scene *scene)

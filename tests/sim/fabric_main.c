@@ -20,8 +20,8 @@ static const struct {
     const char *name;
     void (*run)(struct scene *scene);
 } scenes[] = {
-    {"single", scene_single},         {"incast", scene_incast}, {"late", scene_late},
-    {"all-to-all", scene_all_to_all}, {"noise", scene_noise},
+    {"single", scene_single}, {"incast", scene_incast},         {"crowd", scene_crowd},
+    {"late", scene_late},     {"all-to-all", scene_all_to_all}, {"noise", scene_noise},
 };
 
 static void usage(void)

@@ -20,6 +20,8 @@ struct scene {
 void scene_single(struct scene *scene);
 /* Forty hosts send to one. */
 void scene_incast(struct scene *scene);
+/* A hundred hosts send to one: more than one has room for, with a packet of each. */
+void scene_crowd(struct scene *scene);
 /* Eight hosts that open their flows to one when there is a queue already. */
 void scene_late(struct scene *scene);
 /* Every host sends messages to every other, and a second engine on each asks and answers. */

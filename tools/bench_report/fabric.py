@@ -12,6 +12,8 @@ SCENES = {
     "single": ("loss", "goodput", "lost", "dropped", "again", "timeouts"),
     "incast": ("jain", "goodput", "least", "median", "mean", "p99", "dropped", "again",
                "timeouts"),
+    "crowd": ("jain", "goodput", "least", "median", "mean", "p99", "dropped", "again",
+              "timeouts"),
     "late": ("jain", "goodput", "least", "median", "mean", "p99", "dropped", "again", "timeouts"),
     "all-to-all": ("p50", "p99", "p999", "message_p50", "message_p99", "messages", "dropped",
                    "again", "timeouts"),
@@ -21,6 +23,8 @@ SCENES = {
 PROMISED = {
     "incast": {"jain": ("0.95", "0.85"), "least": ("25 %", "25 %"), "median": ("100", "250"),
                "mean": ("100", "250"), "dropped": ("0", None)},
+    "crowd": {"jain": ("0.9", None), "least": ("25 %", None), "median": ("200", None),
+              "mean": ("200", None), "dropped": ("0", None)},
     "late": {"least": ("25 %", "25 %"), "median": ("100", "250")},
     "noise": {"after": ("50 %", "50 %")},
 }
@@ -81,6 +85,9 @@ TABLES = {
     "incast": others("incast", ["Jain's index", "Link used", "The least flow, of a fair share",
                                 "Queue, median", "mean", "p99", "Dropped in that time"],
                      ["jain", "goodput  %", "least  %", "median", "mean", "p99", "dropped"]),
+    "crowd": others("crowd", ["Jain's index", "Link used", "The least flow, of a fair share",
+                              "Queue, median", "mean", "p99", "Dropped in that time"],
+                    ["jain", "goodput  %", "least  %", "median", "mean", "p99", "dropped"]),
     "late": others("late", ["Jain's index", "The least flow, of a fair share", "Queue, median",
                             "p99"], ["jain", "least  %", "median", "p99"]),
     "all-to-all": others("all-to-all", ["Small message there and back, p50", "p99", "p99.9",

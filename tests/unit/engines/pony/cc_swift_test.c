@@ -9,6 +9,7 @@
 #define LOW_NS   (BASE_NS + CC_QUEUE_MIN_NS) /* below it nothing decreases */
 #define FAR_NS   1000000u                    /* far above any target here */
 #define STALL_NS 5000000u
+#define WAKES_NS 300000u /* what hosts whose threads sleep add to a round trip */
 
 static alignas(8) uint8_t state[CC_STATE_BYTES];
 static const struct cc_params params = {.window_min = 2, .window_max = 256};
@@ -204,6 +205,38 @@ START_TEST(noise_is_over_after_a_bounded_time)
 }
 END_TEST
 
+/* Longer round trips than are aimed at, for as long as little is sent. */
+START_TEST(waking_threads_holds_a_flow_to_one_packet)
+{
+    for (uint32_t i = 0; i < 200; i++) {
+        turn(WAKES_NS);
+        if (i % 20 == 0) /* now and then they are awake already */
+            acked(BASE_NS, 1);
+    }
+    ck_assert_uint_ge(window(), 1);
+    ck_assert_uint_le(window(), 3);
+    ck_assert_uint_le(cc_swift.gap_ns(state), LOW_NS + CC_QUEUE_MIN_NS);
+    /* More than that is a queue. */
+    shrink();
+    ck_assert_uint_ge(cc_swift.gap_ns(state), 90 * LOW_NS);
+}
+END_TEST
+
+START_TEST(what_losses_took_comes_back_between_sleeping_threads)
+{
+    for (uint32_t i = 0; i < CC_RESETS; i++)
+        cc_swift.timed_out(state, now);
+    ck_assert_uint_gt(cc_swift.gap_ns(state), 90 * BASE_NS);
+    for (uint32_t i = 0; i < 100; i++)
+        turn(WAKES_NS);
+    ck_assert_uint_ge(cc_swift.gap_ns(state), 2 * LOW_NS);
+    for (uint32_t i = 0; i < 100; i++)
+        turn(WAKES_NS);
+    ck_assert_uint_le(cc_swift.gap_ns(state), LOW_NS + CC_QUEUE_MIN_NS);
+    ck_assert_uint_eq(window(), 1);
+}
+END_TEST
+
 START_TEST(a_longer_route_ends_the_crawl)
 {
     uint32_t turns = 0;
@@ -233,6 +266,8 @@ int main(void)
     tcase_add_test(tc, a_mark_counts_as_a_loss);
     tcase_add_test(tc, no_growth_without_need);
     tcase_add_test(tc, noise_is_over_after_a_bounded_time);
+    tcase_add_test(tc, waking_threads_holds_a_flow_to_one_packet);
+    tcase_add_test(tc, what_losses_took_comes_back_between_sleeping_threads);
     tcase_add_test(tc, a_longer_route_ends_the_crawl);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
