@@ -43,10 +43,9 @@ void entry_of_peer(void *entry, const struct view_page *page, uint32_t index, co
         uint32_t bit;
         const char *name;
     } features[ENTRY_FEATURES] = {
-        {WIRE_FEATURE_ECHO, "echo"},
-        {WIRE_FEATURE_ONESIDED, "onesided"},
-        {WIRE_FEATURE_MESSAGES, "messages"},
-        {WIRE_FEATURE_SIBLINGS, "siblings"},
+        {WIRE_FEATURE_ECHO, "echo"},         {WIRE_FEATURE_ONESIDED, "onesided"},
+        {WIRE_FEATURE_MESSAGES, "messages"}, {WIRE_FEATURE_SIBLINGS, "siblings"},
+        {WIRE_FEATURE_GRANTS, "grants"},
     };
     const struct view_peer *from = &page->peers[index];
     struct peer_entry *to = entry;

@@ -15,7 +15,7 @@
 
 #define ENTRY_TEXT_BYTES  64u
 #define ENTRY_RIGHTS      3u
-#define ENTRY_FEATURES    4u
+#define ENTRY_FEATURES    5u
 #define ENTRY_ERROR_BYTES 64u
 
 struct peer_entry {

@@ -416,6 +416,7 @@ static void compose(struct connection *connection, uint8_t what, struct wire_op 
         payload_put_opened(payload, &opened);
         break;
     case CONNECTION_SAY_CREDIT:
+    case CONNECTION_SAY_TOTAL:
         op->type = WIRE_OP_CREDIT;
         op->offset = connection->credits_granted;
         break;
@@ -524,14 +525,16 @@ bool connection_fill(struct connection *connection, struct packet *packet, bool 
     bool open = connection->state == CONNECTION_OPEN;
     bool speaks = open || connection->state == CONNECTION_CLOSING;
 
-    uint8_t first =
-        connection->state == CONNECTION_OPENING
-            ? CONNECTION_SAY_OPEN
-            : (uint8_t) ~(CONNECTION_SAY_CLOSE | CONNECTION_SAY_CLOSED | CONNECTION_SAY_UNWANTED);
+    /* Credits that DELIVERED may speak of come after it. */
+    uint8_t first = connection->state == CONNECTION_OPENING
+                        ? CONNECTION_SAY_OPEN
+                        : (uint8_t) ~(CONNECTION_SAY_CREDIT | CONNECTION_SAY_CLOSE |
+                                      CONNECTION_SAY_CLOSED | CONNECTION_SAY_UNWANTED);
 
     *full =
         !say(connection, packet, first) ||
         (speaks && !list_empty(&connection->answers) && !incoming_fill(connection, packet)) ||
+        (open && !say(connection, packet, CONNECTION_SAY_CREDIT)) ||
         (open && !list_empty(&connection->serving) && !served_fill_answers(connection, packet)) ||
         (connection->state != CONNECTION_OPENING &&
          !say(connection, packet, CONNECTION_SAY_CLOSE | CONNECTION_SAY_CLOSED)) ||

@@ -52,6 +52,7 @@ enum connection_state {
 #define CONNECTION_SAY_CLOSE    0x10u
 #define CONNECTION_SAY_CLOSED   0x20u
 #define CONNECTION_SAY_UNWANTED 0x40u /* SKIP, for a credit that nobody needs */
+#define CONNECTION_SAY_TOTAL    0x80u /* CREDIT, which DELIVERED does not stand for */
 
 /* Events that are to be announced. */
 #define CONNECTION_EVENT_INCOMING 0x01u

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 /* Receive slots and the credits promised from them; see session.h. */
 #include "engines/pony/connection.h"
+#include "engines/pony/path.h"
 
 #define APPETITE_MAX 2u /* doublings of CREDITS_FIRST */
 SADDLE_STATIC_ASSERT(CREDITS_FIRST << APPETITE_MAX == CREDIT_BATCH, "what a busy connection holds");
@@ -176,14 +177,28 @@ static void top_up(struct connection *connection)
         grant(connection, credits);
 }
 
+/* The peer knows of fewer credits than it has. The news may be on its way; but in the DELIVERED of
+ * before an older build took the peer's engine over, it was not heard. */
+static void repeat(struct connection *connection, uint32_t total)
+{
+    if ((int32_t)(connection->credits_granted - total) <= 0 ||
+        !path_has(connection->path, WIRE_FEATURE_GRANTS))
+        return;
+    connection->say |= CONNECTION_SAY_TOTAL;
+    connection_schedule(connection);
+}
+
 void session_credit_thirst(struct connection *connection, uint32_t total)
 {
     /* Also if it crossed a grant: it had run out. */
     if (connection->appetite < APPETITE_MAX &&
         is_plenty(connection->session, allowance(connection)))
         connection->appetite++;
-    if (total != connection->credits_granted || !list_empty(&connection->thirst) ||
-        connection->parched)
+    if (total != connection->credits_granted) {
+        repeat(connection, total);
+        return;
+    }
+    if (!list_empty(&connection->thirst) || connection->parched)
         return;
     queue_up(connection);
     session_credit_quench(connection->session);

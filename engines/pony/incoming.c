@@ -713,7 +713,13 @@ static bool fill_delivered(struct connection *connection, struct packet *packet)
         connection->answers_given++;
         session_slot_settle(connection->session, slot);
     }
-    return op.length && packet_put(packet, &op, payload);
+    if (packet->grants && (connection->say & CONNECTION_SAY_CREDIT))
+        op.offset = connection->credits_granted;
+    if (!op.length || !packet_put(packet, &op, payload))
+        return false;
+    if (op.offset != 0)
+        connection->say &= (uint8_t)~CONNECTION_SAY_CREDIT;
+    return true;
 }
 
 bool incoming_fill(struct connection *connection, struct packet *packet)

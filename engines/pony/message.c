@@ -191,6 +191,9 @@ void message_on_delivered(struct connection *connection, const struct wire_op *o
 {
     struct wire_delivered entry;
 
+    /* Of an older peer it is 0. */
+    if (op->offset != 0)
+        message_on_credit(connection, op);
     for (uint32_t at = 0; at < op->length; at += WIRE_DELIVERED_BYTES) {
         payload_get_delivered(&entry, payload + at);
         if (!delivered(connection, &entry)) {

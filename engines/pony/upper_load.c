@@ -11,11 +11,6 @@
 
 #include <string.h>
 
-#define SAY_KNOWN                                                                                  \
-    (CONNECTION_SAY_OPEN | CONNECTION_SAY_OPENED | CONNECTION_SAY_CREDIT |                         \
-     CONNECTION_SAY_STARVED | CONNECTION_SAY_CLOSE | CONNECTION_SAY_CLOSED |                       \
-     CONNECTION_SAY_UNWANTED)
-
 static void wrong(struct state_reader *reader)
 {
     state_reader_fail(reader, -EPROTO);
@@ -347,7 +342,7 @@ static void load_counts(struct connection *connection, struct state_reader *read
     connection->close_answers = state_get_u32(reader);
     connection->error = status_of_wire(state_get_u32(reader));
     connection->channel = state_get_u8(reader);
-    connection->say = state_get_u8(reader) & SAY_KNOWN;
+    connection->say = state_get_u8(reader);
     connection->events =
         state_get_u8(reader) & (CONNECTION_EVENT_INCOMING | CONNECTION_EVENT_CLOSED);
     connection->close_received = state_get_u8(reader);

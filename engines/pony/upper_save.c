@@ -140,6 +140,12 @@ static void save_service(const struct upper *upper, uint32_t index, struct state
     state_record_end(writer);
 }
 
+/* Builds from before CONNECTION_SAY_TOTAL say all credits in CREDIT. */
+static uint8_t say_of(const struct connection *connection)
+{
+    return connection->say | (connection->say & CONNECTION_SAY_TOTAL ? CONNECTION_SAY_CREDIT : 0u);
+}
+
 static void save_as(const struct connection *connection, struct state_writer *writer)
 {
     const struct service *service = connection->service;
@@ -162,7 +168,7 @@ static void save_as(const struct connection *connection, struct state_writer *wr
     state_put_u32(writer, connection->close_answers);
     state_put_u32(writer, (uint32_t)-connection->error);
     state_put_u8(writer, connection->channel);
-    state_put_u8(writer, connection->say);
+    state_put_u8(writer, say_of(connection));
     state_put_u8(writer, connection->events);
     state_put_u8(writer, connection->close_received);
     state_put_u8(writer, connection->close_wanted);

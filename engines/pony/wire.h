@@ -82,7 +82,8 @@ enum wire_op_type {
     WIRE_OP_OFFER = 6,      /* a large message wants a buffer; offset: its length */
     WIRE_OP_PULL = 7,       /* a buffer is there: send the large message `id` */
     WIRE_OP_BULK = 8,       /* a fragment of a large message */
-    WIRE_OP_DELIVERED = 9,  /* messages are in the receiver's memory, or failed; payload: entries */
+    WIRE_OP_DELIVERED = 9,  /* messages are in the receiver's memory, or failed; payload: entries;
+                             * offset: as in CREDIT, or 0 */
     WIRE_OP_CREDIT = 10,    /* offset: the total of messages allowed since opening */
     WIRE_OP_STARVED = 11,   /* the sender wants credits; offset: the total it knows and has used */
     WIRE_OP_SKIP = 12,      /* message `id`, begun, will not be completed by its sender. Of one that
@@ -113,9 +114,11 @@ enum wire_op_type {
 #define WIRE_FEATURE_ONESIDED 0x2u /* indirect reads, scans and atomic operations are served */
 /* Messages that are not ordered in their stream, and more than WIRE_MESSAGE_BASE bytes. */
 #define WIRE_FEATURE_MESSAGES 0x4u
-#define WIRE_FEATURE_SIBLINGS 0x8u /* ELSEWHERE is understood */
+#define WIRE_FEATURE_SIBLINGS 0x8u  /* ELSEWHERE is understood */
+#define WIRE_FEATURE_GRANTS   0x10u /* what DELIVERED says of credits is heard */
 #define WIRE_FEATURES_KNOWN                                                                        \
-    (WIRE_FEATURE_ECHO | WIRE_FEATURE_ONESIDED | WIRE_FEATURE_MESSAGES | WIRE_FEATURE_SIBLINGS)
+    (WIRE_FEATURE_ECHO | WIRE_FEATURE_ONESIDED | WIRE_FEATURE_MESSAGES | WIRE_FEATURE_SIBLINGS |   \
+     WIRE_FEATURE_GRANTS)
 #define WIRE_MESSAGE_BASE (64u << 20) /* bytes of a message or one-sided operation */
 #define WIRE_ECHOES_MAX   32u         /* of one side, not answered yet, on a flow */
 

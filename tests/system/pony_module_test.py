@@ -268,8 +268,8 @@ def test_peers_and_flows():
         peer = plane.call("Peers/Get", engine="alpha", peer="beta")
         expect_equal((peer.address, peer.hello, peer.flows, peer.version, list(peer.features),
                       peer.configured, peer.last_error, peer.way_error),
-                     ("10.77.0.2", HELLO_OPEN, 1, 2, ["echo", "onesided", "messages", "siblings"],
-                      True, "", ""),
+                     ("10.77.0.2", HELLO_OPEN, 1, 2,
+                      ["echo", "onesided", "messages", "siblings", "grants"], True, "", ""),
                      "the peer")
         expect(peer.round_trip_ns > 0 and peer.silent_ns > 0 and peer.mac, f"{peer}")
         flow = plane.all("Flows", "flows", engine="alpha", peer="beta")[0]

@@ -57,6 +57,7 @@ local FEATURES = {
   {"onesided", 0x00000002, "Reads by way of a table and atomic operations are served"},
   {"messages", 0x00000004, "Messages may be unordered, and longer than 64 MiB"},
   {"siblings", 0x00000008, "ELSEWHERE is understood"},
+  {"grants", 0x00000010, "The offset of DELIVERED is understood"},
 }
 local FLOW_FLAGS = {
   {"ecn_echo", 0x01, "Congestion experienced"},
@@ -191,7 +192,8 @@ local OPERATIONS = {
   [7] = {"PULL", flags = UNORDERED, id = "message", stream = true},
   [8] = {"BULK", least = 1, most = LENGTH_MAX, payload = BYTES, flags = LAST + UNORDERED,
          id = "message", offset = "of the fragment", stream = true},
-  [9] = {"DELIVERED", least = 8, most = LENGTH_MAX, payload = ENTRIES},
+  [9] = {"DELIVERED", least = 8, most = LENGTH_MAX, payload = ENTRIES,
+         offset = "messages allowed since opening, or 0"},
   [10] = {"CREDIT", offset = "messages allowed since opening"},
   [11] = {"STARVED", offset = "messages allowed and used up"},
   [12] = {"SKIP", flags = LAST + UNORDERED, id = "message", offset = "bytes that were sent",
