@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#define LINE 64u /* bytes of a cache line */
+
 void operation_give_up(struct operation *operation, int status)
 {
     switch (operation->state) {
@@ -105,6 +107,16 @@ static void disown(struct operation *operation)
         share_give(&operation->upper->operation_share, &session->operation_count);
 }
 
+/* The operation that is taken next is of a thousand that rest: not in the nearest cache. */
+static void expect_entry(const struct upper *upper)
+{
+    uint32_t next = pool_next(&upper->operation_pool);
+    const char *lines = (const char *)&upper->operations[next];
+
+    for (uint32_t i = 0; i < sizeof(struct operation) && next != POOL_NONE; i += LINE)
+        __builtin_prefetch(lines + i, 1);
+}
+
 static struct operation *take_entry(struct pony_session *session, uint32_t channel)
 {
     struct upper *upper = session->upper;
@@ -113,6 +125,7 @@ static struct operation *take_entry(struct pony_session *session, uint32_t chann
                                         : &upper->operations[pool_take(&upper->operation_pool)];
 
     operation_init(operation, upper);
+    expect_entry(upper);
     operation->spare = spare;
     operation->generation = generation_next(operation->generation);
     if (!spare)

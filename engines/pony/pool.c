@@ -30,15 +30,15 @@ static uint32_t resting(const struct pool *pool)
 
 uint32_t pool_take(struct pool *pool)
 {
-    bool rested = resting(pool) > pool->rest || pool->fresh == pool->size;
+    uint32_t index = pool_next(pool);
 
-    if (pool->free == 0)
+    if (index == POOL_NONE)
         return POOL_NONE;
     pool->free--;
-    if (!rested)
-        return pool->fresh++;
-    uint32_t index = pool->indices[pool->first];
-    pool->first = pool->first + 1 < pool->size ? pool->first + 1 : 0;
+    if (index == pool->fresh)
+        pool->fresh++;
+    else
+        pool->first = pool->first + 1 < pool->size ? pool->first + 1 : 0;
     return index;
 }
 

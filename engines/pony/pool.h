@@ -36,6 +36,16 @@ void pool_fini(struct pool *pool);
 /* An index, or POOL_NONE. */
 uint32_t pool_take(struct pool *pool);
 void pool_give(struct pool *pool, uint32_t index);
+/* What pool_take returns next, if nothing is given back before: to fetch it ahead. */
+static inline uint32_t pool_next(const struct pool *pool)
+{
+    uint32_t resting = pool->free - (pool->size - pool->fresh);
+
+    if (pool->free == 0)
+        return POOL_NONE;
+    return resting > pool->rest || pool->fresh == pool->size ? pool->indices[pool->first]
+                                                             : pool->fresh;
+}
 /* Nothing below `used` is free, and all from there on was never taken: before giving those that are
  * free, in loading. */
 void pool_reset(struct pool *pool, uint32_t used);

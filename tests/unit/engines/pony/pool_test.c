@@ -15,6 +15,7 @@ START_TEST(used_again_as_late_as_possible)
     ck_assert_int_eq(pool_init(&pool, SIZE, POOL_REST), 0);
     for (uint32_t i = 0; i < SIZE; i++)
         ck_assert_uint_eq(pool_take(&pool), i);
+    ck_assert_uint_eq(pool_next(&pool), POOL_NONE);
     ck_assert_uint_eq(pool_take(&pool), POOL_NONE);
     pool_give(&pool, 3);
     pool_give(&pool, 1);
@@ -41,7 +42,8 @@ START_TEST(rest)
         pool_give(&pool, i);
     }
     for (uint32_t i = 0; i < 3 * TABLE; i++) {
-        uint32_t index = pool_take(&pool);
+        uint32_t next = pool_next(&pool), index = pool_take(&pool);
+        ck_assert_uint_eq(index, next);
         ck_assert_uint_eq(index, i % (POOL_REST + 1));
         pool_give(&pool, index);
     }
@@ -49,7 +51,8 @@ START_TEST(rest)
     /* Everything can be had, once. */
     static bool seen[TABLE];
     for (uint32_t i = 0; i < TABLE; i++) {
-        uint32_t index = pool_take(&pool);
+        uint32_t next = pool_next(&pool), index = pool_take(&pool);
+        ck_assert_uint_eq(index, next);
         ck_assert_uint_lt(index, TABLE);
         ck_assert(!seen[index]);
         seen[index] = true;
