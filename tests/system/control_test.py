@@ -270,7 +270,7 @@ def test_vanishing():
                 subprocess.run(["/usr/bin/python3", "-c", program, f"unix:{plane.path}",
                                 str(VANISHING)], check=False, timeout=PATIENCE_S)
         harness.await_true(lambda: len(os.listdir(folder)) <= before,
-                           f"saddle-control back at {before} descriptors, it has "
+                           lambda: f"saddle-control back at {before} descriptors, it has "
                            f"{[os.readlink(f'{folder}/{fd}') for fd in os.listdir(folder)]}")
         with plane.channel() as channel:
             status = plane.call(channel, "saddle.v1.System/GetStatus")

@@ -68,10 +68,11 @@ def expect_equal(got, wanted, what):
 
 
 def await_true(condition, what):
-    """Looks until it holds."""
+    """Looks until it holds; what it is may be a function, asked if it never does."""
     end = time.monotonic() + PATIENCE_S
     while not condition():
-        expect(time.monotonic() < end, f"never happened: {what}")
+        if time.monotonic() >= end:
+            raise Failure(f"never happened: {what() if callable(what) else what}")
         time.sleep(0.01)
 
 

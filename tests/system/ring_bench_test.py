@@ -289,7 +289,8 @@ def test_daemon_does_not_start():
         status, out, errors = at.run("--quick", "--json", at.path / "ring.json",
                                      saddled=at.path / "nothing")
         expect_equal((status, out), (1, ""), "without a daemon")
-        expect(errors.startswith("saddle-bench: rtt: saddled did not start: "), f"errors: {errors}")
+        expect(errors.startswith("saddle-bench: rtt/waiting: saddled did not start: "),
+               f"errors: {errors}")
         expect_equal(len(errors.splitlines()), 1, "lines")
         expect(not (at.path / "ring.json").exists(), "a document without figures")
 
