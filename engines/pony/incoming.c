@@ -713,7 +713,8 @@ static bool fill_delivered(struct connection *connection, struct packet *packet)
         connection->answers_given++;
         session_slot_settle(connection->session, slot);
     }
-    if (packet->grants && (connection->say & CONNECTION_SAY_CREDIT))
+    if ((connection->say & CONNECTION_SAY_CREDIT) &&
+        path_has(connection->path, WIRE_FEATURE_GRANTS))
         op.offset = connection->credits_granted;
     if (!op.length || !packet_put(packet, &op, payload))
         return false;

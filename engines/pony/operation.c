@@ -11,8 +11,6 @@
 
 #include <string.h>
 
-#define LINE 64u /* bytes of a cache line */
-
 void operation_give_up(struct operation *operation, int status)
 {
     switch (operation->state) {
@@ -111,9 +109,11 @@ static void disown(struct operation *operation)
 static void expect_entry(const struct upper *upper)
 {
     uint32_t next = pool_next(&upper->operation_pool);
-    const char *lines = (const char *)&upper->operations[next];
 
-    for (uint32_t i = 0; i < sizeof(struct operation) && next != POOL_NONE; i += LINE)
+    if (next == POOL_NONE)
+        return;
+    const char *lines = (const char *)&upper->operations[next];
+    for (uint32_t i = 0; i < sizeof(struct operation); i += RTE_CACHE_LINE_SIZE)
         __builtin_prefetch(lines + i, 1);
 }
 

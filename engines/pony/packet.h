@@ -30,7 +30,6 @@ struct packet {
     uint32_t data;    /* bytes of applications' data, looked at or copied */
     uint32_t scanned; /* entries of tables */
     uint32_t charged; /* of `used`, to accounts */
-    bool grants;      /* DELIVERED may speak of credits: WIRE_FEATURE_GRANTS */
     /* One-sided requests in this packet, and the write that goes on in it. A peer may decline a
      * packet with requests; what completes a write must not be declined with it. */
     uint32_t requests;

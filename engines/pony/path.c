@@ -431,7 +431,6 @@ static bool fill_all(struct path *path, struct packet *packet)
 uint32_t path_fill(struct upper *upper, struct path *path, struct packet *packet)
 {
     path->busy = true;
-    packet->grants = path_has(path, WIRE_FEATURE_GRANTS);
     if (flow_is_past(path->flow)) {
         fill_light(path, packet);
     } else {

@@ -106,10 +106,10 @@ static int measure_place(struct ring_rounds *rounds, uint32_t wire, enum ring_pl
 /* What is compared follows each other: a busy machine is another one some seconds later. */
 static int measure_round(struct ring_rounds *rounds, uint32_t run)
 {
-    static const enum ring_place order[RING_PLACES] = {RING_SPREADING, RING_COMPACTING,
-                                                       RING_DEDICATED, RING_TCP,
-                                                       RING_URING,     RING_PEER,
-                                                       RING_FLOOR};
+    static const enum ring_place order[] = {RING_SPREADING, RING_COMPACTING, RING_DEDICATED,
+                                            RING_TCP,       RING_URING,      RING_PEER,
+                                            RING_FLOOR};
+    _Static_assert(sizeof(order) / sizeof(order[0]) == RING_PLACES, "each of them");
     int rc = 0;
     for (uint32_t wire = 0; wire < rounds->command->wires && !rc; wire++)
         for (unsigned i = 0; i < RING_PLACES && !rc; i++)

@@ -7,14 +7,14 @@ from .place import Failed
 
 NAME = "fabric"
 WAYS = {"swift": "Swift", "timely": "Timely", "none": "None"}
-# Columns of what the program prints for each scene, after the way to control.
+# Columns of what the program prints for scenes in which many send to one,
+INTO_ONE = ("jain", "goodput", "least", "median", "mean", "p99", "dropped", "again", "timeouts")
+# and for each scene, after the way to control.
 SCENES = {
     "single": ("loss", "goodput", "lost", "dropped", "again", "timeouts"),
-    "incast": ("jain", "goodput", "least", "median", "mean", "p99", "dropped", "again",
-               "timeouts"),
-    "crowd": ("jain", "goodput", "least", "median", "mean", "p99", "dropped", "again",
-              "timeouts"),
-    "late": ("jain", "goodput", "least", "median", "mean", "p99", "dropped", "again", "timeouts"),
+    "incast": INTO_ONE,
+    "crowd": INTO_ONE,
+    "late": INTO_ONE,
     "all-to-all": ("p50", "p99", "p999", "message_p50", "message_p99", "messages", "dropped",
                    "again", "timeouts"),
     "noise": ("turns", "within", "after", "again", "timeouts"),
@@ -80,14 +80,13 @@ def others(scene, heads, columns):
     return text
 
 
+MANY = (["Jain's index", "Link used", "The least flow, of a fair share", "Queue, median", "mean",
+         "p99", "Dropped in that time"],
+        ["jain", "goodput  %", "least  %", "median", "mean", "p99", "dropped"])
 TABLES = {
     "single": single,
-    "incast": others("incast", ["Jain's index", "Link used", "The least flow, of a fair share",
-                                "Queue, median", "mean", "p99", "Dropped in that time"],
-                     ["jain", "goodput  %", "least  %", "median", "mean", "p99", "dropped"]),
-    "crowd": others("crowd", ["Jain's index", "Link used", "The least flow, of a fair share",
-                              "Queue, median", "mean", "p99", "Dropped in that time"],
-                    ["jain", "goodput  %", "least  %", "median", "mean", "p99", "dropped"]),
+    "incast": others("incast", *MANY),
+    "crowd": others("crowd", *MANY),
     "late": others("late", ["Jain's index", "The least flow, of a fair share", "Queue, median",
                             "p99"], ["jain", "least  %", "median", "p99"]),
     "all-to-all": others("all-to-all", ["Small message there and back, p50", "p99", "p99.9",

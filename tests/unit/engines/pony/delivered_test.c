@@ -68,7 +68,8 @@ static void exchange(void)
         for (uint32_t j = 0; j < BURST; j++)
             app_send(client, outgoing, 0, 0, LENGTH, ++tag);
         settle();
-        ck_assert_int_eq(app_done(client, tag)->status, 0);
+        for (uint32_t j = 0; j < BURST; j++)
+            ck_assert_int_eq(app_done(client, tag - j)->status, 0);
     }
 }
 
