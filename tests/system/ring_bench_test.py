@@ -41,6 +41,7 @@ TCP = ["tcp_rtt_us", "tcp_rtt_p99_us", "tcp_rtt_waiting_us", "tcp_rtt_waiting_p9
 # By the kernel's clock, which moves every 10 ms: one may be 0, or unknown, in a short run.
 MACHINE = ["gbps_per_core_machine", "tcp_gbps_per_core_machine"]
 FLOOR = ["floor_rtt_us", "floor_gbps_per_core", "floor_once_gbps_per_core",
+         "floor_steps_per_s", "floor_steps_fastest_per_s",
          "floor_gbps_per_core_vs_tcp", "floor_once_gbps_per_core_vs_tcp"]
 # By io_uring, which a kernel may refuse, and a build may leave out.
 URING = ["tcp_uring_rtt_us", "tcp_uring_gbps_per_core"]
@@ -59,7 +60,9 @@ CASES = ["rtt", "messages", "reads", "reads/indirect", "reads/batch", "reads/sca
          "bulk/16MiB", "bulk/reads", "bulk/writes", "messages/100-sessions",
          "messages/10k-connections", "bulk/dedicated", "rtt/waiting", "bulk/spreading",
          "idle/spreading", "bulk/compacting", "idle/compacting", "idle/connections", "tcp/rtt",
-         "tcp/rtt/waiting", "tcp/bulk", "floor/rtt", "floor/bulk", "floor/bulk/once"]
+         "tcp/rtt/waiting", "tcp/bulk", "floor/rtt", "floor/bulk", "floor/bulk/once",
+         "floor/steps"]
+SILENT = ["floor/steps"]  # nothing is sent or copied in it
 URING_CASES = ["tcp/uring/rtt", "tcp/uring/bulk"]
 PEER_CASES = {
     **{f"ucx/{what}": "ucx_perftest" for what in (
@@ -147,7 +150,10 @@ def check_document(made):
     cases = CASES + (URING_CASES if not refused else [])
     expect_equal(sorted(made["checked"]), sorted(cases), "cases")
     for name in cases:
-        expect(made["checked"][name] > 0, f"nothing was compared in {name}")
+        expect((made["checked"][name] > 0) == (name not in SILENT),
+               f"compared in {name}: {made['checked'][name]}")
+    expect(made["floor_steps_per_s"]["max"] <= made["floor_steps_fastest_per_s"]["max"],
+           "slower than the mean")
     # Every one of them has had a message at least, or they are not what was measured.
     expect(made["checked"]["messages/100-sessions"] >= 100, "idle sessions")
     expect(made["checked"]["idle/connections"] > IDLE_CONNECTIONS, "connections without a message")

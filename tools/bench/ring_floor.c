@@ -4,7 +4,9 @@
  * What this machine takes for the work beneath Saddle's, with nothing done that is Saddle's: no
  * figure of it can be better. Of a round trip, the four hops of an entry between two processors; of
  * large messages, to fill and to compare them, and between that to copy them into packets and out
- * again with a checksum on either side, all in one thread, or to copy them once.
+ * again with a checksum on either side, all in one thread, or to copy them once. And how fast its
+ * processors are: one that shares its core with those of other machines, and does not know, gives
+ * every figure a range.
  */
 #include "engines/elements/crc32c.h"
 #include "tools/bench/bench.h"
@@ -19,11 +21,20 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#define NSEC           1000000000ull
 #define STOP           UINT64_MAX /* a tag */
 #define COPIES_MOST    2u         /* into a packet, and out of it */
 #define PACKET_BYTES   4900u      /* of payload, as packets of 5000 bytes carry */
 #define PACKET_PLACES  64u        /* in turn: few enough to stay in a second-level cache */
 #define PACKET_SPACING 5376u      /* whole cache lines, as in a packet pool */
+/* Of the processors' steps: short beside the time for which others want the same core, and how many
+ * there are, some microseconds of them, from one look at the clock to the next. */
+#define SLICE_NS    10000000ull
+#define SLICE_STEPS 2048u
+#define LANES       8u /* results that do not wait for each other: as many as units of a core */
+#define LANE_FACTOR 6364136223846793005ull /* odd, and with bits everywhere */
+#define LANE_SHIFT  29
+#define PROCESSORS  2u
 
 /* ---- There and back ---- */
 
@@ -144,12 +155,83 @@ static int run_bytes(struct ring_shared *shared)
     return rc;
 }
 
+/* ---- Steps of arithmetic ---- */
+
+struct processor {
+    uint32_t cpu;
+    uint64_t length_ns;
+    double per_s, fastest_per_s; /* of all of the time, and of one slice */
+    uint64_t lanes[LANES];
+};
+
+static void advance(uint64_t lanes[LANES])
+{
+    for (uint32_t step = 0; step < SLICE_STEPS; step++)
+        for (uint32_t i = 0; i < LANES; i++)
+            lanes[i] = (lanes[i] ^ lanes[i] >> LANE_SHIFT) * LANE_FACTOR + step;
+    __asm__ volatile("" : : "r"(lanes) : "memory"); /* or all of it might be left out */
+}
+
+static double per_s(uint64_t steps, uint64_t ns)
+{
+    return (double)steps * (double)NSEC / (double)ns;
+}
+
+static void *advance_for_a_while(void *arg)
+{
+    struct processor *processor = arg;
+    bench_pin(processor->cpu);
+    uint64_t start = bench_now(), now = start, steps = 0;
+    while (now - start < processor->length_ns) {
+        uint64_t from = now, before = steps;
+        while (now - from < SLICE_NS) {
+            advance(processor->lanes);
+            steps += SLICE_STEPS;
+            now = bench_now();
+        }
+        double speed = per_s(steps - before, now - from);
+        if (speed > processor->fastest_per_s)
+            processor->fastest_per_s = speed;
+    }
+    processor->per_s = per_s(steps, now - start);
+    return NULL;
+}
+
+/* On both processors at a time, as messages are. */
+static int run_steps(struct ring_shared *shared)
+{
+    struct processor ours = {.cpu = shared->cpu, .length_ns = ring_length_ns(shared)};
+    struct processor far = {.cpu = shared->far_cpu, .length_ns = ring_length_ns(shared)};
+    pthread_t thread;
+    int rc = -pthread_create(&thread, NULL, advance_for_a_while, &far);
+    if (rc)
+        return ring_error(shared, rc, "starting a thread: %s", strerror(-rc));
+    advance_for_a_while(&ours);
+    pthread_join(thread, NULL);
+    shared->result.values[RING_STEPS_PER_S] = (ours.per_s + far.per_s) / PROCESSORS;
+    shared->result.values[RING_STEPS_FASTEST_PER_S] =
+        ours.fastest_per_s > far.fastest_per_s ? ours.fastest_per_s : far.fastest_per_s;
+    return 0;
+}
+
+static int run(struct ring_shared *shared)
+{
+    switch (shared->what.work) {
+    case RING_TRIPS:
+        return run_hops(shared);
+    case RING_STEPS:
+        return run_steps(shared);
+    default:
+        return run_bytes(shared);
+    }
+}
+
 /* The process ends with it, and takes what it has with it. */
 void ring_work_floor(void *arg, int word_fd)
 {
     struct ring_shared *shared = arg;
     bench_pin(shared->cpu);
-    int rc = shared->what.work == RING_TRIPS ? run_hops(shared) : run_bytes(shared);
+    int rc = run(shared);
     if (rc || write(word_fd, "", 1) != 1)
         _exit(EXIT_FAILURE);
 }

@@ -160,6 +160,7 @@ static const struct ring_case fixed[RING_CASES_FIXED] = {
     [RING_CASE_FLOOR_TRIP] = {.name = "floor/rtt", .place = RING_FLOOR, .bytes = RING_SMALL_BYTES},
     [RING_CASE_FLOOR_BULK] = FLOOR_BULK("floor/bulk", 2),
     [RING_CASE_FLOOR_BULK_ONCE] = FLOOR_BULK("floor/bulk/once", 1),
+    [RING_CASE_FLOOR_STEPS] = {.name = "floor/steps", .place = RING_FLOOR, .work = RING_STEPS},
 };
 
 #define VALUE(field, text, case, index)                                                            \
@@ -285,6 +286,10 @@ const struct ring_field ring_fields[] = {
           RING_CASE_FLOOR_BULK, RING_PER_CORE),
     VALUE("floor_once_gbps_per_core", "the same, copied once", RING_CASE_FLOOR_BULK_ONCE,
           RING_PER_CORE),
+    VALUE("floor_steps_per_s", "steps of arithmetic a second, of each of two processors",
+          RING_CASE_FLOOR_STEPS, RING_STEPS_PER_S),
+    VALUE("floor_steps_fastest_per_s", "the same, in the fastest ten milliseconds",
+          RING_CASE_FLOOR_STEPS, RING_STEPS_FASTEST_PER_S),
     QUOTIENT("rtt_vs_tcp_polling", "rtt_us to tcp_rtt_us", RING_CASE_TRIP, RING_CASE_TCP_TRIP,
              RING_P50),
     QUOTIENT("rtt_vs_tcp", "rtt_us to tcp_rtt_waiting_us", RING_CASE_TRIP,

@@ -78,6 +78,7 @@ enum ring_work {
     RING_CALL,     /* the same, one at a time */
     RING_REST,     /* none: what the daemon takes of a processor */
     RING_REST_ALL, /* none, on RING_IDLE_CONNECTIONS more: what they take of its memory */
+    RING_STEPS,    /* of arithmetic alone: how fast the processors are */
     RING_WORKS
 };
 
@@ -161,6 +162,7 @@ enum ring_fixed {
     RING_CASE_FLOOR_TRIP,
     RING_CASE_FLOOR_BULK,
     RING_CASE_FLOOR_BULK_ONCE,
+    RING_CASE_FLOOR_STEPS,
     RING_CASES_FIXED,
 };
 
@@ -179,13 +181,15 @@ struct ring_settings {
 
 /* What one case gave in one round. Of RING_TRIPS: microseconds, p50 and p99, or the mean, of who
  * tells no more; of RING_CALL those of opening and of closing. Of RING_REST: per cent of one core's
- * time. Of RING_REST_ALL: bytes of each connection's end. Of the others: how many a second, Gbit/s,
- * and Gbit/s for each core's time that was used: by the two processes, and by the whole machine. */
+ * time. Of RING_REST_ALL: bytes of each connection's end. Of RING_STEPS: how many a second, of one
+ * processor, and in the fastest ten milliseconds. Of the others: how many a second, Gbit/s, and
+ * Gbit/s for each core's time that was used: by the two processes, and by the whole machine. */
 enum ring_value { RING_P50, RING_P99 };
 enum ring_mean { RING_MEAN };
 enum ring_call { RING_OPEN_P50, RING_OPEN_P99, RING_CLOSE_P50, RING_CLOSE_P99 };
 enum ring_rest { RING_CORE_PERCENT };
 enum ring_rest_all { RING_END_BYTES };
+enum ring_steps { RING_STEPS_PER_S, RING_STEPS_FASTEST_PER_S };
 enum ring_rate { RING_PER_S, RING_GBPS, RING_PER_CORE, RING_PER_CORE_MACHINE };
 
 struct ring_result {
