@@ -523,47 +523,81 @@ static bool get_flights(struct port_xdp *self, struct state_reader *state)
 
 /* ---- What the rings say ---- */
 
-static uint64_t entry_address(const struct xdp_queue *queue, enum ring ring, uint32_t position)
-{
-    const struct xsk_ring *at = ring_of(queue, ring);
-    uint32_t slot = position & (at->slots - 1);
+/* What is in a ring, as it was when somebody looked. */
+struct entries {
+    enum ring ring;
+    uint32_t first, count;
+};
 
-    if (ring == RING_RX || ring == RING_TX)
-        return ((const struct xdp_desc *)at->entries)[slot].addr;
-    return ((const uint64_t *)at->entries)[slot];
+static uint64_t buffer_at(const struct port_xdp *self, const struct xdp_queue *queue,
+                          const struct entries *entries, uint32_t index)
+{
+    const struct xsk_ring *at = ring_of(queue, entries->ring);
+    uint32_t slot = (entries->first + index) & (at->slots - 1);
+    bool packets = entries->ring == RING_RX || entries->ring == RING_TX;
+
+    return (packets ? ((const struct xdp_desc *)at->entries)[slot].addr
+                    : ((const uint64_t *)at->entries)[slot]) /
+           self->frames.buffer_bytes;
 }
 
-/* How many entries are in a ring; are all of them of buffers that the kernel has for that? */
-static bool count_entries(const struct port_xdp *self, const struct xdp_queue *queue,
-                          enum ring ring, uint32_t *count)
+/* Are all entries of buffers that the kernel has for that? */
+static bool look(const struct port_xdp *self, const struct xdp_queue *queue, enum ring ring,
+                 struct entries *entries)
 {
     const struct xsk_ring *at = ring_of(queue, ring);
     bool receives = ring == RING_RX || ring == RING_FILL;
-    uint32_t first;
 
-    *count = xsk_ring_entries(at, &first);
-    for (uint32_t i = 0; i < *count && *count <= at->slots; i++) {
-        uint64_t buffer = entry_address(queue, ring, first + i) / self->frames.buffer_bytes;
+    entries->ring = ring;
+    entries->count = xsk_ring_entries(at, &entries->first);
+    for (uint32_t i = 0; i < entries->count && entries->count <= at->slots; i++) {
+        uint64_t buffer = buffer_at(self, queue, entries, i);
 
         if (buffer >= self->frames.buffers ||
             (receives ? !self->posted[buffer] : flights_of(&self->flights, (uint32_t)buffer) == 0))
             return false;
     }
-    return *count <= at->slots;
+    return entries->count <= at->slots;
 }
 
-/* The kernel goes on meanwhile: it takes from `fill` and `tx` before it adds to `rx` and `done`,
- * which therefore are counted first. */
+/* Of how many entries the buffers are among the others as well. */
+static uint32_t count_common(const struct port_xdp *self, const struct xdp_queue *queue,
+                             const struct entries *entries, const struct entries *others)
+{
+    uint32_t common = 0;
+
+    for (uint32_t i = 0; i < entries->count; i++) {
+        uint64_t buffer = buffer_at(self, queue, entries, i);
+        uint32_t at = 0;
+
+        while (at < others->count && buffer_at(self, queue, others, at) != buffer)
+            at++;
+        common += at < others->count;
+    }
+    return common;
+}
+
+/* The kernel goes on meanwhile. What it moves after the first look is in neither ring, or in the
+ * second one alone. But it says what it has added before it says what it has taken: for a moment
+ * an entry is in both. */
+static bool at_most(const struct port_xdp *self, const struct xdp_queue *queue, enum ring added,
+                    enum ring taken, uint32_t most)
+{
+    struct entries first, second;
+    uint32_t count;
+
+    if (!look(self, queue, added, &first) || !look(self, queue, taken, &second))
+        return false;
+    count = first.count + second.count;
+    return count <= most || count - count_common(self, queue, &first, &second) <= most;
+}
+
 static bool rings_agree(const struct port_xdp *self, const struct xdp_queue *queue)
 {
     uint32_t flying = self->queues[0].xsk.tx.slots - self->flights.room;
-    uint32_t received, waiting, sent, sending;
 
-    return count_entries(self, queue, RING_RX, &received) &&
-           count_entries(self, queue, RING_FILL, &waiting) &&
-           count_entries(self, queue, RING_DONE, &sent) &&
-           count_entries(self, queue, RING_TX, &sending) && received + waiting <= queue->posted &&
-           sent + sending <= flying;
+    return at_most(self, queue, RING_RX, RING_FILL, queue->posted) &&
+           at_most(self, queue, RING_DONE, RING_TX, flying);
 }
 
 static bool get_all(struct port_xdp *self, struct state_reader *state)

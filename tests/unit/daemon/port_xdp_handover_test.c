@@ -261,6 +261,31 @@ START_TEST(goes_on)
 }
 END_TEST
 
+/* The kernel adds to one ring before it says that it has taken from the other. */
+START_TEST(a_buffer_is_in_two_rings_for_a_moment)
+{
+    const uint32_t received = kernel.rx.producer - kernel.rx.consumer;
+    const uint32_t sent = kernel.done.producer - kernel.done.consumer;
+    struct state_writer writer;
+
+    ck_assert_uint_gt(received, 0);
+    ck_assert_uint_gt(sent, 0);
+    kernel.fill.consumer -= received;
+    kernel.tx.consumer -= sent;
+    write_down(&writer);
+    adopt();
+    ck_assert_msg(enter(&writer) == 0, "%s", why);
+    kernel.fill.consumer += received;
+    kernel.tx.consumer += sent;
+    ck_assert_int_eq(ops->begin(&new->port), 0);
+    ops->settle(&new->port);
+    ops->forget(&old->port);
+    check_on(new);
+    state_writer_destroy(&writer);
+    destroy(new, "new.pool");
+}
+END_TEST
+
 START_TEST(counts_on)
 {
     struct state_writer writer;
@@ -576,6 +601,7 @@ int main(void)
     tcase_add_unchecked_fixture(tcase, test_eal_start, NULL);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, goes_on);
+    tcase_add_test(tcase, a_buffer_is_in_two_rings_for_a_moment);
     tcase_add_test(tcase, counts_on);
     tcase_add_loop_test(tcase, is_given_back, 0, 3);
     tcase_add_test(tcase, goes_on_and_on);
