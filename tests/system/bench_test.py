@@ -52,13 +52,13 @@ class Place(benches.Place):
 
     def run(self, arguments, user=None):
         out, errors = self.start(arguments, user).communicate(timeout=5 * harness.PATIENCE_S)
-        self.check_clean()
+        self.check_clean(errors)
         return self.process.returncode, out, errors
 
-    def check_clean(self):
+    def check_clean(self, errors=""):
         """At once: it has waited for them itself."""
         harness.expect_equal(self.processes(), set(), "processes left")
-        super().check_clean()
+        super().check_clean(errors)
         harness.expect_equal(sorted(set(os.listdir("/dev/shm")) - self.memory), [], "memory left")
 
 

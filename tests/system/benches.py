@@ -41,7 +41,7 @@ class Place:
     def run(self, *arguments, **options):
         """To its end; its status, and what it wrote. `start` is the test's own."""
         out, errors = self.start(*arguments, **options).communicate(timeout=self.patience_s)
-        self.check_clean()
+        self.check_clean(errors)
         return self.process.returncode, out, errors
 
     def processes(self):
@@ -56,9 +56,11 @@ class Place:
                     found.add(int(entry.name))
         return found
 
-    def check_clean(self):
+    def check_clean(self, errors=""):
         harness.await_true(lambda: not self.processes(), "all processes gone")
-        harness.expect_equal(os.listdir(self.own), [], "files left")
+        left = sorted(str(path.relative_to(self.own)) for path in self.own.rglob("*"))
+        harness.expect_equal(
+            left, [], f"files left, after status {self.process.returncode}: {errors}")
 
     def remove(self):
         if self.process and self.process.poll() is None:
