@@ -31,7 +31,6 @@
  * there are, some microseconds of them, from one look at the clock to the next. */
 #define SLICE_NS    10000000ull
 #define SLICE_STEPS 2048u
-#define LANES       8u /* results that do not wait for each other: as many as units of a core */
 #define LANE_FACTOR 6364136223846793005ull /* odd, and with bits everywhere */
 #define LANE_SHIFT  29
 #define PROCESSORS  2u
@@ -157,19 +156,37 @@ static int run_bytes(struct ring_shared *shared)
 
 /* ---- Steps of arithmetic ---- */
 
+/* Results that do not wait for each other: as many as a core has units for such things. */
+struct lanes {
+    uint64_t first, second, third, fourth;
+};
+
 struct processor {
     uint32_t cpu;
     uint64_t length_ns;
     double per_s, fastest_per_s; /* of all of the time, and of one slice */
-    uint64_t lanes[LANES];
+    struct lanes lanes;
 };
 
-static void advance(uint64_t lanes[LANES])
+/* In registers, one by one, as an engine does things: vectors take a unit that others on the same
+ * core leave alone. */
+static inline uint64_t next(uint64_t lane, uint64_t step)
 {
-    for (uint32_t step = 0; step < SLICE_STEPS; step++)
-        for (uint32_t i = 0; i < LANES; i++)
-            lanes[i] = (lanes[i] ^ lanes[i] >> LANE_SHIFT) * LANE_FACTOR + step;
-    __asm__ volatile("" : : "r"(lanes) : "memory"); /* or all of it might be left out */
+    lane = (lane ^ lane >> LANE_SHIFT) * LANE_FACTOR + step;
+    __asm__ volatile("" : "+r"(lane)); /* neither a vector, nor left out */
+    return lane;
+}
+
+static void advance(struct lanes *lanes)
+{
+    struct lanes now = *lanes;
+    for (uint64_t step = 0; step < SLICE_STEPS; step++) {
+        now.first = next(now.first, step);
+        now.second = next(now.second, step);
+        now.third = next(now.third, step);
+        now.fourth = next(now.fourth, step);
+    }
+    *lanes = now;
 }
 
 static double per_s(uint64_t steps, uint64_t ns)
@@ -185,7 +202,7 @@ static void *advance_for_a_while(void *arg)
     while (now - start < processor->length_ns) {
         uint64_t from = now, before = steps;
         while (now - from < SLICE_NS) {
-            advance(processor->lanes);
+            advance(&processor->lanes);
             steps += SLICE_STEPS;
             now = bench_now();
         }
