@@ -578,26 +578,22 @@ static uint32_t count_common(const struct port_xdp *self, const struct xdp_queue
 }
 
 /* The kernel goes on meanwhile. What it moves after the first look is in neither ring, or in the
- * second one alone. But it says what it has added before it says what it has taken: for a moment
- * an entry is in both. */
-static bool at_most(const struct port_xdp *self, const struct xdp_queue *queue, enum ring added,
-                    enum ring taken, uint32_t most)
-{
-    struct entries first, second;
-    uint32_t count;
-
-    if (!look(self, queue, added, &first) || !look(self, queue, taken, &second))
-        return false;
-    count = first.count + second.count;
-    return count <= most || count - count_common(self, queue, &first, &second) <= most;
-}
-
+ * second one alone: it takes from `fill` and `tx` before it adds to `rx` and `done`, which are
+ * looked at first. But it says what it has received before it says what it has taken for that: for
+ * a moment an entry is in both. */
 static bool rings_agree(const struct port_xdp *self, const struct xdp_queue *queue)
 {
     uint32_t flying = self->queues[0].xsk.tx.slots - self->flights.room;
+    struct entries received, waiting, sent, sending;
+    uint32_t posted;
 
-    return at_most(self, queue, RING_RX, RING_FILL, queue->posted) &&
-           at_most(self, queue, RING_DONE, RING_TX, flying);
+    if (!look(self, queue, RING_RX, &received) || !look(self, queue, RING_FILL, &waiting) ||
+        !look(self, queue, RING_DONE, &sent) || !look(self, queue, RING_TX, &sending))
+        return false;
+    posted = received.count + waiting.count;
+    if (posted > queue->posted)
+        posted -= count_common(self, queue, &received, &waiting);
+    return posted <= queue->posted && sent.count + sending.count <= flying;
 }
 
 static bool get_all(struct port_xdp *self, struct state_reader *state)

@@ -261,22 +261,18 @@ START_TEST(goes_on)
 }
 END_TEST
 
-/* The kernel adds to one ring before it says that it has taken from the other. */
+/* The kernel says what it has received before it says what it has taken for that. */
 START_TEST(a_buffer_is_in_two_rings_for_a_moment)
 {
     const uint32_t received = kernel.rx.producer - kernel.rx.consumer;
-    const uint32_t sent = kernel.done.producer - kernel.done.consumer;
     struct state_writer writer;
 
     ck_assert_uint_gt(received, 0);
-    ck_assert_uint_gt(sent, 0);
     kernel.fill.consumer -= received;
-    kernel.tx.consumer -= sent;
     write_down(&writer);
     adopt();
     ck_assert_msg(enter(&writer) == 0, "%s", why);
     kernel.fill.consumer += received;
-    kernel.tx.consumer += sent;
     ck_assert_int_eq(ops->begin(&new->port), 0);
     ops->settle(&new->port);
     ops->forget(&old->port);
