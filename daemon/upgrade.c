@@ -142,6 +142,7 @@ static void knock(void *context)
     int error = handover_accept(upgrade->door.fd, &link, &(struct reason){line, sizeof(line)});
 
     if (!error) {
+        daemon_upgrader_fulfil(upgrade->upgrader);
         give(upgrade, &link);
         handover_hang_up(&link);
     } else if (error != -EAGAIN) {

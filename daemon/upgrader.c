@@ -32,6 +32,7 @@ _Static_assert((int)UPGRADE_HERE == (int)HANDOVER_HERE + 1 &&
 struct daemon_upgrader {
     struct upgrader table;
     char path[PATH_BYTES]; /* of the wish; "": no service manager */
+    bool wishes;           /* it has written one, for which nobody has come */
 };
 
 /* ---- The wish ---- */
@@ -68,15 +69,19 @@ static int write_wish(const char *path, const char *wish, struct upgrader_answer
 
 static int prepare(void *context, bool check, struct upgrader_answer *answer)
 {
-    const struct daemon_upgrader *upgrader = context;
+    struct daemon_upgrader *upgrader = context;
     char wish[WISH_BYTES];
+    int error;
 
     answer->managed = upgrader->path[0] != '\0';
     if (!answer->managed)
         return 0;
     snprintf(wish, sizeof(wish), "%s\n%llu\n", check ? "check" : "move",
              (unsigned long long)(notify_watchdog_interval() / NSEC_PER_USEC));
-    return write_wish(upgrader->path, wish, answer);
+    error = write_wish(upgrader->path, wish, answer);
+    if (!error)
+        upgrader->wishes = true;
+    return error;
 }
 
 int daemon_upgrader_create(struct daemon_upgrader **upgrader, const char *folder)
@@ -95,9 +100,16 @@ int daemon_upgrader_create(struct daemon_upgrader **upgrader, const char *folder
     return 0;
 }
 
+void daemon_upgrader_fulfil(struct daemon_upgrader *upgrader)
+{
+    if (upgrader)
+        upgrader->wishes = false;
+}
+
+/* Not any wish: one daemon ends while the other, that serves, writes down the next. */
 void daemon_upgrader_destroy(struct daemon_upgrader *upgrader)
 {
-    if (upgrader && upgrader->path[0])
+    if (upgrader && upgrader->wishes)
         unlink(upgrader->path);
     free(upgrader);
 }

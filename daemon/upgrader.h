@@ -27,7 +27,9 @@ struct daemon_upgrader;
 /* `folder`: where wishes are written, RUNTIME_DIRECTORY as it is in the environment; NULL: no
  * service manager runs this daemon. 0 or -ENOMEM. */
 int daemon_upgrader_create(struct daemon_upgrader **upgrader, const char *folder);
-/* Takes back a wish that nobody has come for. NULL is fine. */
+/* A newcomer has come: what was wished is no longer this daemon's to take back. NULL is fine. */
+void daemon_upgrader_fulfil(struct daemon_upgrader *upgrader);
+/* Takes back a wish of this daemon's that nobody has come for. NULL is fine. */
 void daemon_upgrader_destroy(struct daemon_upgrader *upgrader);
 /* For the module. */
 const struct upgrader *daemon_upgrader_table(const struct daemon_upgrader *upgrader);

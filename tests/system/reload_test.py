@@ -8,6 +8,7 @@ usage: reload_test.py SADDLE_RELOAD
 import contextlib
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +25,19 @@ STAND_IN = """\
 echo "$* ${{WATCHDOG_USEC-none}}" > {folder}/made
 mv {folder}/made {folder}/called
 exit {status}
+"""
+# Programs that a reload may run, each of which somebody may be as fast as: when one has run for the
+# first time there is another wish.
+MEANWHILE = ("find", "mv", "rm")
+SLOW = """\
+#!/bin/sh
+{program} "$@"
+status=$?
+if mkdir {folder}/asked 2>/dev/null; then
+    printf 'move\\n0\\n' > {folder}/asked/upgrade
+    {move} {folder}/asked/upgrade {folder}/upgrade
+fi
+exit $status
 """
 
 
@@ -42,9 +56,18 @@ class Unit:
         (self.folder / "saddled").write_text(STAND_IN.format(folder=self.folder, status=status))
         (self.folder / "saddled").chmod(0o755)
 
+    def slow(self, name):
+        """A program in the way of that name."""
+        (self.folder / "bin").mkdir()
+        program = self.folder / "bin" / name
+        program.write_text(SLOW.format(program=shutil.which(name), move=shutil.which("mv"),
+                                       folder=self.folder))
+        program.chmod(0o755)
+
     def reload(self):
         return harness.run([RELOAD, self.folder / "saddled", "/etc/a file"],
-                           env={"PATH": os.environ["PATH"], "MAINPID": str(self.main.pid),
+                           env={"PATH": f"{self.folder}/bin:{os.environ['PATH']}",
+                                "MAINPID": str(self.main.pid),
                                 "RUNTIME_DIRECTORY": f"{self.folder}:/nowhere"})
 
     def called(self):
@@ -117,4 +140,24 @@ def test_check():
         expect_equal(made.main.poll(), None, "the main process")
 
 
-harness.main([test_configuration, test_old_wish, test_wish_of_none, test_move, test_check])
+def test_wish_meanwhile():
+    """One that is written while a reload looks for wishes is not lost, with or without another one
+    before: whoever has written it has the unit reloaded."""
+    asked = 0
+    for name in MEANWHILE:
+        for before in (None, "neither\n0\n"):
+            with unit() as made:
+                made.slow(name)
+                if before:
+                    made.wish.write_text(before)
+                made.reload()
+                if (made.folder / "asked").exists():
+                    asked += 1
+                    made.reload()
+                    made.called()
+                    expect(not made.wish.exists(), "the wish is left")
+    expect(asked > 0, "no reload was so slow")
+
+
+harness.main([test_configuration, test_old_wish, test_wish_of_none, test_move, test_check,
+              test_wish_meanwhile])

@@ -19,6 +19,7 @@
 #define LINE_BYTES 256u
 /* The daemon is asked so often whether it is over: an operator does not notice, nor do engines. */
 #define PAUSE_NS 200000000L
+#define NS_PER_S 1000000000ull
 
 struct upgrade {
     struct asker *asker;
@@ -159,12 +160,12 @@ static int prepare(struct upgrade *upgrade, struct ask_end *end)
 
 /* ---- Waiting ---- */
 
-static uint64_t seconds_now(void)
+static uint64_t now_ns(void)
 {
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec;
+    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
 /* Whether it is over, or nothing more will come of it. Who starts the newcomer may end as soon as
@@ -188,10 +189,10 @@ static bool is_over(struct upgrade *upgrade)
 static int await(struct upgrade *upgrade, struct ask_end *end)
 {
     static const struct timespec pause = {.tv_nsec = PAUSE_NS};
-    uint64_t until = seconds_now() + upgrade->wait_s;
+    uint64_t until = now_ns() + upgrade->wait_s * NS_PER_S;
     bool over;
 
-    while (!(over = is_over(upgrade)) && seconds_now() < until)
+    while (!(over = is_over(upgrade)) && now_ns() < until)
         nanosleep(&pause, NULL);
     if (upgrade->found)
         return 0;

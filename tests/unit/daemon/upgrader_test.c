@@ -69,6 +69,27 @@ START_TEST(a_wish_is_written)
 }
 END_TEST
 
+/* Two daemons are there while one takes over, and after it, and one of them ends. */
+START_TEST(a_wish_of_another_daemon_stays)
+{
+    struct daemon_upgrader *other;
+
+    ck_assert_int_eq(daemon_upgrader_create(&upgrader, folder), 0);
+    ck_assert_int_eq(daemon_upgrader_create(&other, folder), 0);
+    ck_assert_int_eq(prepare(false), 0);
+    daemon_upgrader_destroy(other);
+    expect_wish("move\n0\n");
+
+    daemon_upgrader_fulfil(upgrader);
+    other = upgrader;
+    ck_assert_int_eq(daemon_upgrader_create(&upgrader, folder), 0);
+    ck_assert_int_eq(prepare(true), 0);
+    daemon_upgrader_destroy(other);
+    expect_wish("check\n0\n");
+    daemon_upgrader_fulfil(NULL);
+}
+END_TEST
+
 /* The newcomer is not told by the service manager itself. */
 START_TEST(a_wish_has_the_sign_of_life_in_it)
 {
@@ -199,6 +220,7 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, a_wish_is_written);
+    tcase_add_test(tcase, a_wish_of_another_daemon_stays);
     tcase_add_test(tcase, a_wish_has_the_sign_of_life_in_it);
     tcase_add_test(tcase, the_first_of_several_folders);
     tcase_add_test(tcase, links_are_not_followed);
