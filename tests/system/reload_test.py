@@ -150,10 +150,10 @@ def test_wish_meanwhile():
                 made.slow(name)
                 if before:
                     made.wish.write_text(before)
-                made.reload()
+                expect_equal(made.reload(), (0, "", ""), f"the reload, with a slow {name}")
                 if (made.folder / "asked").exists():
                     asked += 1
-                    made.reload()
+                    expect_equal(made.reload(), (0, "", ""), "the next one")
                     made.called()
                     expect(not made.wish.exists(), "the wish is left")
     expect(asked > 0, "no reload was so slow")
